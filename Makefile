@@ -1,0 +1,69 @@
+# make serve    the mock on its bundled scripts, in the foreground, on port 7777
+# make test     the whole suite, a real AgentOS 2.5.6 included
+# make help     the rest
+
+PYTHON ?= python3.11
+VENV := .venv
+AGENTOS := .venv-agentos
+PORT ?= 7777
+ARGS ?=
+
+INSTALLED := $(VENV)/.installed
+AGENTOS_INSTALLED := $(AGENTOS)/.installed
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help install agentos serve test fast lint format bench lock clean
+
+help:
+	@echo "make install  .venv with the commands mockserver and contract-tests"
+	@echo "make serve    the mock on its bundled scripts (PORT=7777, ARGS=...)"
+	@echo "make test     the whole suite"
+	@echo "make fast     the suite without what needs a real AgentOS"
+	@echo "make lint     ruff, mypy, import-linter"
+	@echo "make bench    the benchmarks, as ratios"
+	@echo "make agentos  .venv-agentos with a real AgentOS 2.5.6 (make test calls it)"
+	@echo "make lock     requirements.lock anew from pyproject.toml"
+
+$(INSTALLED): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet -r requirements.lock
+	$(VENV)/bin/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(AGENTOS_INSTALLED): tests/agentos/requirements.txt
+	$(PYTHON) -m venv $(AGENTOS)
+	$(AGENTOS)/bin/pip install --quiet -r tests/agentos/requirements.txt
+	touch $@
+
+install: $(INSTALLED)
+agentos: $(AGENTOS_INSTALLED)
+
+serve: install
+	$(VENV)/bin/mockserver serve --port $(PORT) $(ARGS)
+
+test: install agentos lint
+	$(VENV)/bin/pytest -n auto --dist loadfile $(ARGS)
+
+fast: install
+	$(VENV)/bin/pytest -n auto --dist loadfile -m "not agentos" $(ARGS)
+
+lint: install
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+format: install
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+bench: install
+	$(VENV)/bin/python -m benchmarks.throughput $(ARGS)
+
+lock: install
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header \
+		--group dev --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) $(AGENTOS) .mypy_cache .ruff_cache .pytest_cache build dist

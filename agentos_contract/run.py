@@ -1,0 +1,422 @@
+"""The life of one workflow run as its events tell it: a state machine without I/O.
+
+The machine is the table in `events.py`. It keeps a stack-like tree of *spans*, one for each scope
+that has started. Every event is looked up by name and handled by what the table says it does:
+
+    STARTS  a span opens, in the open span that the event names as its parent, if the table lets
+            that kind of scope start there
+    ENDS    the span closes; nothing within it may still be open
+    BREAKS  the span closes, and with it whatever is open within it: after a failure or a
+            cancellation nobody can ask for good order below
+    WITHIN  the span must be open
+
+The run itself is the outermost span. It opens with WorkflowStarted and nothing comes before;
+one terminal event closes it and nothing comes after. That is the whole protocol, but for a
+workflow that has an agent of its own: the agent stands around the run (WorkflowAgentStarted
+comes before it, WorkflowAgentCompleted after it) and may answer by itself, without one. Spans are
+matched by identity (step_id, run_id, tool_call_id), never by position, because branches of a
+Parallel interleave freely.
+
+What breaks the protocol is returned as violations and never raised: the machine recovers (it
+drops a span that its parent's end left open, it ignores an end of something that never started)
+so that one fault is reported once and what comes after it is still judged.
+
+Both halves use it: the mock's engine, to be sure of what it sends; the contract tests, to judge
+what they receive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from agentos_contract.events import (
+    CONTAINERS,
+    CUSTOM_EVENT,
+    EVENTS,
+    PARENTS,
+    STEPS_AND_CONTAINERS,
+    TERMINAL_EVENTS,
+    EventKind,
+    Role,
+    Scope,
+)
+
+EventData = Mapping[str, Any]
+
+
+class RunState(Enum):
+    """Where a run is, as its stream tells it."""
+
+    NOT_STARTED = "not started"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    PAUSED = "paused"
+
+    @property
+    def is_terminal(self) -> bool:
+        return self not in (RunState.NOT_STARTED, RunState.RUNNING)
+
+
+_STATE_AFTER = {
+    "WorkflowCompleted": RunState.COMPLETED,
+    "WorkflowCancelled": RunState.CANCELLED,
+    "WorkflowError": RunState.FAILED,
+    "StepPaused": RunState.PAUSED,
+    "ConditionPaused": RunState.PAUSED,
+    "RouterPaused": RunState.PAUSED,
+}
+
+# Scopes whose children run one after the other.
+_SEQUENTIAL = (CONTAINERS - {Scope.PARALLEL, Scope.LOOP}) | {Scope.WORKFLOW, Scope.ITERATION}
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One breach of one requirement."""
+
+    requirement: str
+    """The requirement's id in the catalogue."""
+    message: str
+    index: int | None = None
+    """Which event showed it, counted from 0; None for the stream as a whole."""
+
+
+@dataclass(eq=False, slots=True)
+class Span:
+    """One thing that started: a step, a container, an agent's run, a tool call."""
+
+    scope: Scope
+    key: str
+    """Its identity among spans of its scope: step_id, run_id or the like."""
+    name: str
+    parent: Span | None
+    started: EventData
+    started_index: int
+    family: str = ""
+    ended: EventData | None = None
+    ended_index: int | None = None
+    children: list[Span] = field(default_factory=list)
+    within: list[EventData] = field(default_factory=list)
+    """The WITHIN events that named it."""
+    overlap: str | None = None
+    """What started beside it where one thing comes after the other; a fault once it ends."""
+
+    @property
+    def is_open(self) -> bool:
+        return self.ended_index is None
+
+    @property
+    def label(self) -> str:
+        return f"{self.scope.value} {self.name!r}" if self.name else self.scope.value
+
+    def walk(self) -> Iterator[Span]:
+        """This span and all below it, in the order in which they started."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+def step_key(data: EventData) -> str:
+    """What identifies a step or container: its step_id, or its name where an event has none.
+
+    A StepOutput carries the id in the output that it announces.
+    """
+    step_id = data.get("step_id")
+    if not step_id and isinstance(data.get("step_output"), Mapping):
+        step_id = data["step_output"].get("step_id")
+    return str(step_id or data.get("step_name") or "")
+
+
+def span_key(scope: Scope, data: EventData) -> str:
+    """The identity that an event of that scope names."""
+    if scope in STEPS_AND_CONTAINERS:
+        return step_key(data)
+    if scope is Scope.ITERATION:
+        return f"{step_key(data)}#{data.get('iteration')}"
+    if scope in (Scope.WORKFLOW, Scope.WORKFLOW_AGENT):
+        return ""
+    run_id = str(data.get("run_id") or "")
+    if scope is Scope.TOOL_CALL:
+        tool = data.get("tool")
+        tool_call_id = tool.get("tool_call_id") if isinstance(tool, Mapping) else None
+        return f"{run_id}#{tool_call_id}"
+    return run_id
+
+
+class RunStateMachine:
+    """Judges the order and nesting of one run's events as they come.
+
+    `receive` each event, then `end`. Both return the violations that they saw.
+    """
+
+    def __init__(self) -> None:
+        self.state = RunState.NOT_STARTED
+        self.root: Span | None = None
+        self.count = 0
+        """How many events were received."""
+        self._open: dict[tuple[Scope, str, str], list[Span]] = {}
+        self._ended: set[tuple[Scope, str, str]] = set()
+        self._agent_is_open = False
+        """Whether the workflow's own agent has started and not ended."""
+
+    def receive(self, name: str, data: EventData) -> list[Violation]:
+        """One event: its name and its payload."""
+        index = self.count
+        self.count += 1
+        violations: list[Violation] = []
+        kind = EVENTS.get(name)
+        if kind is None and name != CUSTOM_EVENT:
+            message = f"{name!r} is no event of the vocabulary"
+            return [Violation("event.known-name", message, index)]
+        if kind is not None and kind.scope is Scope.WORKFLOW_AGENT:
+            return self._workflow_agent(kind, index)
+        if self.state.is_terminal:
+            rule = "order.one-terminal-event" if name in TERMINAL_EVENTS else "order.nothing-after"
+            message = f"{name} came after the run had {self.state.value}"
+            return [Violation(rule, message, index)]
+        if self.state is RunState.NOT_STARTED and self._agent_is_open and kind is not None:
+            if name in TERMINAL_EVENTS:
+                self.state = _STATE_AFTER[name]
+                return []
+            if kind.scope is Scope.RUN:
+                return []
+        if self.state is RunState.NOT_STARTED and name != "WorkflowStarted":
+            message = f"the stream began with {name}, not with WorkflowStarted"
+            violations.append(Violation("order.first-event", message, index))
+            # Judge the rest as if it had started.
+            self._open_root({}, index)
+        if kind is None:
+            return violations
+        match kind.role:
+            case Role.STARTS:
+                violations += self._start(kind, data, index)
+            case Role.WITHIN:
+                violations += self._within(kind, data, index)
+            case Role.ENDS | Role.BREAKS:
+                violations += self._end(kind, data, index)
+        return violations
+
+    def end(self) -> list[Violation]:
+        """The stream is over."""
+        if self._agent_is_open:
+            message = "the stream ended while the workflow's own agent was open"
+            return [Violation("order.ended", message)]
+        if self.state.is_terminal:
+            return []
+        seen = (
+            "no event at all" if self.count == 0 else f"{self.count} events, none of them terminal"
+        )
+        return [Violation("order.terminal-event", f"the stream ended after {seen}")]
+
+    def open_spans(self) -> list[Span]:
+        """What has started and not ended, in the order in which it started."""
+        spans = [span for spans in self._open.values() for span in spans]
+        return sorted(spans, key=lambda span: span.started_index)
+
+    # -- what the table's roles do
+
+    def _workflow_agent(self, kind: EventKind, index: int) -> list[Violation]:
+        starts = kind.role is Role.STARTS
+        was_open, self._agent_is_open = self._agent_is_open, starts
+        if starts and was_open:
+            return [Violation("order.started-once", f"{kind.name}: it is already open", index)]
+        if not starts and not was_open:
+            message = f"{kind.name}: no workflow agent had started"
+            return [Violation("order.started-before-ended", message, index)]
+        return []
+
+    def _open_root(self, data: EventData, index: int) -> None:
+        name = str(data.get("workflow_name") or "")
+        self.root = Span(Scope.WORKFLOW, "", name, None, data, index)
+        self._open[Scope.WORKFLOW, "", ""] = [self.root]
+        self.state = RunState.RUNNING
+
+    def _start(self, kind: EventKind, data: EventData, index: int) -> list[Violation]:
+        if kind.scope is Scope.WORKFLOW:
+            if self.root is not None:
+                return [Violation("order.one-start", "the run started a second time", index)]
+            self._open_root(data, index)
+            return []
+        key = span_key(kind.scope, data)
+        name = _name(kind.scope, data)
+        identity = (kind.scope, key, kind.family)
+        parent = self._parent(kind, data)
+        if self._open.get(identity) and not self._may_be_open_twice(kind.scope, parent, identity):
+            message = f"{kind.name}: {name or key} is already open"
+            return [Violation("order.started-once", message, index)]
+        violations = []
+        if parent is None:
+            # It belongs nowhere: its end is awaited, and nothing else is said of it.
+            wanted = " or ".join(sorted(scope.value for scope in PARENTS[kind.scope]))
+            named = _named_parent(kind.scope, data)
+            message = f"{kind.name} ({name or key}) names no open {wanted} as its parent{named}"
+            violations.append(Violation("order.nested", message, index))
+        elif parent.scope in _SEQUENTIAL:
+            for sibling in parent.children:
+                if sibling.is_open and sibling.overlap is None:
+                    sibling.overlap = f"{kind.name} ({name or key})"
+        span = Span(kind.scope, key, name, parent, data, index, kind.family)
+        if parent is not None:
+            parent.children.append(span)
+        self._open.setdefault(identity, []).append(span)
+        return violations
+
+    def _may_be_open_twice(
+        self, scope: Scope, parent: Span | None, identity: tuple[Scope, str, str]
+    ) -> bool:
+        # One Step object may stand in two branches of a Parallel; its id is then open twice.
+        if scope is not Scope.STEP or parent is None:
+            return False
+        return all(span.parent is not parent for span in self._open[identity])
+
+    def _within(self, kind: EventKind, data: EventData, index: int) -> list[Violation]:
+        span = self._find_open(kind, data)
+        if span is None and kind.scope is Scope.RUN and self._agent_is_open:
+            return []
+        if span is None:
+            message = f"{kind.name} came outside any open {kind.scope.value}{_whose(kind, data)}"
+            return [Violation("order.within", message, index)]
+        violations = []
+        if kind.name.endswith("RunContent") and any(
+            event.get("event", "").endswith("RunContentCompleted") for event in span.within
+        ):
+            message = f"{kind.name} came after the run's RunContentCompleted"
+            violations.append(Violation("order.content-completed", message, index))
+        span.within.append(data)
+        return violations
+
+    def _end(self, kind: EventKind, data: EventData, index: int) -> list[Violation]:
+        if kind.scope is Scope.WORKFLOW:
+            violations = self._close_below(self.root, kind, index) if self.root else []
+            self.state = _STATE_AFTER[kind.name]
+            if self.root is not None:
+                self.root.ended, self.root.ended_index = data, index
+            self._open.clear()
+            return violations
+        span = self._find_open(kind, data)
+        if span is None:
+            key = span_key(kind.scope, data)
+            whose = _whose(kind, data)
+            if (kind.scope, key, kind.family) in self._ended:
+                message = f"{kind.name}: the {kind.scope.value}{whose} had ended before"
+                return [Violation("order.ended-once", message, index)]
+            message = f"{kind.name}: no {kind.scope.value}{whose} had started"
+            return [Violation("order.started-before-ended", message, index)]
+        violations = self._close_below(span, kind, index)
+        if span.overlap is not None:
+            # Had it never ended, that would be the fault, and not what came after it.
+            within = span.parent.label if span.parent else "the run"
+            message = (
+                f"{span.overlap} came while {span.label} was open; "
+                f"within {within} one comes after the other"
+            )
+            violations.append(Violation("order.sequential", message, index))
+        self._close(span, data, index)
+        return violations
+
+    # -- spans
+
+    def _close(self, span: Span, data: EventData, index: int) -> None:
+        span.ended, span.ended_index = data, index
+        identity = (span.scope, span.key, span.family)
+        self._open[identity].remove(span)
+        if not self._open[identity]:
+            del self._open[identity]
+        self._ended.add(identity)
+
+    def _close_below(self, span: Span, kind: EventKind, index: int) -> list[Violation]:
+        """Close what is open below `span`; each is a violation unless the event breaks it off."""
+        violations: list[Violation] = []
+        for child in span.children:
+            if not child.is_open:
+                continue
+            violations += self._close_below(child, kind, index)
+            if kind.role is Role.ENDS:
+                message = (
+                    f"{kind.name} came while {child.label} was open: it started and never ended"
+                )
+                violations.append(Violation("order.ended", message, index))
+            self._close(child, {}, index)
+        return violations
+
+    def _find_open(self, kind: EventKind, data: EventData) -> Span | None:
+        key = span_key(kind.scope, data)
+        spans = self._open.get((kind.scope, key, kind.family))
+        if spans:
+            if len(spans) > 1:
+                parent_id = data.get("parent_step_id")
+                for span in spans:
+                    if span.started.get("parent_step_id") == parent_id:
+                        return span
+            return spans[-1]
+        if kind.name == "StepOutput":
+            # It may have no id of its own; then its name says which.
+            open_steps = [span for span in self.open_spans() if span.scope is Scope.STEP]
+            for span in open_steps:
+                if span.name == data.get("step_name"):
+                    return span
+            # Of a failed step that is skipped, it has nothing but the place where it stands.
+            for span in open_steps:
+                if not data.get("step_name") and _stands_at(span, data.get("step_index")):
+                    return span
+        return None
+
+    def _parent(self, kind: EventKind, data: EventData) -> Span | None:
+        """The open span in which the event's scope starts; None where there is none to be."""
+        candidates: list[tuple[Scope, str]] = []
+        if kind.scope in STEPS_AND_CONTAINERS:
+            parent_id = data.get("parent_step_id")
+            if not parent_id:
+                return self.root
+            for span in self.open_spans():
+                if span.scope in CONTAINERS and span.key == parent_id:
+                    if span.scope is Scope.LOOP:
+                        return next((child for child in span.children if child.is_open), None)
+                    return span
+            return None
+        if kind.scope is Scope.ITERATION:
+            candidates.append((Scope.LOOP, step_key(data)))
+        elif kind.scope is Scope.RUN:
+            if data.get("parent_run_id"):
+                candidates.append((Scope.RUN, str(data["parent_run_id"])))
+            candidates.append((Scope.STEP, step_key(data)))
+        else:
+            candidates.append((Scope.RUN, str(data.get("run_id") or "")))
+        for scope, key in candidates:
+            for family in ("", "Team"):
+                spans = self._open.get((scope, key, family))
+                if spans:
+                    return spans[-1]
+        return None
+
+
+def _stands_at(span: Span, step_index: Any) -> bool:
+    return step_index is not None and span.started.get("step_index") == step_index
+
+
+def _name(scope: Scope, data: EventData) -> str:
+    if scope in STEPS_AND_CONTAINERS:
+        return str(data.get("step_name") or "")
+    if scope is Scope.ITERATION:
+        return f"{data.get('step_name')} #{data.get('iteration')}"
+    if scope is Scope.TOOL_CALL:
+        tool = data.get("tool")
+        return str(tool.get("tool_name") or "") if isinstance(tool, Mapping) else ""
+    return str(data.get("agent_name") or data.get("team_name") or data.get("agent_id") or "")
+
+
+def _whose(kind: EventKind, data: EventData) -> str:
+    name = _name(kind.scope, data) or span_key(kind.scope, data)
+    return f" {name!r}" if name else ""
+
+
+def _named_parent(scope: Scope, data: EventData) -> str:
+    for key in ("parent_step_id", "parent_run_id", "step_id", "run_id"):
+        if data.get(key):
+            return f" ({key} {data[key]})"
+    return ""

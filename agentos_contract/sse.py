@@ -1,0 +1,134 @@
+"""Server-sent events by the HTML standard, section 9.2 ("Server-sent events").
+
+`encode_event` writes one event; `EventStreamDecoder` reads a stream from chunks cut anywhere.
+Names are the standard's: event type, data, last event ID, reconnection time, comment.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
+_BOM = "\ufeff"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSentEvent:
+    """One dispatched event."""
+
+    event: str
+    """The event type: `message` where the stream named none."""
+    data: str
+    last_event_id: str = ""
+    retry: int | None = None
+    """Reconnection time in milliseconds, where this event's block set one."""
+
+
+def encode_event(event: str, data: str) -> bytes:
+    """One event block. `event` may hold no line end; `data` may: each line gets its own field."""
+    if "\n" in event or "\r" in event:
+        raise ValueError(f"event type {event!r}: a line end cannot be sent in it")
+    if "\n" in data or "\r" in data:
+        data = "\ndata: ".join(_LINE_END.split(data))
+    return f"event: {event}\ndata: {data}\n\n".encode()
+
+
+def encode_json_event(event: str, data: bytes) -> bytes:
+    """One event block whose data is JSON in one line, already encoded."""
+    return b"event: %b\ndata: %b\n\n" % (event.encode(), data)
+
+
+def encode_comment(text: str = "") -> bytes:
+    """A comment, which clients ignore: the standard's keep-alive (section 9.2.7)."""
+    return f": {text}\n\n".encode()
+
+
+class EventStreamDecoder:
+    """Interpret an event stream incrementally (section 9.2.6).
+
+    Feed it chunks cut anywhere, also inside a character or a CRLF; it returns the events that
+    each completed. After the last chunk call `end`. The standard discards an event whose block
+    was not closed by a blank line; `incomplete` then says so. It replaces bytes that are no
+    UTF-8; `invalid_utf8` then says so.
+    """
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._strict = codecs.getincrementaldecoder("utf-8")("strict")
+        self._text = ""
+        self._at_start = True
+        self._event = ""
+        self._data: list[str] = []
+        self._last_event_id = ""
+        self._retry: int | None = None
+        self.comments = 0
+        """How many comment lines came."""
+        self.unknown_fields: set[str] = set()
+        self.invalid_utf8 = False
+        self.incomplete = False
+        """Whether the stream ended within an event, which is therefore lost."""
+
+    def feed(self, chunk: bytes) -> list[ServerSentEvent]:
+        """The events that `chunk` completes."""
+        return self._receive(chunk, final=False)
+
+    def end(self) -> list[ServerSentEvent]:
+        """The stream is over. Returns the events that only a held-back CR kept open."""
+        events = self._receive(b"", final=True)
+        self.incomplete = bool(self._text or self._data or self._event)
+        return events
+
+    def _receive(self, chunk: bytes, *, final: bool) -> list[ServerSentEvent]:
+        if not self.invalid_utf8:
+            try:
+                self._strict.decode(chunk, final)
+            except UnicodeDecodeError:
+                self.invalid_utf8 = True
+        text = self._text + self._decoder.decode(chunk, final)
+        if self._at_start and text:
+            self._at_start = False
+            text = text.removeprefix(_BOM)
+        # A CR at the very end may be the first half of a CRLF.
+        held = ""
+        if text.endswith("\r") and not final:
+            text, held = text[:-1], "\r"
+        *lines, rest = _LINE_END.split(text)
+        self._text = rest + held
+        events = []
+        for line in lines:
+            event = self._line(line)
+            if event is not None:
+                events.append(event)
+        return events
+
+    def _line(self, line: str) -> ServerSentEvent | None:
+        if not line:
+            return self._dispatch()
+        field, colon, value = line.partition(":")
+        if colon and not field:
+            self.comments += 1
+            return None
+        value = value.removeprefix(" ")
+        match field:
+            case "event":
+                self._event = value
+            case "data":
+                self._data.append(value)
+            case "id":
+                if "\0" not in value:
+                    self._last_event_id = value
+            case "retry":
+                if value.isascii() and value.isdigit():
+                    self._retry = int(value)
+            case _:
+                self.unknown_fields.add(field)
+        return None
+
+    def _dispatch(self) -> ServerSentEvent | None:
+        event, data, retry = self._event, self._data, self._retry
+        self._event, self._data, self._retry = "", [], None
+        if not data:
+            return None
+        return ServerSentEvent(event or "message", "\n".join(data), self._last_event_id, retry)

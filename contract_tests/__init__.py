@@ -1,0 +1,14 @@
+"""Contract tests: judge any implementation of the AgentOS workflow API against the document.
+
+Layers, each knowing only those before it:
+
+    form, curl            what a body means; how a request is shown
+    client                requests go out and answers come in, within limits and a budget of runs
+    findings              what was exercised, what was broken
+    answers, streams      judge any answer, any run's stream or batch body
+    target, plan          what is there to test; which runs will be made
+    context, registry     what a check is given; how it is registered
+    checks/*              the probes, by area
+    session               runs them all and settles each requirement's status
+    reporting, cli        for people and machines
+"""

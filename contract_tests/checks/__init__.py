@@ -1,0 +1,25 @@
+"""The checks, by area. Importing this registers all of them."""
+
+from contract_tests.checks import (
+    authentication,
+    batch,
+    cancel,
+    error,
+    form,
+    generated,
+    routing,
+    session,
+    stream,
+)
+
+__all__ = [
+    "authentication",
+    "batch",
+    "cancel",
+    "error",
+    "form",
+    "generated",
+    "routing",
+    "session",
+    "stream",
+]

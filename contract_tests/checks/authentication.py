@@ -1,0 +1,136 @@
+"""Authentication: who is let in. Needs the right token; a server without a key has nothing to show.
+
+Given a token, the server is expected to demand one: whoever runs the tests with `--token` says
+that it has a key, and one that lets everybody in is what these checks are for.
+"""
+
+from __future__ import annotations
+
+import base64
+
+from contract_tests.answers import Expected
+from contract_tests.client import Authorization, Exchange
+from contract_tests.context import Context
+from contract_tests.curl import TOKEN_IN_SHELL
+from contract_tests.registry import CannotDecide, Stage, check
+from contract_tests.target import unknown_workflow_id
+
+NO_TOKEN = "no token was given (--token or AGENTOS_TOKEN)"
+
+
+@check(Stage.REFUSALS, "authentication.token-required")
+def token_required(context: Context) -> None:
+    """The plainest valid request, without a token."""
+    _token(context)
+    _expect_401(context, "authentication.token-required", None, "no token")
+
+
+@check(Stage.REFUSALS, "authentication.wrong-token")
+def wrong_token(context: Context) -> None:
+    """Tokens that are not the right one, also those that a careless comparison lets pass."""
+    token = _token(context)
+    wrong = context.fresh_id("wrong-token")
+    shown = TOKEN_IN_SHELL.removeprefix("$")
+    for value, in_shell, what in (
+        (wrong, wrong, "another token"),
+        (token + "x", f"${{{shown}}}x", "the token with a letter more"),
+        (token[:-1], f"${{{shown}%?}}", "the token with a letter less"),
+        (token.swapcase(), None, "the token in other case"),
+    ):
+        if not value or value == token:
+            continue
+        if in_shell is None:
+            in_shell = f"$(printf %s ${shown} | tr a-zA-Z A-Za-z)"
+        authorization = Authorization(f"Bearer {value}", f"Bearer {in_shell}")
+        _expect_401(context, "authentication.wrong-token", authorization, what)
+    nothing = Authorization("Bearer", "Bearer")
+    _expect_401(context, "authentication.wrong-token", nothing, "nothing after Bearer")
+
+
+@check(Stage.REFUSALS, "authentication.other-scheme")
+def other_scheme(context: Context) -> None:
+    """The right token, but not as a bearer."""
+    token = _token(context)
+    encoded = base64.b64encode(f"user:{token}".encode()).decode()
+    for authorization, what in (
+        (
+            Authorization(f"Basic {encoded}", f"Basic $(printf %s user:{TOKEN_IN_SHELL} | base64)"),
+            "Basic",
+        ),
+        (Authorization(f"Token {token}", f"Token {TOKEN_IN_SHELL}"), "the scheme Token"),
+        (Authorization(token, TOKEN_IN_SHELL), "the token without a scheme"),
+    ):
+        _expect_401(context, "authentication.other-scheme", authorization, what)
+
+
+@check(Stage.REFUSALS, "authentication.before-workflow")
+def before_workflow(context: Context) -> None:
+    """Nobody learns without a token which workflows there are, nor what is wrong with a form."""
+    _token(context)
+    for workflow_id, fields, what in (
+        (unknown_workflow_id(), (("message", "x"), ("stream", "false")), "an unknown workflow"),
+        (context.any_workflow.id, (("stream", "maybe"),), "a wrong form"),
+    ):
+        exchange = context.ask(
+            context.request(workflow_id, fields, authorization=None), Expected.ANY
+        )
+        if _is_open(context):
+            continue
+        context.require(
+            "authentication.before-workflow",
+            exchange.status == 401,
+            f"{what} without a token: expected 401, got {exchange.summary}",
+            exchange,
+        )
+    if _is_open(context):
+        raise CannotDecide("the server lets everybody in")
+
+
+@check(Stage.PROBES, "authentication.scheme-case", "authentication.right-token")
+def scheme_case(context: Context) -> None:
+    """The scheme's name in other case is the same scheme."""
+    token = _token(context)
+    fields = (("message", context.probed_workflow.message), ("stream", "maybe"))
+    authorization = Authorization(f"bearer {token}", f"bearer {TOKEN_IN_SHELL}")
+    # The form is wrong, so that no run starts: whoever is let in is told so.
+    exchange = context.ask(
+        context.request(context.probed_workflow.id, fields, authorization=authorization),
+        Expected.ANY,
+    )
+    context.require(
+        "authentication.scheme-case",
+        exchange.status not in (401, 403, None),
+        f"the right token with the scheme `bearer`: {exchange.summary}",
+        exchange,
+    )
+
+
+def _token(context: Context) -> str:
+    if context.client.token is None:
+        raise CannotDecide(NO_TOKEN)
+    return context.client.token
+
+
+def _is_open(context: Context) -> bool:
+    return context.findings.is_broken("authentication.token-required")
+
+
+def _expect_401(
+    context: Context, requirement: str, authorization: Authorization | None, what: str
+) -> Exchange | None:
+    if requirement != "authentication.token-required" and _is_open(context):
+        raise CannotDecide("the server lets everybody in")
+    if context.findings.is_broken(requirement):
+        return None  # another accepted token could start another run, and show nothing new
+    workflow = context.any_workflow
+    fields = (("message", workflow.message), ("stream", "false"))
+    exchange = context.ask(
+        context.request(workflow.id, fields, authorization=authorization), Expected.ANY
+    )
+    context.require(
+        requirement,
+        exchange.status == 401,
+        f"{what}: expected 401, got {exchange.summary}",
+        exchange,
+    )
+    return exchange

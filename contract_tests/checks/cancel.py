@@ -1,0 +1,138 @@
+"""Cancelling a run, where the server has that operation (the page does not document it)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from urllib.parse import quote
+
+from agentos_contract.events import STEPS_AND_CONTAINERS, TERMINAL_EVENTS
+from agentos_contract.judge import parse_payload
+from agentos_contract.sse import ServerSentEvent
+from contract_tests.client import Exchange, Request
+from contract_tests.context import Context
+from contract_tests.registry import CannotDecide, Stage, check
+from contract_tests.streams import StreamedRun
+
+SLOW_SECONDS = 0.4
+"""A run shorter than that is over before it can be cancelled."""
+
+
+@check(Stage.PROBES, "cancel.one-terminal-event", "cancel.idempotent")
+def cancel(context: Context) -> None:
+    """Cancel the slowest workflow's run in the middle, from another connection, and read on."""
+    operation = context.document.operations.get("cancel_workflow_run")
+    if operation is None:
+        raise CannotDecide("the document has no operation cancel_workflow_run")
+    usual = _slowest(context)
+    workflow = next(w for w in context.target.workflows if w.id == usual.workflow_id)
+    under_way = threading.Event()
+    run_ids: list[str] = []
+
+    def listen(event: ServerSentEvent) -> None:
+        # After the first step began: the run is known and surely under way.
+        try:
+            payload = parse_payload(event.data)
+        except ValueError:
+            return
+        if event.event == "WorkflowStarted" and payload.get("run_id"):
+            run_ids.append(str(payload["run_id"]))
+        elif run_ids:
+            under_way.set()
+
+    started = time.monotonic()
+    future = context.start_stream(workflow, on_event=listen)
+    future.add_done_callback(lambda done: under_way.set())
+    under_way.wait(context.client.limits.total)
+    if not run_ids:
+        context.judge_streamed(workflow, future.result())
+        raise CannotDecide("the stream to be cancelled named no run")
+    path = operation.path.replace("{workflow_id}", quote(workflow.id, safe="")).replace(
+        "{run_id}", quote(run_ids[0], safe="")
+    )
+    request = Request(operation.method.upper(), path)
+    was_over = future.done()
+    first = context.client.send(request)
+    cancelled_at = time.monotonic() - started
+    # The order of a cancelled run's end is judged below, under this requirement's name.
+    names: dict[str, str | None] = {
+        "order.one-terminal-event": "cancel.one-terminal-event",
+        "order.nothing-after": "cancel.one-terminal-event",
+        "order.terminal-event": "cancel.one-terminal-event",
+    }
+    run = context.judge_streamed(workflow, future.result(), rename=names)
+    if first.status in (404, 405, 501) and not was_over:
+        context.findings.cannot(
+            ["cancel.one-terminal-event", "cancel.idempotent"],
+            f"the server does not have the operation (it answered {first.summary})",
+        )
+        return
+    if run is None:
+        raise CannotDecide("the run to be cancelled was not answered with a stream")
+    if not was_over:
+        _judge_end(context, run, first, usual=usual, cancelled_at=cancelled_at)
+    second = context.client.send(request)
+    context.require(
+        "cancel.idempotent",
+        second.status == first.status,
+        f"cancelled once: {first.summary}; cancelled again: {second.summary}",
+        run.exchange,
+        first,
+        second,
+    )
+
+
+def _slowest(context: Context) -> StreamedRun:
+    runs = {
+        workflow.id: context.streams[workflow.id]
+        for workflow in context.target.workflows
+        if workflow.id in context.streams and context.streams[workflow.id].is_completed
+    }
+    if not runs:
+        raise CannotDecide("no workflow ran to its end")
+    slowest = max(runs.values(), key=lambda run: run.seconds)
+    if slowest.seconds < SLOW_SECONDS:
+        raise CannotDecide(
+            f"the slowest run took {slowest.seconds:.2f} s: too short to be cancelled"
+        )
+    return slowest
+
+
+def _judge_end(
+    context: Context,
+    run: StreamedRun,
+    cancelled: Exchange,
+    *,
+    usual: StreamedRun,
+    cancelled_at: float,
+) -> None:
+    """Judge how a cancelled run's stream ended. `usual` is one of that workflow that was not
+    cancelled; `cancelled_at` is when the cancelling was answered, in seconds since the request."""
+    names = [event.event for _, event in run.exchange.events]
+    terminal = [name for name in names if name in TERMINAL_EVENTS]
+    if terminal == ["WorkflowCompleted"]:
+        went_on = run.seconds - cancelled_at > SLOW_SECONDS
+        # It broke off, so the cancelling did work: what the stream says of it is wrong. Times
+        # don't show that: the run before may have waited for something.
+        broke_off = 2 * _steps(run) < _steps(usual)
+        if not went_on and not broke_off:
+            context.findings.cannot(
+                ["cancel.one-terminal-event"], "the run was over before it could be cancelled"
+            )
+            return
+    said = " and ".join(terminal) or "no terminal event"
+    context.require(
+        "cancel.one-terminal-event",
+        terminal == ["WorkflowCancelled"],
+        f"{run.workflow_id}: cancelled {cancelled_at:.1f} s after its start (it takes "
+        f"{usual.seconds:.1f} s); its stream ended at {run.seconds:.1f} s with {said}",
+        run.exchange,
+        cancelled,
+    )
+
+
+def _steps(run: StreamedRun) -> int:
+    """How many steps and containers began."""
+    root = run.judge.machine.root
+    spans = root.walk() if root is not None else ()
+    return sum(span.scope in STEPS_AND_CONTAINERS for span in spans)

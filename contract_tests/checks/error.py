@@ -1,0 +1,50 @@
+"""Errors: judged from every refusal (answers.py); here what needs requests of its own."""
+
+from __future__ import annotations
+
+from contract_tests.answers import Expected
+from contract_tests.client import TIMEOUTS
+from contract_tests.context import Context
+from contract_tests.registry import CannotDecide, Stage, check
+
+FORM = "application/x-www-form-urlencoded"
+
+MALFORMED = (
+    (b"message=%ff%fe&stream=false%", FORM, "bytes that are no UTF-8"),
+    (b"&&&===%%%zz", FORM, "broken percent-encoding"),
+    (b"--x\r\nbroken", "multipart/form-data", "multipart without a boundary"),
+    (b'{"message": ', "application/json", "broken JSON"),
+    (b"message=x", "text/plain; charset=no-such-charset", "an unknown charset"),
+    (b"\x00\x01\x02\x03", "application/octet-stream", "four bytes"),
+)
+
+
+@check(Stage.REFUSALS, "error.answered", "error.no-server-error", "error.documented-status")
+def malformed(context: Context) -> None:
+    """Bodies that are nothing at all. What the answer says is judged as for any answer."""
+    for content, content_type, _ in MALFORMED:
+        request = context.request(
+            context.any_workflow.id, content=content, content_type=content_type
+        )
+        is_form = content_type == FORM
+        # Undecodable forms may be read with replacement characters, as the URL standard does.
+        context.ask(request, Expected.ANY if is_form else Expected.REFUSAL)
+
+
+@check(Stage.PROBES, "error.recovery")
+def recovery(context: Context) -> None:
+    """A good request after bad ones on the same connections."""
+    workflow = context.probed_workflow
+    malformed(context)
+    user_id, session_id = context.fresh_id("user"), context.fresh_id("session")
+    run = context.batch(
+        workflow, session_id=session_id, user_id=user_id, requirement="error.recovery"
+    )
+    if run.exchange.status in (401, 403, 404) or run.exchange.fault in TIMEOUTS:
+        raise CannotDecide(f"a good request was answered with {run.exchange.summary}")
+    context.require(
+        "error.recovery",
+        run.exchange.status == 200,
+        f"after malformed requests a good one was answered with {run.exchange.summary}",
+        run.exchange,
+    )

@@ -1,0 +1,281 @@
+"""Generated requests: Schemathesis makes them from the document, and its checks judge the answers.
+
+Whether a form was valid is decided by the bytes that were sent (form.py), whatever Schemathesis
+meant them to be. Hypothesis shrinks what fails, within a budget of requests; answers are kept by
+the bytes sent, so that nothing is sent twice and shrinking stays deterministic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import hypothesis
+import requests
+from hypothesis import HealthCheck, Phase
+from hypothesis.errors import HypothesisException
+from schemathesis import GenerationMode
+
+from agentos_contract.document import FORM
+from contract_tests.answers import Expected, Judgement
+from contract_tests.client import Exchange, NoMoreRuns, Request
+from contract_tests.context import REFUSED, Context
+from contract_tests.form import Validity, Verdict
+from contract_tests.registry import CannotDecide, Stage, check
+from contract_tests.target import Workflow
+
+SHRINKING_REQUESTS = 40
+"""How many requests making a failure smaller may take."""
+
+ROUNDS = 4
+"""How many different failures are looked for."""
+
+_SPECIFIC = {
+    "message": "form.message-required",
+    "stream": "form.stream-boolean",
+    "version": "form.version-integer",
+}
+"""Which deterministic requirement a wrong field breaks."""
+
+
+class _Broken(Exception):
+    """A generated request broke a requirement that nothing had broken before."""
+
+
+@check(Stage.REFUSALS, "form.invalid-refused")
+def invalid_forms(context: Context) -> None:
+    """Forms that the document does not allow."""
+    workflow = context.any_workflow
+    sender = _Sender(context, workflow, runs=None)
+    _generate(context, sender, GenerationMode.NEGATIVE)
+    if "form.invalid-refused" not in context.findings.exercised:
+        raise CannotDecide("no generated form was certainly invalid")
+
+
+@check(Stage.GENERATED, "form.valid-accepted")
+def valid_forms(context: Context) -> None:
+    """Forms that the document allows."""
+    if context.plan.generated == 0:
+        raise CannotDecide("--max-runs leaves none for generated forms")
+    sender = _Sender(context, context.untyped_workflow, runs=context.plan.generated)
+    _generate(context, sender, GenerationMode.POSITIVE)
+
+
+class _Sender:
+    """Sends generated cases, each distinct body once."""
+
+    def __init__(self, context: Context, workflow: Workflow, *, runs: int | None) -> None:
+        """`runs`: how many valid forms may be sent; None sends only those that are not valid."""
+        self._context = context
+        self._workflow = workflow
+        self._runs = runs
+        self._seen: dict[tuple[str | None, bytes], Judgement] = {}
+        self.left: int | None = None
+        """How many requests may still be sent; None is as many as come."""
+
+    def try_case(self, case: Any) -> list[str]:
+        """Send a case; the requirements that it newly broke, which are recorded."""
+        judgement = self.judge(case)
+        if judgement is None:
+            return []
+        new = self.new_breaches(judgement)
+        # The same case each time: as good as a probe of ours.
+        self._context.record(judgement)
+        return new
+
+    def judge(self, case: Any) -> Judgement | None:
+        """What a case's answer shows; None where it was not sent."""
+        prepared = _prepare(self._context, self._workflow, case)
+        if prepared is None:
+            return None
+        key = (prepared.content_type, prepared.content or b"")
+        if key not in self._seen:
+            judgement = self._send(prepared)
+            if judgement is None:
+                return None
+            self._seen[key] = judgement
+        return self._seen[key]
+
+    def new_breaches(self, judgement: Judgement) -> list[str]:
+        """What it broke that nothing had broken before."""
+        return [
+            breach.requirement
+            for breach in judgement.breaches
+            if not self._context.findings.is_broken(breach.requirement)
+        ]
+
+    def _send(self, request: Request) -> Judgement | None:
+        verdict = self._context.oracle.judge(request.content or b"", request.content_type)
+        may_run = verdict.validity is not Validity.INVALID
+        if self.left is not None:
+            if self.left <= 0:
+                return None
+            self.left -= 1
+        if may_run:
+            if not self._runs or (self._workflow.input_schema is not None):
+                return None
+            self._runs -= 1
+        try:
+            exchange = self._context.client.send(request)
+        except NoMoreRuns:
+            return None
+        return self._judgement(verdict, exchange)
+
+    def _judgement(self, verdict: Verdict, exchange: Exchange) -> Judgement:
+        context = self._context
+        if verdict.validity is Validity.INVALID:
+            judgement = context.answers.judge(exchange, Expected.REFUSAL)
+            judgement.exercise("form.invalid-refused")
+            if exchange.status is not None and exchange.status < 400:
+                self._accepted(verdict, exchange, judgement)
+            return judgement
+        if exchange.status != 200:
+            # An undecided form may be refused; a run may fail.
+            expected = Expected.ANY
+            if verdict.validity is Validity.VALID:
+                is_batch = verdict.value("stream") == "false"
+                expected = Expected.BATCH if is_batch else Expected.STREAM
+            judgement = context.answers.judge(exchange, expected)
+            if verdict.validity is Validity.VALID:
+                judgement.exercise("form.valid-accepted")
+                self._refused(verdict, exchange, judgement)
+            return judgement
+        stream = verdict.value("stream")
+        if stream == "false":
+            return context.judgement_of_batch(self._workflow, exchange)[0]
+        if exchange.is_stream:
+            return context.judgement_of_stream(self._workflow, exchange, stream=True)[0]
+        judgement = context.answers.judge(exchange, Expected.ANY)
+        if verdict.validity is Validity.VALID:
+            requirement = "form.stream-default" if stream is None else "sse.content-type"
+            came = exchange.headers.get("content-type", "no content type")
+            judgement.breach(requirement, f"expected a stream, got {came}", exchange)
+        return judgement
+
+    def _accepted(self, verdict: Verdict, exchange: Exchange, judgement: Judgement) -> None:
+        """An invalid form was taken: whose fault, unless a probe had found that already."""
+        known = [_SPECIFIC.get(fault.field) for fault in verdict.faults]
+        if all(name is not None and self._context.findings.is_broken(name) for name in known):
+            return
+        faults = "; ".join(f"{fault.field} {fault.reason}" for fault in verdict.faults)
+        message = f"an invalid form ({faults}) was answered with {exchange.summary}"
+        judgement.breach("form.invalid-refused", message, exchange)
+
+    def _refused(self, verdict: Verdict, exchange: Exchange, judgement: Judgement) -> None:
+        """A valid form was refused, unless for what a probe had found already."""
+        if exchange.status not in REFUSED:
+            return
+        version = verdict.value("version")
+        if exchange.status == 400 and version not in (None, "null"):
+            return  # there may be no such version
+        broken = self._context.findings.is_broken
+        if verdict.value("message") == "" and broken("form.message-any-string"):
+            return
+        if version == "null" and broken("form.version-null"):
+            return
+        if verdict.undeclared and broken("form.unknown-fields"):
+            return
+        message = f"a valid form was answered with {exchange.summary}"
+        judgement.breach("form.valid-accepted", message, exchange)
+
+
+def _generate(context: Context, sender: _Sender, mode: GenerationMode) -> None:
+    """Each boundary once, then whatever comes; each new failure is shrunk, and left out after."""
+    if not context.max_examples:
+        return
+    for case in _coverage_cases(context, mode):
+        sender.try_case(case)
+    strategy = context.answers.operation.as_strategy(generation_mode=mode)
+    for _ in range(ROUNDS):
+        if not _explore_once(context, sender, strategy):
+            return
+
+
+def _explore_once(context: Context, sender: _Sender, strategy: Any) -> bool:
+    """Whether there was a failure."""
+    smallest: list[Judgement] = []
+    wanted: set[str] = set()
+    sender.left = None
+
+    def judge_case(case: Any) -> None:
+        judgement = sender.judge(case)
+        if judgement is None:
+            return
+        new = sender.new_breaches(judgement)
+        if not new:
+            context.record(judgement, generated=True)
+            return
+        if not wanted:
+            # The first failure: from here on Hypothesis makes this one smaller.
+            wanted.add(new[0])
+            sender.left = SHRINKING_REQUESTS
+        if wanted & set(new):
+            smallest.append(judgement)
+            raise _Broken(", ".join(new))
+
+    _run(judge_case, strategy, context)
+    if not smallest:
+        return False
+    # Hypothesis replays its smallest example last.
+    context.record(smallest[-1], generated=True)
+    return True
+
+
+def _run(test: Callable[[Any], None], strategy: Any, context: Context) -> None:
+    settings = hypothesis.settings(
+        max_examples=context.max_examples,
+        database=None,
+        deadline=None,
+        print_blob=False,
+        phases=[Phase.generate, Phase.shrink],
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+        verbosity=hypothesis.Verbosity.quiet,
+    )
+    given: Any = hypothesis.given(strategy)
+    wrapped = hypothesis.seed(context.seed)(settings(given(test)))
+    try:
+        wrapped()
+    except _Broken:
+        pass
+    except HypothesisException as error:
+        raise RuntimeError(f"{type(error).__name__}: {error}") from error
+
+
+def _coverage_cases(context: Context, mode: GenerationMode) -> Iterator[Any]:
+    """Schemathesis's coverage phase: each boundary of the schema once.
+
+    It has no public name; without it generation goes less far, and a test notices.
+    """
+    try:
+        from schemathesis.specs.openapi.coverage._operation import iter_coverage_cases
+    except ImportError:
+        return
+    operation = context.answers.operation
+    for case in iter_coverage_cases(
+        operation=operation,
+        generation_modes=[mode],
+        generate_duplicate_query_parameters=False,
+        unexpected_methods=set(),
+        generation_config=operation.schema.config.generation,
+    ):
+        if case.method == operation.method.upper():
+            yield case
+
+
+def _prepare(context: Context, workflow: Workflow, case: Any) -> Request | None:
+    """The case's body as bytes, in a request for a real workflow; None where it can't be sent."""
+    case.path_parameters = {"workflow_id": workflow.id}
+    content_type = str((case.headers or {}).get("Content-Type", "")) or case.media_type
+    try:
+        arguments = case.as_transport_kwargs(base_url="http://target.invalid")
+        message = requests.Request("POST", "http://target.invalid/", data=arguments.get("data"))
+        body: Any = message.prepare().body
+    except (UnicodeError, ValueError):
+        return None
+    content = body.encode("utf-8") if isinstance(body, str) else body or b""
+    if content_type and not content_type.isprintable():
+        return None
+    if content_type is None and not content:
+        content_type = FORM
+    return context.request(workflow.id, content=content, content_type=content_type)

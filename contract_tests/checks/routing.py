@@ -1,0 +1,60 @@
+"""Routing: which workflow, which method."""
+
+from __future__ import annotations
+
+from contract_tests.answers import Expected
+from contract_tests.context import Context
+from contract_tests.registry import Stage, check
+from contract_tests.target import unknown_workflow_id
+
+
+@check(Stage.REFUSALS, "routing.unknown-workflow")
+def unknown_workflow(context: Context) -> None:
+    """A workflow that no server has, and one whose id merely begins like a real one's."""
+    for workflow_id in (unknown_workflow_id(), f"{context.any_workflow.id}-{context.seed:x}-x"):
+        for mode in ("false", "true"):
+            exchange = context.ask(
+                context.request(workflow_id, (("message", "x"), ("stream", mode)))
+            )
+            context.require(
+                "routing.unknown-workflow",
+                exchange.status == 404,
+                f"no workflow has the id {workflow_id}: expected 404, got {exchange.summary}",
+                exchange,
+            )
+
+
+@check(Stage.REFUSALS, "routing.method-not-allowed", "routing.allow-header")
+def method_not_allowed(context: Context) -> None:
+    """Methods that the document does not list for the path.
+
+    A later version may well have GET (Agno 3 lists runs), so a GET that is answered with success
+    says nothing. DELETE is never sent: it might do what it says.
+    """
+    path = context.document.content["paths"][context.document.run_operation.path]
+    for method in ("PUT", "PATCH", "GET"):
+        if method.lower() in path:
+            continue
+        request = context.request(context.any_workflow.id, method=method)
+        exchange = context.client.send(request)
+        if method == "GET" and exchange.status is not None and exchange.status < 400:
+            continue
+        judgement = context.answers.judge(exchange, Expected.REFUSAL)
+        # What a status other than 405 says is judged here.
+        judgement.rename({"error.documented-status": None, "error.no-server-error": None})
+        context.record(judgement)
+        context.require(
+            "routing.method-not-allowed",
+            exchange.status == 405,
+            f"{method}: expected 405, got {exchange.summary}",
+            exchange,
+        )
+        if exchange.status == 405:
+            allowed = exchange.headers.get("allow", "")
+            names = {name.strip().upper() for name in allowed.split(",")}
+            context.require(
+                "routing.allow-header",
+                "POST" in names and method not in names,
+                f"{method}: the 405 has {'Allow: ' + allowed if allowed else 'no Allow header'}",
+                exchange,
+            )

@@ -1,0 +1,76 @@
+"""Streams: each workflow once, judged by the shared state machine and by when events came."""
+
+from __future__ import annotations
+
+from agentos_contract.judge import JUDGED_REQUIREMENTS
+from contract_tests.client import NoMoreRuns
+from contract_tests.context import Context
+from contract_tests.registry import Stage, check
+from contract_tests.streams import describe, held_back, shows_pacing
+
+# How late the first event is, as a part of the whole run, where all come in one burst at the end.
+LATE = 0.9
+
+
+@check(
+    Stage.STREAMS,
+    "form.valid-accepted",
+    "identity.run-id-fresh",
+    "identity.session-id-fresh",
+    "routing.known-workflow",
+    "sse.complete",
+    "sse.content-type",
+    "sse.ends",
+    "sse.idle",
+    "sse.known-fields",
+    "sse.transfer",
+    "sse.utf-8",
+    *sorted(JUDGED_REQUIREMENTS),
+)
+def streams(context: Context) -> None:
+    """One stream of each workflow that the plan has."""
+    for workflow in context.target.workflows:
+        if workflow.id not in context.plan.streamed:
+            continue
+        context.progress(f"stream {workflow.id}")
+        run = context.stream(workflow)
+        if run is not None:
+            context.streams[workflow.id] = run
+            context.progress(f"stream {workflow.id}: {describe(run)}")
+
+
+@check(Stage.STREAMS, "sse.pacing")
+def pacing(context: Context) -> None:
+    """Whether events came as they happened, from the streams that there already are.
+
+    A stream that begins only when it is nearly over is suspicious, and may be a cold start: it is
+    asked for again.
+    """
+    reason = "no run took long enough to tell (3 s by its events' created_at, 1 s by the clock)"
+    context.findings.cannot(["sse.pacing"], reason)
+    for workflow in context.target.workflows:
+        run = context.streams.get(workflow.id)
+        if run is None or len(run.exchange.events) < 3:
+            continue
+        if shows_pacing(run):
+            message = held_back(run)
+            context.require(
+                "sse.pacing", message is None, f"{workflow.id}: {message}", run.exchange
+            )
+        if run.seconds < 1.0:
+            continue
+        late = run.exchange.events[0][0] >= LATE * run.seconds
+        if late:
+            try:
+                again = context.stream(workflow)
+            except NoMoreRuns:
+                continue
+            if again is None or not again.exchange.events or again.seconds < 1.0:
+                continue
+            late = again.exchange.events[0][0] >= LATE * again.seconds
+            run = again
+        message = (
+            f"{workflow.id}: the first event came {run.exchange.events[0][0]:.1f} s after the "
+            f"request and the last at {run.seconds:.1f} s: all in one burst when the run was over"
+        )
+        context.require("sse.pacing", not late, message, run.exchange)

@@ -1,0 +1,403 @@
+"""What a check is given: the target, ways to ask it, and where findings go."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import jsonschema_rs
+
+from agentos_contract.document import Document
+from agentos_contract.judge import PayloadValidator
+from contract_tests.answers import JSON, AnswerJudge, Expected, Judgement
+from contract_tests.client import (
+    OWN_TOKEN,
+    Authorization,
+    Client,
+    EventListener,
+    Exchange,
+    Request,
+)
+from contract_tests.findings import Breach, Findings
+from contract_tests.form import FormOracle
+from contract_tests.plan import Plan
+from contract_tests.registry import CannotDecide
+from contract_tests.streams import (
+    BatchRun,
+    StreamedRun,
+    judge_batch,
+    judge_media_type,
+    judge_stream,
+)
+from contract_tests.target import CouldNotRun, Target, Workflow, refuse_strangers, run_path
+
+REFUSED = frozenset({400, 415, 422})
+
+Rename = dict[str, str | None]
+Fields = Sequence[tuple[str, str]]
+
+
+@dataclass
+class Context:
+    """Everything that the checks share in one run of the tests."""
+
+    document: Document
+    client: Client
+    target: Target
+    plan: Plan
+    findings: Findings
+    seed: int
+    max_examples: int
+    progress: Callable[[str], None] = lambda text: None
+    streams: dict[str, StreamedRun] = field(default_factory=dict)
+    """The first stream of each workflow that gave one."""
+    batches: dict[str, BatchRun] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.answers = AnswerJudge(self.document)
+        self.oracle = FormOracle(self.document)
+        self.random = random.Random(self.seed)
+        self.validators = EventValidators(self.document)
+        self._run_ids: dict[str, Exchange] = {}
+        self._session_ids: set[str] = set()
+        self._was_let_in = False
+
+    # -- names
+
+    def fresh_id(self, kind: str) -> str:
+        """An id that only these tests use: `contract-tests-KIND-…`."""
+        return f"contract-tests-{kind}-{self.random.getrandbits(48):012x}"
+
+    @property
+    def any_workflow(self) -> Workflow:
+        """Whichever comes first: for requests that start no run."""
+        return self.target.workflows[0]
+
+    @property
+    def probed_workflow(self) -> Workflow:
+        """The workflow for probes that start runs: the quickest that ran to its end, untyped if
+        there is one. Raises CannotDecide where none did."""
+        candidates = [
+            (workflow.input_schema is not None, self.streams[workflow.id].seconds, position)
+            for position, workflow in enumerate(self.target.workflows)
+            if workflow.id in self.streams and self.streams[workflow.id].is_completed
+        ]
+        if not candidates:
+            raise CannotDecide("no workflow ran to its end")
+        return self.target.workflows[min(candidates)[2]]
+
+    @property
+    def untyped_workflow(self) -> Workflow:
+        """The same, only where it takes any text. Raises CannotDecide."""
+        workflow = self.probed_workflow
+        if workflow.input_schema is not None:
+            raise CannotDecide("every workflow that ran to its end has an input_schema")
+        return workflow
+
+    @property
+    def lasting_workflow(self) -> Workflow:
+        """The one that takes longest, up to two seconds: for runs that are to overlap."""
+        probed = self.probed_workflow
+        candidates = [
+            (self.streams[workflow.id].seconds, -position)
+            for position, workflow in enumerate(self.target.workflows)
+            if workflow.id in self.streams
+            and self.streams[workflow.id].is_completed
+            and self.streams[workflow.id].seconds <= 2.0
+        ]
+        return self.target.workflows[-max(candidates)[1]] if candidates else probed
+
+    # -- requests
+
+    def request(
+        self,
+        workflow_id: str,
+        fields: Fields | None = None,
+        *,
+        method: str = "POST",
+        content: bytes | None = None,
+        content_type: str | None = None,
+        authorization: Authorization | None = OWN_TOKEN,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> Request:
+        """A request for the run operation."""
+        return Request(
+            method,
+            run_path(self.document, workflow_id),
+            fields=tuple(fields) if fields is not None else None,
+            content=content,
+            content_type=content_type,
+            authorization=authorization,
+            headers=tuple(headers),
+        )
+
+    def ask(self, request: Request, expected: Expected = Expected.REFUSAL) -> Exchange:
+        """Send a request, judge its answer by what holds for any, and hand it out.
+
+        Raises NoMoreRuns where it could start a run and none is left.
+        """
+        exchange = self.client.send(request)
+        self.record(self.answers.judge(exchange, expected))
+        return exchange
+
+    def stream(
+        self,
+        workflow: Workflow,
+        *,
+        message: str | None = None,
+        explicit: bool = True,
+        extra: Fields = (),
+        session_id: str | None = None,
+        requirement: str = "form.valid-accepted",
+        rename: Rename | None = None,
+        expects_session: bool = True,
+    ) -> StreamedRun | None:
+        """Run a workflow as a stream and judge it; None where it was not answered with one.
+
+        `requirement` is what a refusal breaks; `explicit` says whether `stream=true` is sent.
+        """
+        future = self.start_stream(
+            workflow, message=message, explicit=explicit, extra=extra, session_id=session_id
+        )
+        return self.judge_streamed(
+            workflow,
+            future.result(),
+            stream=True if explicit else None,
+            requirement=requirement,
+            rename=rename,
+            expects_session=expects_session,
+        )
+
+    def start_stream(
+        self,
+        workflow: Workflow,
+        *,
+        message: str | None = None,
+        explicit: bool = True,
+        extra: Fields = (),
+        session_id: str | None = None,
+        on_event: EventListener | None = None,
+    ) -> Future[Exchange]:
+        """Start a stream; judge what comes of it with `judge_streamed`."""
+        fields = [("message", workflow.message if message is None else message)]
+        if explicit:
+            fields.append(("stream", "true"))
+        if session_id is not None:
+            fields.append(("session_id", session_id))
+        return self.client.start(self.request(workflow.id, [*fields, *extra]), on_event=on_event)
+
+    def judge_streamed(
+        self,
+        workflow: Workflow,
+        exchange: Exchange,
+        *,
+        stream: bool | None = True,
+        requirement: str = "form.valid-accepted",
+        rename: Rename | None = None,
+        expects_session: bool = True,
+        generated: bool = False,
+    ) -> StreamedRun | None:
+        """Judge a stream that has ended; None where there was none."""
+        judgement, run = self.judgement_of_stream(
+            workflow,
+            exchange,
+            stream=stream,
+            requirement=requirement,
+            check_session=expects_session,
+        )
+        judgement.rename(rename or {})
+        self.record(judgement, generated=generated)
+        return run
+
+    def judgement_of_stream(
+        self,
+        workflow: Workflow,
+        exchange: Exchange,
+        *,
+        stream: bool | None,
+        requirement: str = "form.valid-accepted",
+        check_session: bool = True,
+    ) -> tuple[Judgement, StreamedRun | None]:
+        """What a stream showed, not yet recorded."""
+        judgement = self.answers.judge(exchange, Expected.STREAM)
+        judgement.merge(self._acceptance(workflow, exchange, requirement))
+        if exchange.status != 200:
+            return judgement, None
+        judgement.merge(judge_media_type(exchange, stream=stream))
+        if not exchange.is_stream:
+            return judgement, None
+        session_id = exchange.request.field("session_id")
+        found, judge = judge_stream(
+            exchange,
+            validators=self.validators,
+            workflow_id=workflow.id,
+            session_id=(session_id or None) if check_session else None,
+        )
+        judgement.merge(found)
+        message = exchange.request.field("message") or ""
+        run = StreamedRun(workflow.id, message, exchange, judge)
+        judgement.merge(self._fresh(exchange, run.run_id, None if session_id else run.session_id))
+        return judgement, run
+
+    def batch(
+        self,
+        workflow: Workflow,
+        *,
+        message: str | None = None,
+        extra: Fields = (),
+        session_id: str | None = None,
+        user_id: str | None = None,
+        requirement: str = "form.valid-accepted",
+        rename: Rename | None = None,
+    ) -> BatchRun:
+        """Run a workflow in batch and judge it."""
+        fields = [
+            ("message", workflow.message if message is None else message),
+            ("stream", "false"),
+        ]
+        if session_id is not None:
+            fields.append(("session_id", session_id))
+        if user_id is not None:
+            fields.append(("user_id", user_id))
+        exchange = self.client.send(self.request(workflow.id, [*fields, *extra]))
+        judgement, run = self.judgement_of_batch(workflow, exchange, requirement=requirement)
+        judgement.rename(rename or {})
+        self.record(judgement)
+        return run
+
+    def judgement_of_batch(
+        self,
+        workflow: Workflow,
+        exchange: Exchange,
+        *,
+        requirement: str = "form.valid-accepted",
+    ) -> tuple[Judgement, BatchRun]:
+        """What a batch answer showed, not yet recorded."""
+        judgement = self.answers.judge(exchange, Expected.BATCH)
+        judgement.merge(self._acceptance(workflow, exchange, requirement))
+        message = exchange.request.field("message") or ""
+        run = BatchRun(workflow.id, message, exchange, {})
+        if exchange.status != 200 or exchange.fault is not None:
+            return judgement, run
+        judgement.merge(judge_media_type(exchange, stream=False))
+        if exchange.media_type != JSON:
+            return judgement, run
+        judgement.merge(self.answers.judge_batch_body(exchange))
+        body = parse_object(exchange.body)
+        if body is None:
+            text = exchange.body[:80].decode("utf-8", "replace")
+            judgement.breach("batch.body", f"the body is no JSON object: {text}", exchange)
+            return judgement, run
+        run.body = body
+        session_id = exchange.request.field("session_id") or None
+        judgement.merge(
+            judge_batch(
+                exchange,
+                body,
+                workflow_id=workflow.id,
+                session_id=session_id,
+                user_id=exchange.request.field("user_id") or None,
+            )
+        )
+        given = body.get("session_id") if session_id is None else None
+        judgement.merge(self._fresh(exchange, body.get("run_id"), given))
+        return judgement, run
+
+    # -- findings
+
+    def record(self, judgement: Judgement, *, generated: bool = False) -> None:
+        """Add a judgement to the findings."""
+        self.findings.exercise(*judgement.exercised, generated=generated)
+        for breach in judgement.breaches:
+            self.findings.breach(breach, generated=generated)
+
+    def breach(self, requirement: str, message: str, *exchanges: Exchange) -> None:
+        """A requirement was broken, as these exchanges show, in that order."""
+        commands = "\n".join(exchange.curl for exchange in exchanges)
+        self.findings.breach(Breach(requirement, message, commands))
+
+    def require(self, requirement: str, kept: bool, message: str, *exchanges: Exchange) -> None:
+        """A requirement was exercised, and broken unless `kept`."""
+        self.findings.exercise(requirement)
+        if not kept:
+            self.breach(requirement, message, *exchanges)
+
+    def _acceptance(self, workflow: Workflow, exchange: Exchange, requirement: str) -> Judgement:
+        """A valid form from somebody who is let in, for a workflow that exists."""
+        judgement = Judgement()
+        status = exchange.status
+        if status is None:
+            return judgement
+        if not self._was_let_in:
+            refuse_strangers(exchange, self.client.token)
+            if status == 404:
+                raise CouldNotRun(f"it has no workflow {workflow.id!r} (404)")
+        if self.client.token is not None:
+            judgement.exercise("authentication.right-token")
+            if status in (401, 403):
+                message = f"the right token was answered with {exchange.summary}"
+                judgement.breach("authentication.right-token", message, exchange)
+        judgement.exercise("routing.known-workflow", requirement)
+        if status == 404:
+            message = f"{workflow.id} exists and was answered with {exchange.summary}"
+            judgement.breach("routing.known-workflow", message, exchange)
+        if status in REFUSED:
+            message = f"a valid form was answered with {exchange.summary}"
+            judgement.breach(requirement, message, exchange)
+        if status == 200:
+            self._was_let_in = True
+        return judgement
+
+    def _fresh(self, exchange: Exchange, run_id: Any, session_id: Any) -> Judgement:
+        """Ids that must be new. `session_id` only where none was asked for."""
+        judgement = Judgement()
+        if isinstance(run_id, str) and run_id:
+            judgement.exercise("identity.run-id-fresh")
+            first = self._run_ids.setdefault(run_id, exchange)
+            if first is not exchange:
+                message = f"run_id {run_id} had been given to another run before"
+                judgement.breach("identity.run-id-fresh", message, exchange)
+        if isinstance(session_id, str) and session_id:
+            judgement.exercise("identity.session-id-fresh")
+            if session_id in self._session_ids:
+                message = f"no session was asked for, and {session_id} had been given out before"
+                judgement.breach("identity.session-id-fresh", message, exchange)
+            self._session_ids.add(session_id)
+        return judgement
+
+
+class EventValidators(Mapping[str, PayloadValidator]):
+    """The validators of the events' payloads, each compiled when its event first comes."""
+
+    def __init__(self, document: Document) -> None:
+        self._schemas = document.event_schemas
+        self._compiled: dict[str, PayloadValidator] = {}
+
+    def __getitem__(self, name: str) -> PayloadValidator:
+        if name not in self._compiled:
+            self._compiled[name] = jsonschema_rs.Draft202012Validator(self._schemas[name])
+        return self._compiled[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._schemas)
+
+    def __len__(self) -> int:
+        return len(self._schemas)
+
+
+def parse_object(body: bytes) -> dict[str, Any] | None:
+    """A body as a JSON object; None where it is none."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """A mapping, or an empty one."""
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,71 @@
+"""A request as a curl command that sends it again, without the token."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from urllib.parse import quote_plus
+
+TOKEN_VARIABLE = "AGENTOS_TOKEN"
+TOKEN_IN_SHELL = f"${TOKEN_VARIABLE}"
+
+
+def curl_command(
+    method: str,
+    url: str,
+    *,
+    authorization: str | None = None,
+    headers: Sequence[tuple[str, str]] = (),
+    fields: Sequence[tuple[str, str]] | None = None,
+    content: bytes | None = None,
+    content_type: str | None = None,
+) -> str:
+    """The command, quoted for a POSIX shell.
+
+    `authorization` stands in double quotes, so that `$AGENTOS_TOKEN` in it is expanded; it must
+    hold no token itself. A form is given by its `fields`, any other body by its bytes.
+    """
+    # -N: events as they come; -i: status and headers are what most failures are about.
+    parts = ["curl -sSiN"]
+    is_form = fields is not None
+    if method != "POST" or not (fields or content):
+        parts.append(f"-X {shlex.quote(method)}")
+    parts.append(shlex.quote(url))
+    if authorization is not None:
+        parts.append(f'-H "Authorization: {_in_double_quotes(authorization)}"')
+    parts += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers]
+    if is_form:
+        parts += [_form_field(name, value) for name, value in fields or ()]
+        if not fields:
+            parts.append("-H 'Content-Type: application/x-www-form-urlencoded'")
+    elif content is not None:
+        if content_type is not None:
+            parts.append(f"-H {shlex.quote(f'Content-Type: {content_type}')}")
+        if content and _is_plain(content):
+            parts.append(f"--data-raw {shlex.quote(content.decode('ascii'))}")
+        elif content:
+            octal = "".join(_printf_byte(byte) for byte in content)
+            return f"printf '{octal}' | {' '.join(parts)} --data-binary @-"
+    return " ".join(parts)
+
+
+def _form_field(name: str, value: str) -> str:
+    if not name or "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+        # No shell passes NUL on, and of a field without a name curl forgets the equals sign.
+        encoded = quote_plus(value, errors="surrogatepass")
+        return f"--data-raw {shlex.quote(f'{quote_plus(name)}={encoded}')}"
+    return f"--data-urlencode {shlex.quote(f'{quote_plus(name)}={value}')}"
+
+
+def _is_plain(content: bytes) -> bool:
+    return all(0x20 <= byte < 0x7F for byte in content)
+
+
+def _printf_byte(byte: int) -> str:
+    if 0x20 <= byte < 0x7F and chr(byte) not in "'\\%":
+        return chr(byte)
+    return f"\\{byte:03o}"
+
+
+def _in_double_quotes(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("`", "\\`")

@@ -1,0 +1,57 @@
+"""The register of checks: each says which requirements it decides, and by that is found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from contract_tests.context import Context
+
+
+class Stage(IntEnum):
+    """When a check runs. Those that start no runs come first: they are free."""
+
+    REFUSALS = 1
+    STREAMS = 2
+    PROBES = 3
+    BATCHES = 4
+    GENERATED = 5
+
+
+class CannotDecide(Exception):
+    """Raised by a check: the target offers nothing that could show its requirements broken."""
+
+
+CheckFunction = Callable[["Context"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check."""
+
+    name: str
+    stage: Stage
+    decides: frozenset[str]
+    """Requirement ids. What only generated requests can break is decided by a check too."""
+    run: CheckFunction
+
+
+CHECKS: list[Check] = []
+
+
+def check(stage: Stage, *decides: str) -> Callable[[CheckFunction], CheckFunction]:
+    """Register a function as the check that decides these requirements."""
+
+    def register(function: CheckFunction) -> CheckFunction:
+        CHECKS.append(Check(function.__name__, stage, frozenset(decides), function))
+        return function
+
+    return register
+
+
+def ordered_checks() -> list[Check]:
+    """All checks, by stage and then as registered."""
+    return sorted(CHECKS, key=lambda check: check.stage)

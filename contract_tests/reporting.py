@@ -1,0 +1,115 @@
+"""Reports: report.json for machines, the terminal for people. The token is in neither."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+
+from contract_tests.curl import TOKEN_IN_SHELL
+from contract_tests.results import Result, Status
+from contract_tests.session import Report
+
+_STYLES = {
+    Status.FAILED: "bold red",
+    Status.KNOWN: "yellow",
+}
+MAX_MESSAGE = 600
+"""Characters of a message on a terminal; four times that in report.json."""
+
+
+def redact(text: str, token: str | None) -> str:
+    """`text` without the token, which a server may have echoed."""
+    return text.replace(token, TOKEN_IN_SHELL) if token else text
+
+
+def write_json(report: Report, directory: Path, token: str | None) -> Path:
+    """Write `report.json`; returns its path."""
+    directory.mkdir(parents=True, exist_ok=True)
+    file = directory / "report.json"
+    content = {
+        "target": report.target,
+        "seed": report.seed,
+        "results": [
+            {
+                "requirement": result.requirement.id,
+                "status": result.status.value,
+                "message": _cut(redact(result.message, token), 4 * MAX_MESSAGE),
+                "reproduce": redact(result.reproduce, token),
+            }
+            for result in report.results
+        ],
+    }
+    file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return file
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def print_report(report: Report, console: Console, token: str | None) -> None:
+    """Failures first, each with what to do; then what was not exercised."""
+    for status in (Status.FAILED, Status.KNOWN):
+        for result in report.results:
+            if result.status is status:
+                _print_result(result, console, token)
+    _print_crashes(report.results, console, token)
+    for line in coverage_lines(report.results):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    counts = Counter(result.status for result in report.results)
+    said = ", ".join(f"{counts[status]} {status.value}" for status in Status if counts[status])
+    console.print(f"{said}; {report.runs} runs started; seed {report.seed}", highlight=False)
+
+
+def _print_crashes(results: Sequence[Result], console: Console, token: str | None) -> None:
+    crashed: dict[str, list[str]] = {}
+    for result in results:
+        if result.status is Status.ERROR:
+            crashed.setdefault(result.message, []).append(result.requirement.id)
+    for message, names in crashed.items():
+        console.print(f"[bold magenta]ERROR[/bold magenta] {escape(', '.join(names))}")
+        console.print(f"  {escape(redact(message, token))}\n")
+
+
+def _print_result(result: Result, console: Console, token: str | None) -> None:
+    style = _STYLES[result.status]
+    again = f" ({result.sights} times)" if result.sights > 1 else ""
+    console.print(
+        f"[{style}]{result.status.value.upper()} {result.requirement.id}[/{style}]{again}",
+        highlight=False,
+    )
+    message = _cut(redact(result.message, token), MAX_MESSAGE)
+    text = f"{result.requirement.text}\n[dim]seen:[/dim] {escape(message)}"
+    if console.is_terminal:
+        console.print(Padding(text, (0, 0, 0, 2)), highlight=False)
+    else:  # a log: its reader wraps lines
+        for line in text.split("\n"):
+            console.print(f"  {line}", highlight=False, soft_wrap=True)
+    for line in redact(result.reproduce, token).split("\n"):
+        if line:
+            # One line each, however long: to be copied.
+            console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+    console.print()
+
+
+def coverage_lines(results: Sequence[Result]) -> list[str]:
+    """How many requirements were exercised, and why the others were not."""
+    skipped: dict[str, list[str]] = {}
+    exercised = 0
+    for result in results:
+        if result.status is Status.SKIPPED or result.message.startswith("required, but skipped"):
+            skipped.setdefault(result.message, []).append(result.requirement.id)
+        else:
+            exercised += 1
+    if not skipped:
+        return [f"{exercised} of {len(results)} requirements exercised"]
+    names = ", ".join(name for names in skipped.values() for name in names)
+    lines = [f"{exercised} of {len(results)} requirements exercised; not: {names}"]
+    lines += [f"  {reason}: {', '.join(names)}" for reason, names in skipped.items()]
+    return lines

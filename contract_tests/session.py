@@ -1,0 +1,135 @@
+"""One run of the tests: discover, plan, check, settle."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import contract_tests.checks  # noqa: F401 - registers them
+from agentos_contract.document import Document
+from agentos_contract.requirements import Level, load_catalogue
+from contract_tests.answers import DECIDES as BY_ANSWER
+from contract_tests.client import Client, Limits, NoMoreRuns, Request, RunBudget
+from contract_tests.context import Context
+from contract_tests.findings import Breach, Findings
+from contract_tests.known import Known
+from contract_tests.plan import Plan, make_plan
+from contract_tests.registry import CHECKS, CannotDecide, Check, ordered_checks
+from contract_tests.results import Result, settle
+from contract_tests.streams import DECIDES as BY_RUN
+from contract_tests.target import CouldNotRun, Target, discover
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for."""
+
+    url: str
+    document: Document
+    seed: int
+    token: str | None = None
+    workflows: Sequence[str] = ()
+    level: Level = Level.PROTOCOL
+    known: Mapping[str, Known] = field(default_factory=dict)
+    required: Collection[str] = ()
+    max_examples: int = 50
+    max_runs: int = 60
+    message: str | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of it."""
+
+    target: str
+    seed: int
+    results: list[Result]
+    runs: int
+    """How many runs were started."""
+    crashes: tuple[str, ...] = ()
+    """Checks that failed themselves, and how."""
+    breaches: tuple[Breach, ...] = ()
+    """Every sight of a broken requirement, where a result shows one each."""
+
+
+@dataclass
+class Listener:
+    """Told what happens; each does nothing unless replaced."""
+
+    planned: Callable[[Target, Plan], None] = lambda target, plan: None
+    checking: Callable[[Check, int, int], None] = lambda check, position, count: None
+    progress: Callable[[str], None] = lambda text: None
+
+
+def decided_requirements() -> frozenset[str]:
+    """Every requirement that some check decides."""
+    return BY_ANSWER | BY_RUN | frozenset().union(*(check.decides for check in CHECKS))
+
+
+def run_contract_tests(options: Options, listener: Listener | None = None) -> Report:
+    """Run all checks against a target. Raises CouldNotRun."""
+    listener = listener or Listener()
+    findings = Findings()
+    budget = RunBudget(options.max_runs)
+    template = options.document.run_operation.path.split("{workflow_id}")
+
+    def is_run(request: Request) -> bool:
+        path = request.path
+        return (
+            request.method == "POST" and path.startswith(template[0]) and path.endswith(template[1])
+        )
+
+    with Client(
+        options.url, token=options.token, limits=options.limits, budget=budget, is_run=is_run
+    ) as client:
+        try:
+            target = discover(
+                client, options.document, chosen=options.workflows, message=options.message
+            )
+        except NoMoreRuns as error:
+            raise CouldNotRun(str(error)) from error
+        plan = make_plan(
+            [workflow.id for workflow in target.workflows], options.max_runs, options.max_examples
+        )
+        listener.planned(target, plan)
+        context = Context(
+            options.document,
+            client,
+            target,
+            plan,
+            findings,
+            options.seed,
+            options.max_examples,
+            listener.progress,
+        )
+        checks = ordered_checks()
+        for position, check in enumerate(checks):
+            listener.checking(check, position, len(checks))
+            _run_check(check, context)
+    catalogue = load_catalogue()
+    results = settle(
+        list(catalogue.at_level(options.level)),
+        findings,
+        known=options.known,
+        required=options.required,
+    )
+    crashes = tuple(dict.fromkeys(findings.crashes.values()))
+    breaches = tuple(breach for found in findings.breaches.values() for breach in found)
+    return Report(options.url, options.seed, results, budget.started, crashes, breaches)
+
+
+def _run_check(check: Check, context: Context) -> None:
+    try:
+        check.run(context)
+    except (CannotDecide, NoMoreRuns) as reason:
+        context.findings.cannot(check.decides, str(reason))
+    except CouldNotRun:
+        raise
+    except Exception as error:
+        # A fault of ours, whatever the server sent: said as such, and the rest goes on.
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
+        text = f"the check {check.name} failed: {type(error).__name__}: {error} ({where})"
+        context.findings.crash(check.decides, text)

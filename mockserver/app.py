@@ -1,0 +1,79 @@
+"""Puts the mock together: document, scripts, store, runner, Connexion's layers, CORS."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from agentos_contract.document import Document, load_document
+from mockserver.openapi import connexion_application
+from mockserver.operations import Operations
+from mockserver.runner import Runner
+from mockserver.script import BUNDLED_SCRIPTS, Workflow, load_scripts
+from mockserver.sessions import MemoryStore, SessionStore
+from mockserver.validation import DEFAULT_MAX_BODY, Validation
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a mock is made from. All have the defaults of `mockserver serve`."""
+
+    document: Document | None = None
+    """None: the kit's own."""
+    workflows: Mapping[str, Workflow] | None = None
+    """By id. None: the bundled scripts."""
+    token: str | None = None
+    """The bearer token to ask for. None: everybody is let in."""
+    store: SessionStore | None = None
+    """None: memory."""
+    seed: int | None = None
+    """The same seed gives the same ids to the same requests in the same order."""
+    speed: float = 1.0
+    """How much faster than their scripts runs go."""
+    max_body: int = DEFAULT_MAX_BODY
+    """Bytes of a request's body."""
+    clock: Callable[[], float] = time.time
+    """Seconds since the epoch."""
+
+
+def create_app(settings: Settings | None = None) -> ASGIApp:
+    """The mock as an ASGI application.
+
+    Raises DocumentError for a document that cannot be served, ScriptError for scripts that can't.
+    """
+    settings = settings or Settings()
+    document = settings.document or load_document()
+    workflows = settings.workflows
+    if workflows is None:
+        workflows = load_scripts(BUNDLED_SCRIPTS).workflows
+    runner = Runner(
+        settings.store or MemoryStore(),
+        seed=settings.seed,
+        speed=settings.speed,
+        clock=settings.clock,
+    )
+    operations = Operations(document, workflows, runner)
+    validation = Validation(document, operations.check_path, settings.max_body)
+    application = connexion_application(
+        operations, document, token=settings.token, validation=validation
+    )
+    # Outermost, so that a preflight is answered before anybody asks for a token, and an error
+    # can be read by the page that caused it.
+    return CORSMiddleware(
+        application,
+        allow_origin_regex=".*",
+        allow_credentials=True,
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["WWW-Authenticate", "Allow"],
+    )
+
+
+def load_workflows(directory: Path | str | None) -> Mapping[str, Workflow]:
+    """The scripts of a folder, or the bundled ones. Raises ScriptError."""
+    return load_scripts(directory or BUNDLED_SCRIPTS).workflows

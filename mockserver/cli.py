@@ -1,0 +1,173 @@
+"""The command line: `mockserver serve` and `mockserver check`."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import socket
+import sys
+from pathlib import Path
+
+import click
+import uvicorn
+
+from agentos_contract import __version__
+from agentos_contract.document import DocumentError, load_document
+from mockserver.app import Settings, create_app
+from mockserver.script import BUNDLED_SCRIPTS, ScriptError, Scripts, load_scripts
+
+# The contract tests' variable, and the one that a real server reads.
+TOKEN_VARIABLES = ["AGENTOS_TOKEN", "OS_SECURITY_KEY"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="mockserver")
+def main() -> None:
+    """A scripted mock of the Agno AgentOS workflow API."""
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port",
+    default=7777,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="The port to listen on; 0 is any free one.",
+)
+@click.option(
+    "--spec",
+    type=click.Path(path_type=Path),
+    help="An OpenAPI 3.1 document instead of the kit's; NAME.overlay.yaml beside it is applied.",
+)
+@click.option(
+    "--workflows",
+    type=click.Path(path_type=Path),
+    help="A folder of workflow scripts instead of the bundled ones.",
+)
+@click.option(
+    "--token",
+    envvar=TOKEN_VARIABLES,
+    show_envvar=True,
+    help="The bearer token to ask for; without one everybody is let in.",
+)
+@click.option("--as", "profile", metavar="PROFILE", help="Behave as a profiled server does.")
+@click.option("--store", default="memory", show_default=True, metavar="URL")
+@click.option(
+    "--speed",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="How much faster than their scripts runs go.",
+)
+@click.option("--seed", type=int, help="The same seed gives the same ids to the same requests.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1))
+@click.option(
+    "--log-level",
+    default="info",
+    show_default=True,
+    type=click.Choice(["critical", "error", "warning", "info", "debug"]),
+)
+def serve(
+    host: str,
+    port: int,
+    spec: Path | None,
+    workflows: Path | None,
+    token: str | None,
+    profile: str | None,
+    store: str,
+    speed: float,
+    seed: int | None,
+    workers: int,
+    log_level: str,
+) -> None:
+    """Serve workflow scripts until interrupted."""
+    if profile is not None:
+        raise click.BadParameter(
+            f"there is no profile {profile!r} yet; without --as the mock keeps the document",
+            param_hint="--as",
+        )
+    if store != "memory":
+        raise click.BadParameter(
+            f"{store!r} is no store that this version has; expected memory", param_hint="--store"
+        )
+    if workers > 1:
+        raise click.BadParameter(
+            f"{workers} workers need a store that they share, and there is only memory; expected 1",
+            param_hint="--workers",
+        )
+    if token is not None and not token:
+        raise click.BadParameter(
+            "empty; leave it out to let everybody in",
+            param_hint="--token",
+        )
+    scripts = _load(workflows or BUNDLED_SCRIPTS)
+    for warning in scripts.warnings:
+        click.echo(str(warning), err=True)
+    try:
+        document = load_document(spec)
+        app = create_app(Settings(document, scripts.workflows, token, seed=seed, speed=speed))
+    except DocumentError as error:
+        raise click.ClickException(str(error)) from error
+    logging.basicConfig(level=log_level.upper(), format="%(levelname)s: %(name)s: %(message)s")
+    listener = _listen(host, port)
+    port = listener.getsockname()[1]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    click.echo(f"listening on {url}")
+    click.echo(f"workflows: {', '.join(scripts.workflows)}")
+    click.echo(
+        f"try: curl -N {url}/workflows/{next(iter(scripts.workflows))}/runs -d message=hello"
+        + (' -H "Authorization: Bearer …"' if token else "")
+    )
+    sys.stdout.flush()
+    # What has been loaded stays: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    config = uvicorn.Config(
+        app,
+        log_level=log_level,
+        access_log=log_level == "debug",
+        lifespan="off",
+        timeout_graceful_shutdown=2,
+    )
+    # Ctrl-C is how one ends it.
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+@main.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+def check(directory: Path) -> None:
+    """Check the scripts in DIRECTORY; exit 1 with every fault."""
+    scripts = _load(directory)
+    for warning in scripts.warnings:
+        click.echo(str(warning), err=True)
+    click.echo(f"{directory}: {len(scripts.workflows)} scripts, no fault")
+
+
+def _load(directory: Path) -> Scripts:
+    try:
+        return load_scripts(directory)
+    except ScriptError as error:
+        for fault in error.faults:
+            click.echo(str(fault), err=True)
+        errors = sum(not fault.is_warning for fault in error.faults)
+        raise click.ClickException(f"{directory}: {errors} faults; nothing is served") from error
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio turns Nagle's algorithm off only for sockets that say they are TCP's; with it on, a
+    # stream's small writes would wait for each other.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        reason = error.strerror or error
+        message = f"cannot listen on {host}:{port}: {reason}; choose another with --port"
+        raise click.ClickException(message) from error
+    listener.listen(2048)
+    return listener

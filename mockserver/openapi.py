@@ -1,0 +1,182 @@
+"""Connexion's part: routing, security and errors, driven by the document.
+
+Everything that knows Connexion's classes is here and in validation.py, pinned below the next
+minor version. Connexion 3.3 refuses OpenAPI 3.1 (its issue #1396) and answers problem+json; its
+extension points suffice for both:
+
+    its specification class is subclassed, the document checked by openapi-spec-validator
+    its routing, security and exception layers are used as they are, in an explicit list
+    its validation layer is replaced by ours (validation.py)
+    behind them stands a plain ASGI application, instead of Flask or Starlette handlers
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import Any
+
+import openapi_spec_validator
+from connexion.exceptions import InvalidSpecification, ProblemException, Unauthorized
+from connexion.lifecycle import ConnexionRequest, ConnexionResponse
+from connexion.middleware import ConnexionMiddleware
+from connexion.middleware.exceptions import ExceptionMiddleware
+from connexion.middleware.main import API
+from connexion.middleware.routing import RoutingMiddleware
+from connexion.middleware.security import SecurityMiddleware
+from connexion.operations import AbstractOperation
+from connexion.resolver import Resolution, Resolver
+from connexion.security import BearerSecurityHandler
+from connexion.spec import OpenAPISpecification
+from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
+from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
+from starlette.types import ASGIApp
+
+from agentos_contract.document import Document, DocumentError
+from mockserver.errors import ApiError, ErrorBodies
+from mockserver.validation import (
+    ClientDisconnected,
+    Validation,
+    ValidationMiddleware,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class OpenAPI31Specification(OpenAPISpecification):
+    """Connexion's view of an OpenAPI 3.1 document."""
+
+    @classmethod
+    def _validate_spec(cls, spec: dict[str, Any]) -> None:
+        try:
+            openapi_spec_validator.validate(spec)
+        except OpenAPIValidationError as error:
+            raise InvalidSpecification.create_from(error) from error
+
+
+class OperationIdResolver(Resolver):
+    """Resolves nothing: the ASGI application dispatches by operationId itself."""
+
+    def resolve(self, operation: AbstractOperation) -> Resolution:
+        operation_id = operation.operation_id or f"{operation.method} {operation.path}"
+        return Resolution(None, operation_id)
+
+
+def bearer_handler(token: str | None) -> type[BearerSecurityHandler]:
+    """A security handler that lets in who has `token`, or everybody where there is none."""
+
+    class Handler(BearerSecurityHandler):
+        def get_fn(self, security_scheme: Any, required_scopes: Any) -> Any:
+            if token is None:
+                return lambda request: {}
+            expected = token.encode()
+
+            def verify(request: ConnexionRequest) -> dict[str, Any]:
+                header = request.headers.get("authorization", "")
+                scheme, _, given = header.partition(" ")
+                if not header:
+                    raise Unauthorized("an Authorization header with a bearer token is required")
+                if scheme.lower() != "bearer":
+                    raise Unauthorized(f"the scheme {scheme!r} is not known; expected Bearer")
+                # Header values are Latin-1 on the wire; a token is compared byte by byte.
+                if not secrets.compare_digest(given.strip().encode("latin-1", "replace"), expected):
+                    raise Unauthorized("the bearer token is not the right one")
+                return {}
+
+            return verify
+
+    return Handler
+
+
+def connexion_application(
+    application: ASGIApp, document: Document, *, token: str | None, validation: Validation
+) -> ConnexionMiddleware:
+    """`application` behind Connexion's layers, routed by the document.
+
+    Raises DocumentError where Connexion or openapi-spec-validator refuses the document.
+    """
+    connexion = ConnexionMiddleware(
+        application,
+        middlewares=[
+            ExceptionMiddleware,
+            RoutingMiddleware,
+            SecurityMiddleware,
+            ValidationMiddleware,
+        ],
+        resolver=OperationIdResolver(),
+        security_map={"bearer": bearer_handler(token)},
+    )
+    try:
+        specification = OpenAPI31Specification(document.content)
+    except InvalidSpecification as error:
+        raise DocumentError(f"{document.source}: no valid OpenAPI 3.1: {error.message}") from error
+    connexion.apis.append(
+        API(
+            specification,
+            base_path=None,
+            name=None,
+            validation=validation,
+            **connexion.options.__dict__,
+        )
+    )
+    handlers = _ErrorHandlers(document)
+    connexion.add_error_handler(ApiError, handlers.api_error)
+    connexion.add_error_handler(HTTPException, handlers.http_exception)
+    connexion.add_error_handler(ProblemException, handlers.http_exception)
+    connexion.add_error_handler(ClientDisconnected, handlers.nobody)
+    connexion.add_error_handler(Exception, handlers.unexpected)
+    return connexion
+
+
+class _ErrorHandlers:
+    """Answers every error with the document's body."""
+
+    def __init__(self, document: Document) -> None:
+        self._bodies = ErrorBodies(document)
+        self._paths: list[tuple[Any, set[str]]] = []
+        methods: dict[str, set[str]] = {}
+        for operation in document.operations.values():
+            methods.setdefault(operation.path, set()).add(operation.method.upper())
+        for path, allowed in methods.items():
+            self._paths.append((compile_path(path)[0], allowed))
+
+    def _response(
+        self, status: int, detail: str, headers: dict[str, str], code: str | None = None
+    ) -> ConnexionResponse:
+        body = self._bodies.body(status, detail, code)
+        media_type = "application/json"
+        return ConnexionResponse(status, media_type, media_type, body=body, headers=headers)
+
+    async def api_error(self, request: ConnexionRequest, error: Exception) -> ConnexionResponse:
+        assert isinstance(error, ApiError)
+        return self._response(error.status, error.detail, error.headers, error.error_code)
+
+    async def http_exception(
+        self, request: ConnexionRequest, error: Exception
+    ) -> ConnexionResponse:
+        assert isinstance(error, HTTPException)
+        headers = dict(error.headers or {})
+        detail = str(error.detail)
+        if error.status_code == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+        if error.status_code == 405:
+            allowed = ", ".join(sorted(self._allowed(request.scope["path"])))
+            headers["Allow"] = allowed
+            detail = f"{request.method} is not allowed here; expected {allowed}"
+        return self._response(error.status_code, detail, headers)
+
+    def _allowed(self, path: str) -> set[str]:
+        allowed: set[str] = set()
+        for pattern, methods in self._paths:
+            if pattern.match(path):
+                allowed |= methods
+        return allowed | ({"HEAD"} if "GET" in allowed else set())
+
+    async def nobody(self, request: ConnexionRequest, error: Exception) -> ConnexionResponse:
+        return self._response(400, "the request was not whole", {})
+
+    async def unexpected(self, request: ConnexionRequest, error: Exception) -> ConnexionResponse:
+        # What went wrong is the log's; a caller gets no traceback.
+        logger.error("unexpected error in %s", request.scope.get("path"), exc_info=error)
+        return self._response(500, "the mock failed; its log says why", {})

@@ -1,0 +1,160 @@
+"""Step results in the form of Agno's `StepOutput.to_dict()`, and what is read off them.
+
+Contents and keys, their order included, are those of a real AgentOS 2.5.6.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+Result = dict[str, Any]
+
+
+def result(
+    content: Any,
+    step_name: str | None,
+    step_id: str | None,
+    step_type: str,
+    executor_type: str | None = None,
+    executor_name: str | None = None,
+    *,
+    success: bool = True,
+    error: str | None = None,
+    stop: bool = False,
+) -> Result:
+    """One step's or container's result, without nested ones."""
+    return {
+        "content": content,
+        "step_name": step_name,
+        "step_id": step_id,
+        "step_type": step_type,
+        "executor_type": executor_type,
+        "executor_name": executor_name,
+        "step_run_id": None,
+        "images": None,
+        "videos": None,
+        "audio": None,
+        "files": None,
+        "metrics": None,
+        "success": success,
+        "error": error,
+        "stop": stop,
+    }
+
+
+def container_result(
+    content: str, name: str, step_id: str, step_type: str, results: Sequence[Result]
+) -> Result:
+    """A Condition's, Loop's, Router's or Steps' result: as good as what is in it."""
+    outer = result(
+        content,
+        name,
+        step_id,
+        step_type,
+        success=all(inner["success"] for inner in results),
+        stop=any(inner["stop"] for inner in results),
+    )
+    if results:
+        outer["steps"] = list(results)
+    return outer
+
+
+def parallel_result(name: str, step_id: str, results: Sequence[Result]) -> Result:
+    """A Parallel's result: its content lists all branches'."""
+    if not results:
+        return result("No parallel steps executed", name, step_id, "Parallel")
+    parts = []
+    for inner in results:
+        icon = "❌ FAILURE:" if inner["success"] is False else "✅ SUCCESS:"
+        text = str(inner["content"] or "")
+        parts.append(
+            f"### {icon} {inner['step_name']}\n{text if text.strip() else '*(No content)*'}\n\n"
+        )
+    outer = container_result(
+        ("## Parallel Execution Results\n\n" + "".join(parts)).strip(),
+        name,
+        step_id,
+        "Parallel",
+        results,
+    )
+    outer["executor_type"] = "parallel" if len(results) > 1 else None
+    outer["executor_name"] = name
+    if len(results) == 1:
+        outer["error"] = results[0]["error"]
+    outer["metrics"] = sum_metrics(results)
+    return outer
+
+
+def sum_metrics(results: Sequence[Result]) -> dict[str, Any] | None:
+    """The metrics of several agents' runs together; None where none had any."""
+    metrics = [inner["metrics"] for inner in results if inner["metrics"]]
+    if not metrics:
+        return None
+    total: dict[str, Any] = {}
+    first_tokens = [m["time_to_first_token"] for m in metrics if "time_to_first_token" in m]
+    if first_tokens:
+        total["time_to_first_token"] = first_tokens[0]
+    total["duration"] = round(sum(m.get("duration", 0.0) for m in metrics), 6)
+    return total
+
+
+def as_step_output(inner: Result) -> Result:
+    """A result as a StepOutput event has it: the same members in the dataclass's order."""
+    return {
+        "step_name": inner["step_name"],
+        "step_id": inner["step_id"],
+        "step_type": inner["step_type"],
+        "executor_type": inner["executor_type"],
+        "executor_name": inner["executor_name"],
+        **inner,
+        "steps": None,
+    }
+
+
+def deepest(outer: Result) -> Result:
+    """The last result, taken as deep as it goes (Agno's "deepest content")."""
+    while outer.get("steps"):
+        outer = outer["steps"][-1]
+    return outer
+
+
+def deepest_content(outer: Result) -> Any:
+    """What an agent is told of the step before it: as `deepest`, but all of a Parallel."""
+    if not outer.get("steps"):
+        return outer["content"]
+    if outer["step_type"] != "Parallel":
+        return deepest_content(outer["steps"][-1])
+    parts = []
+    for inner in outer["steps"]:
+        content = deepest_content(inner)
+        if content:
+            parts.append(f"=== {inner['step_name']} ===\n{content}")
+    return "\n\n".join(parts) if parts else outer["content"]
+
+
+def iter_results(results: Sequence[Result]) -> Iterator[Result]:
+    """All results, the nested ones before those that hold them."""
+    for outer in results:
+        yield from iter_results(outer.get("steps") or ())
+        yield outer
+
+
+def metrics_by_step(results: Sequence[Result]) -> dict[str, Any]:
+    """The run's metrics: those of each agent's or team's step, by its name."""
+    return {
+        inner["step_name"]: {
+            "step_name": inner["step_name"],
+            "executor_type": inner["executor_type"],
+            "executor_name": inner["executor_name"],
+            "metrics": inner["metrics"],
+        }
+        for inner in iter_results(results)
+        if inner["metrics"] and inner["executor_type"] in ("agent", "team")
+    }
+
+
+def as_text(value: Any) -> str:
+    """A value where only text will do: a text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,290 @@
+"""Drives engines in real time: the wall clock, the client, cancellation, memory.
+
+An engine says what happens next; the runner waits until then and passes it on. While it waits it
+listens for the three things that may come first: the run is cancelled, its client goes away, a
+gate is released.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+from agentos_contract.events import TERMINAL_EVENTS
+from agentos_contract.sse import encode_comment, encode_json_event
+from mockserver.engine import Engine, Ids, Run
+from mockserver.json_text import to_json
+from mockserver.run_actions import Action, Event, RunCancelled, Wait
+from mockserver.script import Workflow
+from mockserver.sessions import Session, SessionStore, StoredRun
+
+logger = logging.getLogger(__name__)
+
+KEEP_ALIVE = 15.0
+"""Seconds of silence after which a stream gets a comment (HTML 9.2.7 recommends 15)."""
+
+EVENTS_PER_TURN = 16
+"""After so many events without a wait, others get their turn."""
+
+MAX_CHUNK = 64 * 1024
+"""Bytes after which a moment's events are sent in more than one piece."""
+
+KEEP_ALIVE_COMMENT = encode_comment("keep-alive")
+
+# The real server's session keeps the events but these.
+_NOT_KEPT = frozenset({"StepOutput", "WorkflowError"})
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What a caller asks for."""
+
+    workflow: Workflow
+    input: Any
+    session_id: str | None = None
+    user_id: str | None = None
+    session_state: dict[str, Any] | None = None
+    """Merged into the session's state before the run."""
+
+
+class ActiveRun:
+    """A run under way: its engine, and the means to interrupt its waiting."""
+
+    client_left: Callable[[], Awaitable[None]] | None = None
+    """Returns when the client has gone away. Asked for once the run takes time: one that is over
+    at once is not worth a task."""
+
+    def __init__(self, run: Run, session: Session, engine: Engine, speed: float) -> None:
+        self.run = run
+        self.session = session
+        self.stored = StoredRun(run.run_id, run.input, run.created_at, run)
+        self._actions: Generator[Action, float, None] = engine.run()
+        self._speed = speed
+        self._started = time.monotonic()
+        self._wake: asyncio.Future[None] | None = None
+        self._cancelled = False
+        self._disconnected = False
+        self._watcher: asyncio.Task[None] | None = None
+
+    # -- from outside
+
+    def cancel(self) -> None:
+        """End the run with WorkflowCancelled, as soon as it is asked for its next event."""
+        self._cancelled = True
+        self._interrupt()
+
+    async def _watch(self) -> None:
+        """The client goes away: nobody asks for more."""
+        assert self.client_left is not None
+        await self.client_left()
+        self._disconnected = True
+        self._interrupt()
+
+    def _start_watching(self) -> None:
+        if self._watcher is None and self.client_left is not None:
+            self._watcher = asyncio.create_task(self._watch())
+
+    def gate_released(self) -> None:
+        self._interrupt()
+
+    def _interrupt(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    # -- the run's events
+
+    async def moments(self) -> AsyncIterator[list[Event]]:
+        """The run's events, each at its time, those of one moment together.
+
+        An empty list is where a keep-alive is due. At most EVENTS_PER_TURN events come at once;
+        then others get their turn. Ends early where the client disconnected.
+        """
+        actions = self._actions
+        answer: float | None = None
+        events: list[Event] = []
+        try:
+            while not self._disconnected:
+                try:
+                    if self._cancelled:
+                        self._cancelled = False
+                        action = actions.throw(RunCancelled())
+                    elif answer is None:
+                        action = next(actions)
+                    else:
+                        action = actions.send(answer)
+                except StopIteration:
+                    break
+                answer = None
+                if not isinstance(action, Wait):
+                    events.append(action)
+                    if len(events) == EVENTS_PER_TURN:
+                        yield events
+                        events = []
+                        self._start_watching()
+                        await asyncio.sleep(0)
+                    continue
+                if events:
+                    yield events
+                    events = []
+                self._start_watching()
+                while not self._is_over(action):
+                    if await self._sleep(action):
+                        yield []
+                answer = self._elapsed(action)
+            if events and not self._disconnected:
+                yield events
+        finally:
+            actions.close()
+            if self._watcher is not None:
+                self._watcher.cancel()
+
+    def _now(self) -> float:
+        """Seconds of the run's own time since it started."""
+        return (time.monotonic() - self._started) * self._speed
+
+    def _is_over(self, wait: Wait) -> bool:
+        if self._cancelled or self._disconnected:
+            return True
+        return wait.until is not None and self._now() >= wait.until
+
+    def _elapsed(self, wait: Wait) -> float:
+        # The moment waited for, not the later one at which the clock was read: the engine's
+        # times stay those of the script.
+        return wait.until if wait.until is not None else self._now()
+
+    async def _sleep(self, wait: Wait) -> bool:
+        """Sleep until the wait may be over. True where a keep-alive is due instead."""
+        loop = asyncio.get_running_loop()
+        self._wake = loop.create_future()
+        seconds = KEEP_ALIVE
+        if wait.until is not None:
+            seconds = min(seconds, max(0.0, (wait.until - self._now()) / self._speed))
+        timer = loop.call_later(seconds, self._interrupt)
+        try:
+            await self._wake
+        finally:
+            timer.cancel()
+            self._wake = None
+        return seconds == KEEP_ALIVE and not self._is_over(wait)
+
+
+class Runner:
+    """Starts runs, knows those under way, remembers those that ended."""
+
+    def __init__(
+        self,
+        store: SessionStore,
+        *,
+        seed: int | None = None,
+        speed: float = 1.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`speed` is how much faster than its script a run goes; `clock` gives epoch seconds."""
+        self.store = store
+        self.clock = clock
+        self._speed = speed
+        self._random = random.Random(seed)
+        self.new_id = Ids(self._random)
+        self._active: dict[str, ActiveRun] = {}
+
+    async def start(self, request: RunRequest) -> ActiveRun:
+        """A new run, in the session asked for or a fresh one, ready to be driven."""
+        workflow = request.workflow
+        # Each run has its own source, so that runs side by side don't change each other's ids.
+        ids = Ids(random.Random(self._random.getrandbits(64)))
+        run_id = ids()
+        session_id = request.session_id or ids()
+        now = int(self.clock())
+        session = await self.store.get(session_id, request.user_id)
+        if session is None:
+            session = Session(session_id, request.user_id, workflow, now, now)
+        if session.workflow_id is None:
+            session.workflow, session.workflow_id = workflow, workflow.id
+        # A copy: runs side by side in one session must not see each other's changes half made.
+        state = copy.deepcopy(
+            {
+                **workflow.session_state,
+                **(session.session_state or {}),
+                **(request.session_state or {}),
+            }
+        )
+        run = Run(workflow, run_id, session_id, request.user_id, request.input, state, now)
+        active = ActiveRun(run, session, Engine(run, ids=ids, clock=self.clock), self._speed)
+        self._active[run_id] = active
+        await self._remember(active)
+        return active
+
+    def cancel(self, run_id: str) -> None:
+        """Cancel a run. One that is over, or that nobody knows, stays as it is."""
+        active = self._active.get(run_id)
+        if active is not None:
+            active.cancel()
+
+    async def batch(self, active: ActiveRun) -> bytes:
+        """Carry a run out, and give its body when it is over."""
+        try:
+            async for _ in active.moments():
+                pass
+        finally:
+            await self._end(active)
+        return active.stored.body
+
+    async def stream(self, active: ActiveRun, send: Callable[[bytes], Awaitable[None]]) -> None:
+        """Carry a run out, and send its events as they happen.
+
+        `send` may be slow: the run then waits for it, and what is held is one moment's events.
+        """
+        keep = active.stored.events
+        try:
+            async for events in active.moments():
+                if not events:
+                    await send(KEEP_ALIVE_COMMENT)
+                    continue
+                payloads = [to_json(event) for event in events]
+                for event, payload in zip(events, payloads, strict=True):
+                    if event["event"] not in _NOT_KEPT:
+                        keep.append(payload)
+                if events[-1]["event"] in TERMINAL_EVENTS:
+                    # Whoever reads the run back on its last event finds it.
+                    await self._end(active)
+                blocks: list[bytes] = []
+                size = 0
+                for event, payload in zip(events, payloads, strict=True):
+                    blocks.append(encode_json_event(event["event"], payload))
+                    size += len(payload)
+                    if size > MAX_CHUNK:
+                        await send(b"".join(blocks))
+                        blocks, size = [], 0
+                if blocks:
+                    await send(b"".join(blocks))
+        finally:
+            await self._end(active)
+
+    async def _end(self, active: ActiveRun) -> None:
+        run = active.run
+        if self._active.pop(run.run_id, None) is None:
+            return
+        if run.status == "RUNNING":
+            # The client went away, or the server is shutting down: the run ended there.
+            run.status = "CANCELLED"
+            run.content = f"Run {run.run_id} was ended: its client disconnected"
+        active.stored.end()
+        await self._remember(active)
+
+    async def _remember(self, active: ActiveRun) -> None:
+        session = active.session
+        # The session may have been deleted, renamed or written to since.
+        current = await self.store.get(session.session_id, session.user_id)
+        if current is not None:
+            session = active.session = current
+        session.runs[active.run.run_id] = active.stored
+        if active.run.status != "RUNNING":
+            session.session_state = active.run.session_state
+        session.updated_at = int(self.clock())
+        await self.store.save(session)

@@ -1,0 +1,135 @@
+"""Servers for the tests: the mock and a real AgentOS, over HTTP on free ports."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from starlette.types import ASGIApp
+
+from agentos_contract.document import Document, load_document
+from mockserver.app import Settings, create_app
+from mockserver.script import BUNDLED_SCRIPTS
+
+ROOT = Path(__file__).parent.parent
+AGENTOS_PYTHON = ROOT / ".venv-agentos" / "bin" / "python"
+AGENTOS_PROGRAM = ROOT / "tests" / "agentos" / "serve.py"
+START_SECONDS = 90
+
+Serve = Callable[[ASGIApp], str]
+
+
+@contextlib.contextmanager
+def serving(app: ASGIApp) -> Iterator[str]:
+    """An ASGI application over HTTP, on a free port; its URL."""
+    listener = socket.socket(proto=socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(256)
+    config = uvicorn.Config(
+        app, log_level="warning", lifespan="off", timeout_graceful_shutdown=1, access_log=False
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Serve applications for the length of a test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda app: stack.enter_context(serving(app))
+
+
+@pytest.fixture(scope="session")
+def document() -> Document:
+    return load_document()
+
+
+@pytest.fixture(scope="session")
+def mock_url() -> Iterator[str]:
+    """The mock on its bundled scripts, without a token."""
+    with serving(create_app(Settings(seed=1))) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def locked_mock_url() -> Iterator[str]:
+    """The mock on its bundled scripts, with the token `letmein`."""
+    with serving(create_app(Settings(seed=1, token="letmein"))) as url:
+        yield url
+
+
+@pytest.fixture
+def client(mock_url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=mock_url, timeout=30) as client:
+        yield client
+
+
+@contextlib.contextmanager
+def agentos(workflows: Path, token: str | None = None) -> Iterator[str]:
+    """A real AgentOS 2.5.6 that serves a folder of scripts; its URL."""
+    if not AGENTOS_PYTHON.exists():
+        pytest.fail(f"{AGENTOS_PYTHON} is missing; `make agentos` makes it")
+    command = [str(AGENTOS_PYTHON), str(AGENTOS_PROGRAM), "--workflows", str(workflows)]
+    command += ["--port", "0", *(["--token", token] if token else [])]
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+        cwd=ROOT,
+    )
+    timer = threading.Timer(START_SECONDS, process.kill)
+    timer.start()
+    assert process.stdout is not None
+    # Nobody reads its chatter, and it must not wait for a reader.
+    drain = threading.Thread(target=process.stdout.read, daemon=True)
+    try:
+        url = None
+        for line in process.stdout:
+            if line.startswith("listening on "):
+                url = line.removeprefix("listening on ").strip()
+                break
+        timer.cancel()
+        drain.start()
+        assert url, f"the real AgentOS did not start within {START_SECONDS} s"
+        yield url
+    finally:
+        timer.cancel()
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        drain.join()
+        process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def agentos_url() -> Iterator[str]:
+    """A real AgentOS 2.5.6 on the bundled scripts."""
+    with agentos(BUNDLED_SCRIPTS) as url:
+        yield url
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What asks for a real AgentOS is marked so: `-m "not agentos"` leaves it out."""
+    for item in items:
+        if "agentos_url" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.agentos)

@@ -1,0 +1,74 @@
+"""Running the contract tests in-process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from click.testing import Result as Outcome
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from agentos_contract.document import load_document
+from contract_tests.cli import main
+from contract_tests.client import Limits
+from contract_tests.results import Result, Status
+from contract_tests.session import Options, Report, run_contract_tests
+from tests.conftest import Serve, serving
+
+DOCUMENT = load_document()
+
+
+def test_target(url: str, **options: Any) -> Report:
+    """Run the contract tests at a depth that is enough for a small server."""
+    settings: dict[str, Any] = {"seed": 7, "max_examples": 0, "document": DOCUMENT}
+    return run_contract_tests(Options(url=url, **settings | options))
+
+
+test_target.__test__ = False  # type: ignore[attr-defined]
+
+
+def by_status(report: Report, status: Status) -> dict[str, Result]:
+    """The results of that status, by requirement id."""
+    return {r.requirement.id: r for r in report.results if r.status is status}
+
+
+def broken(report: Report) -> set[str]:
+    """The ids of the requirements that were broken; no check may have failed itself."""
+    assert not report.crashes
+    return set(by_status(report, Status.FAILED))
+
+
+class Stage:
+    """An ASGI application that others take turns on: starting a server takes as long as a test."""
+
+    def __init__(self) -> None:
+        self.app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self.app is not None
+        await self.app(scope, receive, send)
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Serve]:
+    """Serve an application until the next one; its URL."""
+    stage = Stage()
+    with serving(stage) as url:
+
+        def show(app: ASGIApp) -> str:
+            stage.app = app
+            return url
+
+        yield show
+
+
+SHORT = Limits(idle=0.5, total=1.0, max_bytes=200_000, max_events=2_000)
+
+
+def run_cli(*arguments: str, env: dict[str, str] | None = None) -> Outcome:
+    """`contract-tests` with these arguments, in this process; nothing of the caller's environment
+    that it would read."""
+    environment = {"AGENTOS_TOKEN": None, **(env or {})}
+    return CliRunner().invoke(main, arguments, env=environment, catch_exceptions=False)

@@ -1,0 +1,248 @@
+"""A small server that keeps every requirement, to be broken in one way at a time.
+
+It is written anew from the document and shares no code with the mock: what the contract tests say
+of it does not depend on what the mock's authors thought. A subclass overrides one method to break
+one thing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+from collections.abc import AsyncIterator
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from tests.agentos_contract.test_judge import Stream, good
+
+FORM = "application/x-www-form-urlencoded"
+ORDER_SCHEMA = {
+    "type": "object",
+    "properties": {"sku": {"type": "string", "minLength": 1}, "count": {"$ref": "#/$defs/Count"}},
+    "required": ["sku", "count"],
+    "$defs": {"Count": {"type": "integer", "minimum": 1}},
+}
+CODES = {400: "BAD_REQUEST", 401: "UNAUTHENTICATED", 404: "NOT_FOUND", 422: "VALIDATION_ERROR"}
+SLOW_SECONDS = 0.7
+
+
+class Refused(Exception):
+    """The request is answered with an error."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+class Run:
+    """One run: what was asked, and its ids."""
+
+    _numbers = itertools.count(1)
+
+    def __init__(self, workflow_id: str, form: dict[str, str]) -> None:
+        number = next(self._numbers)
+        self.workflow_id = workflow_id
+        self.message = form["message"]
+        self.run_id = f"run-{number}"
+        self.session_id = form.get("session_id") or f"session-{number}"
+        self.user_id = form.get("user_id")
+        self.cancelled = asyncio.Event()
+
+
+class ConformingServer:
+    """An ASGI application. `token`: the one to ask for; without one everybody is let in."""
+
+    token: str | None = None
+    input_schemas: ClassVar[dict[str, Any]] = {"typed": ORDER_SCHEMA}
+
+    def __init__(self, workflows: tuple[str, ...] = ("main",)) -> None:
+        self.workflows = workflows
+        self.runs: dict[str, Run] = {}
+        self.sessions: dict[str, list[str]] = {}
+        self.active = 0
+
+    # -- routing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http"
+        request = Request(scope, receive)
+        try:
+            response = await self.answer(request)
+        except Refused as refusal:
+            response = self.error(refusal.status, refusal.detail)
+        await response(scope, receive, send)
+
+    async def answer(self, request: Request) -> Response:
+        self.let_in(request)
+        parts = request.url.path.strip("/").split("/")
+        match request.method, parts:
+            case "GET", ["workflows"]:
+                return JSONResponse([{"id": name, "name": name} for name in self.workflows])
+            case "GET", ["workflows", name]:
+                self.find(name)
+                return JSONResponse({"id": name, "input_schema": self.input_schemas.get(name)})
+            case "POST", ["workflows", name, "runs"]:
+                self.find(name)
+                return await self.run(request, name)
+            case "POST", ["workflows", _, "runs", run_id, "cancel"]:
+                return self.cancel(run_id)
+            case _, ["workflows", _, "runs"]:
+                return self.method_not_allowed()
+            case "GET", ["sessions", session_id, "runs"]:
+                return JSONResponse(self.listed_runs(session_id))
+        raise Refused(404, "there is nothing")
+
+    def listed_runs(self, session_id: str) -> list[dict[str, str]]:
+        return [{"run_id": run_id} for run_id in self.sessions.get(session_id, [])]
+
+    def method_not_allowed(self) -> Response:
+        return JSONResponse({"detail": "no"}, 405, headers={"allow": "POST"})
+
+    def error(self, status: int, detail: str) -> Response:
+        headers = {"www-authenticate": "Bearer"} if status == 401 else {}
+        body = {"detail": detail, "error_code": CODES.get(status)}
+        return JSONResponse(body, status, headers=headers)
+
+    def let_in(self, request: Request) -> None:
+        if self.token is None:
+            return
+        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not self.is_token(credentials):
+            raise Refused(401, "who are you?")
+
+    def is_token(self, credentials: str) -> bool:
+        return credentials == self.token
+
+    def find(self, workflow_id: str) -> None:
+        if workflow_id not in self.workflows:
+            raise Refused(404, "there is no such workflow")
+
+    # -- the form
+
+    async def run(self, request: Request, workflow_id: str) -> Response:
+        body = await request.body()
+        media_type = request.headers.get("content-type", "").partition(";")[0]
+        if media_type != FORM:
+            raise Refused(415, "a form, please")
+        form = self.read_form(body)
+        stream = self.judge_form(form)
+        if workflow_id in self.input_schemas:
+            self.judge_message(form["message"], stream)
+        run = self.make_run(workflow_id, form)
+        self.runs[run.run_id] = run
+        self.sessions.setdefault(run.session_id, []).append(run.run_id)
+        return await self.stream(run) if stream else await self.batch(run)
+
+    def make_run(self, workflow_id: str, form: dict[str, str]) -> Run:
+        return Run(workflow_id, form)
+
+    def read_form(self, body: bytes) -> dict[str, str]:
+        try:
+            return dict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict"))
+        except ValueError as error:
+            raise Refused(422, "the form is not UTF-8") from error
+
+    def judge_form(self, form: dict[str, str]) -> bool:
+        """Whether to stream."""
+        if "message" not in form:
+            raise Refused(422, "message is missing")
+        if form.get("stream", "true") not in ("true", "false"):
+            raise Refused(422, "stream is no boolean")
+        self.judge_version(form.get("version", "null"))
+        return form.get("stream", "true") == "true"
+
+    def judge_version(self, version: str) -> None:
+        try:
+            if version != "null":
+                int(version)
+        except ValueError as error:
+            raise Refused(422, "version is no integer") from error
+
+    def judge_message(self, message: str, stream: bool) -> None:
+        try:
+            order = json.loads(message)
+            assert isinstance(order["sku"], str)
+            assert order["sku"]
+            assert isinstance(order["count"], int)
+            assert order["count"] >= 1
+        except (ValueError, KeyError, TypeError, AssertionError) as error:
+            raise Refused(400, "message does not fit the input_schema") from error
+
+    # -- the run
+
+    def events(self, run: Run) -> Stream:
+        return self.with_ids(good(), run)
+
+    def with_ids(self, stream: Stream, run: Run) -> Stream:
+        """The events of `good()` with this run's ids."""
+        text = json.dumps(stream)
+        for key, old, new in (
+            ("workflow_run_id", "r", run.run_id),
+            ("run_id", "r", run.run_id),
+            ("session_id", "s", run.session_id),
+            ("workflow_id", "w", run.workflow_id),
+        ):
+            text = text.replace(f'"{key}": "{old}"', f'"{key}": {json.dumps(new)}')
+        events: Stream = json.loads(text)
+        return events
+
+    def frame(self, event: dict[str, Any]) -> bytes:
+        name = event.get("_name", event.get("event", "message"))
+        payload = {key: value for key, value in event.items() if not key.startswith("_")}
+        data = event.get("_data") or json.dumps(payload)
+        return f"event: {name}\ndata: {data}\n\n".encode()
+
+    async def frames(self, run: Run) -> AsyncIterator[bytes]:
+        for position, event in enumerate(self.events(run)):
+            yield self.frame(event)
+            if run.workflow_id == "slow" and position == 1:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(run.cancelled.wait(), SLOW_SECONDS)
+            if run.cancelled.is_set() and event.get("event") != "WorkflowCompleted":
+                for last in self.after_cancel(run):
+                    yield self.frame(last)
+                return
+
+    def after_cancel(self, run: Run) -> Stream:
+        start = self.events(run)[0]
+        return [{**start, "event": "WorkflowCancelled", "reason": "asked for"}]
+
+    async def stream(self, run: Run) -> Response:
+        async def counted() -> AsyncIterator[bytes]:
+            self.active += 1
+            try:
+                async for frame in self.frames(run):
+                    yield frame
+                    await asyncio.sleep(0)
+            finally:
+                self.active -= 1
+
+        return StreamingResponse(counted(), headers={"content-type": "text/event-stream"})
+
+    async def batch(self, run: Run) -> Response:
+        return JSONResponse(self.batch_body(run))
+
+    def batch_body(self, run: Run) -> Any:
+        last = self.events(run)[-1]
+        body = {key: last[key] for key in ("workflow_id", "run_id", "session_id", "created_at")}
+        body |= {
+            "input": run.message,
+            "status": "COMPLETED",
+            "content": last.get("content"),
+            "step_results": last.get("step_results", []),
+        }
+        if run.user_id is not None:
+            body["user_id"] = run.user_id
+        return body
+
+    def cancel(self, run_id: str) -> Response:
+        if run_id in self.runs:
+            self.runs[run_id].cancelled.set()
+        return JSONResponse({})

@@ -1,0 +1,147 @@
+"""Whatever a server sends, it is judged: nothing in it makes a check fail itself."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema_rs
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agentos_contract.sse import EventStreamDecoder
+from contract_tests.answers import AnswerJudge, Expected
+from contract_tests.checks.batch import _of_batch, _of_stream
+from contract_tests.client import Exchange, Request
+from contract_tests.context import parse_object
+from contract_tests.streams import (
+    BatchRun,
+    StreamedRun,
+    held_back,
+    judge_batch,
+    judge_stream,
+    shows_pacing,
+)
+from tests.agentos_contract.test_judge import good
+from tests.contract_tests.conftest import DOCUMENT
+from tests.contract_tests.server import ConformingServer, Run
+
+ANSWERS = AnswerJudge(DOCUMENT)
+VALIDATORS = {
+    name: jsonschema_rs.Draft202012Validator(DOCUMENT.event_schemas[name])
+    for name in ("WorkflowCompleted", "StepCompleted", "LoopIterationCompleted")
+}
+KEYS = st.sampled_from(
+    [
+        "event",
+        "run_id",
+        "session_id",
+        "step_id",
+        "step_name",
+        "step_index",
+        "steps",
+        "content",
+        "step_results",
+        "step_response",
+        "created_at",
+        "status",
+        "iteration",
+        "parent_step_id",
+    ]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+EVENTS = [json.loads(json.dumps(event)) for event in good()]
+
+
+def an_exchange(content: bytes, media_type: str, status: int = 200) -> Exchange:
+    exchange = Exchange(Request("POST", "/workflows/w/runs"), "curl", status)
+    exchange.headers["content-type"] = media_type
+    if media_type == "text/event-stream":
+        exchange.decoder = decoder = EventStreamDecoder()
+        events = [*decoder.feed(content), *decoder.end()]
+        exchange.events = [(0.1 * position, event) for position, event in enumerate(events)]
+    else:
+        exchange.body = content
+    return exchange
+
+
+def judge_everything_of_a_stream(content: bytes) -> None:
+    exchange = an_exchange(content, "text/event-stream")
+    ANSWERS.judge(exchange, Expected.STREAM)
+    judgement, judge = judge_stream(
+        exchange, validators=VALIDATORS, workflow_id="w", session_id="s"
+    )
+    run = StreamedRun("w", "x", exchange, judge)
+    _of_stream(run)
+    held_back(run)
+    shows_pacing(run)
+    assert run.run_id is None or isinstance(run.run_id, str)
+    assert all(breach.message for breach in judgement.breaches)
+
+
+@settings(suppress_health_check=list(HealthCheck))
+@given(st.lists(st.tuples(st.integers(0, len(EVENTS) - 1), KEYS, JSON), min_size=1, max_size=4))
+def test_a_stream_with_anything_in_its_events(changes: list[tuple[int, str, Any]]) -> None:
+    events = json.loads(json.dumps(EVENTS))
+    for position, key, value in changes:
+        events[position][key] = value
+    frame = ConformingServer().frame
+    judge_everything_of_a_stream(
+        b"".join(frame({"_name": EVENTS[n]["event"], **event}) for n, event in enumerate(events))
+    )
+
+
+@given(st.binary() | st.text().map(str.encode))
+def test_a_stream_of_any_bytes(content: bytes) -> None:
+    judge_everything_of_a_stream(content)
+
+
+def test_a_stream_nested_without_end() -> None:
+    for deep in (
+        "[" * 100_000,
+        '{"steps":[' * 20_000,
+        '{"content": ' + "[" * 990 + "]" * 990 + "}",
+    ):
+        judge_everything_of_a_stream(b"event: WorkflowCompleted\ndata: " + deep.encode() + b"\n\n")
+        assert judge_batch_body(deep.encode()) is not None
+
+
+def judge_batch_body(content: bytes) -> BatchRun:
+    exchange = an_exchange(content, "application/json")
+    ANSWERS.judge(exchange, Expected.BATCH)
+    ANSWERS.judge_batch_body(exchange)
+    body = parse_object(content) or {}
+    judge_batch(exchange, body, workflow_id="w", session_id="s", user_id=None)
+    run = BatchRun("w", "x", exchange, body)
+    _of_batch(run)
+    return run
+
+
+@settings(suppress_health_check=list(HealthCheck))
+@given(st.dictionaries(KEYS, JSON) | JSON)
+def test_a_batch_body_of_anything(value: Any) -> None:
+    judge_batch_body(json.dumps(value).encode())
+
+
+@given(
+    st.sampled_from([200, 204, 302, 400, 401, 404, 418, 422, 500, 599]),
+    st.sampled_from(["application/json", "json", "", "a/b/c;;", "text/html; charset=nonsense"]),
+    st.binary(max_size=50) | JSON.map(lambda value: json.dumps(value).encode()),
+)
+def test_an_answer_of_anything(status: int, media_type: str, content: bytes) -> None:
+    for expected in Expected:
+        ANSWERS.judge(an_exchange(content, media_type, status), expected)
+
+
+def test_the_small_server_is_good_here_too() -> None:
+    run = Run("w", {"message": "x", "session_id": "s"})
+    server = ConformingServer()
+    exchange = an_exchange(
+        b"".join(server.frame(event) for event in server.events(run)), "text/event-stream"
+    )
+    judgement, _ = judge_stream(exchange, validators={}, workflow_id="w", session_id="s")
+    assert judgement.breaches == []

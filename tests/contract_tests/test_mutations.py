@@ -1,0 +1,658 @@
+"""The checks can fail: for each requirement a server that breaks it, and what is reported of it.
+
+The first server keeps everything. Each other breaks one thing; exactly what it breaks is reported,
+and what must follow from it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+
+from agentos_contract.judge import JUDGED_REQUIREMENTS
+from agentos_contract.requirements import load_catalogue
+from contract_tests.plan import PROBE_RUNS
+from contract_tests.results import Status
+from contract_tests.session import decided_requirements
+from tests.agentos_contract import test_judge
+from tests.agentos_contract.test_judge import Stream, good
+from tests.conftest import Serve
+from tests.contract_tests.conftest import SHORT, broken, by_status, test_target
+from tests.contract_tests.server import FORM, ConformingServer, Refused, Run
+
+TOKEN = "Let-Me-In-1"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A server that breaks one thing."""
+
+    server: type[ConformingServer]
+    expected: frozenset[str]
+    workflows: tuple[str, ...] = ("main",)
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+MUTANTS: list[Mutant] = []
+
+
+def breaks(
+    *expected: str, workflows: tuple[str, ...] = ("main",), **options: Any
+) -> Callable[[type[ConformingServer]], type[ConformingServer]]:
+    """What the contract tests report of the server: exactly these requirements."""
+
+    def register(server: type[ConformingServer]) -> type[ConformingServer]:
+        MUTANTS.append(Mutant(server, frozenset(expected), workflows, options))
+        return server
+
+    return register
+
+
+# -- authentication
+
+
+class Locked(ConformingServer):
+    token = TOKEN
+
+
+@breaks("authentication.token-required", token=TOKEN)
+class LetsEverybodyIn(Locked):
+    def let_in(self, request: Request) -> None:
+        return
+
+
+@breaks("authentication.wrong-token", token=TOKEN)
+class ComparesTheBeginning(Locked):
+    def is_token(self, credentials: str) -> bool:
+        return credentials.startswith(TOKEN)
+
+
+@breaks("authentication.wrong-token", token=TOKEN)
+class IgnoresCase(Locked):
+    def is_token(self, credentials: str) -> bool:
+        return credentials.lower() == TOKEN.lower()
+
+
+@breaks("authentication.other-scheme", token=TOKEN)
+class TakesAnyScheme(Locked):
+    def let_in(self, request: Request) -> None:
+        if not request.headers.get("authorization", "").endswith(f" {TOKEN}"):
+            raise Refused(401, "who are you?")
+
+
+@breaks("authentication.scheme-case", token=TOKEN)
+class WantsACapitalLetter(Locked):
+    def let_in(self, request: Request) -> None:
+        if request.headers.get("authorization") != f"Bearer {TOKEN}":
+            raise Refused(401, "who are you?")
+
+
+@breaks("authentication.challenge", token=TOKEN)
+class NamesNoScheme(Locked):
+    def error(self, status: int, detail: str) -> Response:
+        response = super().error(status, detail)
+        if status == 401:
+            del response.headers["www-authenticate"]
+        return response
+
+
+@breaks("authentication.before-workflow", token=TOKEN)
+class TellsStrangersItsWorkflows(Locked):
+    def let_in(self, request: Request) -> None:
+        parts = request.url.path.split("/")
+        if len(parts) > 2:
+            self.find(parts[2])
+        super().let_in(request)
+
+
+@breaks("authentication.right-token", token=TOKEN)
+class ForgetsTheToken(Locked):
+    async def batch(self, run: Run) -> Response:
+        raise Refused(401, "who are you?")
+
+
+# -- routing
+
+
+@breaks("routing.unknown-workflow")
+class RunsWhateverIsAskedFor(ConformingServer):
+    def find(self, workflow_id: str) -> None:
+        return
+
+
+@breaks("routing.unknown-workflow")
+class FindsTheNearest(ConformingServer):
+    def find(self, workflow_id: str) -> None:
+        if not workflow_id.startswith("main"):
+            raise Refused(404, "there is no such workflow")
+
+
+@breaks("routing.known-workflow")
+class LosesItsWorkflow(ConformingServer):
+    def make_run(self, workflow_id: str, form: dict[str, str]) -> Run:
+        if form.get("user_id"):
+            raise Refused(404, "there is no such workflow")
+        return super().make_run(workflow_id, form)
+
+
+@breaks("routing.method-not-allowed")
+class SaysNotFoundToOtherMethods(ConformingServer):
+    def method_not_allowed(self) -> Response:
+        return self.error(404, "there is nothing")
+
+
+@breaks("routing.allow-header")
+class NamesNoMethods(ConformingServer):
+    def method_not_allowed(self) -> Response:
+        return JSONResponse({"detail": "no"}, 405)
+
+
+# -- the form
+
+
+@breaks("form.message-required")
+class NeedsNoMessage(ConformingServer):
+    def read_form(self, body: bytes) -> dict[str, str]:
+        return {"message": "", **super().read_form(body)}
+
+
+@breaks("form.message-any-string")
+class WantsSomeMessage(ConformingServer):
+    def judge_form(self, form: dict[str, str]) -> bool:
+        if form.get("message") == "":
+            raise Refused(422, "message is empty")
+        return super().judge_form(form)
+
+
+@breaks("form.stream-boolean")
+class StreamsWhateverIsSaid(ConformingServer):
+    def judge_form(self, form: dict[str, str]) -> bool:
+        stream = form.pop("stream", "true")
+        return super().judge_form(form) and stream != "false"
+
+
+@breaks("form.stream-default")
+class DoesNotStreamUnlessAsked(ConformingServer):
+    def judge_form(self, form: dict[str, str]) -> bool:
+        return super().judge_form(form) and "stream" in form
+
+
+@breaks("form.version-integer")
+class TakesAnyVersion(ConformingServer):
+    def judge_version(self, version: str) -> None:
+        return
+
+
+@breaks("form.version-null")
+class WantsAVersion(ConformingServer):
+    def judge_form(self, form: dict[str, str]) -> bool:
+        if form.get("version") == "null":
+            raise Refused(422, "version is no integer")
+        return super().judge_form(form)
+
+
+@breaks("form.unknown-fields")
+class WantsKnownFields(ConformingServer):
+    def judge_form(self, form: dict[str, str]) -> bool:
+        if set(form) - {"message", "stream", "session_id", "user_id", "version"}:
+            raise Refused(422, "what is this?")
+        return super().judge_form(form)
+
+
+@breaks("form.text-kept")
+class TidiesTheMessage(ConformingServer):
+    def read_form(self, body: bytes) -> dict[str, str]:
+        form = super().read_form(body)
+        return {name: value.replace("\r\n", "\n") for name, value in form.items()}
+
+
+@breaks("form.text-kept")
+class ReadsLatin1(ConformingServer):
+    def batch_body(self, run: Run) -> Any:
+        text = run.message.encode().decode("latin-1")
+        return {**super().batch_body(run), "input": text}
+
+
+@breaks("form.text-kept")
+class FailsOnNonAscii(ConformingServer):
+    async def batch(self, run: Run) -> Response:
+        if not run.message.isascii():
+            raise Refused(500, "'ascii' codec can't encode")
+        return await super().batch(run)
+
+
+@breaks("form.json-refused")
+class TakesJson(ConformingServer):
+    async def run(self, request: Request, workflow_id: str) -> Response:
+        if request.headers.get("content-type") != "application/json":
+            return await super().run(request, workflow_id)
+        try:
+            body = json.loads(await request.body())
+        except ValueError as error:
+            raise Refused(422, "no JSON") from error
+        return await self.batch(Run(workflow_id, body))
+
+
+@breaks("form.input-schema", workflows=("main", "typed"))
+class LooksAtTypedInputInBatchOnly(ConformingServer):
+    def judge_message(self, message: str, stream: bool) -> None:
+        if not stream:
+            super().judge_message(message, stream)
+
+
+@breaks("form.valid-accepted", max_examples=10)
+class TakesTheWordNullForNothing(ConformingServer):
+    def judge_form(self, form: dict[str, str]) -> bool:
+        if form.get("user_id") == "null":
+            raise Refused(422, "user_id is null")
+        return super().judge_form(form)
+
+
+@breaks("form.invalid-refused", max_examples=10)
+class TakesCapitals(ConformingServer):
+    def judge_form(self, form: dict[str, str]) -> bool:
+        if form.get("stream") == "AAA":
+            form["stream"] = "true"
+        return super().judge_form(form)
+
+
+# -- errors
+
+
+@breaks("error.documented-status")
+class IsATeapot(ConformingServer):
+    async def answer(self, request: Request) -> Response:
+        response = await super().answer(request)
+        if request.method == "POST" and b"%ff" in await request.body():
+            return self.error(418, "I am a teapot")
+        return response
+
+    def read_form(self, body: bytes) -> dict[str, str]:
+        if b"%ff" in body:
+            raise Refused(418, "I am a teapot")
+        return super().read_form(body)
+
+
+@breaks("error.body-schema")
+class ListsFaults(ConformingServer):
+    def error(self, status: int, detail: str) -> Response:
+        if status == 422:
+            return JSONResponse({"detail": [{"msg": detail}]}, 422)
+        return super().error(status, detail)
+
+
+@breaks("error.body-schema")
+class SaysErrorInsteadOfDetail(ConformingServer):
+    def error(self, status: int, detail: str) -> Response:
+        return JSONResponse({"error": detail}, status)
+
+
+@breaks("error.content-type")
+class SpeaksPlainly(ConformingServer):
+    def error(self, status: int, detail: str) -> Response:
+        return PlainTextResponse(detail, status)
+
+
+@breaks("error.no-traceback")
+class ShowsItsInside(ConformingServer):
+    def error(self, status: int, detail: str) -> Response:
+        if status == 422:
+            detail = 'Traceback (most recent call last):\n  File "/srv/app.py", line 7, in run'
+        return super().error(status, detail)
+
+
+@breaks("error.no-server-error")
+class FailsOnBrokenJson(ConformingServer):
+    async def run(self, request: Request, workflow_id: str) -> Response:
+        if await request.body() == b'{"message": ':
+            raise Refused(500, "Expecting value")
+        return await super().run(request, workflow_id)
+
+
+@breaks("error.answered", limits=SHORT)
+class HangsOnBinaries(ConformingServer):
+    async def run(self, request: Request, workflow_id: str) -> Response:
+        if await request.body() == b"\x00\x01\x02\x03":
+            await asyncio.sleep(60)
+        return await super().run(request, workflow_id)
+
+
+@breaks("error.recovery")
+class DoesNotRecover(ConformingServer):
+    bad = 0
+
+    async def run(self, request: Request, workflow_id: str) -> Response:
+        body = await request.body()
+        self.bad += body == b"\x00\x01\x02\x03"
+        if self.bad >= 2 and b"contract-tests-user" in body:
+            raise Refused(422, "I have had enough")
+        return await super().run(request, workflow_id)
+
+
+# -- batch
+
+
+@breaks("batch.content-type")
+class SendsTextInBatch(ConformingServer):
+    async def batch(self, run: Run) -> Response:
+        return PlainTextResponse("done")
+
+
+@breaks("batch.answered", limits=SHORT)
+class NeverFinishesABatch(ConformingServer):
+    async def batch(self, run: Run) -> Response:
+        if run.user_id:
+            await asyncio.sleep(60)
+        return await super().batch(run)
+
+
+@breaks("batch.body")
+class ForgetsWhenItWas(ConformingServer):
+    def batch_body(self, run: Run) -> Any:
+        body = super().batch_body(run)
+        del body["created_at"]
+        return body
+
+
+@breaks("batch.body")
+class AnswersAListInBatch(ConformingServer):
+    def batch_body(self, run: Run) -> Any:
+        return [super().batch_body(run)]
+
+
+@breaks("batch.status-completed")
+class IsStillRunning(ConformingServer):
+    def batch_body(self, run: Run) -> Any:
+        return {**super().batch_body(run), "status": "RUNNING"}
+
+
+@breaks("batch.content-in-results", "batch.equals-stream")
+class SaysSomethingElseInBatch(ConformingServer):
+    def batch_body(self, run: Run) -> Any:
+        return {**super().batch_body(run), "content": "something else"}
+
+
+@breaks("batch.equals-stream")
+class LosesAResultInBatch(ConformingServer):
+    def batch_body(self, run: Run) -> Any:
+        body = super().batch_body(run)
+        del body["step_results"][1]
+        return body
+
+
+@breaks("identity.batch-echo")
+class MixesUpUsers(ConformingServer):
+    def batch_body(self, run: Run) -> Any:
+        return {**super().batch_body(run), **({"user_id": "bob"} if run.user_id else {})}
+
+
+# -- the stream's framing and transfer
+
+
+@breaks("sse.content-type")
+class StreamsAsText(ConformingServer):
+    async def stream(self, run: Run) -> Response:
+        response = await super().stream(run)
+        response.headers["content-type"] = "text/plain"
+        return response
+
+    def judge_form(self, form: dict[str, str]) -> bool:
+        return super().judge_form(form)
+
+
+class Framed(ConformingServer):
+    """Changes the whole stream's bytes."""
+
+    def change(self, content: bytes) -> bytes:
+        raise NotImplementedError
+
+    async def frames(self, run: Run) -> AsyncIterator[bytes]:
+        yield self.change(b"".join([frame async for frame in super().frames(run)]))
+
+
+@breaks("sse.utf-8", max_runs=1)
+class StreamsLatin1(Framed):
+    def change(self, content: bytes) -> bytes:
+        return content.replace(b"said chosen", b"said \xe9")
+
+
+@breaks("sse.complete", max_runs=1)
+class ForgetsTheLastLineEnd(Framed):
+    def change(self, content: bytes) -> bytes:
+        return content[:-1]
+
+
+@breaks("sse.known-fields", max_runs=1)
+class StreamsOtherFields(Framed):
+    def change(self, content: bytes) -> bytes:
+        return content.replace(b"event: StepStarted", b"name: x\nevent: StepStarted", 1)
+
+
+class Ending(ConformingServer):
+    """Goes wrong before its last event."""
+
+    async def before_end(self) -> AsyncIterator[bytes]:
+        yield b""
+
+    async def frames(self, run: Run) -> AsyncIterator[bytes]:
+        frames = [frame async for frame in super().frames(run)]
+        for frame in frames[:-1]:
+            yield frame
+        async for frame in self.before_end():
+            yield frame
+        yield frames[-1]
+
+
+@breaks("sse.idle", max_runs=1, limits=SHORT)
+class FallsSilent(Ending):
+    async def before_end(self) -> AsyncIterator[bytes]:
+        await asyncio.sleep(60)
+        yield b""
+
+
+@breaks("sse.ends", max_runs=1, limits=SHORT)
+class CommentsForEver(Ending):
+    async def before_end(self) -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(0.1)
+            yield b": still here\n\n"
+
+
+@breaks("sse.ends", max_runs=1, limits=SHORT)
+class StaysOpen(ConformingServer):
+    async def frames(self, run: Run) -> AsyncIterator[bytes]:
+        async for frame in super().frames(run):
+            yield frame
+        await asyncio.sleep(60)
+
+
+@breaks("sse.transfer", max_runs=1)
+class CutsTheConnection(Ending):
+    async def stream(self, run: Run) -> Response:
+        frames = [frame async for frame in ConformingServer.frames(self, run)]
+        # The server stops before it has sent what it announced, and closes the connection.
+        content = b"".join(frames)
+        return _Cut(content)
+
+
+class _Cut(StreamingResponse):
+    def __init__(self, content: bytes) -> None:
+        async def half() -> AsyncIterator[bytes]:
+            yield content[: len(content) // 2]
+            raise ConnectionAbortedError
+
+        super().__init__(half(), headers={"content-type": "text/event-stream"})
+
+
+@breaks("sse.pacing", max_runs=1)
+class SendsAllAtOnce(ConformingServer):
+    def events(self, run: Run) -> Stream:
+        events = super().events(run)
+        for position, event in enumerate(events):
+            event["created_at"] = 1000 + position // 5
+        return events
+
+
+# -- runs compared
+
+
+@breaks("identity.run-id-fresh", max_runs=20)
+class NumbersRunsAnew(ConformingServer):
+    def make_run(self, workflow_id: str, form: dict[str, str]) -> Run:
+        run = super().make_run(workflow_id, form)
+        if form.get("stream") == "false":
+            run.run_id = "run"
+        return run
+
+
+@breaks("identity.session-id-fresh")
+class SharesASession(ConformingServer):
+    def make_run(self, workflow_id: str, form: dict[str, str]) -> Run:
+        run = super().make_run(workflow_id, form)
+        run.session_id = form.get("session_id") or "everybody"
+        return run
+
+
+@breaks("session.continuity")
+class ForgetsTheSession(ConformingServer):
+    def make_run(self, workflow_id: str, form: dict[str, str]) -> Run:
+        run = super().make_run(workflow_id, form)
+        if run.session_id in self.sessions:
+            run.session_id += "-again"
+        return run
+
+
+@breaks("session.continuity")
+class RemembersTheLastRunOnly(ConformingServer):
+    def listed_runs(self, session_id: str) -> list[dict[str, str]]:
+        return super().listed_runs(session_id)[-1:]
+
+
+@breaks("session.isolation")
+class MixesUpRunsSideBySide(ConformingServer):
+    last = None
+
+    async def frames(self, run: Run) -> AsyncIterator[bytes]:
+        async for frame in super().frames(run):
+            await asyncio.sleep(0.002)
+            if self.active > 1 and self.last not in (None, run.session_id):
+                frame = frame.replace(run.session_id.encode(), str(self.last).encode())
+            self.last = run.session_id
+            yield frame
+
+
+# -- cancelling
+
+
+@breaks("cancel.one-terminal-event", workflows=("main", "slow"))
+class CompletesWhatWasCancelled(ConformingServer):
+    def after_cancel(self, run: Run) -> Stream:
+        return [*super().after_cancel(run), self.events(run)[-1]]
+
+
+@breaks("cancel.one-terminal-event", workflows=("main", "slow"))
+class DoesNotCancel(ConformingServer):
+    def cancel(self, run_id: str) -> Response:
+        return JSONResponse({})
+
+
+@breaks("cancel.idempotent", workflows=("main", "slow"))
+class CancelsOnce(ConformingServer):
+    def cancel(self, run_id: str) -> Response:
+        run = self.runs[run_id]
+        if run.cancelled.is_set():
+            return self.error(404, "there is no such run")
+        return super().cancel(run_id)
+
+
+# -- the tests
+
+
+@pytest.mark.parametrize("token", [None, TOKEN])
+def test_a_conforming_server_keeps_everything(stage: Serve, token: str | None) -> None:
+    server = (Locked if token else ConformingServer)(("main", "typed", "slow"))
+    report = test_target(stage(server), token=token, max_examples=20)
+    assert not broken(report)
+    skipped = set(by_status(report, Status.SKIPPED))
+    expected = {"sse.pacing"}
+    if token is None:
+        expected |= {name for name in decided_requirements() if name.startswith("authentication.")}
+    assert skipped == expected
+
+
+@pytest.mark.parametrize(
+    "mutant", MUTANTS, ids=[f"{m.server.__name__}-{min(m.expected)}" for m in MUTANTS]
+)
+def test_a_broken_server_is_caught(mutant: Mutant, stage: Serve) -> None:
+    report = test_target(stage(mutant.server(mutant.workflows)), **mutant.options)
+    assert broken(report) == mutant.expected
+    for result in by_status(report, Status.FAILED).values():
+        assert result.message
+        assert result.reproduce.startswith(("curl ", "printf "))
+        assert TOKEN not in result.message + result.reproduce
+
+
+class BrokenStreams(ConformingServer):
+    """Each mutation of the judge's tests as a workflow of its own, and a good one."""
+
+    stories: ClassVar[dict[str, Any]] = {
+        mutation.__name__: mutation for _, _, mutation in test_judge.MUTATIONS
+    }
+
+    def events(self, run: Run) -> Stream:
+        stream = good()
+        if run.workflow_id in self.stories:
+            self.stories[run.workflow_id](stream)
+        return self.with_ids(stream, run)
+
+
+@pytest.fixture(scope="module")
+def broken_streams(stage: Serve) -> dict[str, set[str]]:
+    """What was broken in each mutation's stream."""
+    server = BrokenStreams((*BrokenStreams.stories, "good"))
+    count = len(server.workflows) + PROBE_RUNS
+    report = test_target(stage(server), max_runs=count)
+    assert not report.crashes
+    found: dict[str, set[str]] = {name: set() for name in server.workflows}
+    for breach in report.breaches:
+        for name in re.findall(r"/workflows/([a-z_]+)/runs", breach.reproduce):
+            found[name].add(breach.requirement)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [(mutation.__name__, expected) for _, expected, mutation in test_judge.MUTATIONS],
+)
+def test_a_broken_stream_is_caught(
+    name: str, expected: set[str], broken_streams: dict[str, set[str]]
+) -> None:
+    """Over the wire, with the events' schemas, which see more than the mutation names."""
+    assert broken_streams[name] >= expected
+    assert broken_streams[name] - expected <= {"event.schema"}
+
+
+def test_a_good_stream_among_them_is_not(broken_streams: dict[str, set[str]]) -> None:
+    assert broken_streams["good"] == set()
+
+
+def test_every_requirement_is_shown_broken() -> None:
+    shown = set().union(*(mutant.expected for mutant in MUTANTS))
+    shown |= {requirement for requirement, _, _ in test_judge.MUTATIONS}
+    assert shown == set(load_catalogue().requirements)
+
+
+def test_every_requirement_is_decided_by_some_check() -> None:
+    assert decided_requirements() == set(load_catalogue().requirements)
+    assert decided_requirements() >= JUDGED_REQUIREMENTS
+
+
+__all__ = ["FORM"]

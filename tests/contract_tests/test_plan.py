@@ -1,0 +1,39 @@
+"""How a budget of runs is shared out."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contract_tests.plan import PROBE_RUNS, make_plan
+
+
+@pytest.mark.parametrize(
+    ("count", "max_runs", "streams", "batches", "generated"),
+    [
+        (18, 60, 18, 18, 12),
+        (1, 60, 1, 1, 15),
+        (2, 4, 2, 0, 0),
+        (18, 1, 1, 0, 0),
+        (18, 10, 5, 0, 0),
+        (3, 3 + PROBE_RUNS + 2, 3, 2, 0),
+    ],
+)
+def test_streams_come_first(
+    count: int, max_runs: int, streams: int, batches: int, generated: int
+) -> None:
+    plan = make_plan([f"w{number}" for number in range(count)], max_runs, 50)
+    assert len(plan.streamed) == streams
+    assert len(plan.batched) == batches
+    assert plan.generated == generated
+    assert "w0" in plan.describe()
+
+
+@given(st.integers(1, 40), st.integers(1, 200), st.integers(0, 100))
+def test_no_plan_exceeds_the_budget(count: int, max_runs: int, max_examples: int) -> None:
+    plan = make_plan([f"w{number}" for number in range(count)], max_runs, max_examples)
+    assert 1 <= len(plan.streamed) <= max_runs
+    assert len(plan.streamed) + len(plan.batched) + plan.generated <= max_runs
+    assert plan.limit <= max_runs
+    assert str(plan.limit) in plan.describe()

@@ -1,0 +1,327 @@
+"""The engine alone, without a clock: whatever the script, the protocol is kept."""
+
+from __future__ import annotations
+
+import json
+import random
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agentos_contract.judge import RunJudge
+from agentos_contract.sse import ServerSentEvent
+from mockserver.cel import Cel
+from mockserver.engine import Engine, Ids, Run
+from mockserver.run_actions import RunCancelled, Wait
+from mockserver.script import Workflow, load_scripts
+
+# cel-python raises the recursion limit at its first expression; Hypothesis minds if that happens
+# in the middle of a test.
+Cel("true", ())
+
+
+def workflow_from(script: dict[str, Any]) -> Workflow:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "script.json").write_text(json.dumps(script), encoding="utf-8")
+        return load_scripts(folder).workflows[script["id"]]
+
+
+def start(workflow: Workflow, message: Any = "tea", **options: Any) -> Engine:
+    state = dict(workflow.session_state)
+    run = Run(workflow, "run-id", "session-id", None, message, state, 1000)
+    return Engine(run, ids=Ids(random.Random(5)), clock=lambda: 1000.0, **options)
+
+
+def drive(engine: Engine, *, cancel_after: int | None = None) -> list[dict[str, Any]]:
+    """The run's events, its waits over at once; cancelled after so many events."""
+    actions = engine.run()
+    events: list[dict[str, Any]] = []
+    answer: float | None = None
+    while True:
+        try:
+            if cancel_after is not None and len(events) == cancel_after:
+                cancel_after = None
+                action = actions.throw(RunCancelled())
+            else:
+                action = next(actions) if answer is None else actions.send(answer)
+        except StopIteration:
+            return events
+        answer = None
+        if isinstance(action, Wait):
+            assert action.until is not None, "nobody releases gates here"
+            answer = action.until
+        else:
+            events.append(action)
+
+
+def judge(events: list[dict[str, Any]]) -> RunJudge:
+    judge = RunJudge()
+    for event in events:
+        judge.receive(ServerSentEvent(event["event"], json.dumps(event)))
+    judge.end()
+    return judge
+
+
+def run_steps(*steps: dict[str, Any]) -> tuple[Run, list[dict[str, Any]]]:
+    engine = start(workflow_from({"id": "w", "steps": list(steps)}))
+    events = drive(engine)
+    assert judge(events).violations == []
+    return engine.record, events
+
+
+# -- any script
+
+NAMES = st.sampled_from(["a", "b", "c", "Zürich", "two words", "x" * 40])
+TEXTS = st.sampled_from(["", "done", "{{ input }}", "a\nb", "{{ previous_step_content }}!", "😀"])
+AGENT = {"id": "agent", "name": "Agent"}
+MOCKS = st.fixed_dictionaries(
+    {},
+    optional={
+        "delay": st.sampled_from([0, 0.1, 0.1, 0.25]),
+        "fails": st.integers(0, 2),
+        "stop": st.sampled_from([False, False, False, True]),
+        "session_state": st.fixed_dictionaries({"seen": st.just("{{ input }}")}),
+    },
+)
+
+
+@st.composite
+def steps(draw: st.DrawFn) -> dict[str, Any]:
+    mock = draw(MOCKS)
+    executors: list[dict[str, Any]] = [{}, {"agent": AGENT}, {"team": AGENT}]
+    executor = draw(st.sampled_from(executors))
+    if draw(st.booleans()):
+        mock["chunks"] = draw(st.lists(TEXTS, max_size=3))
+    else:
+        mock["content"] = draw(TEXTS | st.just({"key": "{{ input }}", "list": [1, None]}))
+    if executor and draw(st.booleans()):
+        tool = {"name": "look", "args": {"at": "{{ input }}"}, "result": "seen"}
+        mock["tools"] = draw(st.lists(st.just(tool), max_size=2))
+    return {
+        "type": "Step",
+        "name": draw(NAMES),
+        "max_retries": draw(st.integers(0, 2)),
+        "skip_on_failure": draw(st.booleans()),
+        "on_error": draw(st.sampled_from(["fail", "skip"])),
+        "mock": mock,
+        **executor,
+    }
+
+
+def containers(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    many = st.lists(children, max_size=3)
+
+    def of(kind: str, **more: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+        return st.fixed_dictionaries({"type": st.just(kind), "name": NAMES, "steps": many, **more})
+
+    evaluators = st.sampled_from([True, False, 'input == "tea"', "session_state.nothing"])
+    ends = st.sampled_from([None, "current_iteration >= 2", "all_success", "step_outputs.nothing"])
+    selectors = st.sampled_from([None, "step_choices[0]", '"nobody"', "input.nothing"])
+    return st.one_of(
+        of("Parallel"),
+        of("Steps"),
+        of("Condition", evaluator=evaluators, else_steps=many),
+        of("Loop", max_iterations=st.integers(0, 3), end_condition=ends),
+        of("Router", selector=selectors),
+    )
+
+
+TREES = st.recursive(steps(), containers, max_leaves=12)
+SCRIPTS = st.lists(TREES, max_size=4).map(lambda trees: {"id": "any", "steps": trees})
+
+
+@settings(max_examples=150, deadline=None)
+@given(script=SCRIPTS)
+def test_whatever_the_script_the_protocol_is_kept(script: dict[str, Any]) -> None:
+    workflow = workflow_from(script)
+    engine = start(workflow)
+    events = drive(engine)
+    assert judge(events).violations == []
+    last = events[-1]
+    record = engine.record
+    if last["event"] == "WorkflowCompleted":
+        assert record.status == "COMPLETED"
+        assert record.to_dict().get("step_results", []) == last["step_results"]
+        assert record.content == last["content"]
+    else:
+        assert (last["event"], record.status) == ("WorkflowError", "ERROR")
+    # The same script and seed: the same bytes.
+    assert json.dumps(drive(start(workflow))) == json.dumps(events)
+
+
+@settings(max_examples=60, deadline=None)
+@given(script=SCRIPTS, share=st.floats(0, 1))
+def test_wherever_a_run_is_cancelled_it_ends_with_one_terminal_event(
+    script: dict[str, Any], share: float
+) -> None:
+    workflow = workflow_from(script)
+    count = len(drive(start(workflow)))
+    after = min(count - 1, 1 + int(share * count))
+    engine = start(workflow)
+    events = drive(engine, cancel_after=after)
+    assert judge(events).violations == []
+    assert events[-1]["event"] == "WorkflowCancelled"
+    assert len(events) == after + 1
+    assert engine.record.status == "CANCELLED"
+
+
+# -- one by one
+
+
+def step(name: str, **mock: Any) -> dict[str, Any]:
+    return {"type": "Step", "name": name, "max_retries": 0, "mock": mock}
+
+
+def names_of(events: list[dict[str, Any]]) -> list[str]:
+    return [f"{event['event']} {event.get('step_name', '')}".strip() for event in events]
+
+
+def test_parallel_branches_interleave_by_their_time() -> None:
+    _, events = run_steps(
+        {
+            "type": "Parallel",
+            "name": "p",
+            "steps": [step("slow", delay=0.3), step("fast", delay=0.1), step("now")],
+        }
+    )
+    assert names_of(events)[2:-2] == [
+        "StepStarted slow",
+        "StepStarted fast",
+        "StepStarted now",
+        "StepCompleted now",
+        "StepCompleted fast",
+        "StepCompleted slow",
+    ]
+    results = events[-1]["step_results"][0]["steps"]
+    # Told in the script's order, as in batch, whoever was first.
+    assert [result["step_name"] for result in results] == ["slow", "fast", "now"]
+
+
+def test_a_step_retries_and_counts_its_tries_over_the_run() -> None:
+    flaky = {**step("flaky", fails=2, content="try {{ attempt }}"), "max_retries": 2}
+    record, _ = run_steps(flaky)
+    assert record.content == "try 3"
+    loop = {"type": "Loop", "name": "l", "max_iterations": 2, "steps": [flaky]}
+    record, _ = run_steps(loop)
+    assert [inner["content"] for inner in record.step_results[0]["steps"]] == ["try 3", "try 4"]
+
+
+def test_a_step_that_fails_for_good_fails_the_run() -> None:
+    record, events = run_steps(step("boom", fails=1, error="no luck"), step("never"))
+    assert names_of(events) == [
+        "WorkflowStarted",
+        "StepStarted boom",
+        "StepError boom",
+        "WorkflowError",
+    ]
+    assert (record.status, record.content) == ("ERROR", "no luck")
+
+
+@pytest.mark.parametrize(
+    ("setting", "content"),
+    [
+        ({"skip_on_failure": True}, "Step boom failed but skipped"),
+        ({"on_error": "skip"}, "Step skipped due to error: no luck"),
+    ],
+)
+def test_a_skipped_failure_is_a_result_and_the_run_goes_on(
+    setting: dict[str, Any], content: str
+) -> None:
+    record, events = run_steps(
+        {**step("boom", fails=1, error="no luck"), **setting},
+        step("next", content="after: {{ previous_step_content }}"),
+    )
+    assert "StepError boom" in names_of(events)
+    assert record.status == "COMPLETED"
+    assert record.step_results[0]["content"] == content
+    assert record.step_results[0]["error"] == "no luck"
+    assert record.content == f"after: {content}"
+
+
+def test_a_stop_ends_the_run_and_closes_what_it_opened() -> None:
+    stopper = step("stop", stop=True, content="enough")
+    tree = {"type": "Steps", "name": "s", "steps": [stopper, step("never")]}
+    record, events = run_steps({"type": "Loop", "name": "l", "steps": [tree]}, step("nor-this"))
+    assert record.content == "enough"
+    assert not any("never" in name or "nor-this" in name for name in names_of(events))
+
+
+@pytest.mark.parametrize("kind", ["Parallel", "Condition", "Router", "Steps"])
+def test_a_container_survives_its_childs_failure(kind: str) -> None:
+    record, _ = run_steps(
+        {"type": kind, "name": "c", "steps": [step("boom", fails=1, error="no luck")]},
+        step("next", content="went on"),
+    )
+    assert record.content == "went on"
+    assert record.step_results[0]["success"] is False
+    assert "no luck" in json.dumps(record.step_results[0])
+
+
+def test_session_state_is_seen_by_what_comes_after() -> None:
+    record, _ = run_steps(
+        step("count", session_state={"n": "{{ session_state.get('n', 0) + 1 }}"}),
+        step("tell", content="{{ session_state.n }}"),
+    )
+    assert record.session_state == {"n": 1}
+    assert record.content == "1"
+
+
+def test_input_is_data_and_never_a_template() -> None:
+    workflow = workflow_from({"id": "w", "steps": [step("echo", content="{{ input }}")]})
+    engine = start(workflow, message="{{ 7 * 7 }}{% for x in y %}")
+    drive(engine)
+    assert engine.record.content == "{{ 7 * 7 }}{% for x in y %}"
+
+
+def test_a_template_that_fails_on_its_values_fails_the_step() -> None:
+    record, _ = run_steps(step("bad", content="{{ session_state.nothing.at_all }}"))
+    assert record.status == "ERROR"
+    assert "nothing" in record.content
+
+
+def test_a_gate_is_waited_for_while_others_go_on() -> None:
+    tree = {
+        "type": "Parallel",
+        "name": "p",
+        "steps": [step("gated", gate="reviewed"), step("timed", delay=1)],
+    }
+    released: set[str] = set()
+    engine = start(workflow_from({"id": "w", "steps": [tree]}), is_released=released.__contains__)
+    actions = engine.run()
+    seen: list[str] = []
+    action = next(actions)
+    while not isinstance(action, Wait):
+        seen.append(action["event"])
+        action = next(actions)
+    assert action == Wait(1.0, frozenset({"reviewed"}))
+    action = actions.send(1.0)
+    while not isinstance(action, Wait):
+        action = next(actions)
+    assert action == Wait(None, frozenset({"reviewed"}))
+    released.add("reviewed")
+    rest = [actions.send(7.5), *actions]
+    assert [event["event"] for event in rest if isinstance(event, dict)][-1] == "WorkflowCompleted"
+    assert engine.record.duration == 7.5
+
+
+def test_nothing_is_computed_before_it_is_asked_for() -> None:
+    workflow = workflow_from(
+        {
+            "id": "w",
+            "session_state": {},
+            "steps": [step("first"), step("second", session_state={"touched": True})],
+        }
+    )
+    engine = start(workflow)
+    actions = engine.run()
+    for action in actions:
+        assert isinstance(action, dict)
+        if action["event"] == "StepCompleted":
+            break
+    assert engine.record.session_state == {}
+    actions.close()
+    assert engine.record.session_state == {}
