@@ -7,7 +7,6 @@ No I/O: feed it decoded server-sent events.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -19,6 +18,7 @@ from agentos_contract.events import (
     Role,
     Scope,
 )
+from agentos_contract.json_values import read_json
 from agentos_contract.run import EventData, RunStateMachine, Span, Violation, step_key
 from agentos_contract.sse import ServerSentEvent
 
@@ -69,14 +69,7 @@ class PayloadValidator(Protocol):
 
 def parse_payload(data: str) -> dict[str, Any]:
     """An event's data as a JSON object (RFC 8259: no NaN, no Infinity). Raises ValueError."""
-
-    def refuse(constant: str) -> None:
-        raise ValueError(f"{constant} is not JSON")
-
-    try:
-        payload = json.loads(data, parse_constant=refuse)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+    payload = read_json(data)
     if not isinstance(payload, dict):
         raise ValueError(f"expected a JSON object, found {type(payload).__name__}")
     return payload

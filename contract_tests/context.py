@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -12,6 +11,7 @@ from typing import Any
 import jsonschema_rs
 
 from agentos_contract.document import Document
+from agentos_contract.json_values import read_json
 from agentos_contract.judge import PayloadValidator
 from contract_tests.answers import JSON, AnswerJudge, Expected, Judgement
 from contract_tests.client import (
@@ -392,8 +392,8 @@ class EventValidators(Mapping[str, PayloadValidator]):
 def parse_object(body: bytes) -> dict[str, Any] | None:
     """A body as a JSON object; None where it is none."""
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
+        value = read_json(body)
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None
 

@@ -15,7 +15,6 @@ that they were made from: a generated 5 is a valid `message`, `session_id=null` 
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from urllib.parse import parse_qsl
 import jsonschema_rs
 
 from agentos_contract.document import FORM, Document
+from agentos_contract.json_values import read_json
 
 _PLAIN_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 _PLAIN = {"true": True, "false": False, "null": None}
@@ -158,4 +158,4 @@ def _lenient_readings(text: str) -> Iterator[Any]:
         if isinstance(number, float) and number.is_integer():
             yield int(number)
     with contextlib.suppress(ValueError):
-        yield json.loads(text)
+        yield read_json(text)

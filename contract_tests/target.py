@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, Phase
 from schemathesis import GenerationMode
 
 from agentos_contract.document import Document
+from agentos_contract.json_values import read_json
 from contract_tests.client import TIMEOUTS, Client, Exchange, Fault, Request
 
 DEFAULT_MESSAGE = "Hello, what is new?"
@@ -137,8 +138,8 @@ def _get(
     if exchange.status != 200 or exchange.fault is not None:
         return None
     try:
-        return json.loads(exchange.body)
-    except (ValueError, RecursionError):
+        return read_json(exchange.body)
+    except ValueError:
         return None
 
 

@@ -12,13 +12,13 @@ A field that comes twice has its last value, as in the real server.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
 from agentos_contract.document import Document
+from agentos_contract.json_values import read_json
 
 BOOLEANS = {
     **dict.fromkeys(("true", "1", "on", "yes", "t", "y"), True),
@@ -92,7 +92,7 @@ def coerce(text: str, types: frozenset[str]) -> Any:
         return float(text)
     if types & {"object", "array"}:
         try:
-            return json.loads(text)
+            return read_json(text)
         except ValueError:
             return text
     return text

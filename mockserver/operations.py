@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import json
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -17,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from agentos_contract import __version__
 from agentos_contract.document import EVENT_STREAM, RUN_OPERATION_ID, Document
+from agentos_contract.json_values import read_json
 from mockserver.cel import CelError
 from mockserver.descriptions import OS_ID, server_config, workflow_detail, workflow_summary
 from mockserver.errors import ApiError
@@ -181,7 +181,7 @@ def read_message(workflow: Workflow, message: str) -> Any:
     if workflow.input_validator is None:
         return message
     try:
-        value = json.loads(message)
+        value = read_json(message)
     except ValueError as error:
         raise ApiError(400, f"message: no JSON, as input_schema asks for: {error}") from error
     faults = [
@@ -199,7 +199,7 @@ def _session_state(form: Mapping[str, Any]) -> dict[str, Any] | None:
     if not isinstance(text, str):
         return None
     with contextlib.suppress(ValueError):
-        value = json.loads(text)
+        value = read_json(text)
         if isinstance(value, dict):
             return value
     return None

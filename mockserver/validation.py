@@ -7,7 +7,6 @@ of JSON Schema 2020-12 for each operation. What it read is handed on in the scop
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from werkzeug.http import parse_options_header
 
 from agentos_contract.document import FORM, Document
+from agentos_contract.json_values import read_json
 from mockserver.errors import ApiError
 from mockserver.forms import Coercion, UnreadableForm, parse_form
 
@@ -200,7 +200,7 @@ def _judge(validator: Any, value: Any, where: str) -> None:
 
 def _parse_json(raw: bytes) -> Any:
     try:
-        return json.loads(raw)
+        return read_json(raw)
     except ValueError as error:
         raise ApiError(422, f"the body is no JSON: {error}") from error
 

@@ -167,6 +167,15 @@ def test_a_message_that_breaks_the_input_schema_is_400(
     assert fault in detail
 
 
+@pytest.mark.parametrize("depth", [201, 995, 20_000])
+def test_a_message_nested_without_end_is_400(
+    client: httpx.Client, document: Document, depth: int
+) -> None:
+    form = {"message": "[" * depth + "]" * depth, "stream": "false"}
+    detail = check_error(document, client.post("/workflows/order-intake/runs", data=form), 400)
+    assert "nested more than 200 deep" in detail
+
+
 def test_a_message_that_keeps_the_input_schema_runs(client: httpx.Client) -> None:
     body = batch(client, "order-intake", message=ORDER)
     assert body["input"]["customer"] == "Ada"
