@@ -19,13 +19,19 @@ def read_json(text: str | bytes) -> Any:
         value = json.loads(text, parse_constant=_refuse)
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
-    level = [value]
+    level = _containers([value])
     for _ in range(MAX_DEPTH):
         level = [inner for outer in level for inner in _containers(outer)]
         if not level:
             return value
-    if any(isinstance(outer, dict | list) for outer in level):
-        raise ValueError(_TOO_DEEP)
+    raise ValueError(_TOO_DEEP)
+
+
+def read_json_object(text: str | bytes) -> dict[str, Any]:
+    """As read_json, for a text that must be an object. Raises ValueError."""
+    value = read_json(text)
+    if not isinstance(value, dict):
+        raise ValueError(f"expected a JSON object, found {type(value).__name__}")
     return value
 
 
@@ -36,6 +42,6 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 
-def _containers(value: Any) -> list[Any]:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [member for member in inner if isinstance(member, dict | list)]
+def _containers(outer: dict[str, Any] | list[Any]) -> list[dict[str, Any] | list[Any]]:
+    members = outer.values() if isinstance(outer, dict) else outer
+    return [member for member in members if isinstance(member, dict | list)]

@@ -18,7 +18,7 @@ from agentos_contract.events import (
     Role,
     Scope,
 )
-from agentos_contract.json_values import read_json
+from agentos_contract.json_values import read_json_object
 from agentos_contract.run import EventData, RunStateMachine, Span, Violation, step_key
 from agentos_contract.sse import ServerSentEvent
 
@@ -67,14 +67,6 @@ class PayloadValidator(Protocol):
     def iter_errors(self, instance: Any) -> Any: ...
 
 
-def parse_payload(data: str) -> dict[str, Any]:
-    """An event's data as a JSON object (RFC 8259: no NaN, no Infinity). Raises ValueError."""
-    payload = read_json(data)
-    if not isinstance(payload, dict):
-        raise ValueError(f"expected a JSON object, found {type(payload).__name__}")
-    return payload
-
-
 class RunJudge:
     """Feed it each server-sent event of one run with `receive`, then `end`.
 
@@ -109,7 +101,7 @@ class RunJudge:
         self._count += 1
         self.exercised.add("event.data-json")
         try:
-            data = parse_payload(event.data)
+            data = read_json_object(event.data)
         except ValueError as error:
             self._report(
                 "event.data-json", f"{event.event}: its data is no JSON object: {error}", index
@@ -440,4 +432,4 @@ def _short(value: Any, limit: int = 80) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-__all__ = ["JUDGED_REQUIREMENTS", "PayloadValidator", "RunJudge", "parse_payload", "step_key"]
+__all__ = ["JUDGED_REQUIREMENTS", "PayloadValidator", "RunJudge", "step_key"]

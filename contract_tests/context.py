@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema_rs
 
 from agentos_contract.document import Document
-from agentos_contract.json_values import read_json
+from agentos_contract.json_values import read_json_object
 from agentos_contract.judge import PayloadValidator
 from contract_tests.answers import JSON, AnswerJudge, Expected, Judgement
 from contract_tests.client import (
@@ -392,10 +392,9 @@ class EventValidators(Mapping[str, PayloadValidator]):
 def parse_object(body: bytes) -> dict[str, Any] | None:
     """A body as a JSON object; None where it is none."""
     try:
-        value = read_json(body)
+        return read_json_object(body)
     except ValueError:
         return None
-    return value if isinstance(value, dict) else None
 
 
 def mapping(value: Any) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from agentos_contract import __version__
 from agentos_contract.document import EVENT_STREAM, RUN_OPERATION_ID, Document
-from agentos_contract.json_values import read_json
+from agentos_contract.json_values import read_json, read_json_object
 from mockserver.cel import CelError
 from mockserver.descriptions import OS_ID, server_config, workflow_detail, workflow_summary
 from mockserver.errors import ApiError
@@ -199,9 +199,7 @@ def _session_state(form: Mapping[str, Any]) -> dict[str, Any] | None:
     if not isinstance(text, str):
         return None
     with contextlib.suppress(ValueError):
-        value = read_json(text)
-        if isinstance(value, dict):
-            return value
+        return read_json_object(text)
     return None
 
 

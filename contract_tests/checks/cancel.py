@@ -7,7 +7,7 @@ import time
 from urllib.parse import quote
 
 from agentos_contract.events import STEPS_AND_CONTAINERS, TERMINAL_EVENTS
-from agentos_contract.judge import parse_payload
+from agentos_contract.json_values import read_json_object
 from agentos_contract.sse import ServerSentEvent
 from contract_tests.client import Exchange, Request
 from contract_tests.context import Context
@@ -32,7 +32,7 @@ def cancel(context: Context) -> None:
     def listen(event: ServerSentEvent) -> None:
         # After the first step began: the run is known and surely under way.
         try:
-            payload = parse_payload(event.data)
+            payload = read_json_object(event.data)
         except ValueError:
             return
         if event.event == "WorkflowStarted" and payload.get("run_id"):
