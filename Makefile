@@ -31,9 +31,9 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(VENV)/bin/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-$(AGENTOS_INSTALLED): tests/agentos/requirements.txt
+$(AGENTOS_INSTALLED): scripted_agentos/requirements.txt
 	$(PYTHON) -m venv $(AGENTOS)
-	$(AGENTOS)/bin/pip install --quiet -r tests/agentos/requirements.txt
+	$(AGENTOS)/bin/pip install --quiet -r scripted_agentos/requirements.txt
 	touch $@
 
 install: $(INSTALLED)

@@ -18,14 +18,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import yaml
-
-import agentos_contract
-
-PROFILES = Path(agentos_contract.__file__).parent / "profiles"
+from agentos_contract.profiles import ProfileError, load_profile
 
 
 class KnownError(ValueError):
@@ -46,20 +41,12 @@ def load_known(name: str, requirement_ids: Collection[str]) -> dict[str, Known]:
 
     Raises KnownError; for an id that the catalogue does not have it names the nearest.
     """
-    file = Path(name)
-    if not file.is_file():
-        profile = PROFILES / f"{name}.yaml"
-        if Path(name).name != name or not profile.is_file():
-            names = sorted(path.stem for path in PROFILES.glob("*.yaml"))
-            there_are = f"the profiles are {', '.join(names)}" if names else "there is no profile"
-            raise KnownError(f"{name}: no such file, and no such profile ({there_are})")
-        file = profile
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise KnownError(f"{file}: cannot be read: {error}") from error
-    entries = content.get("known") if isinstance(content, Mapping) else None
-    if not isinstance(entries, Mapping):
+        profile = load_profile(name)
+    except ProfileError as error:
+        raise KnownError(str(error)) from error
+    file, entries = profile.file, profile.known
+    if entries is None:
         raise KnownError(f"{file}: expected `known:` with a reason by requirement id")
     known = {}
     for requirement_id, entry in entries.items():

@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from agentos_contract.document import Document, load_document
+from mockserver.deviating import Deviations, DeviationsMiddleware
 from mockserver.openapi import connexion_application
 from mockserver.operations import Operations
 from mockserver.runner import Runner
@@ -37,6 +38,8 @@ class Settings:
     """How much faster than their scripts runs go."""
     max_body: int = DEFAULT_MAX_BODY
     """Bytes of a request's body."""
+    deviations: Deviations = frozenset()
+    """What the mock does that it should not: deviations of the catalogue, or a profile's."""
     clock: Callable[[], float] = time.time
     """Seconds since the epoch."""
 
@@ -59,9 +62,10 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     )
     operations = Operations(document, workflows, runner)
     validation = Validation(document, operations.check_path, settings.max_body)
-    application = connexion_application(
+    application: ASGIApp = connexion_application(
         operations, document, token=settings.token, validation=validation
     )
+    application = DeviationsMiddleware(application, settings.deviations)
     # Outermost, so that a preflight is answered before anybody asks for a token, and an error
     # can be read by the page that caused it.
     return CORSMiddleware(

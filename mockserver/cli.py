@@ -13,7 +13,9 @@ import click
 import uvicorn
 
 from agentos_contract import __version__
+from agentos_contract.deviations import UnknownDeviation, check_deviations
 from agentos_contract.document import DocumentError, load_document
+from agentos_contract.profiles import ProfileError, load_profile
 from mockserver.app import Settings, create_app
 from mockserver.script import BUNDLED_SCRIPTS, ScriptError, Scripts, load_scripts
 
@@ -52,7 +54,19 @@ def main() -> None:
     show_envvar=True,
     help="The bearer token to ask for; without one everybody is let in.",
 )
-@click.option("--as", "profile", metavar="PROFILE", help="Behave as a profiled server does.")
+@click.option(
+    "--as",
+    "profile",
+    metavar="PROFILE",
+    help="Behave as that server does where it departs from its contract: agno-2.5.6, or a file.",
+)
+@click.option(
+    "--fault",
+    "faults",
+    metavar="NAME",
+    multiple=True,
+    help="Perform this deviation; may be repeated.",
+)
 @click.option("--store", default="memory", show_default=True, metavar="URL")
 @click.option(
     "--speed",
@@ -76,6 +90,7 @@ def serve(
     workflows: Path | None,
     token: str | None,
     profile: str | None,
+    faults: tuple[str, ...],
     store: str,
     speed: float,
     seed: int | None,
@@ -83,11 +98,7 @@ def serve(
     log_level: str,
 ) -> None:
     """Serve workflow scripts until interrupted."""
-    if profile is not None:
-        raise click.BadParameter(
-            f"there is no profile {profile!r} yet; without --as the mock keeps the document",
-            param_hint="--as",
-        )
+    deviations = _deviations(profile, faults)
     if store != "memory":
         raise click.BadParameter(
             f"{store!r} is no store that this version has; expected memory", param_hint="--store"
@@ -107,7 +118,16 @@ def serve(
         click.echo(str(warning), err=True)
     try:
         document = load_document(spec)
-        app = create_app(Settings(document, scripts.workflows, token, seed=seed, speed=speed))
+        app = create_app(
+            Settings(
+                document,
+                scripts.workflows,
+                token,
+                seed=seed,
+                speed=speed,
+                deviations=deviations,
+            )
+        )
     except DocumentError as error:
         raise click.ClickException(str(error)) from error
     logging.basicConfig(level=log_level.upper(), format="%(levelname)s: %(name)s: %(message)s")
@@ -144,6 +164,17 @@ def check(directory: Path) -> None:
     for warning in scripts.warnings:
         click.echo(str(warning), err=True)
     click.echo(f"{directory}: {len(scripts.workflows)} scripts, no fault")
+
+
+def _deviations(profile: str | None, faults: tuple[str, ...]) -> frozenset[str]:
+    try:
+        listed = load_profile(profile).deviations if profile is not None else frozenset()
+    except ProfileError as error:
+        raise click.BadParameter(str(error), param_hint="--as") from error
+    try:
+        return listed | check_deviations(faults)
+    except UnknownDeviation as error:
+        raise click.BadParameter(str(error), param_hint="--fault") from error
 
 
 def _load(directory: Path) -> Scripts:

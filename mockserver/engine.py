@@ -134,8 +134,16 @@ class Engine:
         ids: Ids,
         clock: Callable[[], float],
         is_released: Callable[[str], bool] = lambda gate: False,
+        is_streamed: bool = True,
+        deviations: frozenset[str] = frozenset(),
     ) -> None:
-        """`clock` gives seconds since the epoch, for created_at."""
+        """`clock` gives seconds since the epoch, for created_at.
+
+        `is_streamed` changes nothing but with deviations: the real server tells its two modes
+        different stories.
+        """
+        self.is_streamed = is_streamed
+        self.deviations = deviations
         self.record = record
         self.ids = ids
         self.clock = clock

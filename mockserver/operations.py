@@ -19,6 +19,7 @@ from agentos_contract.document import EVENT_STREAM, RUN_OPERATION_ID, Document
 from agentos_contract.json_values import read_json, read_json_object
 from mockserver.cel import CelError
 from mockserver.descriptions import OS_ID, server_config, workflow_detail, workflow_summary
+from mockserver.deviating import deviations_of, preferences
 from mockserver.errors import ApiError
 from mockserver.json_text import to_json
 from mockserver.runner import ActiveRun, Runner, RunRequest
@@ -121,6 +122,8 @@ class Operations:
                 form.get("session_id") or None,
                 form.get("user_id") or None,
                 _session_state(form),
+                stream=form.get("stream", True),
+                deviations=deviations_of(scope),
             )
         )
         active.client_left = lambda: _disconnected(receive)
@@ -147,7 +150,7 @@ class Operations:
         """The scenario that the request asks for, or whose `when` is true for it."""
         if not workflow.scenarios:
             return None
-        named = _preferred(scope, "scenario")
+        named = dict(preferences(scope)).get("scenario")
         if named is not None:
             for scenario in workflow.scenarios:
                 if scenario.name == named:
@@ -200,18 +203,6 @@ def _session_state(form: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     with contextlib.suppress(ValueError):
         return read_json_object(text)
-    return None
-
-
-def _preferred(scope: Scope, name: str) -> str | None:
-    """A preference of the request's Prefer header (RFC 7240), such as scenario=overloaded."""
-    for header, value in scope["headers"]:
-        if header != b"prefer":
-            continue
-        for preference in bytes(value).decode("latin-1").split(","):
-            key, equals, word = preference.strip().partition("=")
-            if equals and key.strip().lower() == name:
-                return word.strip().strip('"')
     return None
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from agentos_contract.events import TERMINAL_EVENTS
 from agentos_contract.sse import encode_comment, encode_json_event
+from mockserver.deviating import Deviations
 from mockserver.engine import Engine, Ids, Run
 from mockserver.json_text import to_json
 from mockserver.run_actions import Action, Event, RunCancelled, Wait
@@ -51,6 +52,9 @@ class RunRequest:
     user_id: str | None = None
     session_state: dict[str, Any] | None = None
     """Merged into the session's state before the run."""
+    stream: bool = True
+    deviations: Deviations = frozenset()
+    """What the run does that it should not (agentos_contract/deviations.py)."""
 
 
 class ActiveRun:
@@ -215,7 +219,14 @@ class Runner:
             }
         )
         run = Run(workflow, run_id, session_id, request.user_id, request.input, state, now)
-        active = ActiveRun(run, session, Engine(run, ids=ids, clock=self.clock), self._speed)
+        engine = Engine(
+            run,
+            ids=ids,
+            clock=self.clock,
+            is_streamed=request.stream,
+            deviations=request.deviations,
+        )
+        active = ActiveRun(run, session, engine, self._speed)
         self._active[run_id] = active
         await self._remember(active)
         return active

@@ -19,6 +19,7 @@ from werkzeug.http import parse_options_header
 
 from agentos_contract.document import FORM, Document
 from agentos_contract.json_values import read_json
+from mockserver.deviating import check_preferences
 from mockserver.errors import ApiError
 from mockserver.forms import Coercion, UnreadableForm, parse_form
 
@@ -80,6 +81,7 @@ class ValidationOperation:
         self._bodies = _compile_bodies(document, definition)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        check_preferences(scope)
         path = scope.get("path_params", {})
         self._validation.check_path(self._operation_id, path)
         query = self._read_query(scope) if self._query is not None else {}

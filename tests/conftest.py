@@ -21,7 +21,6 @@ from mockserver.script import BUNDLED_SCRIPTS
 
 ROOT = Path(__file__).parent.parent
 AGENTOS_PYTHON = ROOT / ".venv-agentos" / "bin" / "python"
-AGENTOS_PROGRAM = ROOT / "tests" / "agentos" / "serve.py"
 START_SECONDS = 90
 
 Serve = Callable[[ASGIApp], str]
@@ -83,7 +82,7 @@ def agentos(workflows: Path, token: str | None = None) -> Iterator[str]:
     """A real AgentOS 2.5.6 that serves a folder of scripts; its URL."""
     if not AGENTOS_PYTHON.exists():
         pytest.fail(f"{AGENTOS_PYTHON} is missing; `make agentos` makes it")
-    command = [str(AGENTOS_PYTHON), str(AGENTOS_PROGRAM), "--workflows", str(workflows)]
+    command = [str(AGENTOS_PYTHON), "-m", "scripted_agentos", "--workflows", str(workflows)]
     command += ["--port", "0", *(["--token", token] if token else [])]
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     process = subprocess.Popen(

@@ -113,7 +113,7 @@ def test_check_counts_what_is_well() -> None:
     [
         (["--workers", "2"], "2 workers need a store that they share"),
         (["--store", "redis://localhost"], "is no store that this version has; expected memory"),
-        (["--as", "agno-9"], "there is no profile 'agno-9'"),
+        (["--as", "agno-9"], "no such profile"),
         (["--token", ""], "empty; leave it out"),
         (["--port", "70000"], "70000 is not in the range"),
         (["--speed", "0"], "is not in the range"),

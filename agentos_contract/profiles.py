@@ -1,0 +1,74 @@
+"""Profiles: what a server is known to do differently, as data.
+
+A profile of the kit (`profiles/NAME.yaml`) or a file of the user's:
+
+    deviations: [step.stop-left-open, ...]      # what the mock performs with --as
+    known:                                      # what the contract tests accept with --known
+      order.ended: a step that stops the run never ends
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from agentos_contract.deviations import UnknownDeviation, check_deviations
+
+PROFILES = Path(__file__).parent / "profiles"
+
+
+class ProfileError(ValueError):
+    """A profile cannot be used; str() says why."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A profile as read; `known` is judged by who uses it."""
+
+    file: Path
+    deviations: frozenset[str]
+    known: Mapping[str, Any] | None
+    """By requirement id; None where the file has no such list."""
+
+
+def load_profile(name: str) -> Profile:
+    """A profile by its name or its file. Raises ProfileError."""
+    file = find_profile(name)
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ProfileError(f"{file}: cannot be read: {error}") from error
+    if not isinstance(content, Mapping) or not {"known", "deviations"} & set(content):
+        raise ProfileError(
+            f"{file}: expected `known:` with a reason by requirement id, or `deviations:`"
+        )
+    known = content.get("known")
+    if "known" in content and not isinstance(known, Mapping):
+        raise ProfileError(f"{file}: expected `known:` with a reason by requirement id")
+    names = content.get("deviations") or []
+    if not isinstance(names, list) or not all(isinstance(item, str) for item in names):
+        raise ProfileError(f"{file}: deviations: expected a list of names")
+    try:
+        deviations = check_deviations(names)
+    except UnknownDeviation as error:
+        raise ProfileError(f"{file}: deviations: {error}") from error
+    return Profile(file, deviations, known)
+
+
+def find_profile(name: str) -> Path:
+    """The file of a profile: a path, or one of the kit's names. Raises ProfileError."""
+    file = Path(name)
+    if file.is_file():
+        return file
+    profile = PROFILES / f"{name}.yaml"
+    if file.name == name and profile.is_file():
+        return profile
+    names = sorted(path.stem for path in PROFILES.glob("*.yaml"))
+    near = difflib.get_close_matches(name, names, 1)
+    there_are = f"did you mean {near[0]}?" if near else f"the profiles are {', '.join(names)}"
+    raise ProfileError(f"{name}: no such file, and no such profile ({there_are})")
