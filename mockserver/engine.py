@@ -15,7 +15,8 @@ earlier in the script first among equals. So their order depends on the script a
 
 Contents, wordings and defaults are those of a real AgentOS 2.5.6 (`agno/workflow/*.py`; the
 tests compare them with a running one). Where the real server breaks the event protocol (a
-skipped step that never ends, two terminal events, ids that disagree), the engine keeps it.
+skipped step that never ends, two terminal events, ids that disagree), the engine keeps it, unless
+it is given deviations (agentos_contract/deviations/run.yaml).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import heapq
 import json
 import logging
 import random
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -148,6 +149,10 @@ class Engine:
         self.ids = ids
         self.clock = clock
         self._is_released = is_released
+        self._is_cancelled = False
+        self._speaking: Node | None = None
+        self._partial = ""
+        """What the agents of the top-level step `_speaking` have said so far."""
         self._step_ids: dict[str, str] = {}
         self._tries: dict[str, int] = {}
         self.input_text = (
@@ -172,11 +177,21 @@ class Engine:
             yield self._event("WorkflowStarted")
             yield from self._workflow(branch)
         except RunCancelled:
-            self._finish("CANCELLED", f"Run {record.run_id} was cancelled", branch)
+            if not self.is_streamed and "cancel.noticed-late" in self.deviations:
+                record.step_results = []
+            self._finish("CANCELLED", self._cancellation, branch)
             terminal = self._event("WorkflowCancelled", reason=record.content)
+            if "cancel.completed-too" in self.deviations:
+                with contextlib.suppress(RunCancelled):
+                    yield terminal
+                terminal = self._completed()
         except StepFailed as error:
             self._finish("ERROR", str(error), branch)
             terminal = self._event("WorkflowError", error=str(error))
+            if "run.error-twice" in self.deviations:
+                with contextlib.suppress(RunCancelled):
+                    yield terminal
+                terminal = bare_error(self.now(), str(error))
         except Exception:
             # A fault of the mock, not of the script: whoever reads the stream still gets its end.
             logger.exception("%s: run %s failed", record.workflow.file, record.run_id)
@@ -184,12 +199,7 @@ class Engine:
             terminal = self._event("WorkflowError", error=record.content)
         else:
             self._finish("COMPLETED", record.content, branch)
-            terminal = self._event(
-                "WorkflowCompleted",
-                content=record.content,
-                content_type="str",
-                step_results=record.step_results,
-            )
+            terminal = self._completed()
         # Whoever cancels now is too late.
         with contextlib.suppress(RunCancelled):
             yield terminal
@@ -199,18 +209,30 @@ class Engine:
         self.record.content = content
         self.record.duration = branch.now
 
+    @property
+    def _cancellation(self) -> str:
+        return f"Run {self.record.run_id} was cancelled"
+
+    def _completed(self) -> Event:
+        return self._event(
+            "WorkflowCompleted",
+            content=self.record.content,
+            content_type="str",
+            step_results=self.record.step_results,
+        )
+
     def _workflow(self, branch: Branch) -> Generator[Action, float, None]:
         record = self.record
         outputs: dict[str, Result] = {}
         for index, node in enumerate(record.workflow.steps):
+            if self._is_cancelled:
+                self._keep_partial()
+                raise RunCancelled
             last = next(reversed(outputs.values())) if outputs else None
             step_input = StepInput(dict(outputs), last["content"] if last else None)
-            try:
-                outcome = yield from self._node(node, Call(step_input, index, None, branch))
-            except StepFailed as error:
-                if not (isinstance(node, Step) and node.skip_on_error):
-                    raise
-                outcome = _failure(node, error, f"Step skipped due to error: {error}")
+            outcome = yield from self._top_level(node, Call(step_input, index, None, branch))
+            if outcome is None:
+                continue
             record.step_results.append(outcome)
             outputs[node.name] = outcome
             if outcome["stop"]:
@@ -219,6 +241,64 @@ class Engine:
             record.content = deepest(record.step_results[-1])["content"]
         else:
             record.content = "No steps executed"
+
+    def _top_level(self, node: Node, call: Call) -> Actions:
+        """One of the workflow's own steps: a failure, or a cancellation, may be its result."""
+        actions = self._node(node, call)
+        if "cancel.noticed-late" in self.deviations:
+            actions = self._cancelled_late(node, actions)
+        try:
+            return (yield from actions)
+        except StepFailed as error:
+            goes_on = "step.failure-skipped" in self.deviations
+            if not (isinstance(node, Step) and (node.skip_on_error or goes_on)):
+                raise
+            failure = error
+        except RunCancelled:
+            counts_as_failure = self.is_streamed and "cancel.step-skipped" in self.deviations
+            if not (isinstance(node, Step) and counts_as_failure):
+                raise
+            failure = StepFailed(self._cancellation)
+        return self._failure(
+            node,
+            failure,
+            f"Step skipped due to error: {failure}",
+            # The real server's result has an id, but another than the events.
+            step_id=self.ids() if "result.failure-anonymous" in self.deviations else None,
+        )
+
+    def _cancelled_late(self, node: Node, actions: Actions) -> Actions:
+        """A top-level step's actions, as Agno cancels them: when it says something next (in batch:
+        when it is over), before it is said."""
+        self._speaking, self._partial = node, ""
+        answer: float | None = None
+        while True:
+            try:
+                action = next(actions) if answer is None else actions.send(answer)
+            except StopIteration as stop:
+                if self._is_cancelled:
+                    raise RunCancelled from None
+                outcome: Result | None = stop.value
+                return outcome
+            answer = None
+            if isinstance(action, Wait):
+                while answer is None:
+                    try:
+                        answer = yield action
+                    except RunCancelled:
+                        self._is_cancelled = True
+                continue
+            if self._is_cancelled and self.is_streamed:
+                actions.close()
+                if not isinstance(node, Step):
+                    self._keep_partial()
+                raise RunCancelled
+            if action["event"] in ("RunContent", "TeamRunContent"):
+                self._partial += str(action.get("content") or "")
+            try:
+                yield action
+            except RunCancelled:
+                self._is_cancelled = True
 
     def _node(self, node: Node, call: Call) -> Actions:
         match node:
@@ -259,25 +339,25 @@ class Engine:
             except StepFailed as failure:
                 error = str(failure)
         if outcome is None and not step.skip_on_failure:
-            yield self._step_event("StepError", step_id, call.parent_id, about, error=error)
+            if "step.failure-left-open" not in self.deviations:
+                yield self._step_event("StepError", step_id, call.parent_id, about, error=error)
             raise StepFailed(error, step_id)
         skipped = outcome is None
         if outcome is None:
-            outcome = result(
-                f"Step {step.name} failed but skipped",
-                step.name,
-                step_id,
-                "Step",
-                step.executor.type,
-                step.executor.name,
-                success=False,
-                error=error,
-            )
+            content = f"Step {step.name} failed but skipped"
+            outcome = self._failure(step, StepFailed(error, step_id), content)
+            if "result.skip-anonymous" in self.deviations:
+                outcome["step_name"] = outcome["step_id"] = outcome["step_type"] = None
+                outcome["executor_type"] = outcome["executor_name"] = None
         if call.parent_id is None and step.executor.type == "function":
-            yield self._event("StepOutput", **about, step_output=as_step_output(outcome))
+            named = {"step_name": outcome["step_name"]} if outcome["step_name"] else {}
+            yield self._event(
+                "StepOutput", **named, step_index=call.index, step_output=as_step_output(outcome)
+            )
         if skipped:
-            yield self._step_event("StepError", step_id, call.parent_id, about, error=error)
-        else:
+            if "step.skip-left-open" not in self.deviations:
+                yield self._step_event("StepError", step_id, call.parent_id, about, error=error)
+        elif not self._is_left_open(call, outcome, "step.stop-left-open"):
             yield self._step_event(
                 "StepCompleted",
                 step_id,
@@ -288,6 +368,11 @@ class Engine:
                 step_response=outcome,
             )
         return outcome
+
+    def _is_left_open(self, call: Call, outcome: Result, deviation: str) -> bool:
+        """Whether a stop at the top level keeps what stopped from ending."""
+        stops = call.parent_id is None and bool(outcome["stop"])
+        return stops and deviation in self.deviations
 
     def _function(self, step: Step, step_id: str, call: Call) -> Actions:
         variables = yield from self.answer(step, call)
@@ -332,22 +417,42 @@ class Engine:
         yield self._step_event("ParallelExecutionStarted", node_id, call.parent_id, about)
         branches = [Branch(call.branch.now) for _ in node.children]
         children = [
-            self._caught(child, call.child(position, node_id, own))
+            self._caught(child, self._inner(call, position, node_id, own))
             for position, (child, own) in enumerate(zip(node.children, branches, strict=True))
         ]
-        results = yield from _side_by_side(children, branches, self._is_released)
+        by_position = yield from _side_by_side(children, branches, self._is_released)
         call.branch.now = max((own.now for own in branches), default=call.branch.now)
-        yield self._step_event(
-            "ParallelExecutionCompleted", node_id, call.parent_id, about, step_results=results
-        )
-        return parallel_result(node.name, node_id, results)
+        order: Iterable[int] = by_position
+        if not (self.is_streamed and "parallel.results-as-completed" in self.deviations):
+            order = sorted(by_position)
+        found = (by_position[position] for position in order)
+        results = [inner for inner in found if inner is not None]
+        id_in_result = self.ids() if "parallel.other-result-id" in self.deviations else node_id
+        outcome = parallel_result(node.name, id_in_result, results)
+        if not self._is_left_open(call, outcome, "parallel.stop-left-open"):
+            yield self._step_event(
+                "ParallelExecutionCompleted", node_id, call.parent_id, about, step_results=results
+            )
+        return outcome
+
+    def _inner(self, call: Call, position: int, node_id: str, branch: Branch) -> Call:
+        """The call of a Parallel's branch."""
+        inner = call.child(position, node_id, branch)
+        if self._shares_index(call):
+            inner.index = call.index
+        return inner
+
+    def _shares_index(self, call: Call) -> bool:
+        nested = not isinstance(call.index, int)
+        return nested and "step-index.shared" in self.deviations
 
     def _condition(self, node: Condition, call: Call) -> Actions:
         node_id = self.ids()
         is_met = self._decide(node.evaluator, self._variables(call.step_input))
         about = {"step_name": node.name, "step_index": call.index, "condition_result": is_met}
         yield self._step_event("ConditionExecutionStarted", node_id, call.parent_id, about)
-        name, steps = ("if", node.children) if is_met else ("else", node.else_steps)
+        otherwise = () if "condition.else-forgotten" in self.deviations else node.else_steps
+        name, steps = ("if", node.children) if is_met else ("else", otherwise)
         if not is_met and not steps:
             yield self._step_event(
                 "ConditionExecutionCompleted",
@@ -357,9 +462,11 @@ class Engine:
                 executed_steps=0,
                 step_results=[],
             )
+            if self.is_streamed and "condition.unmet-without-result" in self.deviations:
+                return None
             content = f"Condition {node.name} not met - skipped {len(node.children)} steps"
             return result(content, node.name, node_id, "Condition")
-        results = yield from self._chain(steps, call, node_id)
+        results = yield from self._chain(steps, call, node_id, own_index=self._shares_index(call))
         yield self._step_event(
             "ConditionExecutionCompleted",
             node_id,
@@ -389,6 +496,8 @@ class Engine:
             step_results=results,
         )
         if not selected:
+            if self.is_streamed and "router.empty-without-result" in self.deviations:
+                return None
             content = f"Router {node.name} completed with 0 results (no steps selected)"
             return result(content, node.name, node_id, "Router")
         content = f"Router {node.name} completed with {len(results)} results"
@@ -405,6 +514,7 @@ class Engine:
         failure: StepFailed | None = None
         iteration = 0
         goes_on = maximum > 0
+        left_open = "loop.failure-left-open" in self.deviations
         while goes_on:
             iteration += 1
             number = {"iteration": iteration, "max_iterations": maximum}
@@ -414,13 +524,17 @@ class Engine:
             try:
                 yield from self._sequence(node.children, call, node_id, results)
             except StepFailed as error:
+                if left_open:
+                    raise StepFailed(str(error), node_id) from error
                 failure = error
-            goes_on = (
+            should_go_on = (
                 failure is None
-                and iteration < maximum
                 and not any(inner["stop"] for inner in results)
                 and not self._is_at_end(node, results, iteration)
             )
+            goes_on = should_go_on and iteration < maximum
+            if "loop.last-continues" not in self.deviations:
+                should_go_on = goes_on
             yield self._step_event(
                 "LoopIterationCompleted",
                 node_id,
@@ -428,7 +542,7 @@ class Engine:
                 about,
                 **number,
                 iteration_results=results,
-                should_continue=goes_on,
+                should_continue=should_go_on,
             )
         yield self._step_event(
             "LoopExecutionCompleted",
@@ -459,18 +573,18 @@ class Engine:
             yield from self._sequence(node.children, call, node_id, results)
         except StepFailed as error:
             failure = error
-        yield self._step_event(
-            "StepsExecutionCompleted",
-            node_id,
-            call.parent_id,
-            about,
-            executed_steps=len(results),
-            step_results=results,
-        )
+        if failure is None or "steps.failure-left-open" not in self.deviations:
+            yield self._step_event(
+                "StepsExecutionCompleted",
+                node_id,
+                call.parent_id,
+                about,
+                executed_steps=len(results),
+                step_results=results,
+            )
         if failure is not None:
             content = f"Steps execution failed: {failure}"
-            error_text = str(failure)
-            return result(content, node.name, node_id, "Steps", success=False, error=error_text)
+            return self._failure(node, StepFailed(str(failure), node_id), content)
         if not node.children:
             return result("No steps to execute", node.name, node_id, "Steps")
         content = f"Steps {node.name} completed with {len(results)} results"
@@ -499,8 +613,10 @@ class Engine:
             try:
                 outcome = yield from self._node(node, inner)
             except StepFailed as error:
-                results.append(_failure(node, error))
+                results.append(self._failure(node, error))
                 raise
+            if outcome is None:
+                continue
             results.append(outcome)
             outputs[node.name] = outcome
             if outcome["stop"]:
@@ -521,7 +637,54 @@ class Engine:
         try:
             return (yield from self._node(node, call))
         except StepFailed as error:
-            return _failure(node, error)
+            return self._failure(node, error)
+
+    def _failure(
+        self,
+        node: Node,
+        error: StepFailed,
+        content: str | None = None,
+        *,
+        step_id: str | None = None,
+    ) -> Result:
+        """The result of a step or container that failed."""
+        content = content or f"Step {node.name} failed: {error}"
+        if "result.failure-anonymous" in self.deviations:
+            outcome = result(content, node.name, step_id, "", success=False, error=str(error))
+            outcome["step_type"] = None
+            return outcome
+        executor = node.executor if isinstance(node, Step) else None
+        return result(
+            content,
+            node.name,
+            error.step_id,
+            type(node).__name__,
+            executor.type if executor else None,
+            executor.name if executor else None,
+            success=False,
+            error=str(error),
+        )
+
+    def _keep_partial(self) -> None:
+        """What a cancelled step had said by then is a result of the run."""
+        node = self._speaking
+        if node is None or not self._partial:
+            return
+        if not (self.is_streamed and "cancel.partial-result" in self.deviations):
+            return
+        executor = node.executor if isinstance(node, Step) else None
+        self.record.step_results.append(
+            result(
+                self._partial,
+                node.name,
+                None,
+                "Step",
+                executor.type if executor else None,
+                executor.name if executor else None,
+                success=False,
+                error="Cancelled during execution",
+            )
+        )
 
     # -- decisions
 
@@ -556,7 +719,10 @@ class Engine:
     def _is_at_end(self, node: Loop, results: Sequence[Result], iteration: int) -> bool:
         if node.end_condition is None:
             return False
-        outputs = {inner["step_name"]: str(inner["content"] or "") for inner in results}
+        outputs: dict[str, str] = {}
+        for inner in results:
+            # Numbered from 0, where there is no name, as Agno does it.
+            outputs[inner["step_name"] or f"step_{len(outputs)}"] = str(inner["content"] or "")
         return self._decide(
             node.end_condition,
             {
@@ -618,27 +784,21 @@ class Engine:
         return event
 
 
-def _failure(node: Node, error: StepFailed, content: str | None = None) -> Result:
-    executor = node.executor if isinstance(node, Step) else None
-    return result(
-        content or f"Step {node.name} failed: {error}",
-        node.name,
-        error.step_id,
-        type(node).__name__,
-        executor.type if executor else None,
-        executor.name if executor else None,
-        success=False,
-        error=str(error),
-    )
+def bare_error(created_at: int, error: str) -> Event:
+    """The WorkflowError, without ids, that the real server sends for an exception."""
+    return {"created_at": created_at, "event": "WorkflowError", "error": error}
 
 
 def _side_by_side(
     children: Sequence[Actions],
     branches: Sequence[Branch],
     is_released: Callable[[str], bool],
-) -> Generator[Action, float, list[Result]]:
-    """Take branches in turn by the time that each has reached; their results by position."""
-    results: dict[int, Result] = {}
+) -> Generator[Action, float, dict[int, Result | None]]:
+    """Take branches in turn by the time that each has reached.
+
+    Gives their results by position, in the order in which they ended.
+    """
+    results: dict[int, Result | None] = {}
     ready: list[tuple[float, int]] = [(own.now, i) for i, own in enumerate(branches)]
     heapq.heapify(ready)
     waits: dict[int, Wait] = {}
@@ -672,4 +832,4 @@ def _side_by_side(
     finally:
         for child in children:
             child.close()
-    return [results[position] for position in range(len(children))]
+    return results

@@ -11,6 +11,19 @@ from typing import Any
 
 Result = dict[str, Any]
 
+TOKEN_COUNTS = (
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "audio_input_tokens",
+    "audio_output_tokens",
+    "audio_total_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+)
+"""What metrics count, in Agno's order; a count of 0 is left out."""
+
 
 def result(
     content: Any,
@@ -66,12 +79,11 @@ def parallel_result(name: str, step_id: str, results: Sequence[Result]) -> Resul
     if not results:
         return result("No parallel steps executed", name, step_id, "Parallel")
     parts = []
-    for inner in results:
+    for number, inner in enumerate(results, 1):
         icon = "❌ FAILURE:" if inner["success"] is False else "✅ SUCCESS:"
         text = str(inner["content"] or "")
-        parts.append(
-            f"### {icon} {inner['step_name']}\n{text if text.strip() else '*(No content)*'}\n\n"
-        )
+        step_name = inner["step_name"] or f"Step {number}"
+        parts.append(f"### {icon} {step_name}\n{text if text.strip() else '*(No content)*'}\n\n")
     outer = container_result(
         ("## Parallel Execution Results\n\n" + "".join(parts)).strip(),
         name,
@@ -88,15 +100,34 @@ def parallel_result(name: str, step_id: str, results: Sequence[Result]) -> Resul
 
 
 def sum_metrics(results: Sequence[Result]) -> dict[str, Any] | None:
-    """The metrics of several agents' runs together; None where none had any."""
+    """The metrics of several agents' runs together; None where none had any.
+
+    Counts and durations are summed, the earliest first token counts (Agno's `RunMetrics`).
+    """
     metrics = [inner["metrics"] for inner in results if inner["metrics"]]
     if not metrics:
         return None
-    total: dict[str, Any] = {}
+    total: dict[str, Any] = {
+        name: count for name in TOKEN_COUNTS if (count := sum(m.get(name, 0) for m in metrics))
+    }
     first_tokens = [m["time_to_first_token"] for m in metrics if "time_to_first_token" in m]
     if first_tokens:
-        total["time_to_first_token"] = first_tokens[0]
+        total["time_to_first_token"] = min(first_tokens)
     total["duration"] = round(sum(m.get("duration", 0.0) for m in metrics), 6)
+    details: dict[str, dict[tuple[Any, Any], dict[str, Any]]] = {}
+    for kind, models in ((k, v) for m in metrics for k, v in m.get("details", {}).items()):
+        for model in models:
+            by_model = details.setdefault(kind, {})
+            known = by_model.setdefault((model.get("provider"), model.get("id")), {})
+            counts = {
+                name: count
+                for name in TOKEN_COUNTS
+                if (count := known.get(name, 0) + model.get(name, 0))
+            }
+            about = {key: value for key, value in model.items() if key not in TOKEN_COUNTS}
+            known.update({**counts, **about})
+    if details:
+        total["details"] = {kind: list(models.values()) for kind, models in details.items()}
     return total
 
 

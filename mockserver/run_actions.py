@@ -36,7 +36,9 @@ class Wait:
 
 
 Action = Event | Wait
-Actions = Generator[Action, float, Result]
+Actions = Generator[Action, float, Result | None]
+"""What a node does. None: it came to no result (which only a deviation brings about)."""
+
 StepIndex = int | tuple[int, ...]
 
 

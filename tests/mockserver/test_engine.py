@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,17 +15,12 @@ from agentos_contract.sse import ServerSentEvent
 from mockserver.cel import Cel
 from mockserver.engine import Engine, Ids, Run
 from mockserver.run_actions import RunCancelled, Wait
-from mockserver.script import Workflow, load_scripts
+from mockserver.script import Workflow
+from tests.scripts import workflow_from
 
 # cel-python raises the recursion limit at its first expression; Hypothesis minds if that happens
 # in the middle of a test.
 Cel("true", ())
-
-
-def workflow_from(script: dict[str, Any]) -> Workflow:
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "script.json").write_text(json.dumps(script), encoding="utf-8")
-        return load_scripts(folder).workflows[script["id"]]
 
 
 def start(workflow: Workflow, message: Any = "tea", **options: Any) -> Engine:

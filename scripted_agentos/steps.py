@@ -1,0 +1,122 @@
+"""A script's steps as Agno's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from agno.workflow import Condition, Loop, Parallel, Router, Step, Steps
+
+from scripted_agentos.agents import build_agent, build_team
+from scripted_agentos.errors import Place, ScriptError, warn
+from scripted_agentos.mocked import MockedStep, function_executor
+from scripted_agentos.templates import Json
+
+StepLike = Step | Parallel | Condition | Loop | Router | Steps
+
+
+def build_steps(described: Json, place: Place) -> list[StepLike]:
+    if not isinstance(described, list) or not described:
+        raise ScriptError(f"{place}: must be a list of at least one step, not {described!r}")
+    return [build_step(step, place / f"[{i}]") for i, step in enumerate(described)]
+
+
+def build_step(described: Json, place: Place) -> StepLike:
+    if not isinstance(described, Mapping):
+        raise ScriptError(f"{place}: must be a mapping with type and name, not {described!r}")
+    kind = described.get("type", "Step")
+    if kind not in BUILDERS:
+        raise ScriptError(f"{place}.type: {kind!r} is none of {', '.join(BUILDERS)}")
+    return BUILDERS[kind](described, place)
+
+
+def build_plain_step(described: Mapping[str, Any], place: Place) -> Step:
+    name = described.get("name")
+    if not isinstance(name, str) or not name:
+        raise ScriptError(f"{place}.name: a Step needs a name")
+    mocked = MockedStep(described.get("mock"), key=str(place), name=name, place=str(place / "mock"))
+    executor: dict[str, Any]
+    if described.get("agent") is not None:
+        executor = {"agent": build_agent(described["agent"], mocked, str(place / "agent"))}
+    elif described.get("team") is not None:
+        executor = {"team": build_team(described["team"], mocked, str(place / "team"))}
+    else:
+        function_name = described.get("executor_ref") or name
+        executor = {"executor": function_executor(mocked, function_name)}
+    if mocked.stop and "executor" not in executor:
+        warn(f"{place}.mock.stop: Agno's agents and teams can't stop a workflow; ignored")
+    if mocked.tools and "executor" in executor:
+        warn(f"{place}.mock.tools: a function step calls no tools; ignored")
+    return Step(name=name, **executor, **given(described, STEP_SETTINGS))
+
+
+def build_parallel(described: Mapping[str, Any], place: Place) -> Parallel:
+    steps = build_steps(described.get("steps"), place / "steps")
+    return Parallel(*steps, **given(described, ("name", "description")))
+
+
+def build_condition(described: Mapping[str, Any], place: Place) -> Condition:
+    otherwise = described.get("else_steps") or None
+    return Condition(
+        evaluator=decision(described, "evaluator", True),
+        steps=build_steps(described.get("steps"), place / "steps"),
+        else_steps=build_steps(otherwise, place / "else_steps") if otherwise else None,
+        **given(described, ("name", "description")),
+    )
+
+
+def build_loop(described: Mapping[str, Any], place: Place) -> Loop:
+    return Loop(
+        steps=build_steps(described.get("steps"), place / "steps"),
+        end_condition=decision(described, "end_condition", None),
+        **given(described, ("name", "description", "max_iterations")),
+    )
+
+
+def build_router(described: Mapping[str, Any], place: Place) -> Router:
+    # A server's description has a Router's choices under `steps`.
+    key = "choices" if described.get("choices") else "steps"
+    choices = build_steps(described.get(key), place / key)
+    return Router(
+        choices=choices,
+        selector=decision(described, "selector", json.dumps(choices[0].name)),
+        **given(described, ("name", "description")),
+    )
+
+
+def build_group(described: Mapping[str, Any], place: Place) -> Steps:
+    steps = build_steps(described.get("steps"), place / "steps")
+    return Steps(steps=steps, **given(described, ("name", "description")))
+
+
+BUILDERS: dict[str, Callable[[Mapping[str, Any], Place], StepLike]] = {
+    "Step": build_plain_step,
+    "Parallel": build_parallel,
+    "Condition": build_condition,
+    "Loop": build_loop,
+    "Router": build_router,
+    "Steps": build_group,
+}
+
+STEP_SETTINGS = (
+    "description",
+    "max_retries",
+    "skip_on_failure",
+    "on_error",
+    "strict_input_validation",
+    "add_workflow_history",
+    "num_history_runs",
+)
+
+
+def given(described: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """The settings that the script has; Agno's own defaults hold for the others."""
+    return {key: described[key] for key in keys if described.get(key) is not None}
+
+
+def decision(described: Mapping[str, Any], key: str, default: Any) -> Any:
+    """A CEL expression or a bool. A function's name, as a description gives it, says nothing."""
+    if described.get(f"{key}_type") == "function" or described.get(key) is None:
+        return default
+    return described[key]

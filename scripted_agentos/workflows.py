@@ -1,0 +1,69 @@
+"""Scripts as Agno's workflows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from agno.db.base import BaseDb
+from agno.workflow import Workflow
+
+from scripted_agentos.errors import Place, ScriptError, warn
+from scripted_agentos.schema import ModelFromSchema
+from scripted_agentos.steps import build_steps, given
+
+WORKFLOW_SETTINGS = (
+    "name",
+    "description",
+    "session_state",
+    "metadata",
+    "add_workflow_history_to_steps",
+    "num_history_runs",
+)
+
+
+def build_workflow(script: Mapping[str, Any], *, db: BaseDb, file: str = "script") -> Workflow:
+    """A script as Agno's Workflow. `file` names it in errors. Raises ScriptError."""
+    if not isinstance(script, Mapping):
+        raise ScriptError(f"{file}: must be a mapping with id and steps")
+    if not isinstance(script.get("id"), str):
+        raise ScriptError(f"{file}: id: must be a text, not {script.get('id')!r}")
+    if script.get("mock"):
+        warn(f"{file}: mock: scenarios are the mock's own; this server carries out the steps")
+    schema = script.get("input_schema")
+    model = ModelFromSchema(schema, f"{file}: input_schema").build("Input") if schema else None
+    return Workflow(
+        id=script["id"],
+        db=db,
+        steps=build_steps(script.get("steps"), Place(file, "steps")),
+        input_schema=model,
+        telemetry=False,
+        **given(script, WORKFLOW_SETTINGS),
+    )
+
+
+def load_workflow(file: Path, db: BaseDb) -> Workflow:
+    """A script file's Workflow. Raises ScriptError."""
+    try:
+        script = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ScriptError(f"{file}: neither YAML nor JSON: {error}") from error
+    return build_workflow(script, db=db, file=file.name)
+
+
+def load_workflows(folder: Path, db: BaseDb) -> list[Workflow]:
+    """One workflow from each .yaml, .yml and .json file of `folder`, by the files' names."""
+    if not folder.is_dir():
+        raise ScriptError(f"{folder}: no such folder")
+    files = sorted(p for p in folder.iterdir() if p.suffix in {".yaml", ".yml", ".json"})
+    if not files:
+        raise ScriptError(f"{folder}: holds no .yaml, .yml or .json file")
+    workflows = [load_workflow(file, db) for file in files]
+    seen: dict[str, Path] = {}
+    for file, workflow in zip(files, workflows, strict=True):
+        if workflow.id in seen:
+            raise ScriptError(f"{file}: id: {workflow.id!r} is taken by {seen[workflow.id]}")
+        seen[workflow.id] = file
+    return workflows

@@ -1,0 +1,65 @@
+"""With --as agno-2.5.6 every bundled workflow gives the real server's frames and bodies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from agentos_contract.profiles import load_profile
+from mockserver.app import Settings, create_app
+from mockserver.script import BUNDLED_SCRIPTS, load_scripts
+from tests.conftest import serving
+from tests.runs import masked, message_for, stream
+
+WORKFLOWS = sorted(load_scripts(BUNDLED_SCRIPTS).workflows)
+MESSAGES = ["tea", "cats", "news\nand dogs"]
+
+
+@pytest.fixture(scope="module")
+def real(agentos_url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=agentos_url, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def mock() -> Iterator[httpx.Client]:
+    deviations = load_profile("agno-2.5.6").deviations
+    with (
+        serving(create_app(Settings(seed=1, deviations=deviations))) as url,
+        httpx.Client(base_url=url, timeout=60) as client,
+    ):
+        yield client
+
+
+@pytest.mark.parametrize("workflow_id", WORKFLOWS)
+@pytest.mark.parametrize("message", MESSAGES)
+def test_the_stream_is_the_real_servers(
+    mock: httpx.Client, real: httpx.Client, workflow_id: str, message: str
+) -> None:
+    def frames(server: httpx.Client) -> list[tuple[str, str]]:
+        ids: dict[str, str] = {}
+        run = stream(server, workflow_id, message=message_for(workflow_id, message))
+        return [
+            (frame.event, json.dumps(masked(json.loads(frame.data), ids), ensure_ascii=False))
+            for frame in run.frames
+        ]
+
+    for ours, theirs in zip(frames(mock), frames(real), strict=True):
+        assert ours == theirs
+
+
+@pytest.mark.parametrize("workflow_id", WORKFLOWS)
+@pytest.mark.parametrize("message", MESSAGES)
+def test_the_batch_body_is_the_real_servers(
+    mock: httpx.Client, real: httpx.Client, workflow_id: str, message: str
+) -> None:
+    def answer(server: httpx.Client) -> tuple[int, Any]:
+        form = {"message": message_for(workflow_id, message), "stream": "false", "user_id": "ada"}
+        response = server.post(f"/workflows/{workflow_id}/runs", data=form)
+        return response.status_code, json.dumps(masked(response.json()), ensure_ascii=False)
+
+    assert answer(mock) == answer(real)
