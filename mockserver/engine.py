@@ -97,24 +97,28 @@ class Run:
     step_executor_runs: list[dict[str, Any]] = field(default_factory=list)
     duration: float = 0.0
     """Seconds."""
+    is_streamed: bool = False
+    workflow_name: str | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.workflow_name = self.workflow.name
 
     def to_dict(self) -> dict[str, Any]:
         """The batch body, with its keys in Agno's order (`WorkflowRunOutput.to_dict`)."""
+        # The real server has them in batch only, and not where a run was cancelled.
+        has_media = not self.is_streamed and self.status != "CANCELLED"
         body: dict[str, Any] = {
             "input": self.input,
             "content": self.content,
             "content_type": "str",
             "workflow_id": self.workflow.id,
-            "workflow_name": self.workflow.name,
+            "workflow_name": self.workflow_name,
             "run_id": self.run_id,
             "session_id": self.session_id,
             "user_id": self.user_id,
             "created_at": self.created_at,
             "status": self.status,
-            "images": [],
-            "videos": [],
-            "audio": [],
-            "files": [],
+            **({"images": [], "videos": [], "audio": [], "files": []} if has_media else {}),
             "step_results": self.step_results or None,
             "step_executor_runs": self.step_executor_runs or None,
             "metrics": {
@@ -143,7 +147,7 @@ class Engine:
         `is_streamed` changes nothing but with deviations: the real server tells its two modes
         different stories.
         """
-        self.is_streamed = is_streamed
+        self.is_streamed = record.is_streamed = is_streamed
         self.deviations = deviations
         self.record = record
         self.ids = ids
@@ -160,12 +164,17 @@ class Engine:
             if isinstance(record.input, str)
             else json.dumps(record.input, indent=2, ensure_ascii=False)
         )
-        self._head = {
+        if "run.unnamed" in deviations and not record.workflow.source.get("name"):
+            record.workflow_name = None
+        self._step_head = {
             "workflow_id": record.workflow.id,
-            "workflow_name": record.workflow.name,
+            "workflow_name": record.workflow_name or "",
             "session_id": record.session_id,
             "run_id": record.run_id,
         }
+        self._head = dict(self._step_head)
+        if record.workflow_name is None:
+            del self._head["workflow_name"]
 
     # -- the run
 
@@ -259,13 +268,11 @@ class Engine:
             if not (isinstance(node, Step) and counts_as_failure):
                 raise
             failure = StepFailed(self._cancellation)
-        return self._failure(
-            node,
-            failure,
-            f"Step skipped due to error: {failure}",
-            # The real server's result has an id, but another than the events.
-            step_id=self.ids() if "result.failure-anonymous" in self.deviations else None,
-        )
+        failure.step_id = self._step_ids[node.path]
+        outcome = self._failure(node, failure, f"Step skipped due to error: {failure}")
+        if "result.failure-anonymous" in self.deviations:
+            outcome["step_id"], outcome["step_type"] = failure.step_id, "Step"
+        return outcome
 
     def _cancelled_late(self, node: Node, actions: Actions) -> Actions:
         """A top-level step's actions, as Agno cancels them: when it says something next (in batch:
@@ -639,18 +646,11 @@ class Engine:
         except StepFailed as error:
             return self._failure(node, error)
 
-    def _failure(
-        self,
-        node: Node,
-        error: StepFailed,
-        content: str | None = None,
-        *,
-        step_id: str | None = None,
-    ) -> Result:
+    def _failure(self, node: Node, error: StepFailed, content: str | None = None) -> Result:
         """The result of a step or container that failed."""
         content = content or f"Step {node.name} failed: {error}"
         if "result.failure-anonymous" in self.deviations:
-            outcome = result(content, node.name, step_id, "", success=False, error=str(error))
+            outcome = result(content, node.name, None, "", success=False, error=str(error))
             outcome["step_type"] = None
             return outcome
         executor = node.executor if isinstance(node, Step) else None
@@ -776,7 +776,12 @@ class Engine:
         about: dict[str, Any],
         **more: Any,
     ) -> Event:
-        event = self._event(name, step_id=step_id)
+        event: Event = {
+            "created_at": self.now(),
+            "event": name,
+            **self._step_head,
+            "step_id": step_id,
+        }
         if parent_id is not None:
             event["parent_step_id"] = parent_id
         event.update(about)

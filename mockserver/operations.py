@@ -122,6 +122,7 @@ class Operations:
                 form.get("session_id") or None,
                 form.get("user_id") or None,
                 _session_state(form),
+                run_id=form.get("run_id") or None,
                 stream=form.get("stream", True),
                 deviations=deviations_of(scope),
             )

@@ -52,6 +52,8 @@ class RunRequest:
     user_id: str | None = None
     session_state: dict[str, Any] | None = None
     """Merged into the session's state before the run."""
+    run_id: str | None = None
+    """None: a fresh one."""
     stream: bool = True
     deviations: Deviations = frozenset()
     """What the run does that it should not (agentos_contract/deviations.py)."""
@@ -202,7 +204,7 @@ class Runner:
         workflow = request.workflow
         # Each run has its own source, so that runs side by side don't change each other's ids.
         ids = Ids(random.Random(self._random.getrandbits(64)))
-        run_id = ids()
+        run_id = request.run_id or ids()
         session_id = request.session_id or ids()
         now = int(self.clock())
         session = await self.store.get(session_id, request.user_id)

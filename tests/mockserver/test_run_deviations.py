@@ -46,6 +46,7 @@ SHOWN_BY: dict[str, list[dict[str, Any]]] = {
     "result.failure-anonymous": [group("Parallel", "both", step("bad", **FAILS), step("good"))],
     "result.skip-anonymous": [step("bad", SKIP, **FAILS)],
     "run.error-twice": [step("bad", **FAILS)],
+    "run.unnamed": [step("a")],
     "parallel.other-result-id": [group("Parallel", "both", step("a"), step("b"))],
     "parallel.results-as-completed": [LATE_FIRST],
     "condition.unmet-without-result": [group("Condition", "if", step("a"), evaluator=False)],
