@@ -422,13 +422,15 @@ class Engine:
         count = len(node.children)
         about = {"step_name": node.name, "step_index": call.index, "parallel_step_count": count}
         yield self._step_event("ParallelExecutionStarted", node_id, call.parent_id, about)
-        branches = [Branch(call.branch.now) for _ in node.children]
+        yield from self._let_others_go_first(call.branch)
+        branches = [Branch(call.branch.now, is_beside_others=True) for _ in node.children]
         children = [
             self._caught(child, self._inner(call, position, node_id, own))
             for position, (child, own) in enumerate(zip(node.children, branches, strict=True))
         ]
         by_position = yield from _side_by_side(children, branches, self._is_released)
         call.branch.now = max((own.now for own in branches), default=call.branch.now)
+        yield from self._let_others_go_first(call.branch)
         order: Iterable[int] = by_position
         if not (self.is_streamed and "parallel.results-as-completed" in self.deviations):
             order = sorted(by_position)
@@ -441,6 +443,12 @@ class Engine:
                 "ParallelExecutionCompleted", node_id, call.parent_id, about, step_results=results
             )
         return outcome
+
+    def _let_others_go_first(self, branch: Branch) -> Generator[Action, float, None]:
+        """A Parallel within a Parallel takes turns with what is beside it, before it begins and
+        before it ends: so asyncio's tasks do in the real server."""
+        if branch.is_beside_others:
+            branch.now = yield Wait(branch.now)
 
     def _inner(self, call: Call, position: int, node_id: str, branch: Branch) -> Call:
         """The call of a Parallel's branch."""

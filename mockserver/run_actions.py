@@ -47,6 +47,8 @@ class Branch:
     """One line of execution, with the time that it has reached: seconds since the run's start."""
 
     now: float = 0.0
+    is_beside_others: bool = False
+    """It is a branch of a Parallel."""
 
 
 class StepInput:

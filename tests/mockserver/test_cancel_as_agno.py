@@ -27,7 +27,7 @@ def step(name: str, settings: dict[str, Any] | None = None, **mock: Any) -> dict
     return {"type": "Step", "name": name, "mock": mock, **(settings or {})}
 
 
-SLOW = {"delay": 1.5}
+SLOW: dict[str, Any] = {"delay": 1.5}
 SCRIPTS: dict[str, list[dict[str, Any]]] = {
     "first-of-two": [step("slow", **SLOW), step("next")],
     "last": [step("quick"), step("slow", **SLOW)],
