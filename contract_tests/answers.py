@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from typing import Any
@@ -80,9 +80,15 @@ class Judgement:
     def exercise(self, *requirements: str) -> None:
         self.exercised.update(requirements)
 
-    def breach(self, requirement: str, message: str, exchange: Exchange) -> None:
+    def breach(
+        self,
+        requirement: str,
+        message: str,
+        exchange: Exchange,
+        event_index: int | None = None,
+    ) -> None:
         self.exercised.add(requirement)
-        self.breaches.append(Breach(requirement, message, exchange.curl))
+        self.breaches.append(Breach(requirement, message, exchange.curl, exchange, event_index))
 
     def merge(self, other: Judgement) -> None:
         self.breaches += other.breaches
@@ -94,7 +100,7 @@ class Judgement:
         for found in self.breaches:
             name = names.get(found.requirement, found.requirement)
             if name is not None:
-                kept.append(Breach(name, found.message, found.reproduce))
+                kept.append(replace(found, requirement=name))
         self.breaches = kept
         exercised = {names.get(name, name) for name in self.exercised}
         self.exercised = {name for name in exercised if name is not None}

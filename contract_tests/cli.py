@@ -19,7 +19,8 @@ from contract_tests.curl import TOKEN_VARIABLE
 from contract_tests.known import KnownError, check_id, load_known
 from contract_tests.plan import Plan
 from contract_tests.registry import Check
-from contract_tests.reporting import print_report, redact, write_json
+from contract_tests.report_files import write_reports
+from contract_tests.reporting import print_report, redact
 from contract_tests.results import Status
 from contract_tests.session import Listener, Options, run_contract_tests
 from contract_tests.target import CouldNotRun, Target
@@ -82,7 +83,7 @@ KEPT, BROKEN, COULD_NOT_RUN = 0, 1, 2
 @click.option(
     "--report-dir",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Where to write report.json.",
+    help="Where to write report.json, junit.xml, results.sarif and report.html.",
 )
 @click.option(
     "--spec",
@@ -194,10 +195,10 @@ def _run(options: Options, report_dir: Path | None) -> int:
     print_report(report, console, options.token)
     if report_dir is not None:
         try:
-            file = write_json(report, report_dir, options.token)
+            files = write_reports(report, report_dir, options.token)
         except OSError as error:
             return _could_not_run(f"the report could not be written: {error}")
-        console.print(f"report: {file}", soft_wrap=True)
+        console.print(f"reports: {', '.join(map(str, files))}", soft_wrap=True)
     statuses = {result.status for result in report.results}
     if report.crashes:
         crash = redact(report.crashes[0], options.token)

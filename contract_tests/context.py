@@ -318,7 +318,8 @@ class Context:
     def breach(self, requirement: str, message: str, *exchanges: Exchange) -> None:
         """A requirement was broken, as these exchanges show, in that order."""
         commands = "\n".join(exchange.curl for exchange in exchanges)
-        self.findings.breach(Breach(requirement, message, commands))
+        exchange = exchanges[-1] if exchanges else None
+        self.findings.breach(Breach(requirement, message, commands, exchange))
 
     def require(self, requirement: str, kept: bool, message: str, *exchanges: Exchange) -> None:
         """A requirement was exercised, and broken unless `kept`."""

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from contract_tests.client import Exchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +19,10 @@ class Breach:
     message: str
     reproduce: str
     """Shell commands, without the token."""
+    exchange: Exchange | None = field(default=None, compare=False, repr=False)
+    """Where it was seen: the last one, if there were several."""
+    event_index: int | None = field(default=None, compare=False)
+    """The stream's event that shows it, from 0; None where no single one does."""
 
 
 class Findings:

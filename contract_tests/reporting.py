@@ -1,11 +1,9 @@
-"""Reports: report.json for machines, the terminal for people. The token is in neither."""
+"""The report on a terminal. The token is not in it."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -20,7 +18,7 @@ _STYLES = {
     Status.KNOWN: "yellow",
 }
 MAX_MESSAGE = 600
-"""Characters of a message on a terminal; four times that in report.json."""
+"""Characters of a message on a terminal; four times that in the files."""
 
 
 def redact(text: str, token: str | None) -> str:
@@ -28,28 +26,7 @@ def redact(text: str, token: str | None) -> str:
     return text.replace(token, TOKEN_IN_SHELL) if token else text
 
 
-def write_json(report: Report, directory: Path, token: str | None) -> Path:
-    """Write `report.json`; returns its path."""
-    directory.mkdir(parents=True, exist_ok=True)
-    file = directory / "report.json"
-    content = {
-        "target": report.target,
-        "seed": report.seed,
-        "results": [
-            {
-                "requirement": result.requirement.id,
-                "status": result.status.value,
-                "message": _cut(redact(result.message, token), 4 * MAX_MESSAGE),
-                "reproduce": redact(result.reproduce, token),
-            }
-            for result in report.results
-        ],
-    }
-    file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return file
-
-
-def _cut(text: str, length: int) -> str:
+def cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
@@ -84,7 +61,7 @@ def _print_result(result: Result, console: Console, token: str | None) -> None:
         f"[{style}]{result.status.value.upper()} {result.requirement.id}[/{style}]{again}",
         highlight=False,
     )
-    message = _cut(redact(result.message, token), MAX_MESSAGE)
+    message = cut(redact(result.message, token), MAX_MESSAGE)
     text = f"{result.requirement.text}\n[dim]seen:[/dim] {escape(message)}"
     if console.is_terminal:
         console.print(Padding(text, (0, 0, 0, 2)), highlight=False)

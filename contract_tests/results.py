@@ -36,6 +36,8 @@ class Result:
     """Shell commands that show it again, with `$AGENTOS_TOKEN` for the token; may be empty."""
     sights: int = 0
     """How often a breach was seen."""
+    shown: Breach | None = None
+    """The breach that message and reproduce are of."""
 
 
 def settle(
@@ -81,4 +83,5 @@ def _result(
     requirement: Requirement, status: Status, message: str, breaches: Sequence[Breach] = ()
 ) -> Result:
     shown = min(breaches, key=lambda breach: len(breach.reproduce)) if breaches else None
-    return Result(requirement, status, message, shown.reproduce if shown else "", len(breaches))
+    reproduce = shown.reproduce if shown else ""
+    return Result(requirement, status, message, reproduce, len(breaches), shown)

@@ -131,7 +131,9 @@ def judge_stream(
         if violation.requirement == "order.terminal-event" and decoder.incomplete:
             continue  # it may well have been that event
         where = f"event {violation.index + 1}: " if violation.index is not None else ""
-        judgement.breach(violation.requirement, where + violation.message, exchange)
+        judgement.breach(
+            violation.requirement, where + violation.message, exchange, violation.index
+        )
     for payload in judge.payloads:
         if payload.get("event") == "WorkflowError":
             judgement.exercise("error.no-traceback")
