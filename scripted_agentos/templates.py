@@ -25,6 +25,8 @@ def compile_value(value: Json, place: str) -> Callable[[Mapping[str, Any]], Json
     other text a text. What is rendered is never rendered again.
     """
     if isinstance(value, str):
+        if "{" not in value:
+            return lambda variables: value  # Jinja2 would write its line ends anew
         try:
             body = _environment.parse(value).body
             if len(body) == 1 and isinstance(body[0], nodes.Output):
@@ -32,11 +34,11 @@ def compile_value(value: Json, place: str) -> Callable[[Mapping[str, Any]], Json
                 if len(output) == 1 and not isinstance(output[0], nodes.TemplateData):
                     expression = re.sub(r"^\{\{[-+]?|[-+]?\}\}$", "", value)
                     evaluate = _environment.compile_expression(expression, undefined_to_none=False)
-                    return lambda variables: _defined(evaluate(**variables))
+                    return lambda variables: _rendered(lambda: _defined(evaluate(**variables)))
             template = _environment.from_string(value)
         except TemplateError as error:
             raise ScriptError(f"{place}: not a Jinja2 template: {error}") from error
-        return lambda variables: template.render(**variables)
+        return lambda variables: _rendered(lambda: template.render(**variables))
     if isinstance(value, Mapping):
         members = {key: compile_value(item, f"{place}.{key}") for key, item in value.items()}
         return lambda variables: {key: item(variables) for key, item in members.items()}
@@ -44,6 +46,16 @@ def compile_value(value: Json, place: str) -> Callable[[Mapping[str, Any]], Json
         items = [compile_value(item, f"{place}[{i}]") for i, item in enumerate(value)]
         return lambda variables: [item(variables) for item in items]
     return lambda variables: value
+
+
+def _rendered(render: Callable[[], Json]) -> Json:
+    """What rendering gives. Raises RuntimeError, in the mock's words, where it fails."""
+    try:
+        return render()
+    except Exception as error:  # a template may raise whatever its values' methods raise
+        raise RuntimeError(
+            f"the template failed: {error if str(error) else repr(error)}"
+        ) from error
 
 
 def _defined(value: Json) -> Json:

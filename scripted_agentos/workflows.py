@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,10 @@ def build_workflow(script: Mapping[str, Any], *, db: BaseDb, file: str = "script
 def load_workflow(file: Path, db: BaseDb) -> Workflow:
     """A script file's Workflow. Raises ScriptError."""
     try:
-        script = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        text = file.read_text(encoding="utf-8")
+        # YAML reads JSON, but for the escapes of what is beyond the Basic Multilingual Plane.
+        script = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
         raise ScriptError(f"{file}: neither YAML nor JSON: {error}") from error
     return build_workflow(script, db=db, file=file.name)
 
