@@ -214,6 +214,9 @@ class Engine:
             yield terminal
 
     def _finish(self, status: str, content: Any, branch: Branch) -> None:
+        if "state.run-ids-leak" in self.deviations:
+            for key in ("current_session_id", "current_run_id"):
+                self.record.session_state.pop(key, None)
         self.record.status = status
         self.record.content = content
         self.record.duration = branch.now
@@ -422,7 +425,7 @@ class Engine:
         count = len(node.children)
         about = {"step_name": node.name, "step_index": call.index, "parallel_step_count": count}
         yield self._step_event("ParallelExecutionStarted", node_id, call.parent_id, about)
-        yield from self._let_others_go_first(call.branch)
+        yield from self.let_others_go_first(call.branch)
         branches = [Branch(call.branch.now, is_beside_others=True) for _ in node.children]
         children = [
             self._caught(child, self._inner(call, position, node_id, own))
@@ -430,7 +433,7 @@ class Engine:
         ]
         by_position = yield from _side_by_side(children, branches, self._is_released)
         call.branch.now = max((own.now for own in branches), default=call.branch.now)
-        yield from self._let_others_go_first(call.branch)
+        yield from self.let_others_go_first(call.branch)
         order: Iterable[int] = by_position
         if not (self.is_streamed and "parallel.results-as-completed" in self.deviations):
             order = sorted(by_position)
@@ -444,7 +447,7 @@ class Engine:
             )
         return outcome
 
-    def _let_others_go_first(self, branch: Branch) -> Generator[Action, float, None]:
+    def let_others_go_first(self, branch: Branch) -> Generator[Action, float, None]:
         """A Parallel within a Parallel takes turns with what is beside it, before it begins and
         before it ends: so asyncio's tasks do in the real server."""
         if branch.is_beside_others:

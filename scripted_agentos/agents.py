@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,27 +10,85 @@ from agno.agent import Agent
 from agno.team import Team
 from agno.tools.function import Function
 
-from scripted_agentos.errors import ScriptError
-from scripted_agentos.mocked import MockedStep
+from scripted_agentos.errors import Place, ScriptError
+from scripted_agentos.mocked import MockedFailure, MockedStep
 from scripted_agentos.models import current_call, scripted_model
 from scripted_agentos.templates import Json
 
+# A team's own tools: its members answer, not the script.
+DELEGATION = frozenset({"delegate_task_to_member", "delegate_task_to_members"})
 
-def scripted_tools(mocked: MockedStep, place: str) -> list[Function]:
+RETRY_SETTINGS = ("retries", "delay_between_retries", "exponential_backoff")
+
+
+def build_agent(described: Json, mocked: MockedStep | None, place: Place) -> Agent:
+    """An Agno agent. Raises ScriptError."""
+    described = _described(described, place)
+    return Agent(
+        id=described.get("id"),
+        name=described.get("name") or described.get("id"),
+        model=scripted_model(described.get("model"), mocked),
+        tools=(_tools(mocked) or None) if mocked else None,
+        telemetry=False,
+        **_given(described, RETRY_SETTINGS),
+    )
+
+
+def build_team(described: Json, mocked: MockedStep | None, place: Place) -> Team:
+    """An Agno team with its members. Raises ScriptError."""
+    described = _described(described, place)
+    members = described.get("members") or []
+    return Team(
+        id=described.get("id"),
+        name=described.get("name") or described.get("id"),
+        model=scripted_model(described.get("model"), mocked),
+        members=[_member(member, place / f"members[{i}]") for i, member in enumerate(members)],
+        tools=(_tools(mocked) or None) if mocked else None,
+        telemetry=False,
+        **_given(described, (*RETRY_SETTINGS, "delegate_to_all_members")),
+    )
+
+
+def _member(described: Json, place: Place) -> Agent | Team:
+    described = _described(described, place)
+    mocked = None
+    if described.get("mock") is not None:
+        name = described.get("name") or described.get("id") or "member"
+        mocked = MockedStep(described["mock"], key=str(place), name=name, place=str(place / "mock"))
+    if described.get("members") is not None:
+        return build_team(described, mocked, place)
+    return build_agent(described, mocked, place)
+
+
+def _described(described: Json, place: Place) -> Mapping[str, Any]:
+    if not isinstance(described, Mapping):
+        raise ScriptError(f"{place}: must be {{id, name, model}}, not {described!r}")
+    return described
+
+
+def _given(described: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: described[key] for key in keys if described.get(key) is not None}
+
+
+def _tools(mocked: MockedStep) -> list[Function]:
     """One tool for each name among the script's tool calls; it gives their results in turn."""
     tools: dict[str, Function] = {}
-    for i, tool in enumerate(mocked.tools):
-        if not isinstance(tool, Mapping) or not isinstance(tool.get("name"), str):
-            raise ScriptError(f"{place}.tools[{i}]: must be {{name, args, result}}, not {tool!r}")
-        arguments = tool.get("args") or {}
-        function = tools.setdefault(tool["name"], _scripted_tool(tool["name"]))
-        function.parameters["properties"].update({name: {} for name in arguments})
+    for tool in mocked.tools:
+        if tool["name"] in DELEGATION:
+            continue
+        function = tools.setdefault(tool["name"], _tool(mocked, tool["name"]))
+        function.parameters["properties"].update({name: {} for name in tool.get("args") or {}})
     return list(tools.values())
 
 
-def _scripted_tool(name: str) -> Function:
+def _tool(mocked: MockedStep, name: str) -> Function:
     async def entrypoint(**arguments: Any) -> str:
-        return current_call.get().tool_results[name].pop(0)
+        asked = current_call.get().tool_calls[mocked.key, name].pop(0)
+        if asked.delay:
+            await asyncio.sleep(asked.delay)
+        if asked.error is not None:
+            raise MockedFailure(asked.error)
+        return asked.result
 
     entrypoint.__name__ = name
     return Function(
@@ -38,30 +97,4 @@ def _scripted_tool(name: str) -> Function:
         parameters={"type": "object", "properties": {}, "required": []},
         entrypoint=entrypoint,
         skip_entrypoint_processing=True,
-    )
-
-
-def build_agent(described: Json, mocked: MockedStep | None, place: str) -> Agent:
-    if not isinstance(described, Mapping):
-        raise ScriptError(f"{place}: must be {{id, name, model}}, not {described!r}")
-    return Agent(
-        id=described.get("id"),
-        name=described.get("name") or described.get("id"),
-        model=scripted_model(described.get("model"), mocked),
-        tools=scripted_tools(mocked, f"{place}.mock") if mocked else None,
-        telemetry=False,
-    )
-
-
-def build_team(described: Json, mocked: MockedStep, place: str) -> Team:
-    if not isinstance(described, Mapping):
-        raise ScriptError(f"{place}: must be {{id, name, model, members}}, not {described!r}")
-    members = described.get("members") or []
-    return Team(
-        id=described.get("id"),
-        name=described.get("name") or described.get("id"),
-        model=scripted_model(described.get("model"), mocked),
-        members=[build_agent(m, None, f"{place}.members[{i}]") for i, m in enumerate(members)],
-        tools=scripted_tools(mocked, f"{place}.mock") or None,
-        telemetry=False,
     )

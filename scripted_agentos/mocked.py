@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from agno.run import RunContext
@@ -15,9 +18,13 @@ from agno.workflow.types import StepInput, StepOutput
 from scripted_agentos.errors import ScriptError, warn
 from scripted_agentos.templates import Json, as_text, compile_value
 
-MOCK_KEYS = frozenset(
-    {"content", "chunks", "tools", "delay", "fails", "error", "stop", "session_state", "gate"}
-)
+REQUEST_KEYS = frozenset({"content", "chunks", "reasoning", "tools", "tokens"})
+MOCK_KEYS = REQUEST_KEYS | {
+    *("requests", "timing", "delay", "fails", "error", "stop", "session_state", "gate")
+}
+TOOL_KEYS = frozenset({"name", "args", "result", "error", "delay"})
+TOKEN_KEYS = frozenset({"input", "output", "total", "reasoning", "cache_read", "cache_write"})
+TIMING_KEYS = frozenset({"time_to_first_token", "tokens_per_second", "jitter"})
 
 
 class TryCounter:
@@ -49,7 +56,10 @@ class Call:
 
     step_input: StepInput
     run_context: RunContext
-    tool_results: dict[str, list[str]] = field(default_factory=dict)
+    answers: dict[str, Answer] = field(default_factory=dict)
+    """What the agents' runs within it answer, by their run_id."""
+    tool_calls: dict[tuple[str, str], list[ToolCall]] = field(default_factory=dict)
+    """What was asked of each tool and not yet done, by its agent's key and its name."""
 
     def variables(self, attempt: int) -> dict[str, Any]:
         """The templates' variables: those of Agno's CEL (the same function makes them) and ours."""
@@ -65,52 +75,69 @@ class Call:
 
 
 @dataclass(frozen=True)
+class ToolCall:
+    """One call that a model asks for, and what comes of it."""
+
+    name: str
+    args: dict[str, Any]
+    result: str
+    error: str | None
+    """What the tool raises instead of giving `result`."""
+    delay: float
+    """Seconds."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request to the model: what it says, and what it asks for."""
+
+    reasoning: list[str]
+    chunks: list[str]
+    tools: list[ToolCall]
+    """Asked for at once; none ends the run."""
+    tokens: dict[str, int]
+    """What it used, by the names that scripts have: input, output, ..."""
+
+
+@dataclass(frozen=True)
 class Answer:
     """What one try of a step came to."""
 
     content: Json
-    chunks: list[str]
-    tools: list[dict[str, Any]]
+    requests: list[Request]
+    asked: list[ToolCall] = field(default_factory=list)
+    """The tools called so far."""
 
 
 class MockedStep:
-    """A step's `mock`, checked and compiled."""
+    """What a step, or a team's member, answers: its `mock`, checked and compiled."""
 
     def __init__(self, mock: Json, *, key: str, name: str, place: str) -> None:
-        if mock is None:
-            mock = {}
-        if not isinstance(mock, Mapping):
-            raise ScriptError(f"{place}: must be a mapping, not {mock!r}")
-        unknown = sorted(set(mock) - MOCK_KEYS)
-        if unknown:
-            raise ScriptError(
-                f"{place}: unknown key {unknown[0]!r}; there are {', '.join(sorted(MOCK_KEYS))}"
-            )
+        mock = _keys(mock, MOCK_KEYS, place)
         if "gate" in mock:
             warn(f"{place}.gate: only the mock can wait for a test; this server does not")
-
-        def get(key: str, kind: type | tuple[type, ...], default: Any) -> Any:
-            value = mock.get(key, default)
-            if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-                names = getattr(kind, "__name__", "number")
-                raise ScriptError(f"{place}.{key}: must be a {names}, not {value!r}")
-            return value
-
         self.key = key
-        self.delay: float = get("delay", (int, float), 0)
-        self.fails: int = get("fails", int, 0)
-        self.error: str = get("error", str, f"{name} failed")
-        self.stop: bool = get("stop", bool, False)
-        self.tools: list[dict[str, Any]] = get("tools", list, [])
-        self._tools = compile_value(self.tools, f"{place}.tools")
-        self._state = compile_value(get("session_state", dict, {}), f"{place}.session_state")
-        self._chunks = None
-        if "chunks" in mock:
-            self._chunks = compile_value(get("chunks", list, []), f"{place}.chunks")
-        if "content" in mock:
-            self._content = compile_value(mock["content"], f"{place}.content")
-        else:
-            self._content = lambda variables: f"{name}: {variables['input']}"
+        self.delay: float = _get(mock, place, "delay", (int, float), 0)
+        self.fails: int = _get(mock, place, "fails", int, 0)
+        self.error: str = _get(mock, place, "error", str, f"{name} failed")
+        self.stop: bool = _get(mock, place, "stop", bool, False)
+        self.timing = Timing(mock.get("timing"), f"{place}.timing")
+        self._state = compile_value(
+            _get(mock, place, "session_state", dict, {}), f"{place}.session_state"
+        )
+        before = _get(mock, place, "requests", list, [])
+        if before and mock.get("tools"):
+            raise ScriptError(f"{place}.tools: stands in `requests` where there are any")
+        asked = [_RequestScript(item, f"{place}.requests[{i}]") for i, item in enumerate(before)]
+        for i, tool in enumerate(_get(mock, place, "tools", list, [])):
+            asked.append(_RequestScript({"tools": [tool]}, f"{place}.tools[{i}]"))
+        said = {
+            key: mock[key] for key in ("content", "chunks", "reasoning", "tokens") if key in mock
+        }
+        if not said.keys() & {"content", "chunks"}:
+            said["content"] = f"{name}: {{{{ input }}}}"
+        self._requests = [*asked, _RequestScript(said, place)]
+        self.tools = [tool for request in asked for tool in request.tools]
 
     async def answer(self, call: Call) -> Answer:
         """Waits, then fails or answers. Raises `MockedFailure`; changes the session's state.
@@ -127,15 +154,125 @@ class MockedStep:
             call.run_context.session_state = {}
         call.run_context.session_state.update(self._state(call.variables(attempt)))
         variables = call.variables(attempt)
+        requests = [request.render(variables, self.timing) for request in self._requests]
+        return Answer(self._requests[-1].content(variables), requests)
+
+
+class _RequestScript:
+    """One of `mock.requests`, or what `mock` says of the last; compiled."""
+
+    def __init__(self, value: Json, place: str) -> None:
+        value = _keys(value, REQUEST_KEYS, place)
+        get = partial(_get, value, place)
+        self._content = compile_value(value.get("content"), f"{place}.content")
+        self._chunks = None
+        if "chunks" in value:
+            self._chunks = compile_value(get("chunks", list, []), f"{place}.chunks")
+        reasoning = get("reasoning", (str, list), [])
+        self._reasoning = compile_value(
+            [reasoning] if isinstance(reasoning, str) else reasoning, f"{place}.reasoning"
+        )
+        self.tokens: dict[str, int] = dict(
+            _keys(value.get("tokens"), TOKEN_KEYS, f"{place}.tokens")
+        )
+        self.tools: list[dict[str, Any]] = [
+            _tool(tool, f"{place}.tools[{i}]") for i, tool in enumerate(get("tools", list, []))
+        ]
+        self._tools = compile_value(self.tools, f"{place}.tools")
+
+    def content(self, variables: Mapping[str, Any]) -> Json:
+        if self._chunks is not None:
+            return "".join(as_text(chunk) for chunk in self._chunks(variables))
+        content = self._content(variables)
+        return (
+            content if content is None or isinstance(content, (str, dict, list)) else str(content)
+        )
+
+    def render(self, variables: Mapping[str, Any], timing: Timing) -> Request:
         if self._chunks is not None:
             chunks = [as_text(chunk) for chunk in self._chunks(variables)]
-            content: Json = "".join(chunks)
         else:
-            content = self._content(variables)
-            if not isinstance(content, (str, dict, list)):
-                content = str(content)
-            chunks = [as_text(content)]
-        return Answer(content, chunks, self._tools(variables))
+            content = self.content(variables)
+            chunks = [] if content is None else timing.pieces([as_text(content)])
+        return Request(
+            reasoning=timing.pieces([as_text(text) for text in self._reasoning(variables)]),
+            chunks=chunks,
+            tools=[
+                ToolCall(
+                    tool["name"],
+                    tool.get("args") or {},
+                    as_text(tool.get("result")),
+                    tool.get("error"),
+                    tool.get("delay") or 0.0,
+                )
+                for tool in self._tools(variables)
+            ],
+            tokens=self.tokens,
+        )
+
+
+class Timing:
+    """How fast a model speaks: `mock.timing`."""
+
+    def __init__(self, value: Json, place: str) -> None:
+        value = _keys(value, TIMING_KEYS, place)
+        number = (int, float)
+        self._first: float = _get(value, place, "time_to_first_token", number, 0)
+        self._rate: float = _get(value, place, "tokens_per_second", number, 0)
+        self._jitter: float = _get(value, place, "jitter", number, 0)
+        self._random = random.Random()
+
+    def pieces(self, texts: list[str]) -> list[str]:
+        """The texts as they are streamed: by the token where a rate is given."""
+        if not self._rate:
+            return texts
+        return [token for text in texts for token in _TOKEN.findall(text)]
+
+    async def before_first(self) -> None:
+        await self._sleep(self._first)
+
+    async def before_next(self, piece: str) -> None:
+        """The time that a piece takes which is not the first."""
+        if self._rate:
+            await self._sleep(len(_TOKEN.findall(piece)) / self._rate)
+
+    async def _sleep(self, seconds: float) -> None:
+        if seconds:
+            factor = 1 + self._jitter * (2 * self._random.random() - 1)
+            await asyncio.sleep(seconds * factor)
+
+
+# What a token is about: a short run of letters, or of other signs, with the space before it.
+_TOKEN = re.compile(r"\s*\w{1,8}|\s*[^\w\s]{1,4}|\s+")
+
+
+def _keys(value: Json, known: frozenset[str], place: str) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ScriptError(f"{place}: must be a mapping, not {value!r}")
+    unknown = sorted(set(value) - known)
+    if unknown:
+        there_are = ", ".join(sorted(known))
+        raise ScriptError(f"{place}: unknown key {unknown[0]!r}; there are {there_are}")
+    return value
+
+
+def _get(
+    value: Mapping[str, Any], place: str, key: str, kind: type | tuple[type, ...], default: Any
+) -> Any:
+    found = value.get(key, default)
+    if not isinstance(found, kind) or (isinstance(found, bool) and kind is not bool):
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        names = " or ".join(kind.__name__ for kind in kinds)
+        raise ScriptError(f"{place}.{key}: must be a {names}, not {found!r}")
+    return found
+
+
+def _tool(value: Json, place: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
+        raise ScriptError(f"{place}: must be {{name, args, result}}, not {value!r}")
+    return dict(_keys(value, TOOL_KEYS, place))
 
 
 def function_executor(mocked: MockedStep, function_name: str) -> Callable[..., Any]:

@@ -10,12 +10,13 @@ from typing import Any
 
 from agno.models.base import Model
 from agno.models.message import Message
+from agno.models.metrics import MessageMetrics
 from agno.models.response import ModelResponse
 from agno.workflow import Step
 from agno.workflow.types import StepInput
 
-from scripted_agentos.mocked import Answer, Call, MockedStep
-from scripted_agentos.templates import Json, as_text
+from scripted_agentos.mocked import Call, MockedStep, ToolCall
+from scripted_agentos.templates import Json
 
 # An agent is told its message, not its step's input or the workflow's run. Its model needs them for
 # the templates, so the step leaves them here. Each branch of a Parallel has a context of its own.
@@ -39,65 +40,79 @@ def _remember_calls() -> None:
 
 _remember_calls()
 
-_answers: ContextVar[Answer] = ContextVar("answer")
-
 
 @dataclass
 class ScriptedModel(Model):
-    """A model whose answer stands in a script: one request for each tool call, then the text."""
+    """A model whose answers stand in a script."""
 
     id: str = "scripted"
     name: str | None = "Scripted"
     provider: str | None = "Scripted"
     mocked: MockedStep | None = None
 
-    async def _respond(self, messages: list[Message]) -> AsyncIterator[ModelResponse]:
-        if self.mocked is None:  # a team's member, which nobody asks
+    async def _respond(self, messages: list[Message], run_id: str) -> AsyncIterator[ModelResponse]:
+        if self.mocked is None:  # a team's member without `mock`
             yield ModelResponse(role="assistant", content="")
             return
-        called = 0
+        call = current_call.get()
+        number = 0
         for message in reversed(messages):
             if message.role == "user":
                 break
-            called += message.role == "tool"
-        if called == 0:  # the first request of a try
-            call = current_call.get()
-            answer = await self.mocked.answer(call)
-            for tool in answer.tools:
-                call.tool_results.setdefault(tool["name"], []).append(as_text(tool.get("result")))
-            _answers.set(answer)
-        answer = _answers.get()
-        if called < len(answer.tools):
-            tool = answer.tools[called]
+            number += message.role == "assistant"
+        if number == 0:  # the first request of a try
+            call.answers[run_id] = await self.mocked.answer(call)
+        request = call.answers[run_id].requests[number]
+        timing = self.mocked.timing
+        await timing.before_first()
+        is_first = True
+        for text, is_reasoning in [
+            *((text, True) for text in request.reasoning),
+            *((text, False) for text in request.chunks),
+        ]:
+            if not is_first:
+                await timing.before_next(text)
+            is_first = False
+            if is_reasoning:
+                yield ModelResponse(role="assistant", reasoning_content=text)
+            else:
+                yield ModelResponse(role="assistant", content=text)
+        if request.tools:
             yield ModelResponse(
-                role="assistant",
-                tool_calls=[
-                    {
-                        "id": f"call_{called + 1}",
-                        "type": "function",
-                        "function": {
-                            "name": tool["name"],
-                            "arguments": json.dumps(tool.get("args") or {}),
-                        },
-                    }
-                ],
+                role="assistant", tool_calls=self._tool_calls(call, request.tools, run_id)
             )
-            return
-        for chunk in answer.chunks:
-            yield ModelResponse(role="assistant", content=chunk)
+        if request.tokens:
+            yield ModelResponse(role="assistant", response_usage=_usage(request.tokens))
+
+    def _tool_calls(self, call: Call, tools: list[ToolCall], run_id: str) -> list[dict[str, Any]]:
+        """The calls as a model asks for them, numbered through the run."""
+        assert self.mocked is not None
+        before = call.answers[run_id].asked
+        asked = []
+        for number, tool in enumerate(tools, len(before) + 1):
+            before.append(tool)
+            call.tool_calls.setdefault((self.mocked.key, tool.name), []).append(tool)
+            function = {"name": tool.name, "arguments": json.dumps(tool.args)}
+            asked.append({"id": f"call_{number}", "type": "function", "function": function})
+        return asked
 
     async def ainvoke_stream(
         self, messages: list[Message], *args: Any, **kwargs: Any
     ) -> AsyncIterator[ModelResponse]:
-        async for response in self._respond(messages):
+        async for response in self._respond(messages, kwargs["run_response"].run_id):
             yield response
 
     async def ainvoke(self, messages: list[Message], *args: Any, **kwargs: Any) -> ModelResponse:
         whole = ModelResponse(role="assistant")
-        async for response in self._respond(messages):
+        async for response in self._respond(messages, kwargs["run_response"].run_id):
             if response.content is not None:
                 whole.content = (whole.content or "") + response.content
+            if response.reasoning_content is not None:
+                whole.reasoning_content = (
+                    whole.reasoning_content or ""
+                ) + response.reasoning_content
             whole.tool_calls = [*whole.tool_calls, *response.tool_calls]
+            whole.response_usage = response.response_usage or whole.response_usage
         return whole
 
     def invoke(self, *args: Any, **kwargs: Any) -> ModelResponse:
@@ -111,6 +126,12 @@ class ScriptedModel(Model):
 
     def _parse_provider_response_delta(self, response: Any) -> ModelResponse:
         return response
+
+
+def _usage(tokens: Mapping[str, int]) -> MessageMetrics:
+    counts = {f"{name}_tokens": count for name, count in tokens.items()}
+    counts.setdefault("total_tokens", tokens.get("input", 0) + tokens.get("output", 0))
+    return MessageMetrics(**counts)
 
 
 def scripted_model(described: Json, mocked: MockedStep | None) -> ScriptedModel:

@@ -38,16 +38,16 @@ def build_plain_step(described: Mapping[str, Any], place: Place) -> Step:
     mocked = MockedStep(described.get("mock"), key=str(place), name=name, place=str(place / "mock"))
     executor: dict[str, Any]
     if described.get("agent") is not None:
-        executor = {"agent": build_agent(described["agent"], mocked, str(place / "agent"))}
+        executor = {"agent": build_agent(described["agent"], mocked, place / "agent")}
     elif described.get("team") is not None:
-        executor = {"team": build_team(described["team"], mocked, str(place / "team"))}
+        executor = {"team": build_team(described["team"], mocked, place / "team")}
     else:
         function_name = described.get("executor_ref") or name
         executor = {"executor": function_executor(mocked, function_name)}
     if mocked.stop and "executor" not in executor:
         warn(f"{place}.mock.stop: Agno's agents and teams can't stop a workflow; ignored")
     if mocked.tools and "executor" in executor:
-        warn(f"{place}.mock.tools: a function step calls no tools; ignored")
+        warn(f"{place}.mock: a function step calls no tools; ignored")
     return Step(name=name, **executor, **given(described, STEP_SETTINGS))
 
 
