@@ -13,13 +13,14 @@ AGENTOS_INSTALLED := $(AGENTOS)/.installed
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install agentos serve test fast lint format bench lock clean
+.PHONY: help install agentos serve test fast differential lint format bench lock clean
 
 help:
 	@echo "make install  .venv with the commands mockserver and contract-tests"
 	@echo "make serve    the mock on its bundled scripts (PORT=7777, ARGS=...)"
 	@echo "make test     the whole suite"
 	@echo "make fast     the suite without what needs a real AgentOS"
+	@echo "make differential  a thousand drawn workflows by a real AgentOS and by the mock (ARGS='--trees N --seed S')"
 	@echo "make lint     ruff, mypy, import-linter"
 	@echo "make bench    the benchmarks, as ratios"
 	@echo "make agentos  .venv-agentos with a real AgentOS 2.5.6 (make test calls it)"
@@ -47,6 +48,9 @@ test: install agentos lint
 
 fast: install
 	$(VENV)/bin/pytest -n auto --dist loadfile -m "not agentos" $(ARGS)
+
+differential: install agentos
+	$(VENV)/bin/python -m tests.differential $(ARGS)
 
 lint: install
 	$(VENV)/bin/ruff check .

@@ -1,24 +1,43 @@
 """An agent's or a team's own run within a step: its events, its record.
 
 The events and their order are those that a real AgentOS 2.5.6 streams for an agent whose model
-answers what the script says: one model request for each tool call, then one for the text.
+says and asks for what the script has: one model request after another, each with the tools that
+it asks for, the last with the answer. A team's member that it delegates to has a run of its own
+within the team's.
 """
 
 from __future__ import annotations
 
-import json
+from collections.abc import Generator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mockserver.agent_records import ToolCall, Usage, known_counts, message, request_counts
+from mockserver.pacing import Pace, tokens_of
 from mockserver.results import Result, as_text, deepest_content, result
-from mockserver.run_actions import Actions, Call, Event, StepFailed
-from mockserver.script import Step
+from mockserver.run_actions import Action, Actions, Branch, Call, Event, StepFailed, Wait
+from mockserver.script import DELEGATION, Request, Step, Texts, Timing, Tokens, Tool
+from mockserver.team_prompt import describe_members, find_member, system_message
 
 if TYPE_CHECKING:
     from mockserver.engine import Engine
 
+Json = dict[str, Any]
+Happening = Generator[Action, float, None]
+
+
+@dataclass
+class _Spoken:
+    """A request, rendered."""
+
+    reasoning: list[str]
+    content: list[str]
+    tools: list[ToolCall]
+    tokens: Tokens | None
+
 
 class AgentRun:
-    """One try of an agent's or team's step."""
+    """One try of an agent's or team's step, or what a team's member does of it."""
 
     def __init__(
         self,
@@ -26,33 +45,42 @@ class AgentRun:
         step: Step,
         step_id: str,
         call: Call,
+        *,
+        parent: AgentRun | None = None,
+        task: Any = None,
+        run_id: str | None = None,
     ) -> None:
+        """`step` is the team's member where there is a `parent`, and `task` what it is told."""
         self._engine = engine
         self._step = step
         self._step_id = step_id
         self._call = call
-        self._is_team = step.executor.type == "team"
+        self._parent = parent
+        self._executor = executor = step.executor
+        self._is_team = executor.type == "team"
         self._prefix = "Team" if self._is_team else ""
-        self.run_id = engine.ids()
-        record, executor = engine.record, step.executor
-        kind = executor.type
-        self._head = {
-            f"{kind}_id": executor.id,
-            f"{kind}_name": executor.name,
-            "run_id": self.run_id,
-            "session_id": record.session_id,
-            "workflow_id": record.workflow.id,
-            "workflow_run_id": record.run_id,
-            "step_id": step_id,
-            "step_name": step.name,
-            "step_index": call.index,
-        }
+        self.run_id = run_id or engine.ids()
+        record, kind = engine.record, executor.type
+        self._site: Json = parent._site if parent else _site(engine, step, step_id, call)
+        self._about = {f"{kind}_id": executor.id, f"{kind}_name": executor.name}
+        within = {"parent_run_id": parent.run_id} if parent else {}
+        self._head = {**self._about, "run_id": self.run_id, **within, **self._site}
         self._model = {"model": executor.model, "model_provider": executor.model_provider}
+        self._state: Json = dict(parent._state) if parent else record.session_state
+        self._first_state = dict(self._state)
         self._created_at = engine.now()
         self._started = call.branch.now
-        self._told = self._find_told()
-        self._messages: list[dict[str, Any]] = []
-        self._tools: list[dict[str, Any]] = []
+        self._told = task if parent else self._find_told()
+        self._pace = Pace(step.mock.timing, call.branch, engine.ids.draw)
+        self._usage = Usage()
+        self._last_tokens: Tokens | None = None
+        self._messages: list[Json] = []
+        self._tools: list[Json] = []
+        self._member_records: list[Json] = []
+        self._content: str | None = None
+        self._reasoning: str | None = None
+        self._overheard = ""
+        """What has been said in it, by whoever."""
 
     def run(self) -> Actions:
         """The run's events and waits; returns the step's result.
@@ -60,94 +88,313 @@ class AgentRun:
         Raises StepFailed, after an event that says so.
         """
         engine = self._engine
-        if "state.run-ids-leak" in engine.deviations:
-            engine.record.session_state.update(self._run_ids())
+        failure = yield from self._carry_out()
+        if failure is not None:
+            if engine.is_streamed and "agent.failure-reworded" in engine.deviations:
+                raise StepFailed("'NoneType' object has no attribute 'parent_run_id'")
+            if engine.is_streamed or "agent.failure-answered" not in engine.deviations:
+                raise failure
+        engine.record.step_executor_runs.append(self._record(failure))
+        return self._result(failure)
+
+    def _carry_out(self) -> Generator[Action, float, StepFailed | None]:
+        """The run, tried as often as the agent says; its failure where it failed for good."""
+        deviations, executor = self._engine.deviations, self._executor
+        if "state.run-ids-leak" in deviations:
+            self._state.update(self._run_ids())
+        starts_again = "agent.retry-starts-again" in deviations
         yield self._event("RunStarted", **self._model)
-        try:
-            return (yield from self._answer())
-        except StepFailed as error:
-            failure = error
+        pause = executor.delay_between_retries
+        for retries_left in reversed(range(executor.retries + 1)):
+            try:
+                yield from self._answer()
+                return None
+            except StepFailed as error:
+                failure = error
+            if retries_left:
+                if not starts_again:
+                    yield self._event(
+                        "ModelRequestCompleted", **self._model, **request_counts(None, None)
+                    )
+                branch = self._call.branch
+                if pause:
+                    branch.now = yield Wait(branch.now + pause)
+                if executor.exponential_backoff:
+                    pause *= 2
+                if starts_again:
+                    yield self._event("RunStarted", **self._model)
         yield self._event("RunError", content=str(failure))
-        if engine.is_streamed and "agent.failure-reworded" in engine.deviations:
-            raise StepFailed("'NoneType' object has no attribute 'parent_run_id'")
-        if not engine.is_streamed and "agent.failure-answered" in engine.deviations:
-            return self._failed_answer(str(failure))
-        raise failure
+        return failure
+
+    def _answer(self) -> Happening:
+        engine, mock, branch = self._engine, self._step.mock, self._call.branch
+        self._messages = []
+        if self._is_team:
+            self._message("system", content=system_message(self._executor.members))
+        told = _as_message(self._told)
+        if told is not None:
+            self._message("user", content=told)
+        requested = branch.now
+        yield self._event("ModelRequestStarted", **self._model)
+        variables = yield from engine.answer(self._step, self._call, self._state)
+        requests = [self._render(request, variables) for request in mock.requests]
+        for number, tool in enumerate((t for r in requests for t in r.tools), 1):
+            tool.call_id = f"call_{number}"
+        for position, request in enumerate(requests):
+            if position:
+                requested = branch.now
+                yield self._event("ModelRequestStarted", **self._model)
+            yield from self._speak(request, requested)
+            if request.tools:
+                yield from self._call_tools(request.tools)
+        yield self._event("RunContentCompleted")
+        members = {"member_responses": self._member_records} if self._member_records else {}
+        yield self._event(
+            "RunCompleted",
+            **self._said(),
+            **self._thought(),
+            session_state=self._shown_state(),
+            **members,
+            metrics=self._metrics(),
+        )
+
+    def _render(self, request: Request, variables: Json) -> _Spoken:
+        return _Spoken(
+            self._pieces(request.reasoning, variables),
+            self._pieces(request.content, variables),
+            [self._asked(tool, variables) for tool in request.tools],
+            request.tokens,
+        )
+
+    def _pieces(self, texts: Texts, variables: Json) -> list[str]:
+        pieces = [as_text(self._engine.render(piece, variables)) for piece in texts.pieces]
+        if texts.is_whole and self._pace.is_by_token:
+            return tokens_of(pieces[0])
+        return pieces
+
+    def _asked(self, tool: Tool, variables: Json) -> ToolCall:
+        render = self._engine.render
+        asked = ToolCall("", tool.name, render(tool.args, variables), tool.delay)
+        asked.is_error = tool.error is not None
+        asked.result = as_text(render(tool.error or tool.result, variables))
+        return asked
+
+    # -- what its model says
+
+    def _speak(self, request: _Spoken, requested: float) -> Happening:
+        """One request's answer, from the first token to the last."""
+        branch = self._call.branch
+        # An agent's events say whether it is the workflow's own agent; a team's don't.
+        flag = {} if self._is_team else {"workflow_agent": False}
+        first_content: float | None = None
+        is_first = True
+        yield from self._pace.before_first()
+        for text in request.reasoning:
+            if not is_first:
+                yield from self._pace.before_next(text)
+            is_first = False
+            self._hear_first()
+            yield self._event("RunContent", **flag, content_type="str", reasoning_content=text)
+        for text in request.content:
+            if not is_first:
+                yield from self._pace.before_next(text)
+            is_first = False
+            self._hear_first()
+            if first_content is None:
+                first_content = round(branch.now - requested, 6)
+            self._overhear(text)
+            yield self._event(
+                "RunContent", content=text, **flag, content_type="str", reasoning_content=""
+            )
+        if request.tools or request.tokens or not self._engine.is_streamed:
+            self._hear_first()
+        content = "".join(request.content) if request.content else None
+        reasoning = "".join(request.reasoning) if request.reasoning else None
+        if content is not None:
+            self._content = (self._content or "") + content
+        elif request.tools and not self._engine.is_streamed:
+            # In batch a tool call counts as having said something.
+            self._content = self._content or ""
+        self._think(reasoning)
+        self._count(request.tokens)
+        if self._engine.is_streamed:
+            # The real server's collected stream has no empty texts.
+            content, reasoning = content or None, reasoning or None
+        metrics: Json = known_counts(request.tokens or Tokens())
+        if first_content is not None:
+            metrics["time_to_first_token"] = first_content
+        calls = {"tool_calls": [tool.request for tool in request.tools]} if request.tools else {}
+        measured = {"metrics": metrics} if metrics else {}
+        self._message("assistant", content=content, reasoning=reasoning, **calls, **measured)
+        counts = request_counts(request.tokens, first_content)
+        yield self._event("ModelRequestCompleted", **self._model, **counts)
+
+    def _hear_first(self) -> None:
+        if self._usage.time_to_first_token is None:
+            moment = self._call.branch.now
+            self._usage.time_to_first_token = round(moment - self._started, 6)
+
+    def _overhear(self, text: str) -> None:
+        """Note what is said, for those above who take it for their member's answer."""
+        self._overheard += text
+        if self._parent is not None:
+            self._parent._overhear(text)
+
+    def _think(self, reasoning: str | None) -> None:
+        if reasoning is None:
+            return
+        is_last_only = "agent.reasoning-last" in self._engine.deviations
+        before = "" if is_last_only and not self._engine.is_streamed else self._reasoning or ""
+        self._reasoning = before + reasoning
+
+    def _count(self, tokens: Tokens | None) -> None:
+        deviates = "agent.usage-recounted" in self._engine.deviations
+        if deviates and not self._engine.is_streamed:
+            tokens = tokens or self._last_tokens
+        self._last_tokens = tokens
+        self._usage.add(tokens)
+
+    # -- the tools that it asks for
+
+    def _call_tools(self, calls: list[ToolCall]) -> Happening:
+        """What was asked for at once: all begin, then all are answered."""
+        engine, branch = self._engine, self._call.branch
+        # An event leaves the real server later than it happens: out of a Parallel when its branches
+        # wait, out of a team's member when that waits.
+        foretells = "team.child-run-foretold" in engine.deviations
+        is_shown_late = foretells and branch.is_beside_others
+        first = len(self._tools)
+        self._tools += [call.execution(engine.now()) for call in calls]
+        delegated = [
+            (call, execution)
+            for call, execution in zip(calls, self._tools[first:], strict=True)
+            if self._is_team and call.name == DELEGATION
+        ]
+        if foretells and self._parent is not None and not is_shown_late:
+            self._foretell([call for call, _ in delegated])
+        for call, execution in zip(calls, self._tools[first:], strict=True):
+            shown = execution if is_shown_late else {**execution, "child_run_id": call.shown_child}
+            yield self._event("ToolCallStarted", tool=shown)
+        # A member's run is a task of its own, whose events come by a queue.
+        yield from engine.let_others_go_first(branch, turns=5 if delegated else 3)
+        longest = max(call.delay for call in calls)
+        if longest:
+            branch.now = yield Wait(branch.now + longest)
+        if len(delegated) == 1:
+            yield from self._delegate(*delegated[0], branch)
+        elif delegated:
+            branches = [Branch(branch.now, max(1, branch.depth)) for _ in delegated]
+            members = [
+                self._delegate(call, execution, own)
+                for (call, execution), own in zip(delegated, branches, strict=True)
+            ]
+            yield from engine.side_by_side(members, branches)
+            branch.now = max(own.now for own in branches)
+        for position, call in enumerate(calls, first):
+            execution = {**self._tools[position], **call.answered(engine.clock())}
+            self._tools[position] = execution
+            content = f"{call.text} completed in {call.delay:.4f}s. "
+            shown = execution if is_shown_late else dict(execution)
+            yield self._event("ToolCallCompleted", content=content, tool=shown)
+            if call.is_error:
+                yield self._event("ToolCallError", error=call.result, tool=shown)
+        for call in calls:
+            self._messages.append(call.answer(engine.ids(), engine.now()))
+
+    def _delegate(self, call: ToolCall, execution: Json, branch: Branch) -> Actions:
+        """A member's run, whose answer is the call's result."""
+        engine = self._engine
+        member = find_member(self._executor.members, as_text(call.args.get("member_id")))
+        if member is None:
+            call.result = (
+                f"Member with ID {call.args.get('member_id')} not found in the team or any "
+                "subteams. Please choose the correct member from the list of members:\n\n"
+                + describe_members(self._executor.members)
+            )
+            return None
+        mine = self._call
+        inner = Call(mine.step_input, mine.index, mine.parent_id, branch)
+        task, run_id = call.args.get("task"), call.child_run_id
+        run = AgentRun(engine, member, self._step_id, inner, parent=self, task=task, run_id=run_id)
+        failure = yield from run._carry_out()
+        is_silent = (
+            failure is not None
+            and engine.is_streamed
+            and "team.member-failure-silent" in engine.deviations
+        )
+        call.result = run._overheard if is_silent else run._reply(failure)
+        if not is_silent:
+            self._member_records.append(run._record(failure))
+            self._note_child(execution, run.run_id)
+        self._take_state(run)
+        return None
+
+    def _foretell(self, calls: list[ToolCall]) -> None:
+        """Name the members' runs before they are: where they take no time and do not fail."""
+        members = self._executor.members
+        for call in calls:
+            member = find_member(members, as_text(call.args.get("member_id")))
+            if member is None:
+                continue
+            mock = member.mock
+            waits = mock.delay or mock.fails or mock.gate or mock.timing != Timing()
+            if waits or len(mock.requests) > 1:
+                return
+            call.child_run_id = self._engine.ids()
+        named = [call.child_run_id for call in calls if call.child_run_id]
+        is_shared = "team.child-run-shared" in self._engine.deviations
+        for call in calls:
+            call.shown_child = named[-1] if named and is_shared else call.child_run_id
+
+    def _reply(self, failure: StepFailed | None) -> str:
+        """What a member's run tells its team."""
+        if failure is not None:
+            return str(failure)
+        if self._engine.is_streamed:
+            if "team.inner-answers-included" in self._engine.deviations:
+                return self._overheard
+            return self._content or ""
+        if self._content is None:
+            return "No response from the member agent."
+        if self._content.strip():
+            return self._content
+        return ",".join(tool["result"] for tool in self._tools if tool["result"])
+
+    def _note_child(self, execution: Json, run_id: str) -> None:
+        deviations = self._engine.deviations
+        if not self._engine.is_streamed and "team.child-run-missing" in deviations:
+            return
+        shared = "team.child-run-shared" in deviations
+        for tool in self._tools if shared else [execution]:
+            if tool["tool_name"] == DELEGATION:
+                tool["child_run_id"] = run_id
+
+    def _take_state(self, run: AgentRun) -> None:
+        """A member that ended brings its changes of the session's state."""
+        overwrites = "team.state-overwritten" in self._engine.deviations
+        before = {} if overwrites else run._first_state
+        for key, value in run._state.items():
+            if key not in before or before[key] != value:
+                self._state[key] = value
+
+    # -- what is kept of it
 
     def _run_ids(self) -> dict[str, str]:
         """What Agno adds to the session's state for the length of an agent's run."""
         record = self._engine.record
+        is_own = self._is_team or self._parent is not None
         return {
             "current_session_id": record.session_id,
-            "current_run_id": self.run_id if self._is_team else record.run_id,
+            "current_run_id": self.run_id if is_own else record.run_id,
         }
 
-    def _failed_answer(self, error: str) -> Result:
-        """The error in place of an answer."""
-        metrics = {"duration": round(self._call.branch.now - self._started, 6)}
-        self._keep_record(error, metrics, "ERROR")
-        return self._result(error, metrics)
-
-    def _answer(self) -> Actions:
-        engine, mock, branch = self._engine, self._step.mock, self._call.branch
-        started = branch.now
-        if self._is_team:
-            self._message("system", content="")
-        told = _as_message(self._told)
-        if told is not None:
-            self._message("user", content=told)
-        yield self._event("ModelRequestStarted", **self._model)
-        variables = yield from engine.answer(self._step, self._call)
-        time_to_first_token = round(branch.now - started, 6)
-        chunks = mock.chunks if mock.chunks is not None else (mock.content,)
-        pieces = [as_text(engine.render(chunk, variables)) for chunk in chunks]
-        tools = [
-            (
-                tool.name,
-                engine.render(tool.args, variables),
-                as_text(engine.render(tool.result, variables)),
-            )
-            for tool in mock.tools
-        ]
-        for number, (name, arguments, answer) in enumerate(tools, 1):
-            yield self._event("ModelRequestCompleted", **self._model, **_tokens())
-            call = _tool_execution(f"call_{number}", name, arguments, engine.now())
-            yield self._event("ToolCallStarted", tool=call)
-            yield from engine.let_others_go_first(branch)
-            call = self._called(call, answer)
-            listed = ", ".join(f"{key}={value}" for key, value in arguments.items())
-            content = f"{name}({listed}) completed in 0.0000s. "
-            yield self._event("ToolCallCompleted", content=content, tool=call)
-            yield self._event("ModelRequestStarted", **self._model)
-        # An agent's events say whether it is the workflow's own agent; a team's don't.
-        flag = {} if self._is_team else {"workflow_agent": False}
-        for piece in pieces:
-            yield self._event(
-                "RunContent", content=piece, **flag, content_type="str", reasoning_content=""
-            )
-        content = "".join(pieces)
-        tokens = _tokens(time_to_first_token)
-        yield self._event("ModelRequestCompleted", **self._model, **tokens)
-        yield self._event("RunContentCompleted")
-        metrics: dict[str, Any] = {
-            "time_to_first_token": time_to_first_token,
-            "duration": round(branch.now - started, 6),
-        }
-        if engine.is_streamed or "agent.models-in-stream-only" not in engine.deviations:
-            model = {"id": self._model["model"], "provider": self._model["model_provider"]}
-            metrics["details"] = {"model": [model]}
-        yield self._event(
-            "RunCompleted",
-            content=content,
-            content_type="str",
-            session_state={**engine.record.session_state, **self._run_ids()},
-            metrics=metrics,
-        )
-        self._message(
-            "assistant", content=content, metrics={"time_to_first_token": time_to_first_token}
-        )
-        self._keep_record(content, metrics, "COMPLETED")
-        return self._result(content, metrics)
+    def _shown_state(self) -> Json:
+        deviations, state = self._engine.deviations, self._state
+        if self._call.branch.is_beside_others and "state.shown-late" in deviations:
+            return state
+        if "state.run-ids-leak" in deviations:
+            return dict(state)
+        return {**state, **self._run_ids()}
 
     def _find_told(self) -> Any:
         """The agent's input: what the step before it came to, or the run's input."""
@@ -158,38 +405,32 @@ class AgentRun:
                 return content
         return self._engine.record.input
 
-    def _called(self, call: dict[str, Any], answer: str) -> dict[str, Any]:
-        """The tool call, answered; noted in the run's record."""
-        moment = self._engine.clock()
-        metrics = {"start_time": moment, "end_time": moment, "duration": 0.0}
-        call = {**call, "tool_call_error": False, "result": answer, "metrics": metrics}
-        self._tools.append(call)
-        name, arguments = call["tool_name"], call["tool_args"]
-        function = {"name": name, "arguments": json.dumps(arguments)}
-        request = {"id": call["tool_call_id"], "type": "function", "function": function}
-        self._message("assistant", tool_calls=[request])
-        self._message(
-            "tool",
-            content=answer,
-            tool_call_id=call["tool_call_id"],
-            tool_name=name,
-            **({"tool_args": arguments} if arguments else {}),
-            tool_call_error=False,
-        )
-        return call
+    def _said(self) -> Json:
+        content = {} if self._content is None else {"content": self._content}
+        return {**content, "content_type": "str"}
 
-    def _message(self, role: str, *, content: Any = None, **more: Any) -> None:
-        message: dict[str, Any] = {"id": self._engine.ids()}
-        if content is not None:
-            message["content"] = content
-        message |= {"from_history": False, "stop_after_tool_call": False, "role": role, **more}
-        message["created_at"] = self._engine.now()
-        self._messages.append(message)
+    def _thought(self) -> Json:
+        return {} if self._reasoning is None else {"reasoning_content": self._reasoning}
 
-    def _result(self, content: str, metrics: dict[str, Any]) -> Result:
-        step, executor = self._step, self._step.executor
+    def _metrics(self) -> Json:
+        engine = self._engine
+        hides = "agent.models-in-stream-only" in engine.deviations
+        model = None
+        if engine.is_streamed or self._usage.is_known or not hides:
+            model = {"id": self._model["model"], "provider": self._model["model_provider"]}
+        return self._usage.metrics(self._duration(), model)
+
+    def _duration(self) -> float:
+        return round(self._call.branch.now - self._started, 6)
+
+    def _message(self, role: str, **more: Any) -> None:
+        ids, now = self._engine.ids, self._engine.now
+        self._messages.append(message(ids(), role, now(), **more))
+
+    def _result(self, failure: StepFailed | None) -> Result:
+        step, executor = self._step, self._executor
         outcome = result(
-            content,
+            self._content if failure is None else str(failure),
             step.name,
             self._step_id,
             "Step",
@@ -198,48 +439,63 @@ class AgentRun:
             stop=step.mock.stop,
         )
         outcome["step_run_id"] = self.run_id
-        outcome["metrics"] = metrics
+        outcome["metrics"] = self._final_metrics(failure)
         return outcome
 
-    def _keep_record(self, content: str, metrics: dict[str, Any], status: str) -> None:
-        """Note the run in the workflow run's `step_executor_runs`, its keys in Agno's order."""
-        kind, executor, engine = self._step.executor.type, self._step.executor, self._engine
+    def _final_metrics(self, failure: StepFailed | None) -> Json:
+        return self._metrics() if failure is None else {"duration": self._duration()}
+
+    def _record(self, failure: StepFailed | None) -> Json:
+        """The run as `step_executor_runs` and `member_responses` have it, its keys in Agno's
+        order."""
+        engine, parent = self._engine, self._parent
         about = {
             "run_id": self.run_id,
-            f"{kind}_id": executor.id,
-            f"{kind}_name": executor.name,
+            **self._about,
             "session_id": engine.record.session_id,
-            "parent_run_id": engine.record.run_id,
+            "parent_run_id": parent.run_id if parent else engine.record.run_id,
         }
-        said = {"content": content, "content_type": "str", **self._model}
+        said = self._said() if failure is None else {"content": str(failure), "content_type": "str"}
         # Not a copy: the run's record shows the state as it is in the end.
-        state = {"session_state": engine.record.session_state}
-        of_step = {"workflow_step_id": self._step_id}
+        state = {"session_state": self._state}
+        created = {"created_at": self._created_at}
+        of_step = {} if parent else {"workflow_step_id": self._step_id}
         told = {"input": {"input_content": self._told}}
-        events: dict[str, Any] = {"events": []} if engine.is_streamed else {}
-        made: dict[str, Any] = {}
-        if status == "COMPLETED":
+        events: Json = {"events": []} if engine.is_streamed and parent is None else {}
+        made: Json = {}
+        if failure is None:
             made["messages"] = self._messages
             if self._tools or not engine.is_streamed:
                 made["tools"] = self._tools
         elif self._is_team:
             shown = ("created_at", "event", "team_id", "team_name", "run_id", "session_id")
-            error = self._event("RunError", content=content)
+            error = self._event("RunError", content=str(failure))
             events = {"events": [{key: error[key] for key in (*shown, "content")}]}
-        created = {"created_at": self._created_at}
+        metrics = {"metrics": self._final_metrics(failure)}
+        status = {"status": "COMPLETED" if failure is None else "ERROR"}
         if self._is_team:
-            members: dict[str, Any] = {"member_responses": []}
-            outcome = {"metrics": metrics, "status": status}
-            entry = {**about, **told, **said, **members, **state, **created, **of_step}
-            entry |= {**events, **outcome, **made}
-        else:
-            ended = {"status": status, **of_step, "metrics": metrics}
-            entry = {**about, **said, **state, **created, **ended, **events, **made, **told}
-        engine.record.step_executor_runs.append(entry)
+            members: Json = {"member_responses": self._member_records}
+            entry = {**about, **told, **said, **self._model, **members, **self._thought()}
+            return {**entry, **state, **created, **of_step, **events, **metrics, **status, **made}
+        entry = {**about, **said, **self._thought(), **self._model, **state, **created}
+        return {**entry, **status, **of_step, **metrics, **events, **made, **told}
 
     def _event(self, name: str, **more: Any) -> Event:
         created_at = self._engine.now()
         return {"created_at": created_at, "event": self._prefix + name, **self._head, **more}
+
+
+def _site(engine: Engine, step: Step, step_id: str, call: Call) -> Json:
+    """Where in the workflow's run a step's agent is, as its events say, and its members'."""
+    record = engine.record
+    return {
+        "session_id": record.session_id,
+        "workflow_id": record.workflow.id,
+        "workflow_run_id": record.run_id,
+        "step_id": step_id,
+        "step_name": step.name,
+        "step_index": call.index,
+    }
 
 
 def _as_message(told: Any) -> str | None:
@@ -250,45 +506,3 @@ def _as_message(told: Any) -> str | None:
         texts = all(isinstance(part, str) for part in told)
         return "\n".join(told) if texts else str(told)
     return None
-
-
-def _tokens(time_to_first_token: float | None = None) -> dict[str, Any]:
-    """A model request's token counts: none, as a scripted model has no tokenizer."""
-    first = {} if time_to_first_token is None else {"time_to_first_token": time_to_first_token}
-    return {
-        "input_tokens": 0,
-        "output_tokens": 0,
-        "total_tokens": 0,
-        **first,
-        "reasoning_tokens": 0,
-        "cache_read_tokens": 0,
-        "cache_write_tokens": 0,
-    }
-
-
-def _tool_execution(
-    call_id: str, name: str, arguments: dict[str, Any], created_at: int
-) -> dict[str, Any]:
-    """Agno's ToolExecution, before it has been answered."""
-    return {
-        "tool_call_id": call_id,
-        "tool_name": name,
-        "tool_args": arguments,
-        "tool_call_error": None,
-        "result": None,
-        "metrics": None,
-        "child_run_id": None,
-        "stop_after_tool_call": False,
-        "created_at": created_at,
-        "requires_confirmation": None,
-        "confirmed": None,
-        "confirmation_note": None,
-        "requires_user_input": None,
-        "user_input_schema": None,
-        "user_feedback_schema": None,
-        "answered": None,
-        "external_execution_required": None,
-        "external_execution_silent": None,
-        "approval_type": None,
-        "approval_id": None,
-    }

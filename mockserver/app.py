@@ -14,6 +14,7 @@ from agentos_contract.document import Document, load_document
 from mockserver.deviating import Deviations, DeviationsMiddleware
 from mockserver.openapi import connexion_application
 from mockserver.operations import Operations
+from mockserver.recording import Recordings
 from mockserver.runner import Runner
 from mockserver.script import BUNDLED_SCRIPTS, Workflow, load_scripts
 from mockserver.sessions import MemoryStore, SessionStore
@@ -28,6 +29,8 @@ class Settings:
     """None: the kit's own."""
     workflows: Mapping[str, Workflow] | None = None
     """By id. None: the bundled scripts."""
+    recordings: Recordings | None = None
+    """Runs that are replayed instead of carried out."""
     token: str | None = None
     """The bearer token to ask for. None: everybody is let in."""
     store: SessionStore | None = None
@@ -60,7 +63,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         speed=settings.speed,
         clock=settings.clock,
     )
-    operations = Operations(document, workflows, runner)
+    operations = Operations(document, workflows, runner, settings.recordings)
     validation = Validation(document, operations.check_path, settings.max_body)
     application: ASGIApp = connexion_application(
         operations, document, token=settings.token, validation=validation

@@ -1,4 +1,4 @@
-"""The command line: `mockserver serve` and `mockserver check`."""
+"""The command line: `mockserver serve`, `check` and `record`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import click
+import httpx
 import uvicorn
 
 from agentos_contract import __version__
@@ -17,6 +18,9 @@ from agentos_contract.deviations import UnknownDeviation, check_deviations
 from agentos_contract.document import DocumentError, load_document
 from agentos_contract.profiles import ProfileError, load_profile
 from mockserver.app import Settings, create_app
+from mockserver.inference import infer_script
+from mockserver.recorder import DEFAULT_MESSAGE, CouldNotRecord, Recorder
+from mockserver.recording import RecordingError, Recordings, load_recordings
 from mockserver.script import BUNDLED_SCRIPTS, ScriptError, Scripts, load_scripts
 
 # The contract tests' variable, and the one that a real server reads.
@@ -114,6 +118,7 @@ def serve(
             param_hint="--token",
         )
     scripts = _load(workflows or BUNDLED_SCRIPTS)
+    recordings = _recordings(workflows or BUNDLED_SCRIPTS)
     for warning in scripts.warnings:
         click.echo(str(warning), err=True)
     try:
@@ -122,6 +127,7 @@ def serve(
             Settings(
                 document,
                 scripts.workflows,
+                recordings,
                 token,
                 seed=seed,
                 speed=speed,
@@ -136,6 +142,8 @@ def serve(
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     click.echo(f"listening on {url}")
     click.echo(f"workflows: {', '.join(scripts.workflows)}")
+    if recordings:
+        click.echo(f"recordings: {len(recordings)}, replayed")
     click.echo(
         f"try: curl -N {url}/workflows/{next(iter(scripts.workflows))}/runs -d message=hello"
         + (' -H "Authorization: Bearer …"' if token else "")
@@ -163,7 +171,78 @@ def check(directory: Path) -> None:
     scripts = _load(directory)
     for warning in scripts.warnings:
         click.echo(str(warning), err=True)
-    click.echo(f"{directory}: {len(scripts.workflows)} scripts, no fault")
+    recordings = _recordings(directory)
+    also = f", {len(recordings)} recordings" if recordings else ""
+    click.echo(f"{directory}: {len(scripts.workflows)} scripts{also}, no fault")
+
+
+@main.command()
+@click.argument("url")
+@click.option(
+    "--workflow",
+    "workflows",
+    metavar="ID",
+    multiple=True,
+    help="A workflow to record; more than once for several. All that are listed, unless said.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="The folder to write descriptions and recordings to; `serve --workflows` replays it.",
+)
+@click.option(
+    "--token",
+    envvar=TOKEN_VARIABLES,
+    show_envvar=True,
+    help="The server's bearer token; it is not written.",
+)
+@click.option(
+    "--message",
+    "messages",
+    metavar="TEXT",
+    multiple=True,
+    default=(DEFAULT_MESSAGE,),
+    show_default=True,
+    help="What to ask; more than once for several runs.",
+)
+@click.option(
+    "--session", metavar="ID", help="The session to run in; a fresh one each, unless said."
+)
+@click.option("--user", metavar="ID", help="The user to run as.")
+def record(
+    url: str,
+    workflows: tuple[str, ...],
+    out: Path,
+    token: str | None,
+    messages: tuple[str, ...],
+    session: str | None,
+    user: str | None,
+) -> None:
+    """Record a server at URL: descriptions, streams with their times, batch bodies.
+
+    Where URL is a folder of recordings, scripts are written that do as they show.
+    """
+    if Path(url).is_dir():
+        _infer(Path(url), workflows, out)
+        return
+    recorder = Recorder(
+        url.rstrip("/"),
+        out,
+        token or None,
+        messages,
+        session_id=session,
+        user_id=user,
+        say=click.echo,
+    )
+    try:
+        recorder.record(workflows)
+    except (CouldNotRecord, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+        click.echo(f"mockserver record: {redacted(url)}: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        raise click.ClickException(f"{out}: cannot be written: {error.strerror}") from error
+    click.echo(f"{out}: {len(recorder.written)} files; mockserver serve --workflows {out}")
 
 
 def _deviations(profile: str | None, faults: tuple[str, ...]) -> frozenset[str]:
@@ -175,6 +254,34 @@ def _deviations(profile: str | None, faults: tuple[str, ...]) -> frozenset[str]:
         return listed | check_deviations(faults)
     except UnknownDeviation as error:
         raise click.BadParameter(str(error), param_hint="--fault") from error
+
+
+def _infer(folder: Path, workflow_ids: tuple[str, ...], out: Path) -> None:
+    scripts, recordings = _load(folder), _recordings(folder)
+    for workflow_id in workflow_ids or scripts.workflows:
+        if workflow_id not in scripts.workflows:
+            known = ", ".join(scripts.workflows)
+            raise click.BadParameter(f"{workflow_id!r} is none of {known}", param_hint="--workflow")
+        workflow = scripts.workflows[workflow_id]
+        out.mkdir(parents=True, exist_ok=True)
+        file = out / Path(workflow.file).with_suffix(".yaml").name
+        file.write_text(infer_script(workflow.source, recordings.of(workflow_id)), encoding="utf-8")
+        click.echo(f"{file}: from {len(recordings.of(workflow_id))} recordings")
+
+
+def _recordings(directory: Path) -> Recordings:
+    try:
+        return load_recordings(directory)
+    except RecordingError as error:
+        raise click.ClickException(f"{error}; nothing is served") from error
+
+
+def redacted(url: str) -> str:
+    """A URL without what may be a secret in it."""
+    try:
+        return str(httpx.URL(url).copy_with(userinfo=b"", query=None))
+    except httpx.InvalidURL:
+        return "the URL"
 
 
 def _load(directory: Path) -> Scripts:

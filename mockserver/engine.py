@@ -63,6 +63,10 @@ logger = logging.getLogger(__name__)
 _VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
+TURN = 1e-9
+"""Seconds that stand for one turn of an event loop."""
+
+
 class Ids:
     """UUIDs, of version 4 in form, from a seeded generator."""
 
@@ -75,6 +79,10 @@ class Ids:
         return (
             f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
         )
+
+    def draw(self) -> float:
+        """A number of [0, 1) from the same generator."""
+        return self._source.random()
 
 
 @dataclass
@@ -228,7 +236,7 @@ class Engine:
     def _completed(self) -> Event:
         return self._event(
             "WorkflowCompleted",
-            content=self.record.content,
+            **with_content(self.record.content),
             content_type="str",
             step_results=self.record.step_results,
         )
@@ -256,7 +264,7 @@ class Engine:
 
     def _top_level(self, node: Node, call: Call) -> Actions:
         """One of the workflow's own steps: a failure, or a cancellation, may be its result."""
-        actions = self._node(node, call)
+        actions = self._shown(self._node(node, call))
         if "cancel.noticed-late" in self.deviations:
             actions = self._cancelled_late(node, actions)
         try:
@@ -276,6 +284,20 @@ class Engine:
         if "result.failure-anonymous" in self.deviations:
             outcome["step_id"], outcome["step_type"] = failure.step_id, "Step"
         return outcome
+
+    def _shown(self, actions: Actions) -> Actions:
+        """A top-level step's actions; a state in an event is that of the moment it is sent."""
+        answer: float | None = None
+        while True:
+            try:
+                action = next(actions) if answer is None else actions.send(answer)
+            except StopIteration as stop:
+                outcome: Result | None = stop.value
+                return outcome
+            state = self.record.session_state
+            if not isinstance(action, Wait) and action.get("session_state") is state:
+                action["session_state"] = dict(state)
+            answer = yield action
 
     def _cancelled_late(self, node: Node, actions: Actions) -> Actions:
         """A top-level step's actions, as Agno cancels them: when it says something next (in batch:
@@ -373,7 +395,7 @@ class Engine:
                 step_id,
                 call.parent_id,
                 about,
-                content=outcome["content"],
+                **with_content(outcome["content"]),
                 content_type="str",
                 step_response=outcome,
             )
@@ -396,9 +418,15 @@ class Engine:
         name = step.executor.name
         return result(content, step.name, step_id, "Step", "function", name, stop=mock.stop)
 
-    def answer(self, step: Step, call: Call) -> Generator[Action, float, dict[str, Any]]:
-        """One try: wait, then fail, or update the session's state and give the variables."""
+    def answer(
+        self, step: Step, call: Call, state: dict[str, Any] | None = None
+    ) -> Generator[Action, float, dict[str, Any]]:
+        """One try: wait, then fail, or update the session's state and give the variables.
+
+        `state` is the run's unless a team's member has its own.
+        """
         mock = step.mock
+        state = self.record.session_state if state is None else state
         if mock.gate is not None:
             while not self._is_released(mock.gate):
                 call.branch.now = yield Wait(None, frozenset({mock.gate}))
@@ -409,13 +437,14 @@ class Engine:
             raise StepFailed(mock.error)
         variables = {
             **self._variables(call.step_input),
+            "session_state": state,
             "run_id": self.record.run_id,
             "session_id": self.record.session_id,
             "user_id": self.record.user_id,
             "attempt": attempt,
         }
         if mock.session_state is not None:
-            self.record.session_state.update(self.render(mock.session_state, variables))
+            state.update(self.render(mock.session_state, variables))
         return variables
 
     # -- containers
@@ -425,15 +454,17 @@ class Engine:
         count = len(node.children)
         about = {"step_name": node.name, "step_index": call.index, "parallel_step_count": count}
         yield self._step_event("ParallelExecutionStarted", node_id, call.parent_id, about)
-        yield from self.let_others_go_first(call.branch)
-        branches = [Branch(call.branch.now, is_beside_others=True) for _ in node.children]
+        yield from self.let_others_go_first(call.branch, turns=1)
+        branches = [Branch(call.branch.now, call.branch.depth + 1) for _ in node.children]
         children = [
             self._caught(child, self._inner(call, position, node_id, own))
             for position, (child, own) in enumerate(zip(node.children, branches, strict=True))
         ]
-        by_position = yield from _side_by_side(children, branches, self._is_released)
+        by_position = yield from _side_by_side(
+            children, branches, self._is_released, is_inner=call.branch.is_beside_others
+        )
         call.branch.now = max((own.now for own in branches), default=call.branch.now)
-        yield from self.let_others_go_first(call.branch)
+        yield from self.let_others_go_first(call.branch, turns=3 if self.is_streamed else 2)
         order: Iterable[int] = by_position
         if not (self.is_streamed and "parallel.results-as-completed" in self.deviations):
             order = sorted(by_position)
@@ -447,11 +478,20 @@ class Engine:
             )
         return outcome
 
-    def let_others_go_first(self, branch: Branch) -> Generator[Action, float, None]:
-        """A Parallel within a Parallel takes turns with what is beside it, before it begins and
-        before it ends: so asyncio's tasks do in the real server."""
+    def let_others_go_first(self, branch: Branch, turns: int) -> Generator[Action, float, None]:
+        """Within a Parallel, a tool call and another Parallel let what is beside them go first.
+
+        `turns` is how many turns of asyncio's event loop they take in the real server. A turn
+        takes no time but for the order. What is said in an inner Parallel has a longer way.
+        """
         if branch.is_beside_others:
-            branch.now = yield Wait(branch.now)
+            branch.now = yield Wait(branch.now + (turns + 0.5 * (branch.depth - 1)) * TURN)
+
+    def side_by_side(
+        self, children: Sequence[Actions], branches: Sequence[Branch]
+    ) -> Generator[Action, float, dict[int, Result | None]]:
+        """What a team's members do at once; each with a branch of its own."""
+        return _side_by_side(children, branches, self._is_released, is_inner=True)
 
     def _inner(self, call: Call, position: int, node_id: str, branch: Branch) -> Call:
         """The call of a Parallel's branch."""
@@ -800,6 +840,11 @@ class Engine:
         return event
 
 
+def with_content(content: Any) -> dict[str, Any]:
+    """An event's content; it has none where an agent has said nothing."""
+    return {} if content is None else {"content": content}
+
+
 def bare_error(created_at: int, error: str) -> Event:
     """The WorkflowError, without ids, that the real server sends for an exception."""
     return {"created_at": created_at, "event": "WorkflowError", "error": error}
@@ -809,15 +854,21 @@ def _side_by_side(
     children: Sequence[Actions],
     branches: Sequence[Branch],
     is_released: Callable[[str], bool],
+    *,
+    is_inner: bool,
 ) -> Generator[Action, float, dict[int, Result | None]]:
     """Take branches in turn by the time that each has reached.
 
-    Gives their results by position, in the order in which they ended.
+    What they say at one moment is said when none has more to say then; `is_inner`, within another
+    Parallel, when each has had its turn. Gives their results by position, in the order in which
+    they ended.
     """
     results: dict[int, Result | None] = {}
     ready: list[tuple[float, int]] = [(own.now, i) for i, own in enumerate(branches)]
     heapq.heapify(ready)
     waits: dict[int, Wait] = {}
+    said: list[Event] = []
+    moment = 0.0
     try:
         while ready or waits:
             while ready:
@@ -829,17 +880,22 @@ def _side_by_side(
                     action = child.send(moment) if began else next(child)
                     waits.pop(position, None)
                     while not isinstance(action, Wait):
-                        yield action
+                        said.append(action)
                         action = next(child)
                     waits[position] = action
                 except StopIteration as stop:
                     waits.pop(position, None)
                     results[position] = stop.value
             if not waits:
+                yield from said
                 break
             moments = [wait.until for wait in waits.values() if wait.until is not None]
             gates = frozenset(gate for wait in waits.values() for gate in wait.gates)
-            elapsed = yield Wait(min(moments, default=None), gates)
+            until = min(moments, default=None)
+            if is_inner or until is None or until > moment + 1000 * TURN:
+                yield from said
+                said.clear()
+            elapsed = yield Wait(until, gates)
             for position, wait in waits.items():
                 if wait.until is not None and wait.until <= elapsed:
                     heapq.heappush(ready, (wait.until, position))

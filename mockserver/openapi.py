@@ -34,6 +34,7 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp
 
 from agentos_contract.document import Document, DocumentError
+from mockserver.deviating import deviations_of
 from mockserver.errors import ApiError, ErrorBodies
 from mockserver.validation import (
     ClientDisconnected,
@@ -42,6 +43,18 @@ from mockserver.validation import (
 )
 
 logger = logging.getLogger(__name__)
+
+
+_NO_TOKEN = "an Authorization header with a bearer token is required"
+_WRONG_TOKEN = "the bearer token is not the right one"
+
+# What the real server says: by our words, else by status.
+_FRAMEWORK_WORDS: dict[str | int, str] = {
+    _WRONG_TOKEN: "Invalid authentication token",
+    401: "Authorization header required",
+    404: "Not Found",
+    405: "Method Not Allowed",
+}
 
 
 class OpenAPI31Specification(OpenAPISpecification):
@@ -76,12 +89,14 @@ def bearer_handler(token: str | None) -> type[BearerSecurityHandler]:
                 header = request.headers.get("authorization", "")
                 scheme, _, given = header.partition(" ")
                 if not header:
-                    raise Unauthorized("an Authorization header with a bearer token is required")
+                    raise Unauthorized(_NO_TOKEN)
+                if scheme.lower() == "bearer" and not given.strip():
+                    raise Unauthorized(_NO_TOKEN)
                 if scheme.lower() != "bearer":
                     raise Unauthorized(f"the scheme {scheme!r} is not known; expected Bearer")
                 # Header values are Latin-1 on the wire; a token is compared byte by byte.
                 if not secrets.compare_digest(given.strip().encode("latin-1", "replace"), expected):
-                    raise Unauthorized("the bearer token is not the right one")
+                    raise Unauthorized(_WRONG_TOKEN)
                 return {}
 
             return verify
@@ -134,49 +149,63 @@ class _ErrorHandlers:
 
     def __init__(self, document: Document) -> None:
         self._bodies = ErrorBodies(document)
-        self._paths: list[tuple[Any, set[str]]] = []
-        methods: dict[str, set[str]] = {}
+        self._paths: list[tuple[Any, list[str]]] = []
+        methods: dict[str, list[str]] = {}
         for operation in document.operations.values():
-            methods.setdefault(operation.path, set()).add(operation.method.upper())
+            methods.setdefault(operation.path, []).append(operation.method.upper())
         for path, allowed in methods.items():
             self._paths.append((compile_path(path)[0], allowed))
 
     def _response(
-        self, status: int, detail: str, headers: dict[str, str], code: str | None = None
+        self,
+        request: ConnexionRequest,
+        status: int,
+        detail: Any,
+        headers: dict[str, str],
+        code: str | None = None,
     ) -> ConnexionResponse:
-        body = self._bodies.body(status, detail, code)
+        body = self._bodies.body(status, detail, code, deviations_of(request.scope))
         media_type = "application/json"
         return ConnexionResponse(status, media_type, media_type, body=body, headers=headers)
 
     async def api_error(self, request: ConnexionRequest, error: Exception) -> ConnexionResponse:
         assert isinstance(error, ApiError)
-        return self._response(error.status, error.detail, error.headers, error.error_code)
+        detail = error.said(deviations_of(request.scope))
+        return self._response(request, error.status, detail, error.headers, error.error_code)
 
     async def http_exception(
         self, request: ConnexionRequest, error: Exception
     ) -> ConnexionResponse:
         assert isinstance(error, HTTPException)
+        deviations = deviations_of(request.scope)
         headers = dict(error.headers or {})
-        detail = str(error.detail)
-        if error.status_code == 401:
+        status, detail = error.status_code, str(error.detail)
+        if status == 401 and "authentication.no-challenge" not in deviations:
             headers["WWW-Authenticate"] = "Bearer"
-        if error.status_code == 405:
-            allowed = ", ".join(sorted(self._allowed(request.scope["path"])))
+        if status == 405:
+            allowed = ", ".join(self._allowed(request.scope["path"], deviations))
             headers["Allow"] = allowed
             detail = f"{request.method} is not allowed here; expected {allowed}"
-        return self._response(error.status_code, detail, headers)
+        if "error.terse" in deviations:
+            detail = _FRAMEWORK_WORDS.get(detail) or _FRAMEWORK_WORDS.get(status) or detail
+        return self._response(request, status, detail, headers)
 
-    def _allowed(self, path: str) -> set[str]:
-        allowed: set[str] = set()
+    def _allowed(self, path: str, deviations: frozenset[str]) -> list[str]:
+        """The methods of a path, in alphabetical order."""
+        allowed: list[str] = []
         for pattern, methods in self._paths:
             if pattern.match(path):
-                allowed |= methods
-        return allowed | ({"HEAD"} if "GET" in allowed else set())
+                allowed += [method for method in methods if method not in allowed]
+        if "GET" in allowed and "routing.head-refused" not in deviations:
+            allowed.append("HEAD")
+        if "routing.allow-one" in deviations:
+            return allowed[:1]
+        return sorted(allowed)
 
     async def nobody(self, request: ConnexionRequest, error: Exception) -> ConnexionResponse:
-        return self._response(400, "the request was not whole", {})
+        return self._response(request, 400, "the request was not whole", {})
 
     async def unexpected(self, request: ConnexionRequest, error: Exception) -> ConnexionResponse:
         # What went wrong is the log's; a caller gets no traceback.
         logger.error("unexpected error in %s", request.scope.get("path"), exc_info=error)
-        return self._response(500, "the mock failed; its log says why", {})
+        return self._response(request, 500, "the mock failed; its log says why", {})

@@ -17,11 +17,14 @@ from starlette.types import Receive, Scope, Send
 from agentos_contract import __version__
 from agentos_contract.document import EVENT_STREAM, RUN_OPERATION_ID, Document
 from agentos_contract.json_values import read_json, read_json_object
+from agentos_contract.sse import encode_json_event
 from mockserver.cel import CelError
 from mockserver.descriptions import OS_ID, server_config, workflow_detail, workflow_summary
 from mockserver.deviating import deviations_of, preferences
+from mockserver.engine import bare_error
 from mockserver.errors import ApiError
 from mockserver.json_text import to_json
+from mockserver.recording import Recordings
 from mockserver.runner import ActiveRun, Runner, RunRequest
 from mockserver.script import Scenario, Workflow
 from mockserver.sessions import (
@@ -61,8 +64,13 @@ class Operations:
     """The ASGI application behind Connexion's layers."""
 
     def __init__(
-        self, document: Document, workflows: Mapping[str, Workflow], runner: Runner
+        self,
+        document: Document,
+        workflows: Mapping[str, Workflow],
+        runner: Runner,
+        recordings: Recordings | None = None,
     ) -> None:
+        self.recordings = recordings or Recordings()
         self.document = document
         self.workflows = workflows
         self.runner = runner
@@ -74,7 +82,7 @@ class Operations:
             return
         operation_id = scope["extensions"][ROUTING_CONTEXT].get("operation_id")
         if operation_id is None:
-            raise ApiError(404, f"there is nothing at {scope['path']}")
+            raise ApiError(404, f"there is nothing at {scope['path']}", words="Not Found")
         request: ValidRequest = scope[REQUEST_KEY]
         if operation_id == RUN_OPERATION_ID:
             await self._run(request, scope, receive, send)
@@ -95,7 +103,8 @@ class Operations:
         if workflow is None:
             near = difflib.get_close_matches(workflow_id, self.workflows, 1)
             hint = f"; did you mean {near[0]!r}?" if near else "; GET /workflows lists them"
-            raise ApiError(404, f"Workflow {workflow_id!r} not found{hint}")
+            message = f"Workflow {workflow_id!r} not found{hint}"
+            raise ApiError(404, message, words="Workflow not found")
         return workflow
 
     async def session(self, request: ValidRequest, detail: str) -> Session:
@@ -111,10 +120,28 @@ class Operations:
     async def _run(self, request: ValidRequest, scope: Scope, receive: Receive, send: Send) -> None:
         workflow = self.workflow(request.path["workflow_id"])
         form: dict[str, Any] = request.body
-        message = read_message(workflow, form["message"])
+        deviations = deviations_of(scope)
+        try:
+            message = read_message(workflow, form["message"])
+        except ApiError as error:
+            if "input-schema.in-run" not in deviations:
+                raise
+            await self._fail(error, form, send)
+            return
         scenario = await self._scenario(workflow, form, scope)
         if scenario is not None:
             raise ApiError(scenario.status, scenario.detail, error_code=scenario.error_code)
+        stream = form.get("stream", True)
+        recording = self.recordings.pick(workflow.id, form["message"], stream=stream)
+        if recording is not None and recording.status != 200:
+            await _send_json(send, recording.status, recording.body)
+            return
+        if recording is not None and stream and not recording.is_stream:
+            raise ApiError(
+                500,
+                f"of {workflow.id!r} only batch runs were recorded; record a stream, or ask with "
+                "stream=false",
+            )
         active = await self.runner.start(
             RunRequest(
                 workflow,
@@ -123,21 +150,36 @@ class Operations:
                 form.get("user_id") or None,
                 _session_state(form),
                 run_id=form.get("run_id") or None,
-                stream=form.get("stream", True),
-                deviations=deviations_of(scope),
+                recording=recording,
+                stream=stream,
+                deviations=deviations,
             )
         )
         active.client_left = lambda: _disconnected(receive)
-        if form.get("stream", True):
-            await self._stream(active, send)
+        if stream:
+            headers = STREAM_HEADERS[:1] if "stream.no-cache-control" in deviations else STREAM_HEADERS
+            await self._stream(active, headers, send)
             return
         body = await self.runner.batch(active)
         if active.run.status == "ERROR":
             raise ApiError(500, f"Error running workflow: {active.run.content}")
         await _send_json(send, 200, body)
 
-    async def _stream(self, active: ActiveRun, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": STREAM_HEADERS})
+    async def _fail(self, error: ApiError, form: Mapping[str, Any], send: Send) -> None:
+        """The run that could not begin has failed, as on the real server."""
+        reason = error.words or error.detail
+        if not form.get("stream", True):
+            raise ApiError(500, f"Error running workflow: {reason}")
+        payload = to_json(bare_error(int(self.runner.clock()), reason))
+        headers = [*STREAM_HEADERS[:1]]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        frame = encode_json_event("WorkflowError", payload)
+        await send({"type": "http.response.body", "body": frame})
+
+    async def _stream(
+        self, active: ActiveRun, headers: list[tuple[bytes, bytes]], send: Send
+    ) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
 
         async def write(chunk: bytes) -> None:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
@@ -187,13 +229,18 @@ def read_message(workflow: Workflow, message: str) -> Any:
     try:
         value = read_json(message)
     except ValueError as error:
-        raise ApiError(400, f"message: no JSON, as input_schema asks for: {error}") from error
+        words = f"Failed to parse input. Is it a valid JSON string?: {error}"
+        message = f"message: no JSON, as input_schema asks for: {error}"
+        raise ApiError(400, message, words=words) from error
     faults = [
         f"{'.'.join(['message', *map(str, error.instance_path)])}: {error.message}"
         for error in workflow.input_validator.iter_errors(value)
     ]
     if faults:
-        raise ApiError(400, "; ".join(faults))
+        title = (workflow.input_schema or {}).get("title", "Input")
+        count = f"{len(faults)} validation error{'s' if len(faults) > 1 else ''}"
+        words = f"Failed to parse dict into {title}: {count} for {title}\n" + "\n".join(faults)
+        raise ApiError(400, "; ".join(faults), words=words)
     return value
 
 

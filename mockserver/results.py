@@ -118,14 +118,15 @@ def sum_metrics(results: Sequence[Result]) -> dict[str, Any] | None:
     for kind, models in ((k, v) for m in metrics for k, v in m.get("details", {}).items()):
         for model in models:
             by_model = details.setdefault(kind, {})
-            known = by_model.setdefault((model.get("provider"), model.get("id")), {})
+            key = (model.get("provider"), model.get("id"))
+            known = by_model.get(key, {})
             counts = {
                 name: count
                 for name in TOKEN_COUNTS
                 if (count := known.get(name, 0) + model.get(name, 0))
             }
-            about = {key: value for key, value in model.items() if key not in TOKEN_COUNTS}
-            known.update({**counts, **about})
+            about = {name: value for name, value in model.items() if name not in TOKEN_COUNTS}
+            by_model[key] = {**counts, **about}
     if details:
         total["details"] = {kind: list(models.values()) for kind, models in details.items()}
     return total
@@ -158,10 +159,10 @@ def deepest_content(outer: Result) -> Any:
     if outer["step_type"] != "Parallel":
         return deepest_content(outer["steps"][-1])
     parts = []
-    for inner in outer["steps"]:
+    for number, inner in enumerate(outer["steps"], 1):
         content = deepest_content(inner)
         if content:
-            parts.append(f"=== {inner['step_name']} ===\n{content}")
+            parts.append(f"=== {inner['step_name'] or f'Step {number}'} ===\n{content}")
     return "\n\n".join(parts) if parts else outer["content"]
 
 

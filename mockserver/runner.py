@@ -21,6 +21,8 @@ from agentos_contract.sse import encode_comment, encode_json_event
 from mockserver.deviating import Deviations
 from mockserver.engine import Engine, Ids, Run
 from mockserver.json_text import to_json
+from mockserver.recording import Recording
+from mockserver.replay import Replay, ReplayedRun
 from mockserver.run_actions import Action, Event, RunCancelled, Wait
 from mockserver.script import Workflow
 from mockserver.sessions import Session, SessionStore, StoredRun
@@ -54,6 +56,8 @@ class RunRequest:
     """Merged into the session's state before the run."""
     run_id: str | None = None
     """None: a fresh one."""
+    recording: Recording | None = None
+    """What to replay instead of carrying the steps out."""
     stream: bool = True
     deviations: Deviations = frozenset()
     """What the run does that it should not (agentos_contract/deviations.py)."""
@@ -66,11 +70,12 @@ class ActiveRun:
     """Returns when the client has gone away. Asked for once the run takes time: one that is over
     at once is not worth a task."""
 
-    def __init__(self, run: Run, session: Session, engine: Engine, speed: float) -> None:
+    def __init__(self, run: Run, session: Session, engine: Engine | Replay, speed: float) -> None:
         self.run = run
         self.session = session
         self.stored = StoredRun(run.run_id, run.input, run.created_at, run)
         self._actions: Generator[Action, float, None] = engine.run()
+        self.shows_state_late = "state.run-ids-leak" in getattr(engine, "deviations", ())
         self._speed = speed
         self._started = time.monotonic()
         self._wake: asyncio.Future[None] | None = None
@@ -220,15 +225,23 @@ class Runner:
                 **(request.session_state or {}),
             }
         )
-        run = Run(workflow, run_id, session_id, request.user_id, request.input, state, now)
-        engine = Engine(
-            run,
-            ids=ids,
-            clock=self.clock,
-            is_streamed=request.stream,
-            deviations=request.deviations,
-        )
-        active = ActiveRun(run, session, engine, self._speed)
+        about = (workflow, run_id, session_id, request.user_id, request.input, state, now)
+        if request.recording is not None:
+            record = ReplayedRun(*about)
+            replay = Replay(
+                request.recording, record, ids=ids, clock=self.clock, is_streamed=request.stream
+            )
+            active = ActiveRun(record, session, replay, self._speed)
+        else:
+            run = Run(*about)
+            engine = Engine(
+                run,
+                ids=ids,
+                clock=self.clock,
+                is_streamed=request.stream,
+                deviations=request.deviations,
+            )
+            active = ActiveRun(run, session, engine, self._speed)
         self._active[run_id] = active
         await self._remember(active)
         return active
@@ -288,6 +301,8 @@ class Runner:
             run.status = "CANCELLED"
             run.content = f"Run {run.run_id} was ended: its client disconnected"
         active.stored.end()
+        if active.shows_state_late:
+            active.stored.show_state(run.session_state)
         await self._remember(active)
 
     async def _remember(self, active: ActiveRun) -> None:

@@ -43,6 +43,9 @@ BUNDLED_SCRIPTS = (
     _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "fixtures" / "workflows"
 )
 
+DELEGATION = "delegate_task_to_member"
+"""A team's own tool: a call of it is a run of the member."""
+
 # Agno's defaults, for what a description leaves out.
 DEFAULT_MAX_ITERATIONS = 3
 DEFAULT_MAX_RETRIES = 3
@@ -62,6 +65,14 @@ class Executor:
     """The model's id, as `model` has it in events."""
     model_provider: str = "Scripted"
     model_name: str = "Scripted"
+    retries: int = 0
+    """How often a run of it tries its model again (Agno's Agent.retries)."""
+    delay_between_retries: float = 1.0
+    """Seconds."""
+    exponential_backoff: bool = False
+    """Each retry's delay is twice the one before."""
+    members: tuple[Step, ...] = ()
+    """A team's: each has its own executor and mock."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +82,54 @@ class Tool:
     name: str
     args: Renderer
     result: Renderer
+    error: Renderer | None = None
+    """What it raises instead of giving `result`."""
+    delay: float = 0.0
+    """Seconds."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What one model request used."""
+
+    input: int = 0
+    output: int = 0
+    total: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    reasoning: int = 0
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How fast a model speaks."""
+
+    time_to_first_token: float = 0.0
+    """Seconds."""
+    tokens_per_second: float = 0.0
+    """0: all at once."""
+    jitter: float = 0.0
+    """By which part of itself each of its times may be longer or shorter, at most 1."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What a model says, in pieces."""
+
+    pieces: tuple[Renderer, ...] = ()
+    is_whole: bool = False
+    """The one piece may be streamed token by token."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request to an agent's or a team's model."""
+
+    content: Texts
+    reasoning: Texts = Texts()
+    tools: tuple[Tool, ...] = ()
+    """What it asks for, at once; the last request of a run asks for nothing."""
+    tokens: Tokens | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +138,9 @@ class Mock:
 
     content: Renderer
     chunks: tuple[Renderer, ...] | None = None
-    tools: tuple[Tool, ...] = ()
+    requests: tuple[Request, ...] = ()
+    """An agent's or a team's; the last gives `content` or `chunks`."""
+    timing: Timing = Timing()
     delay: float = 0.0
     """Seconds."""
     fails: int = 0
@@ -442,36 +503,58 @@ class _Checker:
             if described is None and not identifier:
                 continue
             described = described or {"id": identifier}
-            model = described.get("model") or {}
-            executor_id = described.get("id") or described.get("name") or name
-            return Executor(
-                "agent" if kind == "agent" else "team",
-                executor_id,
-                described.get("name") or executor_id,
-                model.get("model") or "scripted",
-                model.get("provider") or "Scripted",
-                model.get("name") or "Scripted",
-            )
+            return self._agent(described, (*path, kind), name, is_team=kind == "team")
         function = item.get("executor_ref") or name
         return Executor("function", function, function)
+
+    def _agent(
+        self, described: dict[str, Any], path: positions.Path, name: str, *, is_team: bool
+    ) -> Executor:
+        model = described.get("model") or {}
+        named = described.get("name")
+        # As Agno makes an id of a name.
+        from_name = named.lower().replace(" ", "-").replace("_", "-") if named else name
+        executor_id = described.get("id") or from_name
+        pause = described.get("delay_between_retries")
+        return Executor(
+            "team" if is_team else "agent",
+            executor_id,
+            named or executor_id,
+            model.get("model") or "scripted",
+            model.get("provider") or "Scripted",
+            model.get("name") or "Scripted",
+            described.get("retries") or 0,
+            1.0 if pause is None else float(pause),
+            bool(described.get("exponential_backoff")),
+            self._members(described, (*path, "members")) if is_team else (),
+        )
+
+    def _members(self, described: dict[str, Any], path: positions.Path) -> tuple[Step, ...]:
+        members = []
+        for index, item in enumerate(described.get("members") or ()):
+            here = (*path, index)
+            name = item.get("name") or item.get("id") or "member"
+            is_team = item.get("members") is not None
+            executor = self._agent(item, here, name, is_team=is_team)
+            mock = self._mock(item.get("mock") or {}, (*here, "mock"), name, executor)
+            members.append(Step(_key(here), name, None, executor, mock))
+        return tuple(members)
 
     def _mock(
         self, mock: dict[str, Any], path: positions.Path, name: str, executor: Executor
     ) -> Mock:
         if "content" in mock and "chunks" in mock:
             self.fault((*path, "chunks"), "a step answers `content` or `chunks`, not both")
-        if mock.get("tools") and executor.type == "function":
-            self.fault((*path, "tools"), "only an agent or a team calls tools; expected `agent`")
+        if executor.type == "function":
+            for key in ("tools", "requests", "reasoning", "tokens", "timing"):
+                if mock.get(key):
+                    expected = "only an agent or a team has it; expected `agent`"
+                    self.fault((*path, key), expected)
+        if mock.get("requests") and mock.get("tools"):
+            message = "they stand in `requests` where there are any"
+            self.fault((*path, "tools"), message)
         content = mock.get("content", f"{name}: {{{{ input }}}}")
         chunks = mock.get("chunks")
-        tools = tuple(
-            Tool(
-                tool["name"],
-                self._template(tool.get("args") or {}, (*path, "tools", index, "args")),
-                self._template(tool.get("result"), (*path, "tools", index, "result")),
-            )
-            for index, tool in enumerate(mock.get("tools") or ())
-        )
         state = mock.get("session_state")
         return Mock(
             content=self._template(content, (*path, "content")),
@@ -483,7 +566,8 @@ class _Checker:
                 if chunks is not None
                 else None
             ),
-            tools=tools,
+            requests=self._requests({**mock, "content": content}, path, executor),
+            timing=Timing(**{key: float(n) for key, n in (mock.get("timing") or {}).items()}),
             delay=float(mock.get("delay", 0)),
             fails=mock.get("fails", 0),
             error=mock.get("error") or f"{name} failed",
@@ -491,6 +575,77 @@ class _Checker:
             session_state=self._template(state, (*path, "session_state")) if state else None,
             gate=mock.get("gate"),
         )
+
+    def _requests(
+        self, mock: dict[str, Any], path: positions.Path, executor: Executor
+    ) -> tuple[Request, ...]:
+        """An agent's requests to its model: those that ask for tools, then the answer."""
+        if executor.type == "function":
+            return ()
+        requests = [
+            self._request(item, (*path, "requests", index), executor)
+            for index, item in enumerate(mock.get("requests") or ())
+        ]
+        for index, tool in enumerate(mock.get("tools") or ()):
+            called = self._tool(tool, (*path, "tools", index), executor)
+            requests.append(Request(Texts(), tools=(called,)))
+        answer = {key: value for key, value in mock.items() if key != "tools"}
+        return (*requests, self._request(answer, path, executor))
+
+    def _request(self, item: dict[str, Any], path: positions.Path, executor: Executor) -> Request:
+        tokens = item.get("tokens")
+        if tokens:
+            tokens = {"total": tokens.get("input", 0) + tokens.get("output", 0), **tokens}
+        key = "chunks" if "chunks" in item else "content"
+        return Request(
+            self._texts(item.get(key), (*path, key)),
+            self._texts(item.get("reasoning"), (*path, "reasoning")),
+            tuple(
+                self._tool(tool, (*path, "tools", index), executor)
+                for index, tool in enumerate(item.get("tools") or ())
+            ),
+            Tokens(**tokens) if tokens else None,
+        )
+
+    def _texts(self, value: Any, path: positions.Path) -> Texts:
+        if value is None:
+            return Texts()
+        if isinstance(value, list) and path[-1] != "content":
+            pieces = (self._template(item, (*path, index)) for index, item in enumerate(value))
+            return Texts(tuple(pieces))
+        return Texts((self._template(value, path),), is_whole=True)
+
+    def _tool(self, tool: dict[str, Any], path: positions.Path, executor: Executor) -> Tool:
+        if "result" in tool and "error" in tool:
+            self.fault((*path, "error"), "a tool gives `result` or raises `error`, not both")
+        args = tool.get("args") or {}
+        if executor.type == "team" and tool["name"] == DELEGATION:
+            self._check_delegation(tool, args, path, executor)
+        error = tool.get("error")
+        return Tool(
+            tool["name"],
+            self._template(args, (*path, "args")),
+            self._template(tool.get("result"), (*path, "result")),
+            None if error is None else self._template(error, (*path, "error")),
+            float(tool.get("delay", 0)),
+        )
+
+    def _check_delegation(
+        self,
+        tool: dict[str, Any],
+        args: dict[str, Any],
+        path: positions.Path,
+        executor: Executor,
+    ) -> None:
+        """A team's own tool, to which its member answers."""
+        for key in ("result", "error", "delay"):
+            if key in tool:
+                message = f"the member answers {DELEGATION}; expected its own `mock`"
+                self.fault((*path, key), message)
+        if set(args) != {"member_id", "task"}:
+            self.fault((*path, "args"), f"{DELEGATION} takes member_id and task")
+        if not executor.members:
+            self.fault((*path, "name"), f"the team has no members for {DELEGATION}")
 
     def _router(self, item: dict[str, Any], path: positions.Path, where: str, name: str) -> Router:
         key = "choices" if item.get("choices") else "steps"

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 
 from mockserver.engine import Run
 from mockserver.json_text import to_json
-from mockserver.results import as_text
+from mockserver.results import as_text, sum_metrics
 from mockserver.script import Node, Workflow
 
 SessionType = Literal["agent", "team", "workflow"]
@@ -51,6 +51,14 @@ class StoredRun:
         """The batch body, as far as the run has come."""
         body: dict[str, Any] = self.live.to_dict() if self.live else json.loads(self.body)
         return body
+
+    def show_state(self, state: dict[str, Any]) -> None:
+        """Let the kept events show this state, as the real server's do when they are stored."""
+        for position, payload in enumerate(self.events):
+            if b'"session_state"' in payload:
+                event = json.loads(payload)
+                if "session_state" in event:
+                    self.events[position] = to_json({**event, "session_state": state})
 
     def event_payloads(self) -> list[dict[str, Any]]:
         return [json.loads(event) for event in self.events]
@@ -183,7 +191,7 @@ def session_detail(session: Session, session_type: SessionType = "workflow") -> 
     if session.session_state is not None:
         data["session_state"] = session.session_state
     if session.runs:
-        data["session_metrics"] = {}
+        data["session_metrics"] = _session_metrics(session)
     if session.session_name is not None:
         data["session_name"] = session.session_name
     return _without_none(
@@ -260,6 +268,18 @@ def agent_run(stored: StoredRun) -> dict[str, Any]:
             "input_media": {"images": [], "videos": [], "audios": [], "files": []},
         }
     )
+
+
+def _session_metrics(session: Session) -> dict[str, Any]:
+    """What the agents of a session's runs have used, all together (Agno's SessionMetrics)."""
+    used = [
+        step
+        for stored in session.runs.values()
+        for step in stored.to_dict()["metrics"]["steps"].values()
+    ]
+    total = sum_metrics(used) or {}
+    times = ("time_to_first_token", "duration")
+    return {key: value for key, value in total.items() if key not in times}
 
 
 def _workflow_data(workflow: Workflow | None) -> dict[str, Any]:

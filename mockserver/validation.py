@@ -19,13 +19,15 @@ from werkzeug.http import parse_options_header
 
 from agentos_contract.document import FORM, Document
 from agentos_contract.json_values import read_json
-from mockserver.deviating import check_preferences
+from mockserver.deviating import check_preferences, deviations_of
 from mockserver.errors import ApiError
-from mockserver.forms import Coercion, UnreadableForm, parse_form
+from mockserver.forms import Coercion, UnreadableForm, parse_form, parse_other
 
 JSON = "application/json"
 REQUEST_KEY = "agentos_request"
 """Where in the ASGI scope the validated request stands."""
+
+_FORM_DEVIATIONS = frozenset({"form.any-bytes", "form.any-media-type", "form.multipart"})
 
 DEFAULT_MAX_BODY = 10 * 1024 * 1024
 """Bytes of a request's body."""
@@ -56,7 +58,7 @@ class Validation:
 @dataclass
 class _Body:
     media_type: str
-    coercion: Coercion | None
+    coercion: Coercion
     validator: Any
     required: bool
 
@@ -82,10 +84,22 @@ class ValidationOperation:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         check_preferences(scope)
+        deviations = deviations_of(scope)
         path = scope.get("path_params", {})
-        self._validation.check_path(self._operation_id, path)
+        if scope["method"] == "HEAD" and "routing.head-refused" in deviations:
+            raise ApiError(
+                405,
+                "HEAD is not allowed here; expected GET",
+                headers={"Allow": "GET"},
+                words="Method Not Allowed",
+            )
+        workflow_first = "routing.form-before-workflow" not in deviations
+        if workflow_first:
+            self._validation.check_path(self._operation_id, path)
         query = self._read_query(scope) if self._query is not None else {}
         body = await self._read_body(scope, receive) if self._bodies else None
+        if not workflow_first:
+            self._validation.check_path(self._operation_id, path)
         scope[REQUEST_KEY] = ValidRequest(self._operation_id, path, query, body)
         await self._next_app(scope, receive, send)
 
@@ -96,14 +110,19 @@ class ValidationOperation:
         except UnreadableForm as error:
             raise ApiError(422, f"query: {error}") from error
         values = self._query.coercion(fields)
-        _judge(self._query.validator, values, "query")
+        _judge(self._query.validator, values, "query", self._query.coercion)
         return {**self._query.defaults, **values}
 
     async def _read_body(self, scope: Scope, receive: Receive) -> Any:
         header = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
         raw = await _read(receive, self._validation.max_body)
-        media_type, _ = parse_options_header(header.decode("latin-1"))
+        media_type, options = parse_options_header(header.decode("latin-1"))
         media_type = media_type.lower()
+        deviations = deviations_of(scope)
+        if self._bodies[0].media_type == FORM and deviations & _FORM_DEVIATIONS:
+            fields = self._fields(raw, media_type, options.get("boundary"), deviations)
+            if fields is not None:
+                return self._form(self._bodies[0], fields, deviations)
         if not raw and not media_type:
             media_type = self._bodies[0].media_type
         body = next((body for body in self._bodies if body.media_type == media_type), None)
@@ -112,16 +131,39 @@ class ValidationOperation:
             detail = f"content type {media_type or '(none)'} is not read here; expected {expected}"
             raise ApiError(415, detail, headers={"accept-post": expected})
         if body.media_type == FORM:
-            assert body.coercion is not None
             try:
-                value: Any = body.coercion(parse_form(raw))
+                return self._form(body, parse_form(raw), deviations)
             except UnreadableForm as error:
                 raise ApiError(422, f"the body is no readable form: {error}") from error
         elif not raw and not body.required:
             return None
         else:
-            value = _parse_json(raw)
-        _judge(body.validator, value, "body")
+            value: Any = _parse_json(raw)
+        _judge(body.validator, value, "body", body.coercion)
+        return value
+
+    def _fields(
+        self, raw: bytes, media_type: str, boundary: str | None, deviations: frozenset[str]
+    ) -> list[tuple[str, str]] | None:
+        """The form's fields, as a server with these deviations reads them; None: as it should."""
+        if media_type == FORM:
+            return parse_form(raw, lenient=True) if "form.any-bytes" in deviations else None
+        is_multipart = media_type == "multipart/form-data"
+        if ("form.multipart" if is_multipart else "form.any-media-type") not in deviations:
+            return None
+        if is_multipart and boundary is None:
+            words = "Missing boundary in multipart."
+            raise ApiError(400, "the multipart form has no boundary", words=words)
+        return parse_other(raw, media_type, boundary)
+
+    def _form(
+        self, body: _Body, fields: list[tuple[str, str]], deviations: frozenset[str]
+    ) -> dict[str, Any]:
+        if "form.empty-field-absent" in deviations:
+            fields = [(name, text) for name, text in fields if text]
+        null_is_text = "values.pydantic" in deviations
+        value = body.coercion(fields, null_is_text=null_is_text)
+        _judge(body.validator, value, "body", body.coercion)
         return value
 
 
@@ -179,7 +221,7 @@ def _compile_bodies(document: Document, definition: Mapping[str, Any]) -> list[_
         bodies.append(
             _Body(
                 media_type.lower(),
-                Coercion(document, schema) if media_type.lower() == FORM else None,
+                Coercion(document, schema),
                 jsonschema_rs.Draft202012Validator(document.self_contained(schema)),
                 bool(request_body.get("required")),
             )
@@ -187,17 +229,22 @@ def _compile_bodies(document: Document, definition: Mapping[str, Any]) -> list[_
     return bodies
 
 
-def _judge(validator: Any, value: Any, where: str) -> None:
+def _judge(validator: Any, value: Any, where: str, coercion: Coercion | None) -> None:
     if validator.is_valid(value):
         return
     faults = []
+    members: set[str] = set()
     for error in validator.iter_errors(value):
         path = ".".join([where, *(str(part) for part in error.instance_path)])
+        members.update(str(part) for part in list(error.instance_path)[:1])
         if error.kind.name == "required":
             faults.append(f"{path}.{error.kind.property}: field required")
         else:
             faults.append(f"{path}: {error.message}")
-    raise ApiError(422, "; ".join(faults))
+    entries = None
+    if coercion is not None and isinstance(value, Mapping):
+        entries = coercion.entries(where, value, members)
+    raise ApiError(422, "; ".join(faults), entries=entries)
 
 
 def _parse_json(raw: bytes) -> Any:

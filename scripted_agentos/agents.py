@@ -15,26 +15,26 @@ from scripted_agentos.mocked import MockedFailure, MockedStep
 from scripted_agentos.models import current_call, scripted_model
 from scripted_agentos.templates import Json
 
-# A team's own tools: its members answer, not the script.
-DELEGATION = frozenset({"delegate_task_to_member", "delegate_task_to_members"})
+# A team's own tool: its member answers, not the script.
+DELEGATION = "delegate_task_to_member"
 
 RETRY_SETTINGS = ("retries", "delay_between_retries", "exponential_backoff")
 
 
-def build_agent(described: Json, mocked: MockedStep | None, place: Place) -> Agent:
+def build_agent(described: Json, mocked: MockedStep, place: Place) -> Agent:
     """An Agno agent. Raises ScriptError."""
     described = _described(described, place)
     return Agent(
         id=described.get("id"),
         name=described.get("name") or described.get("id"),
         model=scripted_model(described.get("model"), mocked),
-        tools=(_tools(mocked) or None) if mocked else None,
+        tools=_tools(mocked) or None,
         telemetry=False,
         **_given(described, RETRY_SETTINGS),
     )
 
 
-def build_team(described: Json, mocked: MockedStep | None, place: Place) -> Team:
+def build_team(described: Json, mocked: MockedStep, place: Place) -> Team:
     """An Agno team with its members. Raises ScriptError."""
     described = _described(described, place)
     members = described.get("members") or []
@@ -43,18 +43,16 @@ def build_team(described: Json, mocked: MockedStep | None, place: Place) -> Team
         name=described.get("name") or described.get("id"),
         model=scripted_model(described.get("model"), mocked),
         members=[_member(member, place / f"members[{i}]") for i, member in enumerate(members)],
-        tools=(_tools(mocked) or None) if mocked else None,
+        tools=_tools(mocked) or None,
         telemetry=False,
-        **_given(described, (*RETRY_SETTINGS, "delegate_to_all_members")),
+        **_given(described, RETRY_SETTINGS),
     )
 
 
 def _member(described: Json, place: Place) -> Agent | Team:
     described = _described(described, place)
-    mocked = None
-    if described.get("mock") is not None:
-        name = described.get("name") or described.get("id") or "member"
-        mocked = MockedStep(described["mock"], key=str(place), name=name, place=str(place / "mock"))
+    name = described.get("name") or described.get("id") or "member"
+    mocked = MockedStep(described.get("mock"), key=str(place), name=name, place=str(place / "mock"))
     if described.get("members") is not None:
         return build_team(described, mocked, place)
     return build_agent(described, mocked, place)
@@ -74,7 +72,7 @@ def _tools(mocked: MockedStep) -> list[Function]:
     """One tool for each name among the script's tool calls; it gives their results in turn."""
     tools: dict[str, Function] = {}
     for tool in mocked.tools:
-        if tool["name"] in DELEGATION:
+        if tool["name"] == DELEGATION:
             continue
         function = tools.setdefault(tool["name"], _tool(mocked, tool["name"]))
         function.parameters["properties"].update({name: {} for name in tool.get("args") or {}})

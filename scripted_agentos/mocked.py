@@ -56,17 +56,19 @@ class Call:
 
     step_input: StepInput
     run_context: RunContext
+    states: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The session's state as the agents' runs within it have it, by their run_id: a team's member
+    has a copy."""
     answers: dict[str, Answer] = field(default_factory=dict)
     """What the agents' runs within it answer, by their run_id."""
     tool_calls: dict[tuple[str, str], list[ToolCall]] = field(default_factory=dict)
     """What was asked of each tool and not yet done, by its agent's key and its name."""
 
-    def variables(self, attempt: int) -> dict[str, Any]:
+    def variables(self, attempt: int, state: dict[str, Any]) -> dict[str, Any]:
         """The templates' variables: those of Agno's CEL (the same function makes them) and ours."""
-        state = self.run_context.session_state
         return {
             **_build_step_input_context(self.step_input, state),
-            "session_state": state if state is not None else {},
+            "session_state": state,
             "run_id": self.run_context.run_id,
             "session_id": self.run_context.session_id,
             "user_id": self.run_context.user_id,
@@ -139,8 +141,10 @@ class MockedStep:
         self._requests = [*asked, _RequestScript(said, place)]
         self.tools = [tool for request in asked for tool in request.tools]
 
-    async def answer(self, call: Call) -> Answer:
+    async def answer(self, call: Call, state: dict[str, Any] | None = None) -> Answer:
         """Waits, then fails or answers. Raises `MockedFailure`; changes the session's state.
+
+        `state` is that state; the call's if absent.
 
         The state is changed before the content is rendered, as a function would that counts first
         and then says the count.
@@ -150,10 +154,12 @@ class MockedStep:
         attempt = _tries.next(call.run_context.run_id, self.key)
         if attempt <= self.fails:
             raise MockedFailure(self.error)
-        if call.run_context.session_state is None:
-            call.run_context.session_state = {}
-        call.run_context.session_state.update(self._state(call.variables(attempt)))
-        variables = call.variables(attempt)
+        if state is None:
+            if call.run_context.session_state is None:
+                call.run_context.session_state = {}
+            state = call.run_context.session_state
+        state.update(self._state(call.variables(attempt, state)))
+        variables = call.variables(attempt, state)
         requests = [request.render(variables, self.timing) for request in self._requests]
         return Answer(self._requests[-1].content(variables), requests)
 
@@ -168,10 +174,7 @@ class _RequestScript:
         self._chunks = None
         if "chunks" in value:
             self._chunks = compile_value(get("chunks", list, []), f"{place}.chunks")
-        reasoning = get("reasoning", (str, list), [])
-        self._reasoning = compile_value(
-            [reasoning] if isinstance(reasoning, str) else reasoning, f"{place}.reasoning"
-        )
+        self._reasoning = compile_value(get("reasoning", (str, list), []), f"{place}.reasoning")
         self.tokens: dict[str, int] = dict(
             _keys(value.get("tokens"), TOKEN_KEYS, f"{place}.tokens")
         )
@@ -194,8 +197,11 @@ class _RequestScript:
         else:
             content = self.content(variables)
             chunks = [] if content is None else timing.pieces([as_text(content)])
+        reasoning = self._reasoning(variables)
+        if not isinstance(reasoning, list):
+            reasoning = timing.pieces([as_text(reasoning)])
         return Request(
-            reasoning=timing.pieces([as_text(text) for text in self._reasoning(variables)]),
+            reasoning=[as_text(text) for text in reasoning],
             chunks=chunks,
             tools=[
                 ToolCall(

@@ -8,10 +8,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from agno.agent import _run
 from agno.models.base import Model
 from agno.models.message import Message
 from agno.models.metrics import MessageMetrics
 from agno.models.response import ModelResponse
+from agno.team import _init
 from agno.workflow import Step
 from agno.workflow.types import StepInput
 
@@ -38,7 +40,24 @@ def _remember_calls() -> None:
     Step.aexecute, Step.aexecute_stream = aexecute, aexecute_stream  # type: ignore[method-assign]
 
 
+def _remember_states() -> None:
+    """Has agents and teams note the session's state that their run has, for its templates."""
+    of_agent, of_team = _run._initialize_session_state, _init._initialize_session_state
+
+    def for_agent(session_state: dict[str, Any], **about: Any) -> dict[str, Any]:
+        current_call.get().states[about["run_id"]] = session_state
+        return of_agent(session_state, **about)
+
+    def for_team(team: Any, session_state: dict[str, Any], **about: Any) -> dict[str, Any]:
+        current_call.get().states[about["run_id"]] = session_state
+        return of_team(team, session_state, **about)
+
+    _run._initialize_session_state = for_agent
+    _init._initialize_session_state = for_team
+
+
 _remember_calls()
+_remember_states()
 
 
 @dataclass
@@ -51,9 +70,7 @@ class ScriptedModel(Model):
     mocked: MockedStep | None = None
 
     async def _respond(self, messages: list[Message], run_id: str) -> AsyncIterator[ModelResponse]:
-        if self.mocked is None:  # a team's member without `mock`
-            yield ModelResponse(role="assistant", content="")
-            return
+        assert self.mocked is not None
         call = current_call.get()
         number = 0
         for message in reversed(messages):
@@ -61,7 +78,7 @@ class ScriptedModel(Model):
                 break
             number += message.role == "assistant"
         if number == 0:  # the first request of a try
-            call.answers[run_id] = await self.mocked.answer(call)
+            call.answers[run_id] = await self.mocked.answer(call, call.states.get(run_id))
         request = call.answers[run_id].requests[number]
         timing = self.mocked.timing
         await timing.before_first()
@@ -134,7 +151,7 @@ def _usage(tokens: Mapping[str, int]) -> MessageMetrics:
     return MessageMetrics(**counts)
 
 
-def scripted_model(described: Json, mocked: MockedStep | None) -> ScriptedModel:
+def scripted_model(described: Json, mocked: MockedStep) -> ScriptedModel:
     """The model that `GET /workflows/{id}` describes as `{name, model, provider}`."""
     described = described if isinstance(described, Mapping) else {}
     return ScriptedModel(

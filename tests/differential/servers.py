@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import subprocess
 import threading
+import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import IO, Any
+from dataclasses import dataclass, field
+from typing import IO, Any, Literal
 
 import httpx
 
@@ -22,6 +22,7 @@ from tests.differential.compare import Outcome
 from tests.scripts import workflow_from
 
 PROFILE = "agno-2.5.6"
+WORKFLOW_ID = "drawn"
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,14 @@ class Case:
     script: Mapping[str, Any]
     """Its id is given to it when it is run."""
     message: str = "tea"
+    form: Mapping[str, str] = field(default_factory=dict)
+    """The form's other fields; without `user_id`, it is ada."""
+    session: Literal["given", "shared", "fresh"] = "given"
+    """Whether each mode has a session of its own, both have one, or the server makes them."""
+
+
+class ScriptRefused(Exception):
+    """The real server's builder cannot serve a script; str() says why."""
 
 
 class Pair:
@@ -47,15 +56,18 @@ class Pair:
         self._mock = mock
         self._workflows = workflows
         self._worker = worker
-        self._numbers = itertools.count()
 
     def run(self, case: Case) -> tuple[Outcome, Outcome]:
         """The case's stream and batch body by the mock and by the real server, in that order."""
-        name = f"case-{next(self._numbers)}"
-        script = {**case.script, "id": "drawn"}
-        self._workflows["drawn"] = workflow_from(script)
+        script = {**case.script, "id": WORKFLOW_ID}
+        self._workflows[WORKFLOW_ID] = workflow_from(script)
         self._add(script)
-        return self._ask(self._mock, case, name), self._ask(self._real, case, name)
+        return self._ask(self._mock, case), self._ask(self._real, case)
+
+    def run_for_real(self, case: Case) -> Outcome:
+        """The same by the real server alone."""
+        self._add({**case.script, "id": WORKFLOW_ID})
+        return self._ask(self._real, case)
 
     def _add(self, script: Mapping[str, Any]) -> None:
         stdin, stdout = self._worker.stdin, self._worker.stdout
@@ -64,18 +76,28 @@ class Pair:
         stdin.write(json.dumps(script) + "\n")
         stdin.flush()
         answer = stdout.readline().strip()
-        assert answer == "ok", f"the real server refused the script: {answer}"
+        if answer != "ok":
+            raise ScriptRefused(answer)
 
-    def _ask(self, client: httpx.Client, case: Case, name: str) -> Outcome:
-        path = "/workflows/drawn/runs"
-        form = {"message": case.message, "user_id": "ada"}
-        streamed = client.post(path, data={**form, "session_id": f"{name}-stream"})
+    def _ask(self, client: httpx.Client, case: Case) -> Outcome:
+        path = f"/workflows/{WORKFLOW_ID}/runs"
+        form = {"message": case.message, "user_id": "ada", **case.form}
+        # Like the ids that servers make, so that they are masked like them.
+        sessions = [str(uuid.uuid4()) for _ in range(2)]
+        if case.session == "shared":
+            sessions[1] = sessions[0]
+        given = [{} if case.session == "fresh" else {"session_id": name} for name in sessions]
+        streamed = client.post(path, data={**form, **given[0]})
         decoder = EventStreamDecoder()
         frames = decoder.feed(streamed.content) + decoder.end()
-        batch = client.post(path, data={**form, "session_id": f"{name}-batch", "stream": "false"})
+        batch = client.post(path, data={**form, **given[1], "stream": "false"})
+        answers = streamed, batch
+        heads = [f"{answer.status_code} {answer.headers['content-type']}" for answer in answers]
         return Outcome(
             [(frame.event, json.loads(frame.data)) for frame in frames],
             (batch.status_code, batch.json()),
+            (heads[0], heads[1]),
+            (streamed.content.decode(), batch.content.decode()),
         )
 
 

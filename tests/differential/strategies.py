@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 from hypothesis import strategies as st
 
@@ -11,7 +11,14 @@ from tests.differential.servers import Case
 
 Json = dict[str, Any]
 
-NAMES = st.sampled_from(["a", "b", "step two", "Ünï", "x\ny", "東京 😀", '"', "{b}"])
+NAMES = st.sampled_from(
+    ["a", "b", "step two", "Ünï", "x\ny", "東京 😀", '"', "{b}", "a/b", "None", " a ", "0"]
+) | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=3)
+
+# No braces: they would begin a template.
+PLAIN_TEXTS = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="{}"), max_size=12
+)
 
 TEXTS = st.sampled_from(
     [
@@ -27,12 +34,29 @@ TEXTS = st.sampled_from(
         "{{ previous_step_outputs }}",
         "{% if session_state.n > 1 %}many{% else %}few{% endif %}",
         "{{ session_state.nothing }}",
+        "{{ session_state }}",
+        "{{ additional_data }} {{ user_id }} {{ run_id }} {{ session_id }}",
+        "{{ 'ab' * 40000 }}",
     ]
 )
-CONTENTS = st.one_of(
-    TEXTS,
-    st.sampled_from([{"k": [1, "{{ input }}"]}, ["x", {"y": None}], {}, []]),
+VALUES = st.sampled_from(
+    [
+        {"k": [1, "{{ input }}"]},
+        ["x", {"y": None}],
+        {},
+        [],
+        ["a", "b"],
+        {"n": "{{ session_state.n }}", "ü": 1.5, "": True},
+        {"created": {"deep": [[], {}]}},
+        "{{ session_state.n + 0.5 }}",
+        "{{ none }}",
+        "{{ true }}",
+        "{{ [1, input] }}",
+        "{{ {'k': attempt} }}",
+        "{{ 10 ** 20 }}",
+    ]
 )
+CONTENTS = TEXTS | VALUES | PLAIN_TEXTS
 EXPRESSIONS = st.sampled_from(
     [
         "true",
@@ -42,6 +66,17 @@ EXPRESSIONS = st.sampled_from(
         'previous_step_content == "plain"',
         'previous_step_outputs["a"] == "plain"',
         "1 / 0 == 1",
+        "size(previous_step_outputs) > 1",
+        '"a" in previous_step_outputs',
+        "has(session_state.n)",
+        "session_state.nothing",
+        "session_state.n",
+        "previous_step_content",
+        "input",
+        "size(additional_data) == 0",
+        'input == "tea" || 1 / 0 == 1',
+        'previous_step_content.startsWith("before")',
+        "has(session_state.current_run_id)",
     ]
 )
 END_CONDITIONS = st.sampled_from(
@@ -52,9 +87,104 @@ END_CONDITIONS = st.sampled_from(
         'step_outputs["a"] == "plain"',
         "current_iteration == max_iterations",
         "1 / 0 == 1",
+        "current_iteration",
+        "last_step_content",
+        "size(step_outputs) > 1",
+        'step_outputs["step_0"] != ""',
+        "!all_success",
     ]
 )
-MESSAGES = st.sampled_from(["tea", "two\nlines", "{{ input }}", "東京 😀", '"\\', "12", "null"])
+MESSAGES = (
+    st.sampled_from(["tea", "two\nlines", "{{ input }}", "東京 😀", '"\\', "12", "null", " "])
+    | st.sampled_from(['{"a": [1, "ü"]}', "a\r\nb", "+ &=%41"])
+    | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
+)
+
+
+STATE_CHANGES = st.sampled_from(
+    [{"n": "{{ session_state.n + 1 }}"}] * 4
+    + [
+        {"n": "text"},
+        {"deep": {"a": ["{{ input }}", None]}, "n": "{{ session_state.n * 2 }}"},
+        {"all": "{{ previous_step_outputs }}"},
+        {"n": "{{ session_state.nothing }}"},
+        {"current_run_id": "mine"},
+    ]
+)
+
+TOOLS = st.fixed_dictionaries(
+    {
+        "name": st.sampled_from(["weather", "search"]),
+        "args": st.sampled_from(
+            [
+                {},
+                {"city": "Oslo"},
+                {"deep": {"q": "ü"}},
+                {"a": " None ", "b": "TRUE", "c": "x" * 60},
+            ]
+        ),
+    }
+).flatmap(
+    lambda tool: (
+        st.fixed_dictionaries(
+            {"result": st.sampled_from(["sunny", "", "two\nlines", {"k": 1}])}
+        ).map(lambda answer: {**tool, **answer})
+        | st.sampled_from(["no such city", ""]).map(lambda error: {**tool, "error": error})
+    )
+)
+TOKENS = st.fixed_dictionaries(
+    {},
+    optional={
+        "input": st.integers(0, 3),
+        "output": st.integers(0, 3),
+        "total": st.integers(0, 9),
+        "reasoning": st.integers(0, 2),
+        "cache_read": st.integers(0, 2),
+        "cache_write": st.integers(0, 2),
+    },
+)
+
+
+@st.composite
+def thoughts(draw: st.DrawFn) -> Json:
+    """What a model thinks and uses besides."""
+    mock: Json = {}
+    if draw(st.integers(0, 3)) == 3:
+        mock["reasoning"] = draw(TEXTS | st.lists(TEXTS, max_size=2))
+    if draw(st.integers(0, 2)) == 2:
+        mock["tokens"] = draw(TOKENS)
+    return mock
+
+
+@st.composite
+def requests(draw: st.DrawFn, tools: st.SearchStrategy[Json]) -> Json:
+    """One request to a model that asks for tools."""
+    request = draw(thoughts())
+    if draw(st.booleans()):
+        request["content"] = draw(TEXTS)
+    request["tools"] = draw(st.lists(tools, min_size=1, max_size=3))
+    return request
+
+
+@st.composite
+def teams(draw: st.DrawFn, depth: int = 0) -> tuple[Json, Json]:
+    """A team with members, and what it answers."""
+    members: list[Json] = []
+    for number in range(draw(st.integers(1, 2))):
+        name = {"id": f"m{depth}{number}", "name": f"M {number}"}
+        if depth == 0 and draw(st.integers(0, 4)) == 4:
+            team, mock = draw(teams(depth=1))
+            members.append({**team, **name, "mock": mock})
+        else:
+            members.append({**name, "mock": draw(mocks("agent"))})
+    ids = st.sampled_from([member["id"] for member in members] + ["nobody"])
+    delegations = st.fixed_dictionaries(
+        {"member_id": ids, "task": st.sampled_from(["find {{ input }}", "", "zwei\nZeilen"])}
+    ).map(lambda args: {"name": "delegate_task_to_member", "args": args})
+    mock = draw(mocks("team"))
+    mock.pop("tools", None)
+    mock["requests"] = draw(st.lists(requests(delegations | TOOLS), min_size=1, max_size=2))
+    return {"id": "tm", "name": "Tm", "members": members}, mock
 
 
 @st.composite
@@ -67,26 +197,19 @@ def mocks(draw: st.DrawFn, executor: str) -> Json:
     if executor != "function":
         if draw(st.booleans()):
             mock.pop("content", None)
-            mock["chunks"] = draw(st.lists(TEXTS, min_size=1, max_size=3))
-        mock["tools"] = draw(
-            st.lists(
-                st.fixed_dictionaries(
-                    {
-                        "name": st.sampled_from(["weather", "search"]),
-                        "args": st.sampled_from([{}, {"city": "Oslo"}, {"deep": {"q": "ü"}}]),
-                        "result": st.sampled_from(["sunny", "", "two\nlines", {"k": 1}]),
-                    }
-                ),
-                max_size=2,
-            )
-        )
+            mock["chunks"] = draw(st.lists(TEXTS, max_size=3))
+        mock.update(draw(thoughts()))
+        if draw(st.booleans()):
+            mock["tools"] = draw(st.lists(TOOLS, max_size=2))
+        else:
+            mock["requests"] = draw(st.lists(requests(TOOLS), max_size=2))
     if draw(st.integers(0, 3)) == 3:
         mock["fails"] = draw(st.sampled_from([1, 2, 9]))
         mock["error"] = draw(st.sampled_from(["boom", "Fehler: ü\nzwei"]))
     if executor == "function" and draw(st.integers(0, 7)) == 7:
         mock["stop"] = True
     if draw(st.integers(0, 4)) == 4:
-        mock["session_state"] = {"n": "{{ session_state.n + 1 }}"}
+        mock["session_state"] = draw(STATE_CHANGES)
     return mock
 
 
@@ -104,6 +227,10 @@ def plain_steps(draw: st.DrawFn, executors: tuple[str, ...]) -> Json:
         step["on_error"] = draw(st.sampled_from(["skip", "fail"]))
     if executor != "function":
         step[executor] = {"id": "ag", "name": "Ag"}
+        if executor == "team" and draw(st.booleans()):
+            step["team"], step["mock"] = draw(teams())
+        if draw(st.integers(0, 7)) == 7:
+            step[executor] |= {"retries": draw(st.integers(1, 2)), "delay_between_retries": 0}
     elif draw(st.integers(0, 3)) == 3:
         step["executor_ref"] = "fn"
     return step
@@ -116,35 +243,109 @@ def trees(executors: tuple[str, ...]) -> st.SearchStrategy[Json]:
 
 @st.composite
 def containers(draw: st.DrawFn, inner: st.SearchStrategy[Json]) -> Json:
-    kind = draw(st.sampled_from(["Steps", "Parallel", "Condition", "Loop", "Router"]))
+    kind = draw(st.sampled_from(KINDS))
     children = draw(st.lists(inner, min_size=1, max_size=3))
-    node: Json = {"type": kind, "name": draw(NAMES)}
+    return draw(containers_of(children, inner, kind))
+
+
+@st.composite
+def containers_of(
+    draw: st.DrawFn, children: list[Json], inner: st.SearchStrategy[Json], kind: str
+) -> Json:
+    """A container of these, and of others for its `else_steps`."""
+    node: Json = {"type": kind}
+    if draw(st.integers(0, 23)) != 23:
+        node["name"] = draw(NAMES)
+    if draw(st.integers(0, 7)) == 7:
+        node["description"] = draw(NAMES)
     if kind == "Router":
-        selectors = [json.dumps(child["name"]) for child in children]
         node["choices"] = children
-        selectors += ['"zebra"', "step_choices[0]", "1 / 0"]
-        node["selector"] = draw(st.sampled_from(selectors))
+        selectors = [json.dumps(child["name"]) for child in children if "name" in child]
+        selectors += ['"zebra"', '"step_1"', '""', "step_choices[0]", "step_choices[9]", "1 / 0"]
+        selector = draw(st.none() | st.sampled_from(selectors))
+        if selector is not None:
+            node["selector"] = selector
         return node
     node["steps"] = children
     if kind == "Condition":
-        node["evaluator"] = draw(st.booleans() | EXPRESSIONS)
+        evaluator = draw(st.none() | st.booleans() | EXPRESSIONS)
+        if evaluator is not None:
+            node["evaluator"] = evaluator
         if draw(st.booleans()):
             node["else_steps"] = draw(st.lists(inner, min_size=1, max_size=2))
     if kind == "Loop":
-        node["max_iterations"] = draw(st.integers(1, 3))
+        maximum = draw(st.none() | st.integers(0, 3))
+        if maximum is not None:
+            node["max_iterations"] = maximum
         if draw(st.booleans()):
-            node["end_condition"] = draw(END_CONDITIONS)
+            node["end_condition"] = draw(st.booleans() | END_CONDITIONS)
+    return node
+
+
+KINDS = ("Steps", "Parallel", "Condition", "Loop", "Router")
+
+
+@st.composite
+def shafts(draw: st.DrawFn, executors: tuple[str, ...]) -> Json:
+    """A step deep down, in containers of one or two."""
+    inner = plain_steps(executors)
+    node = draw(inner)
+    for _ in range(draw(st.integers(3, 8))):
+        beside = draw(st.lists(inner, max_size=1))
+        node = draw(containers_of([node, *beside], inner, draw(st.sampled_from(KINDS))))
     return node
 
 
 ALL = ("function", "agent", "team")
 
+STATES: st.SearchStrategy[Json] = st.sampled_from(
+    [{"n": 0}, {"n": 0}, {"n": 0, "list": [1, {"a": None}], "ü": "東"}, {"n": "1"}, {}]
+)
+INPUT_SCHEMA: Json = {
+    "type": "object",
+    "properties": {
+        "city": {"type": "string"},
+        "days": {"type": "integer"},
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "at": {"anyOf": [{"type": "number"}, {"type": "null"}]},
+    },
+    "required": ["city"],
+}
+TYPED_MESSAGES = st.sampled_from(
+    [
+        {"city": "Oslo"},
+        {"city": "Zürich", "days": 3, "tags": ["a", "ü"], "at": 1.5},
+        {"tags": [], "city": ""},
+        {"city": "Oslo", "at": None},
+        {"city": "Oslo", "more": 1},
+        {"city": 7},
+        {},
+    ]
+).map(json.dumps)
+
 
 @st.composite
 def cases(draw: st.DrawFn, executors: tuple[str, ...] = ALL) -> Case:
     """A workflow and a message for it."""
-    script: Json = {"session_state": {"n": 0}}
+    script: Json = {}
+    if draw(st.integers(0, 15)) != 15:
+        script["session_state"] = draw(STATES)
     if draw(st.integers(0, 7)) != 7:
         script["name"] = draw(NAMES)
-    script["steps"] = draw(st.lists(trees(executors), min_size=1, max_size=3))
-    return Case(script, draw(MESSAGES))
+    if draw(st.integers(0, 7)) == 7:
+        script["description"] = draw(NAMES)
+    message = draw(MESSAGES)
+    if draw(st.integers(0, 11)) == 11:
+        script["input_schema"] = INPUT_SCHEMA
+        message = draw(TYPED_MESSAGES)
+    roots = draw(st.sampled_from([trees(executors)] * 6 + [shafts(executors)]))
+    script["steps"] = draw(st.lists(roots, min_size=1, max_size=draw(st.sampled_from([3, 3, 9]))))
+    form = {}
+    if draw(st.integers(0, 5)) == 5:
+        form["session_state"] = draw(st.sampled_from(['{"n": 5}', '{"n": "5", "ü": [1]}', "{}"]))
+    if draw(st.integers(0, 7)) == 7:
+        form["user_id"] = draw(st.sampled_from(["", "ü 東", "bob@example.org"]))
+    session: Literal["given", "shared", "fresh"] = draw(
+        st.sampled_from(["given", "given", "given", "shared", "fresh"])
+    )
+    return Case(script, message, form, session)

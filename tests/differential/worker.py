@@ -7,6 +7,7 @@ as JSON, and answers each with `ok` or `error: …`. A script takes the place of
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -26,6 +27,7 @@ FIRST = {"id": "first", "steps": [{"type": "Step", "name": "first"}]}
 
 
 def main() -> None:
+    logging.disable(logging.CRITICAL)  # expressions and steps are drawn to fail
     answers, sys.stdout = sys.stdout, sys.stderr  # Agno's chatter must not be taken for answers
 
     def say(line: str) -> None:
@@ -46,11 +48,14 @@ def main() -> None:
         for line in sys.stdin:
             try:
                 workflow = build_workflow(json.loads(line), db=db)
-            except ScriptError as error:
-                say(f"error: {error}")
+            except (ScriptError, ValueError, TypeError) as error:  # the last two are Agno's own
+                say(f"error: {' '.join(str(error).split())}")
                 continue
             others = [known for known in agentos.workflows if known.id != workflow.id]
+            # Requests look workflows up in this list; the rest is what AgentOS does with those
+            # that it is made with.
             agentos.workflows = [*others, workflow]
+            agentos._initialize_workflows()
             say("ok")
         server.should_exit = True
         thread.join(5)

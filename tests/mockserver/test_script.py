@@ -90,7 +90,7 @@ def test_bundled_scripts_are_valid_by_the_published_schema() -> None:
         ),
         (
             "id: a\nsteps:\n  - type: Step\n    mock: {tools: [{name: t}]}\n",
-            "a.yaml:4: steps[0].mock.tools: only an agent or a team calls tools; expected `agent`",
+            "a.yaml:4: steps[0].mock.tools: only an agent or a team has it; expected `agent`",
         ),
         ("name: a\n", "a.yaml:1: the key 'id' is missing"),
         ("id: [\n", "a.yaml:2: no YAML: did not find expected node content"),
