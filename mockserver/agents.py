@@ -119,6 +119,8 @@ class AgentRun:
                 branch = self._call.branch
                 if pause:
                     branch.now = yield Wait(branch.now + pause)
+                else:
+                    yield from self._engine.let_others_go_first(branch, turns=1)
                 if executor.exponential_backoff:
                     pause *= 2
                 if starts_again:
@@ -167,10 +169,12 @@ class AgentRun:
         )
 
     def _pieces(self, texts: Texts, variables: Json) -> list[str]:
-        pieces = [as_text(self._engine.render(piece, variables)) for piece in texts.pieces]
-        if texts.is_whole and self._pace.is_by_token:
-            return tokens_of(pieces[0])
-        return pieces
+        values = [self._engine.render(piece, variables) for piece in texts.pieces]
+        if not texts.is_whole:
+            return [as_text(value) for value in values]
+        # As a function's: what is not JSON's is a text.
+        text = as_text(values[0]) if isinstance(values[0], dict | list) else str(values[0])
+        return tokens_of(text) if self._pace.is_by_token else [text]
 
     def _asked(self, tool: Tool, variables: Json) -> ToolCall:
         render = self._engine.render
@@ -259,10 +263,6 @@ class AgentRun:
     def _call_tools(self, calls: list[ToolCall]) -> Happening:
         """What was asked for at once: all begin, then all are answered."""
         engine, branch = self._engine, self._call.branch
-        # An event leaves the real server later than it happens: out of a Parallel when its branches
-        # wait, out of a team's member when that waits.
-        foretells = "team.child-run-foretold" in engine.deviations
-        is_shown_late = foretells and branch.is_beside_others
         first = len(self._tools)
         self._tools += [call.execution(engine.now()) for call in calls]
         delegated = [
@@ -270,7 +270,12 @@ class AgentRun:
             for call, execution in zip(calls, self._tools[first:], strict=True)
             if self._is_team and call.name == DELEGATION
         ]
-        if foretells and self._parent is not None and not is_shown_late:
+        # An event leaves the real server later than it happens: out of a Parallel when its branches
+        # wait, out of a team's member when that waits.
+        foretells = "team.child-run-foretold" in engine.deviations
+        foretells = foretells and all(self._is_answered_at_once(call) for call, _ in delegated)
+        is_shown_late = foretells and branch.is_beside_others
+        if foretells and self._parent is not None and delegated and not is_shown_late:
             self._foretell([call for call, _ in delegated])
         for call, execution in zip(calls, self._tools[first:], strict=True):
             shown = execution if is_shown_late else {**execution, "child_run_id": call.shown_child}
@@ -330,21 +335,21 @@ class AgentRun:
         return None
 
     def _foretell(self, calls: list[ToolCall]) -> None:
-        """Name the members' runs before they are: where they take no time and do not fail."""
-        members = self._executor.members
+        """Name the members' runs before they are."""
         for call in calls:
-            member = find_member(members, as_text(call.args.get("member_id")))
-            if member is None:
-                continue
-            mock = member.mock
-            waits = mock.delay or mock.fails or mock.gate or mock.timing != Timing()
-            if waits or len(mock.requests) > 1:
-                return
             call.child_run_id = self._engine.ids()
-        named = [call.child_run_id for call in calls if call.child_run_id]
         is_shared = "team.child-run-shared" in self._engine.deviations
         for call in calls:
-            call.shown_child = named[-1] if named and is_shared else call.child_run_id
+            call.shown_child = calls[-1].child_run_id if is_shared else call.child_run_id
+
+    def _is_answered_at_once(self, call: ToolCall) -> bool:
+        """By a member that takes no time and does not fail."""
+        member = find_member(self._executor.members, as_text(call.args.get("member_id")))
+        if member is None:
+            return False
+        mock = member.mock
+        waits = mock.delay or mock.fails or mock.gate or mock.timing != Timing()
+        return not waits and len(mock.requests) == 1
 
     def _reply(self, failure: StepFailed | None) -> str:
         """What a member's run tells its team."""

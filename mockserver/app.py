@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from agentos_contract.document import Document, load_document
+from mockserver.cors import Cors
 from mockserver.deviating import Deviations, DeviationsMiddleware
 from mockserver.openapi import connexion_application
 from mockserver.operations import Operations
@@ -68,17 +68,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     application: ASGIApp = connexion_application(
         operations, document, token=settings.token, validation=validation
     )
-    application = DeviationsMiddleware(application, settings.deviations)
-    # Outermost, so that a preflight is answered before anybody asks for a token, and an error
-    # can be read by the page that caused it.
-    return CORSMiddleware(
-        application,
-        allow_origin_regex=".*",
-        allow_credentials=True,
-        allow_methods=["*"],
-        allow_headers=["*"],
-        expose_headers=["WWW-Authenticate", "Allow"],
-    )
+    return DeviationsMiddleware(Cors(application), settings.deviations)
 
 
 def load_workflows(directory: Path | str | None) -> Mapping[str, Workflow]:

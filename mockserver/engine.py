@@ -195,7 +195,7 @@ class Engine:
             yield from self._workflow(branch)
         except RunCancelled:
             if not self.is_streamed and "cancel.noticed-late" in self.deviations:
-                record.step_results = []
+                record.step_results, record.step_executor_runs = [], []
             self._finish("CANCELLED", self._cancellation, branch)
             terminal = self._event("WorkflowCancelled", reason=record.content)
             if "cancel.completed-too" in self.deviations:

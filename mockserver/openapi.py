@@ -20,6 +20,7 @@ import openapi_spec_validator
 from connexion.exceptions import InvalidSpecification, ProblemException, Unauthorized
 from connexion.lifecycle import ConnexionRequest, ConnexionResponse
 from connexion.middleware import ConnexionMiddleware
+from connexion.middleware.abstract import ROUTING_CONTEXT
 from connexion.middleware.exceptions import ExceptionMiddleware
 from connexion.middleware.main import API
 from connexion.middleware.routing import RoutingMiddleware
@@ -31,12 +32,14 @@ from connexion.spec import OpenAPISpecification
 from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agentos_contract.document import Document, DocumentError
+from mockserver.cors import make_unreadable
 from mockserver.deviating import deviations_of
 from mockserver.errors import ApiError, ErrorBodies
 from mockserver.validation import (
+    UNAUTHORIZED_KEY,
     ClientDisconnected,
     Validation,
     ValidationMiddleware,
@@ -86,6 +89,15 @@ def bearer_handler(token: str | None) -> type[BearerSecurityHandler]:
             expected = token.encode()
 
             def verify(request: ConnexionRequest) -> dict[str, Any]:
+                try:
+                    check(request)
+                except Unauthorized as error:
+                    if "authentication.body-first" not in deviations_of(request.scope):
+                        raise
+                    request.scope[UNAUTHORIZED_KEY] = error
+                return {}
+
+            def check(request: ConnexionRequest) -> None:
                 header = request.headers.get("authorization", "")
                 scheme, _, given = header.partition(" ")
                 if not header:
@@ -97,16 +109,43 @@ def bearer_handler(token: str | None) -> type[BearerSecurityHandler]:
                 # Header values are Latin-1 on the wire; a token is compared byte by byte.
                 if not secrets.compare_digest(given.strip().encode("latin-1", "replace"), expected):
                     raise Unauthorized(_WRONG_TOKEN)
-                return {}
 
             return verify
 
     return Handler
 
 
+class HeadMiddleware:
+    """Refuses HEAD before anybody asks for a token, with `routing.head-refused`."""
+
+    def __init__(self, application: ASGIApp) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (
+            scope.get("method") == "HEAD"
+            and "routing.head-refused" in deviations_of(scope)
+            and scope["extensions"][ROUTING_CONTEXT].get("operation_id") is not None
+        ):
+            raise HTTPException(405)
+        await self._application(scope, receive, send)
+
+
+class TrailingSlashMiddleware:
+    """Takes /workflows/ for /workflows, as the real server does, without a redirect."""
+
+    def __init__(self, application: ASGIApp) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].endswith("/"):
+            scope["path"] = scope["path"].rstrip("/") or scope["path"]
+        await self._application(scope, receive, send)
+
+
 def connexion_application(
     application: ASGIApp, document: Document, *, token: str | None, validation: Validation
-) -> ConnexionMiddleware:
+) -> ASGIApp:
     """`application` behind Connexion's layers, routed by the document.
 
     Raises DocumentError where Connexion or openapi-spec-validator refuses the document.
@@ -116,6 +155,7 @@ def connexion_application(
         middlewares=[
             ExceptionMiddleware,
             RoutingMiddleware,
+            HeadMiddleware,
             SecurityMiddleware,
             ValidationMiddleware,
         ],
@@ -141,7 +181,7 @@ def connexion_application(
     connexion.add_error_handler(ProblemException, handlers.http_exception)
     connexion.add_error_handler(ClientDisconnected, handlers.nobody)
     connexion.add_error_handler(Exception, handlers.unexpected)
-    return connexion
+    return TrailingSlashMiddleware(connexion)
 
 
 class _ErrorHandlers:
@@ -164,13 +204,27 @@ class _ErrorHandlers:
         headers: dict[str, str],
         code: str | None = None,
     ) -> ConnexionResponse:
-        body = self._bodies.body(status, detail, code, deviations_of(request.scope))
+        deviations = deviations_of(request.scope)
+        try:
+            body = self._bodies.body(status, detail, code, deviations)
+        except (TypeError, ValueError) as error:
+            return self._crash(request, 500, str(error))
         media_type = "application/json"
         return ConnexionResponse(status, media_type, media_type, body=body, headers=headers)
+
+    def _crash(
+        self, request: ConnexionRequest, status: int, detail: str, code: str | None = None
+    ) -> ConnexionResponse:
+        """The answer to what the real server did not foresee."""
+        if "cors.crash-unreadable" in deviations_of(request.scope):
+            make_unreadable(request.scope)
+        return self._response(request, status, detail, {}, code)
 
     async def api_error(self, request: ConnexionRequest, error: Exception) -> ConnexionResponse:
         assert isinstance(error, ApiError)
         detail = error.said(deviations_of(request.scope))
+        if error.is_crash:
+            return self._crash(request, error.status, detail, error.error_code)
         return self._response(request, error.status, detail, error.headers, error.error_code)
 
     async def http_exception(

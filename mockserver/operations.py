@@ -20,10 +20,11 @@ from agentos_contract.json_values import read_json, read_json_object
 from agentos_contract.sse import encode_json_event
 from mockserver.cel import CelError
 from mockserver.descriptions import OS_ID, server_config, workflow_detail, workflow_summary
-from mockserver.deviating import deviations_of, preferences
+from mockserver.deviating import Deviations, deviations_of, preferences
 from mockserver.engine import bare_error
 from mockserver.errors import ApiError
 from mockserver.json_text import to_json
+from mockserver.pydantic_types import InputRefused, input_model
 from mockserver.recording import Recordings
 from mockserver.runner import ActiveRun, Runner, RunRequest
 from mockserver.script import Scenario, Workflow
@@ -122,7 +123,7 @@ class Operations:
         form: dict[str, Any] = request.body
         deviations = deviations_of(scope)
         try:
-            message = read_message(workflow, form["message"])
+            message = read_message(workflow, form["message"], deviations)
         except ApiError as error:
             if "input-schema.in-run" not in deviations:
                 raise
@@ -157,7 +158,9 @@ class Operations:
         )
         active.client_left = lambda: _disconnected(receive)
         if stream:
-            headers = STREAM_HEADERS[:1] if "stream.no-cache-control" in deviations else STREAM_HEADERS
+            headers = (
+                STREAM_HEADERS[:1] if "stream.no-cache-control" in deviations else STREAM_HEADERS
+            )
             await self._stream(active, headers, send)
             return
         body = await self.runner.batch(active)
@@ -219,28 +222,28 @@ class Operations:
         return None
 
 
-def read_message(workflow: Workflow, message: str) -> Any:
+def read_message(workflow: Workflow, message: str, deviations: Deviations = frozenset()) -> Any:
     """The run's input: the message, or its JSON value where the workflow has an input_schema.
 
     Raises ApiError(400) where the message breaks that.
     """
     if workflow.input_validator is None:
         return message
+    if "input-schema.lax" in deviations and workflow.input_schema is not None:
+        try:
+            return input_model(workflow.input_schema).read(message)
+        except InputRefused as error:
+            raise ApiError(400, f"message: {error}", words=str(error)) from error
     try:
         value = read_json(message)
     except ValueError as error:
-        words = f"Failed to parse input. Is it a valid JSON string?: {error}"
-        message = f"message: no JSON, as input_schema asks for: {error}"
-        raise ApiError(400, message, words=words) from error
+        raise ApiError(400, f"message: no JSON, as input_schema asks for: {error}") from error
     faults = [
         f"{'.'.join(['message', *map(str, error.instance_path)])}: {error.message}"
         for error in workflow.input_validator.iter_errors(value)
     ]
     if faults:
-        title = (workflow.input_schema or {}).get("title", "Input")
-        count = f"{len(faults)} validation error{'s' if len(faults) > 1 else ''}"
-        words = f"Failed to parse dict into {title}: {count} for {title}\n" + "\n".join(faults)
-        raise ApiError(400, "; ".join(faults), words=words)
+        raise ApiError(400, "; ".join(faults))
     return value
 
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
@@ -190,3 +191,13 @@ class InputModel:
         except Exception as error:
             raise InputRefused(f"Failed to parse dict into {name}: {error}") from error
         return read.model_dump(exclude_none=True)
+
+
+def input_model(schema: Mapping[str, Any]) -> InputModel:
+    """The model of an input_schema, made once."""
+    return _input_model(json.dumps(schema))
+
+
+@lru_cache(maxsize=64)
+def _input_model(schema: str) -> InputModel:
+    return InputModel(json.loads(schema))

@@ -598,8 +598,8 @@ class _Checker:
             tokens = {"total": tokens.get("input", 0) + tokens.get("output", 0), **tokens}
         key = "chunks" if "chunks" in item else "content"
         return Request(
-            self._texts(item.get(key), (*path, key)),
-            self._texts(item.get("reasoning"), (*path, "reasoning")),
+            self._texts(item, key, path),
+            self._texts(item, "reasoning", path),
             tuple(
                 self._tool(tool, (*path, "tools", index), executor)
                 for index, tool in enumerate(item.get("tools") or ())
@@ -607,13 +607,14 @@ class _Checker:
             Tokens(**tokens) if tokens else None,
         )
 
-    def _texts(self, value: Any, path: positions.Path) -> Texts:
-        if value is None:
+    def _texts(self, item: dict[str, Any], key: str, path: positions.Path) -> Texts:
+        if key not in item:
             return Texts()
-        if isinstance(value, list) and path[-1] != "content":
-            pieces = (self._template(item, (*path, index)) for index, item in enumerate(value))
+        value = item[key]
+        if isinstance(value, list) and key != "content":
+            pieces = (self._template(text, (*path, key, n)) for n, text in enumerate(value))
             return Texts(tuple(pieces))
-        return Texts((self._template(value, path),), is_whole=True)
+        return Texts((self._template(value, (*path, key)),), is_whole=True)
 
     def _tool(self, tool: dict[str, Any], path: positions.Path, executor: Executor) -> Tool:
         if "result" in tool and "error" in tool:

@@ -7,6 +7,7 @@ data: it is never rendered again.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -118,7 +119,8 @@ def _evaluate(compiled: Callable[..., Any], variables: Mapping[str, Any]) -> Any
         value = compiled(**variables)
         if isinstance(value, jinja2.Undefined):
             str(value)  # raises UndefinedError, which says what is missing
-        return value
+        # What a step answered must not change with the session's state.
+        return copy.deepcopy(value) if isinstance(value, dict | list) else value
     except Exception as error:
         raise TemplateProblem(_describe(error)) from error
 

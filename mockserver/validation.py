@@ -2,32 +2,38 @@
 
 It takes the place of Connexion's own validation (Draft 4, validators built anew for each
 request, bodies of problem+json): a middleware on Connexion's RoutedMiddleware, with a validator
-of JSON Schema 2020-12 for each operation. What it read is handed on in the scope.
+of JSON Schema 2020-12 for each operation. With the deviation `values.pydantic` Pydantic judges in
+its place, by types made from the same schemas. What was read is handed on in the scope.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import jsonschema_rs
 from connexion.middleware.abstract import RoutedAPI, RoutedMiddleware
 from connexion.operations import AbstractOperation
+from pydantic import TypeAdapter
+from starlette.datastructures import QueryParams
 from starlette.types import ASGIApp, Receive, Scope, Send
-from werkzeug.http import parse_options_header
 
 from agentos_contract.document import FORM, Document
-from agentos_contract.json_values import read_json
-from mockserver.deviating import check_preferences, deviations_of
+from mockserver.bodies import ClientDisconnected, limited, read_form, read_json_body
+from mockserver.deviating import Deviations, check_preferences, deviations_of
 from mockserver.errors import ApiError
-from mockserver.forms import Coercion, UnreadableForm, parse_form, parse_other
+from mockserver.forms import Coercion, UnreadableForm, parse_form
+from mockserver.pydantic_types import ABSENT, ErrorDetails, Parameter, PydanticTypes
 
-JSON = "application/json"
+__all__ = ["REQUEST_KEY", "ClientDisconnected", "ValidRequest", "Validation"]
+
 REQUEST_KEY = "agentos_request"
 """Where in the ASGI scope the validated request stands."""
 
-_FORM_DEVIATIONS = frozenset({"form.any-bytes", "form.any-media-type", "form.multipart"})
+UNAUTHORIZED_KEY = "mockserver.unauthorized"
+"""Where in the ASGI scope the 401 stands that comes after the body has been read."""
 
 DEFAULT_MAX_BODY = 10 * 1024 * 1024
 """Bytes of a request's body."""
@@ -57,14 +63,18 @@ class Validation:
 
 @dataclass
 class _Body:
-    media_type: str
-    coercion: Coercion
+    media_types: list[str]
+    """Those that JSON may have; a form has one."""
+    schema: Mapping[str, Any]
+    coercion: Coercion | None
+    """Of a form."""
     validator: Any
     required: bool
 
 
 @dataclass
 class _Query:
+    schema: Mapping[str, Any]
     coercion: Coercion
     validator: Any
     defaults: dict[str, Any] = field(default_factory=dict)
@@ -80,91 +90,137 @@ class ValidationOperation:
         document = validation.document
         definition = document.operations[operation_id].definition
         self._query = _compile_query(document, definition)
-        self._bodies = _compile_bodies(document, definition)
+        self._body = _compile_body(document, definition)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         check_preferences(scope)
         deviations = deviations_of(scope)
         path = scope.get("path_params", {})
-        if scope["method"] == "HEAD" and "routing.head-refused" in deviations:
-            raise ApiError(
-                405,
-                "HEAD is not allowed here; expected GET",
-                headers={"Allow": "GET"},
-                words="Method Not Allowed",
-            )
-        workflow_first = "routing.form-before-workflow" not in deviations
-        if workflow_first:
+        body: Any = ABSENT
+        if "authentication.body-first" in deviations:
+            body = await self._read_body(scope, receive, deviations)
+            if UNAUTHORIZED_KEY in scope:
+                raise scope[UNAUTHORIZED_KEY]
+        if "routing.form-before-workflow" not in deviations:
             self._validation.check_path(self._operation_id, path)
-        query = self._read_query(scope) if self._query is not None else {}
-        body = await self._read_body(scope, receive) if self._bodies else None
-        if not workflow_first:
+        judge = self._judge_as_pydantic if "values.pydantic" in deviations else self._judge
+        if "authentication.body-first" not in deviations:
+            body = await self._read_body(scope, receive, deviations)
+        query_values, body_value = judge(scope, body)
+        if "routing.form-before-workflow" in deviations:
             self._validation.check_path(self._operation_id, path)
-        scope[REQUEST_KEY] = ValidRequest(self._operation_id, path, query, body)
+        scope[REQUEST_KEY] = ValidRequest(self._operation_id, path, query_values, body_value)
         await self._next_app(scope, receive, send)
 
-    def _read_query(self, scope: Scope) -> dict[str, Any]:
-        assert self._query is not None
-        try:
-            fields = parse_form(scope.get("query_string", b""))
-        except UnreadableForm as error:
-            raise ApiError(422, f"query: {error}") from error
-        values = self._query.coercion(fields)
-        _judge(self._query.validator, values, "query", self._query.coercion)
-        return {**self._query.defaults, **values}
-
-    async def _read_body(self, scope: Scope, receive: Receive) -> Any:
-        header = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
-        raw = await _read(receive, self._validation.max_body)
-        media_type, options = parse_options_header(header.decode("latin-1"))
-        media_type = media_type.lower()
-        deviations = deviations_of(scope)
-        if self._bodies[0].media_type == FORM and deviations & _FORM_DEVIATIONS:
-            fields = self._fields(raw, media_type, options.get("boundary"), deviations)
-            if fields is not None:
-                return self._form(self._bodies[0], fields, deviations)
-        if not raw and not media_type:
-            media_type = self._bodies[0].media_type
-        body = next((body for body in self._bodies if body.media_type == media_type), None)
-        if body is None:
-            expected = " or ".join(body.media_type for body in self._bodies)
-            detail = f"content type {media_type or '(none)'} is not read here; expected {expected}"
-            raise ApiError(415, detail, headers={"accept-post": expected})
-        if body.media_type == FORM:
-            try:
-                return self._form(body, parse_form(raw), deviations)
-            except UnreadableForm as error:
-                raise ApiError(422, f"the body is no readable form: {error}") from error
-        elif not raw and not body.required:
-            return None
-        else:
-            value: Any = _parse_json(raw)
-        _judge(body.validator, value, "body", body.coercion)
-        return value
-
-    def _fields(
-        self, raw: bytes, media_type: str, boundary: str | None, deviations: frozenset[str]
-    ) -> list[tuple[str, str]] | None:
-        """The form's fields, as a server with these deviations reads them; None: as it should."""
-        if media_type == FORM:
-            return parse_form(raw, lenient=True) if "form.any-bytes" in deviations else None
-        is_multipart = media_type == "multipart/form-data"
-        if ("form.multipart" if is_multipart else "form.any-media-type") not in deviations:
-            return None
-        if is_multipart and boundary is None:
-            words = "Missing boundary in multipart."
-            raise ApiError(400, "the multipart form has no boundary", words=words)
-        return parse_other(raw, media_type, boundary)
-
-    def _form(
-        self, body: _Body, fields: list[tuple[str, str]], deviations: frozenset[str]
-    ) -> dict[str, Any]:
+    async def _read_body(self, scope: Scope, receive: Receive, deviations: Deviations) -> Any:
+        """The form's fields, or the JSON value; ABSENT where there is none."""
+        if self._body is None:
+            return ABSENT
+        receive = limited(receive, self._validation.max_body)
+        if self._body.coercion is None:
+            return await read_json_body(
+                scope,
+                receive,
+                deviations,
+                media_types=self._body.media_types,
+                is_required=self._body.required,
+            )
+        fields = await read_form(scope, receive, deviations)
         if "form.empty-field-absent" in deviations:
-            fields = [(name, text) for name, text in fields if text]
-        null_is_text = "values.pydantic" in deviations
-        value = body.coercion(fields, null_is_text=null_is_text)
-        _judge(body.validator, value, "body", body.coercion)
-        return value
+            # The last of a repeated field decides, and that may be the empty one.
+            empty = {name for name, value in dict(fields).items() if value == ""}
+            fields = [(name, value) for name, value in fields if name not in empty]
+        return fields
+
+    # -- by the document
+
+    def _judge(self, scope: Scope, body: Any) -> tuple[dict[str, Any], Any]:
+        query: dict[str, Any] = {}
+        if self._query is not None:
+            try:
+                fields = parse_form(scope.get("query_string", b""))
+            except UnreadableForm as error:
+                raise ApiError(422, f"query: {error}") from error
+            values = self._query.coercion(fields)
+            _judge(self._query.validator, values, "query")
+            query = {**self._query.defaults, **values}
+        if self._body is None or body is ABSENT:
+            return query, None
+        value = body
+        if self._body.coercion is not None:
+            # A multipart form's file is no text, whatever is in it.
+            texts = [(n, v) for n, v in body if isinstance(v, str)]
+            value = self._body.coercion(texts) | {n: {} for n, v in body if not isinstance(v, str)}
+        elif isinstance(body, bytes):
+            raise ApiError(422, "the body does not say that it is JSON")
+        _judge(self._body.validator, value, "body")
+        return query, value
+
+    # -- by Pydantic
+
+    def _judge_as_pydantic(self, scope: Scope, body: Any) -> tuple[dict[str, Any], Any]:
+        errors: list[ErrorDetails] = []
+        given = QueryParams(scope.get("query_string", b""))
+        query = {
+            name: parameter.judge(given.get(name, ABSENT), errors)
+            for name, parameter in self._query_parameters.items()
+        }
+        value = self._judge_body_as_pydantic(body, errors)
+        if errors:
+            texts = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in errors)
+            raise ApiError(422, "; ".join(texts), entries=errors)
+        return {name: value for name, value in query.items() if value is not None}, value
+
+    def _judge_body_as_pydantic(self, body: Any, errors: list[ErrorDetails]) -> Any:
+        parameters = self._body_parameters
+        if isinstance(parameters, Parameter):
+            return parameters.judge(body, errors)
+        if not parameters:
+            return None
+        assert self._body is not None
+        members: Mapping[str, Any] = {}
+        if self._body.coercion is not None:
+            members = dict(body)
+        elif isinstance(body, Mapping):
+            members = body
+        judged = {
+            name: parameter.judge(members.get(name, ABSENT), errors)
+            for name, parameter in parameters.items()
+        }
+        return {**members, **judged}
+
+    @cached_property
+    def _types(self) -> PydanticTypes:
+        return PydanticTypes(self._validation.document.resolve, enums=True)
+
+    @cached_property
+    def _query_parameters(self) -> dict[str, Parameter]:
+        return self._parameters("query", self._query.schema) if self._query is not None else {}
+
+    @cached_property
+    def _body_parameters(self) -> dict[str, Parameter] | Parameter:
+        """One for each member of what FastAPI names `Body_…` (forms, embedded bodies); else one."""
+        if self._body is None:
+            return {}
+        reference = str(self._body.schema.get("$ref", ""))
+        schema = self._validation.document.resolve(self._body.schema)
+        if reference.rpartition("/")[2].startswith("Body_"):
+            return self._parameters("body", schema)
+        model = TypeAdapter(self._types.annotation(self._body.schema, "Body"))
+        return Parameter(("body",), model, self._body.required)
+
+    def _parameters(self, where: str, schema: Mapping[str, Any]) -> dict[str, Parameter]:
+        document = self._validation.document
+        required = schema.get("required", ())
+        return {
+            name: Parameter(
+                (where, name),
+                TypeAdapter(self._types.annotation(_without_default(member), name)),
+                name in required,
+                document.resolve(member).get("default", member.get("default")),
+            )
+            for name, member in schema["properties"].items()
+        }
 
 
 class ValidationAPI(RoutedAPI[ValidationOperation]):
@@ -210,63 +266,44 @@ def _compile_query(document: Document, definition: Mapping[str, Any]) -> _Query 
         if "default" in document.resolve(member)
     }
     validator = jsonschema_rs.Draft202012Validator(document.self_contained(schema))
-    return _Query(Coercion(document, schema), validator, defaults)
+    return _Query(schema, Coercion(document, schema), validator, defaults)
 
 
-def _compile_bodies(document: Document, definition: Mapping[str, Any]) -> list[_Body]:
+def _compile_body(document: Document, definition: Mapping[str, Any]) -> _Body | None:
     request_body = document.resolve(definition.get("requestBody", {}))
-    bodies = []
-    for media_type, media in request_body.get("content", {}).items():
-        schema = media.get("schema", {})
-        bodies.append(
-            _Body(
-                media_type.lower(),
-                Coercion(document, schema),
-                jsonschema_rs.Draft202012Validator(document.self_contained(schema)),
-                bool(request_body.get("required")),
-            )
-        )
-    return bodies
+    content = {name.lower(): media for name, media in request_body.get("content", {}).items()}
+    if not content:
+        return None
+    is_form = FORM in content
+    media_types = [FORM] if is_form else list(content)
+    schema = content[media_types[0]].get("schema", {})
+    return _Body(
+        media_types,
+        schema,
+        Coercion(document, schema) if is_form else None,
+        jsonschema_rs.Draft202012Validator(document.self_contained(schema)),
+        bool(request_body.get("required")),
+    )
 
 
-def _judge(validator: Any, value: Any, where: str, coercion: Coercion | None) -> None:
+def _without_default(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A reference alone where a default stands beside it."""
+    return {"$ref": schema["$ref"]} if "$ref" in schema else schema
+
+
+def _judge(validator: Any, value: Any, where: str) -> None:
     if validator.is_valid(value):
         return
     faults = []
-    members: set[str] = set()
+    entries: list[ErrorDetails] = []
     for error in validator.iter_errors(value):
-        path = ".".join([where, *(str(part) for part in error.instance_path)])
-        members.update(str(part) for part in list(error.instance_path)[:1])
+        path: Iterable[Any] = error.instance_path
+        given = error.instance
         if error.kind.name == "required":
-            faults.append(f"{path}.{error.kind.property}: field required")
+            path, given, message = [*path, error.kind.property], None, "field required"
         else:
-            faults.append(f"{path}: {error.message}")
-    entries = None
-    if coercion is not None and isinstance(value, Mapping):
-        entries = coercion.entries(where, value, members)
+            message = error.message
+        loc = (where, *path)
+        faults.append(f"{'.'.join(map(str, loc))}: {message}")
+        entries.append({"type": error.kind.name, "loc": loc, "msg": message, "input": given})
     raise ApiError(422, "; ".join(faults), entries=entries)
-
-
-def _parse_json(raw: bytes) -> Any:
-    try:
-        return read_json(raw)
-    except ValueError as error:
-        raise ApiError(422, f"the body is no JSON: {error}") from error
-
-
-async def _read(receive: Receive, limit: int) -> bytes:
-    """The whole body. Raises ApiError(413) beyond the limit."""
-    body: bytes = b""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnected
-        body += message.get("body", b"")
-        if len(body) > limit:
-            raise ApiError(413, f"the body is longer than {limit} bytes")
-        if not message.get("more_body"):
-            return body
-
-
-class ClientDisconnected(Exception):
-    """The client went away before its request was whole: there is nobody to answer."""

@@ -170,7 +170,9 @@ class _RequestScript:
     def __init__(self, value: Json, place: str) -> None:
         value = _keys(value, REQUEST_KEYS, place)
         get = partial(_get, value, place)
-        self._content = compile_value(value.get("content"), f"{place}.content")
+        self._content = None
+        if "content" in value:
+            self._content = compile_value(value["content"], f"{place}.content")
         self._chunks = None
         if "chunks" in value:
             self._chunks = compile_value(get("chunks", list, []), f"{place}.chunks")
@@ -184,12 +186,13 @@ class _RequestScript:
         self._tools = compile_value(self.tools, f"{place}.tools")
 
     def content(self, variables: Mapping[str, Any]) -> Json:
+        """What it answers: None where it says nothing."""
         if self._chunks is not None:
             return "".join(as_text(chunk) for chunk in self._chunks(variables))
+        if self._content is None:
+            return None
         content = self._content(variables)
-        return (
-            content if content is None or isinstance(content, (str, dict, list)) else str(content)
-        )
+        return content if isinstance(content, (str, dict, list)) else str(content)
 
     def render(self, variables: Mapping[str, Any], timing: Timing) -> Request:
         if self._chunks is not None:

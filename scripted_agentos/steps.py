@@ -19,7 +19,14 @@ StepLike = Step | Parallel | Condition | Loop | Router | Steps
 def build_steps(described: Json, place: Place) -> list[StepLike]:
     if not isinstance(described, list) or not described:
         raise ScriptError(f"{place}: must be a list of at least one step, not {described!r}")
-    return [build_step(step, place / f"[{i}]") for i, step in enumerate(described)]
+    return [build_step(named(step, i), place / f"[{i}]") for i, step in enumerate(described)]
+
+
+def named(described: Json, index: int) -> Json:
+    """A step or container with a name: without one it has the one that the mock gives it."""
+    if not isinstance(described, Mapping) or described.get("name"):
+        return described
+    return {**described, "name": f"step_{index + 1}"}
 
 
 def build_step(described: Json, place: Place) -> StepLike:
@@ -33,8 +40,8 @@ def build_step(described: Json, place: Place) -> StepLike:
 
 def build_plain_step(described: Mapping[str, Any], place: Place) -> Step:
     name = described.get("name")
-    if not isinstance(name, str) or not name:
-        raise ScriptError(f"{place}.name: a Step needs a name")
+    if not isinstance(name, str):
+        raise ScriptError(f"{place}.name: must be a text, not {name!r}")
     mocked = MockedStep(described.get("mock"), key=str(place), name=name, place=str(place / "mock"))
     executor: dict[str, Any]
     if described.get("agent") is not None:
@@ -80,7 +87,7 @@ def build_router(described: Mapping[str, Any], place: Place) -> Router:
     choices = build_steps(described.get(key), place / key)
     return Router(
         choices=choices,
-        selector=decision(described, "selector", json.dumps(choices[0].name)),
+        selector=decision(described, "selector", json.dumps(choices[0].name, ensure_ascii=False)),
         **given(described, ("name", "description")),
     )
 
@@ -119,4 +126,6 @@ def decision(described: Mapping[str, Any], key: str, default: Any) -> Any:
     """A CEL expression or a bool. A function's name, as a description gives it, says nothing."""
     if described.get(f"{key}_type") == "function" or described.get(key) is None:
         return default
-    return described[key]
+    value = described[key]
+    # Agno takes a bool for an evaluator, and overlooks one for an end condition.
+    return str(value).lower() if key == "end_condition" and value in (True, False) else value

@@ -167,16 +167,11 @@ def requests(draw: st.DrawFn, tools: st.SearchStrategy[Json]) -> Json:
 
 
 @st.composite
-def teams(draw: st.DrawFn, depth: int = 0) -> tuple[Json, Json]:
+def teams(draw: st.DrawFn) -> tuple[Json, Json]:
     """A team with members, and what it answers."""
     members: list[Json] = []
     for number in range(draw(st.integers(1, 2))):
-        name = {"id": f"m{depth}{number}", "name": f"M {number}"}
-        if depth == 0 and draw(st.integers(0, 4)) == 4:
-            team, mock = draw(teams(depth=1))
-            members.append({**team, **name, "mock": mock})
-        else:
-            members.append({**name, "mock": draw(mocks("agent"))})
+        members.append({"id": f"m{number}", "name": f"M {number}", "mock": draw(mocks("agent"))})
     ids = st.sampled_from([member["id"] for member in members] + ["nobody"])
     delegations = st.fixed_dictionaries(
         {"member_id": ids, "task": st.sampled_from(["find {{ input }}", "", "zwei\nZeilen"])}
