@@ -273,9 +273,8 @@ class AgentRun:
         # An event leaves the real server later than it happens: out of a Parallel when its branches
         # wait, out of a team's member when that waits.
         foretells = "team.child-run-foretold" in engine.deviations
-        foretells = foretells and all(self._is_answered_at_once(call) for call, _ in delegated)
         is_shown_late = foretells and branch.is_beside_others
-        if foretells and self._parent is not None and delegated and not is_shown_late:
+        if foretells and self._parent is not None and not is_shown_late:
             self._foretell([call for call, _ in delegated])
         for call, execution in zip(calls, self._tools[first:], strict=True):
             shown = execution if is_shown_late else {**execution, "child_run_id": call.shown_child}
@@ -335,7 +334,9 @@ class AgentRun:
         return None
 
     def _foretell(self, calls: list[ToolCall]) -> None:
-        """Name the members' runs before they are."""
+        """Name the members' runs before they are, where they take no time and do not fail."""
+        if not calls or not all(self._is_answered_at_once(call) for call in calls):
+            return
         for call in calls:
             call.child_run_id = self._engine.ids()
         is_shared = "team.child-run-shared" in self._engine.deviations

@@ -83,7 +83,7 @@ def judge_everything_of_a_stream(content: bytes) -> None:
     assert all(breach.message for breach in judgement.breaches)
 
 
-@settings(suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, len(EVENTS) - 1), KEYS, JSON), min_size=1, max_size=4))
 def test_a_stream_with_anything_in_its_events(changes: list[tuple[int, str, Any]]) -> None:
     events = json.loads(json.dumps(EVENTS))
@@ -121,7 +121,7 @@ def judge_batch_body(content: bytes) -> BatchRun:
     return run
 
 
-@settings(suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck), deadline=None)
 @given(st.dictionaries(KEYS, JSON) | JSON)
 def test_a_batch_body_of_anything(value: Any) -> None:
     judge_batch_body(json.dumps(value).encode())
