@@ -1,8 +1,13 @@
 """The catalogue of deviations: named ways to depart from the contract, as data.
 
-One file of `deviations/` for each area. A deviation has a text and, where it breaks requirements
-of the catalogue, their ids. The mock performs deviations when asked; a profile lists those that a
-real server has.
+One file of `deviations/` for each area:
+
+    step.stop-left-open:
+      text: A top-level step that stops the run has no StepCompleted.
+      breaks: [order.ended]         # requirements of the catalogue, where it breaks any
+      unseen: no answer says so     # why learning a profile cannot tell it, where it cannot
+
+The mock performs deviations when asked; a profile lists those that a real server has.
 """
 
 from __future__ import annotations
@@ -33,6 +38,8 @@ class Deviation:
     text: str
     breaks: tuple[str, ...] = ()
     """The requirements that it breaks; none where the contract leaves the matter open."""
+    unseen: str | None = None
+    """Why nobody can tell from outside whether a server has it; None where it can be told."""
 
 
 @cache
@@ -44,13 +51,15 @@ def load_deviations() -> dict[str, Deviation]:
         for name, entry in (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).items():
             if name in deviations:
                 raise ValueError(f"{file}: {name}: there are two of that name")
-            if not {"text"} <= set(entry) <= {"text", "breaks"}:
-                raise ValueError(f"{file}: {name}: needs text, and may have breaks")
+            if not {"text"} <= set(entry) <= {"text", "breaks", "unseen"}:
+                raise ValueError(f"{file}: {name}: needs text, and may have breaks and unseen")
             breaks = tuple(entry.get("breaks", ()))
             for requirement in breaks:
                 if requirement not in requirements:
                     raise ValueError(f"{file}: {name}: there is no requirement {requirement!r}")
-            deviations[name] = Deviation(name, " ".join(entry["text"].split()), breaks)
+            unseen = " ".join(entry["unseen"].split()) if "unseen" in entry else None
+            text = " ".join(entry["text"].split())
+            deviations[name] = Deviation(name, text, breaks, unseen)
     return deviations
 
 

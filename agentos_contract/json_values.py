@@ -9,22 +9,26 @@ MAX_DEPTH = 200
 """Arrays and objects within each other. Beyond it what the reader's stack allows would decide."""
 
 
+class TooDeep(ValueError):
+    """JSON that is nested more than MAX_DEPTH deep."""
+
+
 def read_json(text: str | bytes) -> Any:
     """The value of a JSON text (RFC 8259: no NaN, no Infinity).
 
-    Raises ValueError, which says why: also for what is nested more than MAX_DEPTH deep (section 9
-    of the RFC allows a reader to set such a limit).
+    Raises ValueError, which says why: TooDeep for what is nested more than MAX_DEPTH deep (section
+    9 of the RFC allows a reader to set such a limit).
     """
     try:
         value = json.loads(text, parse_constant=_refuse)
     except RecursionError:
-        raise ValueError(_TOO_DEEP) from None
+        raise TooDeep(_TOO_DEEP) from None
     level = _containers([value])
     for _ in range(MAX_DEPTH):
         level = [inner for outer in level for inner in _containers(outer)]
         if not level:
             return value
-    raise ValueError(_TOO_DEEP)
+    raise TooDeep(_TOO_DEEP)
 
 
 def read_json_object(text: str | bytes) -> dict[str, Any]:

@@ -219,14 +219,17 @@ class Client:
         limits: Limits | None = None,
         budget: RunBudget | None = None,
         is_run: Callable[[Request], bool] = lambda request: False,
+        on_exchange: Callable[[Exchange], None] = lambda exchange: None,
         verify: ssl.SSLContext | bool = True,
     ) -> None:
-        """`is_run` says whether a request could start a run."""
+        """`is_run` says whether a request could start a run. `on_exchange` is called with each
+        exchange that is over, in the loop's thread."""
         self.url = url.rstrip("/")
         self.token = token
         self.limits = limits or Limits()
         self.budget = budget or RunBudget(0)
         self._is_run = is_run
+        self._on_exchange = on_exchange
         self._verify = verify
         self._portal: BlockingPortal | None = None
         self._http: httpx.AsyncClient | None = None
@@ -299,6 +302,7 @@ class Client:
         finally:
             exchange.seconds = time.monotonic() - started
             self.budget.settle(exchange, counted=counted)
+            self._on_exchange(exchange)
         return exchange
 
     def _headers(self, request: Request) -> list[tuple[str, str]]:

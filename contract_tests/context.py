@@ -56,6 +56,9 @@ class Context:
     streams: dict[str, StreamedRun] = field(default_factory=dict)
     """The first stream of each workflow that gave one."""
     batches: dict[str, BatchRun] = field(default_factory=dict)
+    all_streams: list[StreamedRun] = field(default_factory=list)
+    """Every stream that was judged, in order."""
+    all_batches: list[BatchRun] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.answers = AnswerJudge(self.document)
@@ -240,6 +243,7 @@ class Context:
         judgement.merge(found)
         message = exchange.request.field("message") or ""
         run = StreamedRun(workflow.id, message, exchange, judge)
+        self.all_streams.append(run)
         judgement.merge(self._fresh(exchange, run.run_id, None if session_id else run.session_id))
         return judgement, run
 
@@ -281,6 +285,7 @@ class Context:
         judgement.merge(self._acceptance(workflow, exchange, requirement))
         message = exchange.request.field("message") or ""
         run = BatchRun(workflow.id, message, exchange, {})
+        self.all_batches.append(run)
         if exchange.status != 200 or exchange.fault is not None:
             return judgement, run
         judgement.merge(judge_media_type(exchange, stream=False))

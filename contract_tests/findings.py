@@ -34,6 +34,8 @@ class Findings:
         """What some request could have broken, generated ones included."""
         self.probed: set[str] = set()
         """What a deterministic probe could have broken: only that makes a known entry stale."""
+        self.broken_by_probes: set[str] = set()
+        """What a deterministic probe did break."""
         self.reasons: dict[str, str] = {}
         """Why a requirement could not be exercised."""
         self.crashes: dict[str, str] = {}
@@ -51,6 +53,8 @@ class Findings:
         """A request did break one."""
         self.exercise(breach.requirement, generated=generated)
         with self._lock:
+            if not generated:
+                self.broken_by_probes.add(breach.requirement)
             found = self.breaches.setdefault(breach.requirement, [])
             if breach not in found:
                 found.append(breach)

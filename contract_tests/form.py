@@ -7,6 +7,7 @@ that they were made from: a generated 5 is a valid `message`, `session_id=null` 
     anything else means its plain JSON spelling: `true`, `-12`, `null`
     where only a lenient reading of the text is valid (`True`, `on`, ` 5 `, `5.0`, nothing at all),
     servers differ with good reason: undecided
+    JSON that is nested deeper than a careful reader goes: undecided
     what no reading makes valid is invalid
 
 `invalid` and `valid` can therefore be relied upon: no sensible server reads it otherwise.
@@ -14,7 +15,6 @@ that they were made from: a generated 5 is a valid `message`, `session_id=null` 
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from urllib.parse import parse_qsl
 import jsonschema_rs
 
 from agentos_contract.document import FORM, Document
-from agentos_contract.json_values import read_json
+from agentos_contract.json_values import TooDeep, read_json
 
 _PLAIN_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 _PLAIN = {"true": True, "false": False, "null": None}
@@ -130,9 +130,11 @@ def _judge_text(text: str, validator: Any) -> Validity:
         return Validity.VALID
     if not text:
         return Validity.UNDECIDED  # widely read as a field that was left out
-    if any(validator.is_valid(value) for value in _lenient_readings(text)):
+    try:
+        is_readable = any(validator.is_valid(value) for value in _lenient_readings(text))
+    except TooDeep:
         return Validity.UNDECIDED
-    return Validity.INVALID
+    return Validity.UNDECIDED if is_readable else Validity.INVALID
 
 
 def _plain_reading(text: str) -> Any:
@@ -144,6 +146,7 @@ def _plain_reading(text: str) -> Any:
 
 
 def _lenient_readings(text: str) -> Iterator[Any]:
+    """What some server may read in a text. Raises TooDeep for JSON that nobody has to read."""
     word = text.strip().lower()
     if word in _LENIENT_BOOLEANS:
         yield _LENIENT_BOOLEANS[word]
@@ -157,5 +160,10 @@ def _lenient_readings(text: str) -> Iterator[Any]:
         yield number
         if isinstance(number, float) and number.is_integer():
             yield int(number)
-    with contextlib.suppress(ValueError):
-        yield read_json(text)
+    try:
+        value = read_json(text)
+    except TooDeep:
+        raise
+    except ValueError:
+        return
+    yield value

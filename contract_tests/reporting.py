@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 
+from agentos_contract.profile_diff import Change, Difference, Impact
 from contract_tests.curl import TOKEN_IN_SHELL
 from contract_tests.results import Result, Status
 from contract_tests.session import Report
@@ -90,3 +91,37 @@ def coverage_lines(results: Sequence[Result]) -> list[str]:
     lines = [f"{exercised} of {len(results)} requirements exercised; not: {names}"]
     lines += [f"  {reason}: {', '.join(names)}" for reason, names in skipped.items()]
     return lines
+
+
+_TITLES = {
+    Impact.BREAKING: "BREAKING: the contract promises it, {old} keeps it, {new} does not",
+    Impact.NOTICEABLE: "NOTICEABLE: somebody may have built on it",
+    Impact.BETTER: "BETTER: {old} departs from the contract or from common sense, {new} does not",
+}
+
+
+def describe_differences(differences: Sequence[Difference], old: str, new: str) -> list[str]:
+    """What a front end built for `old` would notice of `new`, in lines."""
+    if not differences:
+        return [f"{old} and {new}: no difference"]
+    lines: list[str] = []
+    for impact, title in _TITLES.items():
+        found = [difference for difference in differences if difference.impact is impact]
+        if found:
+            lines += [*([""] if lines else []), title.format(old=old, new=new)]
+        for difference in found:
+            lines += [f"  {line}" for line in _difference(difference, old, new)]
+    counts = Counter(difference.impact for difference in differences)
+    said = ", ".join(f"{counts[impact]} {impact.value}" for impact in Impact if counts[impact])
+    return [*lines, "", f"from {old} to {new}: {said}"]
+
+
+def _difference(difference: Difference, old: str, new: str) -> list[str]:
+    has = new if difference.change is Change.NEW else old
+    if difference.kind == "deviation":
+        breaks = f" (breaks {', '.join(difference.breaks)})" if difference.breaks else ""
+        return [f"{difference.id}, {has} only: {difference.text}{breaks}"]
+    return [
+        f"{difference.id} ({difference.level}), broken by {has} only: {difference.text}",
+        f"  seen: {difference.reason}",
+    ]

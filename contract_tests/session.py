@@ -10,7 +10,14 @@ import contract_tests.checks  # noqa: F401 - registers them
 from agentos_contract.document import Document
 from agentos_contract.requirements import Level, load_catalogue
 from contract_tests.answers import DECIDES as BY_ANSWER
-from contract_tests.client import Client, Limits, NoMoreRuns, Request, RunBudget
+from contract_tests.client import (
+    Client,
+    Exchange,
+    Limits,
+    NoMoreRuns,
+    Request,
+    RunBudget,
+)
 from contract_tests.context import Context
 from contract_tests.findings import Breach, Findings
 from contract_tests.known import Known
@@ -52,6 +59,8 @@ class Report:
     """Checks that failed themselves, and how."""
     breaches: tuple[Breach, ...] = ()
     """Every sight of a broken requirement, where a result shows one each."""
+    probed: frozenset[str] = frozenset()
+    """Requirements that a deterministic probe broke, not generated requests alone."""
 
 
 @dataclass
@@ -61,6 +70,10 @@ class Listener:
     planned: Callable[[Target, Plan], None] = lambda target, plan: None
     checking: Callable[[Check, int, int], None] = lambda check, position, count: None
     progress: Callable[[str], None] = lambda text: None
+    exchanged: Callable[[Exchange], None] = lambda exchange: None
+    """Called in the client's thread, for each exchange that is over."""
+    checked: Callable[[Context], None] = lambda context: None
+    """Called when all checks are done, while the target may still be asked."""
 
 
 def decided_requirements() -> frozenset[str]:
@@ -82,7 +95,12 @@ def run_contract_tests(options: Options, listener: Listener | None = None) -> Re
         )
 
     with Client(
-        options.url, token=options.token, limits=options.limits, budget=budget, is_run=is_run
+        options.url,
+        token=options.token,
+        limits=options.limits,
+        budget=budget,
+        is_run=is_run,
+        on_exchange=listener.exchanged,
     ) as client:
         try:
             target = discover(
@@ -108,6 +126,7 @@ def run_contract_tests(options: Options, listener: Listener | None = None) -> Re
         for position, check in enumerate(checks):
             listener.checking(check, position, len(checks))
             _run_check(check, context)
+        listener.checked(context)
     catalogue = load_catalogue()
     results = settle(
         list(catalogue.at_level(options.level)),
@@ -117,7 +136,8 @@ def run_contract_tests(options: Options, listener: Listener | None = None) -> Re
     )
     crashes = tuple(dict.fromkeys(findings.crashes.values()))
     breaches = tuple(breach for found in findings.breaches.values() for breach in found)
-    return Report(options.url, options.seed, results, budget.started, crashes, breaches)
+    probed = frozenset(findings.broken_by_probes)
+    return Report(options.url, options.seed, results, budget.started, crashes, breaches, probed)
 
 
 def _run_check(check: Check, context: Context) -> None:

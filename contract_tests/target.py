@@ -116,14 +116,14 @@ def _knock(client: Client, document: Document) -> None:
 
 def _listed_workflows(client: Client, document: Document) -> list[str] | None:
     """The ids that the server lists; None where it does not."""
-    body = _get(client, document, "get_workflows", {})
+    body = read_companion(client, document, "get_workflows", {})
     if not isinstance(body, list):
         return None
     ids = [item.get("id") for item in body if isinstance(item, Mapping)]
     return [identifier for identifier in ids if isinstance(identifier, str) and identifier]
 
 
-def _get(
+def read_companion(
     client: Client, document: Document, operation_id: str, parameters: Mapping[str, str]
 ) -> Any:
     """The JSON body of a companion operation; None where it cannot be had."""
@@ -147,7 +147,7 @@ def _must_exist(
     client: Client, document: Document, workflow_id: str, listed: list[str] | None
 ) -> None:
     if listed is not None:
-        described = _get(client, document, "get_workflow", {"workflow_id": workflow_id})
+        described = read_companion(client, document, "get_workflow", {"workflow_id": workflow_id})
         if workflow_id in listed or described is not None:
             return
     else:
@@ -170,7 +170,7 @@ def _workflow(
     client: Client, document: Document, workflow_id: str, message: str | None
 ) -> Workflow | str:
     """The workflow, or why it cannot be run."""
-    described = _get(client, document, "get_workflow", {"workflow_id": workflow_id})
+    described = read_companion(client, document, "get_workflow", {"workflow_id": workflow_id})
     schema = described.get("input_schema") if isinstance(described, Mapping) else None
     if not isinstance(schema, Mapping) or not schema:
         return Workflow(workflow_id, message if message is not None else DEFAULT_MESSAGE)

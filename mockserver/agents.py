@@ -299,7 +299,8 @@ class AgentRun:
             self._tools[position] = execution
             content = f"{call.text} completed in {call.delay:.4f}s. "
             shown = execution if is_shown_late else dict(execution)
-            yield self._event("ToolCallCompleted", content=content, tool=shown)
+            if not call.is_error or "agent.tool-error-after-end" in engine.deviations:
+                yield self._event("ToolCallCompleted", content=content, tool=shown)
             if call.is_error:
                 yield self._event("ToolCallError", error=call.result, tool=shown)
         for call in calls:

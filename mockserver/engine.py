@@ -106,6 +106,8 @@ class Run:
     duration: float = 0.0
     """Seconds."""
     is_streamed: bool = False
+    additional_data: Any = None
+    """The form's field of that name: a text, or True."""
     workflow_name: str | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -364,6 +366,11 @@ class Engine:
             try:
                 if step.executor.type == "function":
                     outcome = yield from self._function(step, step_id, call)
+                elif (
+                    self.record.additional_data and "agent.additional-data-fails" in self.deviations
+                ):
+                    kind = type(self.record.additional_data).__name__
+                    raise StepFailed(f"'{kind}' object has no attribute 'get'")
                 else:
                     agent = AgentRun(self, step, step_id, call)
                     outcome = yield from agent.run()
@@ -753,7 +760,7 @@ class Engine:
                 name: str(outcome["content"]) if outcome["content"] else ""
                 for name, outcome in step_input.previous_step_outputs.items()
             },
-            "additional_data": {},
+            "additional_data": self.record.additional_data or {},
             "session_state": self.record.session_state,
         }
 

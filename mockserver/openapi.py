@@ -23,7 +23,7 @@ from connexion.middleware import ConnexionMiddleware
 from connexion.middleware.abstract import ROUTING_CONTEXT
 from connexion.middleware.exceptions import ExceptionMiddleware
 from connexion.middleware.main import API
-from connexion.middleware.routing import RoutingMiddleware
+from connexion.middleware.routing import RoutingAPI, RoutingMiddleware
 from connexion.middleware.security import SecurityMiddleware
 from connexion.operations import AbstractOperation
 from connexion.resolver import Resolution, Resolver
@@ -115,6 +115,23 @@ def bearer_handler(token: str | None) -> type[BearerSecurityHandler]:
     return Handler
 
 
+class PathRoutingMiddleware(RoutingMiddleware):
+    """Connexion's routing, for any path.
+
+    Connexion mounts each API, and a Starlette mount does not match a path with a line feed in it:
+    such a path got past Connexion's security, or was 404 where its route has a parameter.
+    """
+
+    router: Any
+
+    def add_api(self, specification: Any, base_path: str | None = None, **kwargs: Any) -> None:
+        api = RoutingAPI(specification, base_path=base_path, next_app=self.app, **kwargs)
+        if api.base_path:
+            self.router.mount(api.base_path, app=api.router)
+        else:
+            self.router = api.router
+
+
 class HeadMiddleware:
     """Refuses HEAD before anybody asks for a token, with `routing.head-refused`."""
 
@@ -154,7 +171,7 @@ def connexion_application(
         application,
         middlewares=[
             ExceptionMiddleware,
-            RoutingMiddleware,
+            PathRoutingMiddleware,
             HeadMiddleware,
             SecurityMiddleware,
             ValidationMiddleware,

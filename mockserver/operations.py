@@ -7,43 +7,29 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from connexion.middleware.abstract import ROUTING_CONTEXT
 from starlette.types import Receive, Scope, Send
 
-from agentos_contract import __version__
 from agentos_contract.document import EVENT_STREAM, RUN_OPERATION_ID, Document
 from agentos_contract.json_values import read_json, read_json_object
 from agentos_contract.sse import encode_json_event
 from mockserver.cel import CelError
-from mockserver.descriptions import OS_ID, server_config, workflow_detail, workflow_summary
+from mockserver.companions import Companions
 from mockserver.deviating import Deviations, deviations_of, preferences
 from mockserver.engine import bare_error
 from mockserver.errors import ApiError
+from mockserver.forms import BOOLEANS
 from mockserver.json_text import to_json
 from mockserver.pydantic_types import InputRefused, input_model
 from mockserver.recording import Recordings
 from mockserver.runner import ActiveRun, Runner, RunRequest
 from mockserver.script import Scenario, Workflow
-from mockserver.sessions import (
-    Session,
-    agent_run,
-    iso,
-    session_detail,
-    session_run,
-    session_summary,
-)
 from mockserver.validation import REQUEST_KEY, ValidRequest
 
-Answer = tuple[int, Any]
-"""A status and a JSON value (None: no body)."""
-
-Handler = Callable[["Operations", ValidRequest], Awaitable[Answer]]
-
-_HANDLERS: dict[str, Handler] = {}
+BACKGROUND_STREAM = "Background streaming execution requires a WebSocket for real-time events"
 
 STREAM_HEADERS = [
     (b"content-type", f"{EVENT_STREAM}; charset=utf-8".encode()),
@@ -51,14 +37,6 @@ STREAM_HEADERS = [
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 ]
-
-
-def _handles(operation_id: str) -> Callable[[Handler], Handler]:
-    def register(handler: Handler) -> Handler:
-        _HANDLERS[operation_id] = handler
-        return handler
-
-    return register
 
 
 class Operations:
@@ -75,7 +53,7 @@ class Operations:
         self.document = document
         self.workflows = workflows
         self.runner = runner
-        self.started_at = runner.clock()
+        self.companions = Companions(workflows, runner)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -88,10 +66,7 @@ class Operations:
         if operation_id == RUN_OPERATION_ID:
             await self._run(request, scope, receive, send)
             return
-        handler = _HANDLERS.get(operation_id)
-        if handler is None:
-            raise ApiError(501, f"the mock has no behaviour for operation {operation_id!r}")
-        status, body = await handler(self, request)
+        status, body = await self.companions(request)
         await _send_json(send, status, body)
 
     def check_path(self, operation_id: str, path: Mapping[str, Any]) -> None:
@@ -107,14 +82,6 @@ class Operations:
             message = f"Workflow {workflow_id!r} not found{hint}"
             raise ApiError(404, message, words="Workflow not found")
         return workflow
-
-    async def session(self, request: ValidRequest, detail: str) -> Session:
-        session = await self.runner.store.get(
-            request.path["session_id"], request.query.get("user_id")
-        )
-        if session is None:
-            raise ApiError(404, detail)
-        return session
 
     # -- the run
 
@@ -133,6 +100,12 @@ class Operations:
         if scenario is not None:
             raise ApiError(scenario.status, scenario.detail, error_code=scenario.error_code)
         stream = form.get("stream", True)
+        is_background = _is_background(form, deviations)
+        if is_background and stream:
+            if "run.background-stream-fails" in deviations:
+                await self._fail(ApiError(500, BACKGROUND_STREAM), form, send)
+                return
+            is_background = False  # a stream has somebody who waits for it
         recording = self.recordings.pick(workflow.id, form["message"], stream=stream)
         if recording is not None and recording.status != 200:
             await _send_json(send, recording.status, recording.body)
@@ -150,12 +123,18 @@ class Operations:
                 form.get("session_id") or None,
                 form.get("user_id") or None,
                 _session_state(form),
-                run_id=form.get("run_id") or None,
+                run_id=_undocumented(form, "run_id") or None,
+                additional_data=_value(form.get("additional_data")) or None,
+                is_brief=not _value(form.get("stream_events", "true")),
+                is_background=is_background,
                 recording=recording,
                 stream=stream,
                 deviations=deviations,
             )
         )
+        if is_background:
+            await _send_json(send, 200, self.runner.run_in_background(active))
+            return
         active.client_left = lambda: _disconnected(receive)
         if stream:
             headers = (
@@ -207,7 +186,7 @@ class Operations:
         session = await self.runner.store.get(session_id or "", user_id)
         variables = {
             "input": form["message"],
-            "session_state": (session.session_state if session else None) or {},
+            "session_state": (session.state if session else None) or {},
             "session_id": session_id,
             "user_id": user_id,
         }
@@ -247,6 +226,13 @@ def read_message(workflow: Workflow, message: str, deviations: Deviations = froz
     return value
 
 
+def _undocumented(form: Mapping[str, Any], name: str) -> Any:
+    """A field that the document does not have, as Agno reads those: null is none."""
+    value = form.get(name)
+    is_none = isinstance(value, str) and value.lower() in ("null", "none")
+    return None if is_none else value
+
+
 def _session_state(form: Mapping[str, Any]) -> dict[str, Any] | None:
     """The form's undocumented field `session_state`, which Agno's client sends: JSON."""
     text = form.get("session_state")
@@ -255,6 +241,20 @@ def _session_state(form: Mapping[str, Any]) -> dict[str, Any] | None:
     with contextlib.suppress(ValueError):
         return read_json_object(text)
     return None
+
+
+def _is_background(form: Mapping[str, Any], deviations: Deviations) -> bool:
+    """The form's undocumented field `background`: whether to answer before the run is over."""
+    value = form.get("background")
+    if "run.background-any-text" in deviations:
+        return bool(_value(value))
+    return BOOLEANS.get(str(value).lower(), False)
+
+
+def _value(text: Any) -> Any:
+    """What an undocumented field stands for: true, false and null by their names."""
+    names = {"true": True, "false": False, "null": None, "none": None}
+    return names.get(text.lower(), text) if isinstance(text, str) else text
 
 
 async def _other_protocol(scope: Scope, receive: Receive, send: Send) -> None:
@@ -275,191 +275,8 @@ async def _disconnected(receive: Receive) -> None:
 async def _send_json(send: Send, status: int, body: Any) -> None:
     """Send a JSON value, or JSON that has been encoded."""
     content = b"" if body is None else body if isinstance(body, bytes) else to_json(body)
-    headers = [(b"content-length", str(len(content)).encode())]
-    if body is not None:
-        headers.insert(0, (b"content-type", b"application/json"))
+    headers = [(b"content-type", b"application/json")]
+    if body is not None:  # a 204 has no length (RFC 9110 section 8.6)
+        headers.append((b"content-length", str(len(content)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
-
-
-# -- the companions: what Agno's client calls besides
-
-
-@_handles("get_api_info")
-async def _api_info(operations: Operations, request: ValidRequest) -> Answer:
-    return 200, {"name": "AgentOS API", "id": OS_ID, "version": __version__}
-
-
-@_handles("health_check")
-async def _health(operations: Operations, request: ValidRequest) -> Answer:
-    moment = iso(int(operations.started_at))
-    return 200, {"status": "ok", "instantiated_at": moment}
-
-
-@_handles("get_config")
-async def _config(operations: Operations, request: ValidRequest) -> Answer:
-    return 200, server_config(operations.workflows.values())
-
-
-@_handles("get_workflows")
-async def _workflows(operations: Operations, request: ValidRequest) -> Answer:
-    return 200, [workflow_summary(workflow) for workflow in operations.workflows.values()]
-
-
-@_handles("get_workflow")
-async def _workflow(operations: Operations, request: ValidRequest) -> Answer:
-    return 200, workflow_detail(operations.workflow(request.path["workflow_id"]))
-
-
-@_handles("cancel_workflow_run")
-async def _cancel(operations: Operations, request: ValidRequest) -> Answer:
-    operations.runner.cancel(request.path["run_id"])
-    return 200, {}
-
-
-@_handles("get_workflow_run")
-async def _get_run(operations: Operations, request: ValidRequest) -> Answer:
-    session = await operations.runner.store.get(request.query["session_id"])
-    stored = session.runs.get(request.path["run_id"]) if session else None
-    if stored is None:
-        raise ApiError(404, "Run not found")
-    return 200, {**stored.to_dict(), "events": stored.event_payloads()}
-
-
-@_handles("get_sessions")
-async def _get_sessions(operations: Operations, request: ValidRequest) -> Answer:
-    query = request.query
-    found = []
-    # The mock's sessions are workflows' sessions; there are none of agents or teams alone.
-    if query.get("type", "agent") == "workflow":
-        found = [
-            session
-            for session in await operations.runner.store.sessions()
-            if _matches(session, query)
-        ]
-    key = {"updated_at": "updated_at", "session_id": "session_id"}.get(
-        query.get("sort_by") or "created_at", "created_at"
-    )
-    found.sort(key=lambda session: getattr(session, key))
-    if query.get("sort_order", "desc") != "asc":
-        found.reverse()
-    limit = query.get("limit") or 20
-    page = query.get("page") or 1
-    first = max(0, (page - 1) * limit)
-    return 200, {
-        "data": [session_summary(session) for session in found[first : first + limit]],
-        "meta": {
-            "page": page,
-            "limit": limit,
-            "total_pages": math.ceil(len(found) / limit),
-            "total_count": len(found),
-            "search_time_ms": 0.0,
-        },
-    }
-
-
-def _matches(session: Session, query: Mapping[str, Any]) -> bool:
-    for key, value in (
-        ("component_id", session.workflow_id),
-        ("user_id", session.user_id),
-    ):
-        if query.get(key) is not None and query[key] != value:
-            return False
-    name = query.get("session_name")
-    return not name or name.lower() in session.name.lower()
-
-
-@_handles("create_session")
-async def _create_session(operations: Operations, request: ValidRequest) -> Answer:
-    body = request.body or {}
-    runner = operations.runner
-    now = int(runner.clock())
-    session = Session(
-        body.get("session_id") or runner.new_id(),
-        body.get("user_id"),
-        operations.workflows.get(body.get("workflow_id") or ""),
-        now,
-        now,
-        workflow_id=body.get("workflow_id"),
-        session_name=body.get("session_name"),
-        session_state=body.get("session_state"),
-        metadata=body.get("metadata") or {},
-    )
-    await runner.store.save(session)
-    return 201, session_detail(session, request.query.get("type", "agent"))
-
-
-@_handles("get_session_by_id")
-async def _get_session(operations: Operations, request: ValidRequest) -> Answer:
-    kind = request.query.get("type", "agent")
-    session_id = request.path["session_id"]
-    detail = f"{kind.capitalize()} Session with id '{session_id}' not found"
-    return 200, session_detail(await operations.session(request, detail), kind)
-
-
-@_handles("get_session_runs")
-async def _get_session_runs(operations: Operations, request: ValidRequest) -> Answer:
-    session_id = request.path["session_id"]
-    session = await operations.session(request, f"Session with ID {session_id} not found")
-    runs = [
-        stored
-        for stored in session.runs.values()
-        if stored.created_at >= (request.query.get("created_after") or 0)
-        and stored.created_at <= (request.query.get("created_before") or math.inf)
-    ]
-    match request.query.get("type", "agent"):
-        case "workflow":
-            return 200, [session_run(stored) for stored in runs]
-        case "agent":
-            return 200, [agent_run(stored) for stored in runs]
-    return 200, []
-
-
-@_handles("get_session_run")
-async def _get_session_run(operations: Operations, request: ValidRequest) -> Answer:
-    session_id, run_id = request.path["session_id"], request.path["run_id"]
-    session = await operations.session(request, f"Session with ID {session_id} not found")
-    stored = session.runs.get(run_id)
-    if stored is None:
-        raise ApiError(404, f"Run with ID {run_id} not found in session {session_id}")
-    return 200, session_run(stored)
-
-
-@_handles("rename_session")
-async def _rename_session(operations: Operations, request: ValidRequest) -> Answer:
-    return await _changed(operations, request, {"session_name": request.body["session_name"]})
-
-
-@_handles("update_session")
-async def _update_session(operations: Operations, request: ValidRequest) -> Answer:
-    return await _changed(operations, request, request.body or {})
-
-
-async def _changed(
-    operations: Operations, request: ValidRequest, changes: Mapping[str, Any]
-) -> Answer:
-    session_id = request.path["session_id"]
-    session = await operations.session(request, f"Session with id '{session_id}' not found")
-    for name in ("session_name", "session_state", "metadata"):
-        if changes.get(name) is not None:
-            setattr(session, name, changes[name])
-    session.updated_at = int(operations.runner.clock())
-    await operations.runner.store.save(session)
-    return 200, session_detail(session, request.query.get("type", "agent"))
-
-
-@_handles("delete_session")
-async def _delete_session(operations: Operations, request: ValidRequest) -> Answer:
-    await operations.runner.store.delete(request.path["session_id"], request.query.get("user_id"))
-    return 204, None
-
-
-@_handles("delete_sessions")
-async def _delete_sessions(operations: Operations, request: ValidRequest) -> Answer:
-    ids, kinds = request.body["session_ids"], request.body["session_types"]
-    if len(ids) != len(kinds):
-        detail = f"body: {len(ids)} session_ids and {len(kinds)} session_types; expected as many"
-        raise ApiError(400, detail)
-    for session_id in ids:
-        await operations.runner.store.delete(session_id, request.query.get("user_id"))
-    return 204, None

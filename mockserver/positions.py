@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from agentos_contract.json_values import MAX_DEPTH
+
 Path = tuple[str | int, ...]
 """Keys and indexes from the root to a value."""
 
@@ -41,17 +43,25 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def parse(text: str, *, is_json: bool = False) -> Positioned:
-    """Parse one YAML or JSON document. Raises SyntaxProblem, also for a key that comes twice."""
+    """Parse one YAML or JSON document.
+
+    Raises SyntaxProblem, also for a key that comes twice and for what is nested more than
+    MAX_DEPTH deep.
+    """
     value: Any = None
     if is_json:
         try:
             value = json.loads(text)
         except json.JSONDecodeError as error:
             raise SyntaxProblem(f"no JSON: {error.msg}", error.lineno) from error
+        except RecursionError:
+            pass  # said below, with its line
         # JSON is YAML but for its surrogate escapes. From here on only places are wanted.
         text = _SURROGATE.sub("______", text)
     loader = _Loader(text)
     try:
+        # Before anything recurses: libyaml's composer ends the process where its stack does.
+        _check_depth(text)
         node = loader.get_single_node()
         lines: dict[Path, int] = {}
         if node is None:
@@ -69,7 +79,24 @@ def parse(text: str, *, is_json: bool = False) -> Positioned:
         loader.dispose()
 
 
+def _check_depth(text: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise _too_deep(event.start_mark.line + 1)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _too_deep(line: int) -> SyntaxProblem:
+    return SyntaxProblem(f"it is nested more than {MAX_DEPTH} deep; expected a workflow", line)
+
+
 def _collect(node: yaml.Node, path: Path, lines: dict[Path, int]) -> None:
+    if len(path) > MAX_DEPTH:  # an alias of what it stands in
+        raise _too_deep(node.start_mark.line + 1)
     lines.setdefault(path, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()

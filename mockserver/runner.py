@@ -25,7 +25,15 @@ from mockserver.recording import Recording
 from mockserver.replay import Replay, ReplayedRun
 from mockserver.run_actions import Action, Event, RunCancelled, Wait
 from mockserver.script import Workflow
-from mockserver.sessions import Session, SessionStore, StoredRun
+from mockserver.sessions import (
+    Session,
+    SessionStore,
+    StoredRun,
+    keep,
+    merge,
+    new_workflow_session,
+    workflow_data,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +46,20 @@ EVENTS_PER_TURN = 16
 MAX_CHUNK = 64 * 1024
 """Bytes after which a moment's events are sent in more than one piece."""
 
+MAX_TO_CANCEL = 1000
+"""How many cancelled runs are remembered that nobody has started yet."""
+
 KEEP_ALIVE_COMMENT = encode_comment("keep-alive")
+
+BRIEF = TERMINAL_EVENTS | {
+    "WorkflowStarted",
+    "StepOutput",
+    "RunContent",
+    "TeamRunContent",
+    "RunError",
+    "TeamRunError",
+}
+"""The events of a stream with `stream_events=false`."""
 
 # The real server's session keeps the events but these.
 _NOT_KEPT = frozenset({"StepOutput", "WorkflowError"})
@@ -56,6 +77,12 @@ class RunRequest:
     """Merged into the session's state before the run."""
     run_id: str | None = None
     """None: a fresh one."""
+    additional_data: Any = None
+    """What scripts see as `additional_data`: a text, or True."""
+    is_brief: bool = False
+    """Of its stream only BRIEF is sent and kept."""
+    is_background: bool = False
+    """It is kept from its start on, whatever becomes of it."""
     recording: Recording | None = None
     """What to replay instead of carrying the steps out."""
     stream: bool = True
@@ -70,12 +97,17 @@ class ActiveRun:
     """Returns when the client has gone away. Asked for once the run takes time: one that is over
     at once is not worth a task."""
 
+    is_background = False
+    """It is kept whatever becomes of it."""
+    is_brief = False
+
     def __init__(self, run: Run, session: Session, engine: Engine | Replay, speed: float) -> None:
         self.run = run
         self.session = session
         self.stored = StoredRun(run.run_id, run.input, run.created_at, run)
         self._actions: Generator[Action, float, None] = engine.run()
         self.shows_state_late = "state.run-ids-leak" in getattr(engine, "deviations", ())
+        self.deviations: Deviations = frozenset()
         self._speed = speed
         self._started = time.monotonic()
         self._wake: asyncio.Future[None] | None = None
@@ -119,10 +151,11 @@ class ActiveRun:
         actions = self._actions
         answer: float | None = None
         events: list[Event] = []
+        has_begun = False
         try:
             while not self._disconnected:
                 try:
-                    if self._cancelled:
+                    if self._cancelled and has_begun:
                         self._cancelled = False
                         action = actions.throw(RunCancelled())
                     elif answer is None:
@@ -131,8 +164,10 @@ class ActiveRun:
                         action = actions.send(answer)
                 except StopIteration:
                     break
-                answer = None
+                answer, has_begun = None, True
                 if not isinstance(action, Wait):
+                    if self.is_brief and action["event"] not in BRIEF:
+                        continue
                     events.append(action)
                     if len(events) == EVENTS_PER_TURN:
                         yield events
@@ -203,6 +238,9 @@ class Runner:
         self._random = random.Random(seed)
         self.new_id = Ids(self._random)
         self._active: dict[str, ActiveRun] = {}
+        self._to_cancel: dict[str, bool] = {}
+        """Runs that were cancelled before they were started, the earliest first."""
+        self._background: set[asyncio.Task[bytes]] = set()
 
     async def start(self, request: RunRequest) -> ActiveRun:
         """A new run, in the session asked for or a fresh one, ready to be driven."""
@@ -212,19 +250,10 @@ class Runner:
         run_id = request.run_id or ids()
         session_id = request.session_id or ids()
         now = int(self.clock())
-        session = await self.store.get(session_id, request.user_id)
-        if session is None:
-            session = Session(session_id, request.user_id, workflow, now, now)
-        if session.workflow_id is None:
-            session.workflow, session.workflow_id = workflow, workflow.id
+        session = await self._session(request, session_id, now)
         # A copy: runs side by side in one session must not see each other's changes half made.
-        state = copy.deepcopy(
-            {
-                **workflow.session_state,
-                **(session.session_state or {}),
-                **(request.session_state or {}),
-            }
-        )
+        state = copy.deepcopy(session.state or {})
+        merge(state, request.session_state or {})
         about = (workflow, run_id, session_id, request.user_id, request.input, state, now)
         if request.recording is not None:
             record = ReplayedRun(*about)
@@ -242,15 +271,58 @@ class Runner:
                 deviations=request.deviations,
             )
             active = ActiveRun(run, session, engine, self._speed)
+        active.deviations = request.deviations
+        active.is_background = request.is_background
+        active.is_brief = request.is_brief
+        active.run.additional_data = request.additional_data
         self._active[run_id] = active
-        await self._remember(active)
+        if self._to_cancel.pop(run_id, False):
+            active.cancel()
+        if request.is_background or "session.made-at-end" not in request.deviations:
+            await self._remember(active)
         return active
 
+    async def _session(self, request: RunRequest, session_id: str, now: int) -> Session:
+        """The session that a run is in, a copy: the one there is, or a new one."""
+        workflow = request.workflow
+        there = await self.store.get(session_id, request.user_id)
+        if there is None:
+            return new_workflow_session(workflow, session_id, request.user_id, now)
+        session = there.copy()
+        session.type = "workflow"
+        session.workflow_data = session.workflow_data or {}
+        session.metadata = session.metadata or {}
+        merge(session.metadata, workflow.source.get("metadata") or {})
+        if "session.seeded-once" not in request.deviations:
+            if session.workflow_id is None:
+                session.workflow_id = workflow.id
+                session.workflow_data = workflow_data(workflow)
+            session.data = {
+                **(session.data or {}),
+                "session_state": {**workflow.session_state, **(session.state or {})},
+            }
+        return session
+
     def cancel(self, run_id: str) -> None:
-        """Cancel a run. One that is over, or that nobody knows, stays as it is."""
+        """Cancel a run: one under way now, any other as soon as one of that id is started."""
         active = self._active.get(run_id)
         if active is not None:
             active.cancel()
+            return
+        self._to_cancel[run_id] = True
+        while len(self._to_cancel) > MAX_TO_CANCEL:
+            del self._to_cancel[next(iter(self._to_cancel))]
+
+    def run_in_background(self, active: ActiveRun) -> bytes:
+        """Let a run be carried out by itself; its body as it is now, before it has begun."""
+        stored = active.stored
+        status, active.run.status = active.run.status, "PENDING"
+        body = stored.to_dict()
+        active.run.status = status
+        task = asyncio.create_task(self.batch(active))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return to_json(body)
 
     async def batch(self, active: ActiveRun) -> bytes:
         """Carry a run out, and give its body when it is over."""
@@ -294,25 +366,36 @@ class Runner:
 
     async def _end(self, active: ActiveRun) -> None:
         run = active.run
-        if self._active.pop(run.run_id, None) is None:
+        if self._active.get(run.run_id) is not active:
             return
-        if run.status == "RUNNING":
+        del self._active[run.run_id]
+        was_left = run.status == "RUNNING"
+        if was_left:
             # The client went away, or the server is shutting down: the run ended there.
             run.status = "CANCELLED"
             run.content = f"Run {run.run_id} was ended: its client disconnected"
+        elif run.status == "ERROR" and active.is_background:
+            run.content = f"Background execution failed: {run.content}"
         active.stored.end()
         if active.shows_state_late:
             active.stored.show_state(run.session_state)
-        await self._remember(active)
+        lost = "session.left-run-lost" if was_left else "session.failed-run-lost"
+        is_lost = (was_left or run.status == "ERROR") and lost in active.deviations
+        if active.is_background or not is_lost:
+            await self._remember(active)
 
     async def _remember(self, active: ActiveRun) -> None:
-        session = active.session
-        # The session may have been deleted, renamed or written to since.
-        current = await self.store.get(session.session_id, session.user_id)
-        if current is not None:
-            session = active.session = current
-        session.runs[active.run.run_id] = active.stored
-        if active.run.status != "RUNNING":
-            session.session_state = active.run.session_state
-        session.updated_at = int(self.clock())
-        await self.store.save(session)
+        """Keep a run in its session: as it is now, or at its end."""
+        session, run = active.session, active.run
+        if "session.written-whole" not in active.deviations:
+            # The session may have been deleted, renamed or written to since.
+            there = await self.store.get(session.session_id, session.user_id)
+            if there is not None and there.user_id == session.user_id:
+                session = active.session = there.copy()
+        session.runs[run.run_id] = active.stored
+        if run.status != "RUNNING":
+            session.keep_state(run.session_state)
+            if run.status != "ERROR":
+                session.count_usage(active.stored.to_dict())
+        now = int(self.clock())
+        await keep(self.store, session, now, active.deviations, fresh_run=run.run_id)

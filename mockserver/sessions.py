@@ -1,26 +1,43 @@
-"""Sessions and their runs: what the server remembers, and how the API shows it.
+"""Sessions and their runs: what the server remembers, and the store that keeps it.
 
 A session belongs to a session_id and a user_id: who names another user gets a session of their
-own, as on the real server. Whoever names none finds the one that was there first.
+own. Whoever names none finds the one that was there first. Its parts have the names of the columns
+of Agno's table of sessions, `session_data` called `data`.
 """
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import json
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
+from mockserver.deviating import Deviations
 from mockserver.engine import Run
 from mockserver.json_text import to_json
-from mockserver.results import as_text, sum_metrics
+from mockserver.reshaping import reshaped_body, reshaped_event
+from mockserver.results import sum_metrics
 from mockserver.script import Node, Workflow
 
+Json = dict[str, Any]
 SessionType = Literal["agent", "team", "workflow"]
 
 MAX_SESSIONS = 10_000
 """How many sessions the memory keeps; beyond that the one longest unused is forgotten."""
+
+# What Agno puts into a session's state while a run is under way, and takes out to keep it.
+_OF_THE_RUN = (
+    "current_session_id",
+    "current_user_id",
+    "current_run_id",
+    "workflow_id",
+    "run_id",
+    "session_id",
+    "workflow_name",
+)
 
 
 @dataclass(slots=True)
@@ -40,6 +57,8 @@ class StoredRun:
     """The batch body, once it is over."""
     events: list[bytes] = field(default_factory=list)
     """Where it was streamed: its events' payloads."""
+    is_reshaped: bool = False
+    """It shows what reading and writing has made of it."""
 
     def end(self) -> bytes:
         """The run is over: keep its batch body, and give it."""
@@ -47,12 +66,12 @@ class StoredRun:
             self.body, self.live = to_json(self.live.to_dict()), None
         return self.body
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         """The batch body, as far as the run has come."""
-        body: dict[str, Any] = self.live.to_dict() if self.live else json.loads(self.body)
-        return body
+        body: Json = self.live.to_dict() if self.live else json.loads(self.body)
+        return reshaped_body(body) if self.is_reshaped else body
 
-    def show_state(self, state: dict[str, Any]) -> None:
+    def show_state(self, state: Json) -> None:
         """Let the kept events show this state, as the real server's do when they are stored."""
         for position, payload in enumerate(self.events):
             if b'"session_state"' in payload:
@@ -60,8 +79,13 @@ class StoredRun:
                 if "session_state" in event:
                     self.events[position] = to_json({**event, "session_state": state})
 
-    def event_payloads(self) -> list[dict[str, Any]]:
-        return [json.loads(event) for event in self.events]
+    def event_payloads(self) -> list[Json]:
+        events = (json.loads(event) for event in self.events)
+        return [reshaped_event(event) if self.is_reshaped else event for event in events]
+
+    def reshaped(self) -> StoredRun:
+        """As it is once it has been read and written again."""
+        return dataclasses.replace(self, is_reshaped=True)
 
 
 @dataclass
@@ -69,25 +93,52 @@ class Session:
     """One conversation: its state and its runs."""
 
     session_id: str
+    type: SessionType
     user_id: str | None
-    workflow: Workflow | None
     created_at: int
     """Seconds since the epoch."""
     updated_at: int
+    agent_id: str | None = None
+    team_id: str | None = None
     workflow_id: str | None = None
-    session_name: str | None = None
-    """None: that of its first run's input, as on the real server."""
-    session_state: dict[str, Any] | None = None
-    metadata: dict[str, Any] = field(default_factory=dict)
+    data: Json | None = None
+    """session_state, session_metrics and session_name, in the order in which they came."""
+    workflow_data: Json | None = None
+    metadata: Json | None = None
+    summary: Json | None = None
     runs: OrderedDict[str, StoredRun] = field(default_factory=OrderedDict)
+    serial: int = 0
+    """Its place in the order in which sessions were made; given by the store."""
 
     @property
-    def name(self) -> str:
-        if self.session_name is not None:
-            return self.session_name
-        for stored in self.runs.values():
-            return as_text(stored.input)
-        return ""
+    def state(self) -> Json | None:
+        """Its session_state; None where it never had one."""
+        return (self.data or {}).get("session_state")
+
+    def copy(self) -> Session:
+        """Another that changes on its own; the runs themselves are the same."""
+        return dataclasses.replace(
+            self,
+            data=copy.deepcopy(self.data),
+            workflow_data=copy.deepcopy(self.workflow_data),
+            metadata=copy.deepcopy(self.metadata),
+            runs=OrderedDict(self.runs),
+        )
+
+    def keep_state(self, state: Mapping[str, Any]) -> None:
+        """A run's state at its end, without what was the run's own."""
+        kept = {key: value for key, value in state.items() if key not in _OF_THE_RUN}
+        self.data = {**(self.data or {}), "session_state": kept}
+
+    def count_usage(self, body: Mapping[str, Any]) -> None:
+        """Add what the agents of a run have used (Agno's SessionMetrics)."""
+        data = self.data or {}
+        before = data.get("session_metrics") or {}
+        steps = [step["metrics"] or {} for step in body["metrics"]["steps"].values()]
+        total = sum_metrics([{"metrics": used} for used in (before, *steps)]) or {}
+        times = ("time_to_first_token", "duration")
+        metrics = {key: value for key, value in total.items() if key not in times}
+        self.data = {**data, "session_metrics": metrics}
 
 
 class SessionStore(Protocol):
@@ -112,6 +163,7 @@ class MemoryStore:
         self._sessions: OrderedDict[tuple[str, str | None], Session] = OrderedDict()
         self._users: dict[str, list[str | None]] = {}
         """For each session_id its sessions' users, the first first."""
+        self._made = 0
 
     async def get(self, session_id: str, user_id: str | None = None) -> Session | None:
         users = self._users.get(session_id)
@@ -125,6 +177,9 @@ class MemoryStore:
         key = (session.session_id, session.user_id)
         if key not in self._sessions:
             self._users.setdefault(session.session_id, []).append(session.user_id)
+        if not session.serial:
+            self._made += 1
+            session.serial = self._made
         self._sessions[key] = session
         self._sessions.move_to_end(key)
         while len(self._sessions) > self._max_sessions:
@@ -145,157 +200,94 @@ class MemoryStore:
 
     async def sessions(self) -> list[Session]:
         # save() moves a session to the end; the order that counts is that of making.
-        return sorted(self._sessions.values(), key=lambda session: session.created_at)
+        return sorted(self._sessions.values(), key=lambda session: session.serial)
 
 
-# -- as the API shows them (the forms of agno.os.schema, 2.5.6)
-
-
-def iso(moment: int) -> str:
-    """Seconds since the epoch as the API writes a time: 2026-11-24T03:38:27Z."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def session_summary(session: Session) -> dict[str, Any]:
-    """A session as GET /sessions lists it."""
-    return _without_none(
-        {
-            "session_id": session.session_id,
-            "session_name": session.name,
-            "session_state": session.session_state,
-            "created_at": iso(session.created_at),
-            "updated_at": iso(session.updated_at),
-        }
+def new_workflow_session(
+    workflow: Workflow, session_id: str, user_id: str | None, now: int
+) -> Session:
+    """The session that a workflow's run makes. `now`: seconds since the epoch."""
+    state = workflow.source.get("session_state")
+    return Session(
+        session_id,
+        "workflow",
+        user_id,
+        now,
+        now,
+        workflow_id=workflow.id,
+        data={} if state is None else {"session_state": copy.deepcopy(dict(state))},
+        workflow_data=workflow_data(workflow),
+        metadata=copy.deepcopy(dict(workflow.source.get("metadata") or {})),
     )
 
 
-def session_detail(session: Session, session_type: SessionType = "workflow") -> dict[str, Any]:
-    """A session as GET /sessions/{session_id} shows it, in the form of the type asked for."""
-    times = {"created_at": iso(session.created_at), "updated_at": iso(session.updated_at)}
-    if session_type != "workflow":
-        agent = {"agent_session_id": session.session_id} if session_type == "agent" else {}
-        return _without_none(
-            {
-                "user_id": session.user_id,
-                **agent,
-                "session_id": session.session_id,
-                "session_name": session.session_name or "",
-                "session_state": session.session_state,
-                "metrics": {},
-                "metadata": session.metadata,
-                "chat_history": [],
-                **times,
-            }
-        )
-    data: dict[str, Any] = {}
-    if session.session_state is not None:
-        data["session_state"] = session.session_state
-    if session.runs:
-        data["session_metrics"] = _session_metrics(session)
-    if session.session_name is not None:
-        data["session_name"] = session.session_name
-    return _without_none(
-        {
-            "user_id": session.user_id,
-            "workflow_id": session.workflow_id,
-            "session_id": session.session_id,
-            "session_name": session.name,
-            "session_data": data,
-            "session_state": session.session_state,
-            "workflow_data": _workflow_data(session.workflow),
-            "metadata": session.metadata,
-            **times,
-        }
-    )
+def merge(into: Json, more: Mapping[str, Any]) -> None:
+    """Put `more` into a mapping, mappings within mappings too (Agno's `merge_dictionaries`)."""
+    for key, value in more.items():
+        if isinstance(into.get(key), dict) and isinstance(value, Mapping):
+            merge(into[key], value)
+        else:
+            into[key] = copy.deepcopy(value)
 
 
-def session_run(stored: StoredRun) -> dict[str, Any]:
-    """A run as GET /sessions/{session_id}/runs shows it."""
-    body = stored.to_dict()
-    run_input = body.get("input")
-    if not isinstance(run_input, str):
-        run_input = json.dumps(run_input, indent=2, ensure_ascii=False)
-    return _without_none(
-        {
-            "run_id": stored.run_id,
-            "run_input": run_input,
-            "events": stored.event_payloads(),
-            "workflow_id": body["workflow_id"],
-            "user_id": body.get("user_id"),
-            "content": body.get("content"),
-            "content_type": body["content_type"],
-            "status": body["status"],
-            "step_results": body.get("step_results", []),
-            "step_executor_runs": body.get("step_executor_runs", []),
-            "metrics": body["metrics"],
-            "created_at": iso(body["created_at"]),
-            "reasoning_content": "",
-            "reasoning_steps": [],
-            "references": [],
-            "reasoning_messages": [],
-            "images": [],
-            "videos": [],
-            "audio": [],
-            "files": [],
-        }
-    )
-
-
-def agent_run(stored: StoredRun) -> dict[str, Any]:
-    """A workflow's run in the form of an agent's (`type=agent`), as the real server gives it."""
-    body = stored.to_dict()
-    return _without_none(
-        {
-            "run_id": stored.run_id,
-            "parent_run_id": "",
-            "agent_id": "",
-            "user_id": body.get("user_id"),
-            "status": body["status"],
-            "run_input": "",
-            "content": body.get("content"),
-            "run_response_format": "text",
-            "reasoning_content": "",
-            "reasoning_steps": [],
-            "metrics": body["metrics"],
-            "events": stored.event_payloads() or None,
-            "created_at": iso(body["created_at"]),
-            "references": [],
-            "reasoning_messages": [],
-            "images": [],
-            "videos": [],
-            "audio": [],
-            "files": [],
-            "input_media": {"images": [], "videos": [], "audios": [], "files": []},
-        }
-    )
-
-
-def _session_metrics(session: Session) -> dict[str, Any]:
-    """What the agents of a session's runs have used, all together (Agno's SessionMetrics)."""
-    used = [
-        step
-        for stored in session.runs.values()
-        for step in stored.to_dict()["metrics"]["steps"].values()
-    ]
-    total = sum_metrics(used) or {}
-    times = ("time_to_first_token", "duration")
-    return {key: value for key, value in total.items() if key not in times}
-
-
-def _workflow_data(workflow: Workflow | None) -> dict[str, Any]:
-    if workflow is None:
-        return {}
+def workflow_data(workflow: Workflow) -> Json:
+    """What a session keeps of its workflow: the steps at the top, by name."""
     return {
         "workflow_id": workflow.id,
-        "name": workflow.name,
+        "name": workflow.source.get("name"),
         "steps": [_step_data(node) for node in workflow.steps],
     }
 
 
-def _step_data(node: Node) -> dict[str, Any]:
-    data: dict[str, Any] = {"name": node.name, "description": node.description}
+def _step_data(node: Node) -> Json:
+    data: Json = {"name": node.name, "description": node.description}
     return {**data, "type": type(node).__name__}
 
 
-def _without_none(body: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in body.items() if value is not None}
+# What is written where a session is stored as one of a type; the rest stays as it was.
+_WRITTEN: dict[SessionType, tuple[str, ...]] = {
+    "agent": ("agent_id", "summary", "data", "metadata", "runs"),
+    "team": ("team_id", "summary", "data", "metadata", "runs"),
+    "workflow": ("workflow_id", "summary", "data", "metadata", "runs", "workflow_data"),
+}
+
+
+async def keep(
+    store: SessionStore,
+    session: Session,
+    now: int,
+    deviations: Deviations,
+    *,
+    fresh_run: str | None = None,
+) -> Session | None:
+    """Store a session; the session as it is then. None: another user's has its id.
+
+    Of one that is there already, its making and the columns of other types stay. `fresh_run` is
+    the id of a run that was not read from there.
+    """
+    if "run.reshaped" in deviations:
+        for run_id, stored in session.runs.items():
+            if run_id != fresh_run and not stored.is_reshaped:
+                session.runs[run_id] = stored.reshaped()
+    there = await store.get(session.session_id, session.user_id)
+    if there is None:
+        there = await store.get(session.session_id)
+        if there is not None and there.user_id is not None:
+            if "session.one-owner" in deviations:
+                return None
+            there = None
+        elif "session.anonymous-replaced" not in deviations:
+            there = None
+    if there is None:
+        session.serial = 0
+        await store.save(session)
+        return session
+    kept = there.copy()
+    for name in _WRITTEN[session.type]:
+        setattr(kept, name, getattr(session, name))
+    kept.updated_at = now
+    if there.user_id != session.user_id:
+        await store.delete(there.session_id)
+        kept.user_id = session.user_id
+    await store.save(kept)
+    return kept

@@ -48,6 +48,7 @@ class ValidRequest:
     query: Mapping[str, Any]
     body: Any = None
     """The form's or JSON body's value; None where there was none."""
+    deviations: Deviations = frozenset()
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ class _Body:
     media_types: list[str]
     """Those that JSON may have; a form has one."""
     schema: Mapping[str, Any]
+    names: frozenset[str]
+    """The schema's properties."""
     coercion: Coercion | None
     """Of a form."""
     validator: Any
@@ -109,7 +112,9 @@ class ValidationOperation:
         query_values, body_value = judge(scope, body)
         if "routing.form-before-workflow" in deviations:
             self._validation.check_path(self._operation_id, path)
-        scope[REQUEST_KEY] = ValidRequest(self._operation_id, path, query_values, body_value)
+        scope[REQUEST_KEY] = ValidRequest(
+            self._operation_id, path, query_values, body_value, deviations
+        )
         await self._next_app(scope, receive, send)
 
     async def _read_body(self, scope: Scope, receive: Receive, deviations: Deviations) -> Any:
@@ -127,8 +132,10 @@ class ValidationOperation:
             )
         fields = await read_form(scope, receive, deviations)
         if "form.empty-field-absent" in deviations:
-            # The last of a repeated field decides, and that may be the empty one.
-            empty = {name for name, value in dict(fields).items() if value == ""}
+            # The last of a repeated field decides, and that may be the empty one. What the document
+            # does not name may be empty.
+            last = dict(fields)
+            empty = {name for name in self._body.names if last.get(name) == ""}
             fields = [(name, value) for name, value in fields if name not in empty]
         return fields
 
@@ -217,7 +224,7 @@ class ValidationOperation:
                 (where, name),
                 TypeAdapter(self._types.annotation(_without_default(member), name)),
                 name in required,
-                document.resolve(member).get("default", member.get("default")),
+                _default(document, member),
             )
             for name, member in schema["properties"].items()
         }
@@ -261,9 +268,9 @@ def _compile_query(document: Document, definition: Mapping[str, Any]) -> _Query 
         "required": [p["name"] for p in parameters if p.get("required")],
     }
     defaults = {
-        name: document.resolve(member)["default"]
+        name: default
         for name, member in properties.items()
-        if "default" in document.resolve(member)
+        if (default := _default(document, member)) is not None
     }
     validator = jsonschema_rs.Draft202012Validator(document.self_contained(schema))
     return _Query(schema, Coercion(document, schema), validator, defaults)
@@ -280,10 +287,16 @@ def _compile_body(document: Document, definition: Mapping[str, Any]) -> _Body | 
     return _Body(
         media_types,
         schema,
+        frozenset(document.resolve(schema).get("properties", ())),
         Coercion(document, schema) if is_form else None,
         jsonschema_rs.Draft202012Validator(document.self_contained(schema)),
         bool(request_body.get("required")),
     )
+
+
+def _default(document: Document, schema: Mapping[str, Any]) -> Any:
+    """A schema's default, which may stand beside its reference; None where it has none."""
+    return schema.get("default", document.resolve(schema).get("default"))
 
 
 def _without_default(schema: Mapping[str, Any]) -> Mapping[str, Any]:

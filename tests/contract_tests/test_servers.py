@@ -22,6 +22,7 @@ GENUINE = {
     "identity.step-index",  # a Parallel within a Parallel gives its children one index
     "identity.workflow-id",
     "loop.should-continue",  # true on the last iteration
+    "order.ended-once",  # a tool call that fails completes, and then has ToolCallError
     "order.ended",  # a step that stops the run, or fails and is skipped, never ends
     "order.one-terminal-event",  # two WorkflowErrors
     "results.in-container",  # a Parallel has another step_id in the results

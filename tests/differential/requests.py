@@ -27,6 +27,7 @@ Sight = tuple[HttpRequest, bool, Found]
 @click.option("--seed", default=0, show_default=True)
 def main(examples: int, seed: int) -> None:
     """Send drawn requests to both servers, half with a key; exit 1 if any answers differ."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     logging.disable(logging.ERROR)  # requests are drawn to fail
     groups: dict[str, list[Sight]] = defaultdict(list)
     started, counts = time.monotonic(), [0, 0]
@@ -60,7 +61,7 @@ def main(examples: int, seed: int) -> None:
         request, locked, difference = min(sights, key=lambda sight: len(str(sight[0])))
         reason = excuse(request, difference)
         print(f"{len(sights)} x {signature}{f' (listed: {reason})' if reason else ''}")
-        print(f"    {request}{' (with a key)' if locked else ''}\n    {difference}")
+        print(f"    {str(request)[:1000]}{' (with a key)' if locked else ''}\n    {difference}")
     new = [s for group in groups.values() for s in group if not excuse(s[0], s[2])]
     sys.exit(1 if new else 0)
 

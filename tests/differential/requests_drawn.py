@@ -31,7 +31,7 @@ class HttpRequest:
 
     def __str__(self) -> str:
         headers = "".join(f" [{name}: {value}]" for name, value in self.headers)
-        body = "" if self.body is None else f" {self.body[:300]!r}"
+        body = "" if self.body is None else f" {self.body!r}"
         return f"{self.method} {self.target}{headers}{body}"
 
 
@@ -70,6 +70,10 @@ ODD_PATHS = st.sampled_from(
         "/health/",
         "/HEALTH",
         "/health%0A",
+        "/workflows%0A",
+        "/%0A",
+        "/sessions/a%0Ab",
+        "/workflows/content-pipeline%0A",
         "/workflows/content-pipeline/runs/",
         "/workflows/content-pipeline/runs//",
         "/workflows/content%2Dpipeline/runs",
@@ -88,7 +92,7 @@ INTEGERS = ["0", "1", "2", "-1", "01", "+1", " 1", "1 ", "1_0", "1.0", "1.5", "1
 INTEGERS += ["x", "9" * 25, "١", "true"]
 QUERIES: dict[str, Sequence[str]] = {
     "type": ["workflow", "workflow", "agent", "team", "zebra", "", "Workflow"],
-    "session_id": ["s1", "none", "é", "'"],
+    "session_id": ["s1", "none", "é", "'", ""],
     "user_id": ["ada", "x", ""],
     "limit": INTEGERS,
     "page": INTEGERS,
@@ -207,6 +211,29 @@ FIELDS: dict[str, Sequence[str]] = {
     "": ["", "x"],
     "message[]": ["x"],
 }
+# Not documented, and read by the real server all the same. Those that break the run there, in
+# Python's words, are cases alone (requests_cases.yaml): what they leave behind differs as well.
+# A background run is left out: nobody waits for its end; and NaN: a state that is no JSON.
+UNDOCUMENTED: dict[str, Sequence[str]] = {
+    "session_state": ['{"n": 1}', "{}", "null", "nope"],
+    "run_id": ["my-run", "", "null"],
+    "stream_events": ["true", "false", "", "null", "x"],
+    "background": ["false", "", "null"],
+    "additional_data": ["x", "", "{}"],
+    "dependencies": ['{"a": 1}', "x", "[]"],
+    "metadata": ['{"a": 1}', "x"],
+    "knowledge_filters": ["{}", "x"],
+    "output_schema": ["{}", "x", '{"type": "object", "title": "T", "properties": {}}'],
+    "workflow_id": ["x"],
+    "request": ["x"],
+    "background_tasks": ["x"],
+    "websocket": [""],
+    "images": [""],
+    "debug_mode": ["true"],
+}
+UNDOCUMENTED_PAIRS = st.sampled_from(
+    [(name, value) for name, values in UNDOCUMENTED.items() for value in values]
+)
 FIELD_PAIRS = st.sampled_from(
     [(name, value) for name, values in FIELDS.items() for value in values]
 )
@@ -220,6 +247,8 @@ def forms(draw: st.DrawFn) -> list[tuple[str, str]]:
         fields.insert(0, ("message", draw(st.sampled_from(FIELDS["message"]))))
     if draw(st.booleans()):
         fields.append(("stream", draw(st.sampled_from(["false", "0", "true"]))))
+    if draw(st.integers(0, 4)) == 4:
+        fields.append(draw(UNDOCUMENTED_PAIRS))
     return fields
 
 
@@ -354,7 +383,7 @@ ODD_JSON = [
     b"\xff",
     b'"\xff"',
 ]
-ODD_JSON += [b"\xef\xbb\xbf{}", b'{"session_name": "\\ud800"}', b'{"session_name": "\\u0000"}']
+ODD_JSON += [b"\xef\xbb\xbf{}", b'{"session_name": "\\u0000"}']
 ODD_JSON += [
     b"nul",
     b"{} {}",

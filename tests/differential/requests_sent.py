@@ -31,6 +31,14 @@ HEADERS = (
     "x-accel-buffering",
 )
 CORS = "access-control-"
+# How who runs a server names it and its database.
+OWN_NAMES = {
+    '"agentos-mock-db"': '"DB"',
+    '"agentos-db"': '"DB"',
+    '"mock-db"': '"DB"',
+    '"agentos-mock"': '"OS"',
+    '"agentos"': '"OS"',
+}
 TIMES = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
@@ -51,6 +59,8 @@ class HttpAnswer:
             with contextlib.suppress(ValueError):
                 body = json.loads(body)
         compact = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        for name, text in OWN_NAMES.items():
+            body = json.loads(json.dumps(body).replace(name, text))
         return {
             "status": self.status,
             "headers": self.headers,

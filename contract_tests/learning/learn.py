@@ -1,0 +1,145 @@
+"""Learns a profile: runs the contract tests, and has every observer look at what came."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import contract_tests.learning.agents
+import contract_tests.learning.cancelling
+import contract_tests.learning.remembering
+import contract_tests.learning.runs
+import contract_tests.learning.surface  # noqa: F401 - registers observers, as those before it
+from agentos_contract.deviations import Deviation, load_deviations
+from contract_tests.client import Exchange
+from contract_tests.context import Context
+from contract_tests.known import Known
+from contract_tests.learning.evidence import OBSERVERS, Evidence, Json, Observer, Sighting
+from contract_tests.results import Status
+from contract_tests.session import Listener, Options, Report, run_contract_tests
+from contract_tests.streams import StreamedRun
+from contract_tests.target import CouldNotRun
+
+EXTRA_RUNS = 16
+"""How many runs observers start themselves, at most."""
+
+BY_THE_CLOCK = frozenset(
+    {"sse.idle", "sse.pacing", "sse.transfer", "time.created-at", "error.recovery"}
+)
+"""Requirements whose breach depends on when something happens: it need not show every time."""
+
+
+class Seen(Enum):
+    """What became of one deviation."""
+
+    SHOWN = "shown"
+    NOT_SHOWN = "not shown"
+    """There was occasion, and the server did otherwise."""
+    NO_OCCASION = "no occasion"
+    UNSEEN = "cannot be told from outside"
+    NOT_LOOKED_FOR = "not looked for"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was seen of one deviation."""
+
+    deviation: Deviation
+    seen: Seen
+    reason: str
+    """Where it showed, or why nothing can be said."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a server does differently, as far as it showed."""
+
+    report: Report
+    findings: tuple[Finding, ...]
+    """One for each deviation of the catalogue, in its order."""
+    known: Mapping[str, Known]
+    """What the contract tests accept of it, by requirement."""
+
+    @property
+    def deviations(self) -> list[str]:
+        return [f.deviation.id for f in self.findings if f.seen is Seen.SHOWN]
+
+
+def learn_profile(
+    options: Options,
+    listener: Listener | None = None,
+    *,
+    scripts: Mapping[str, Json] | None = None,
+) -> Learned:
+    """Learn a server's profile. Raises CouldNotRun.
+
+    `scripts`: those that the server was made of, by workflow id; they tell what its descriptions
+    leave out.
+    """
+    exchanges: list[Exchange] = []
+    findings: list[Finding] = []
+    streams: list[StreamedRun] = []
+    told = listener or Listener()
+
+    def look(context: Context) -> None:
+        # What observers ask themselves is no more of the contract tests'.
+        streams.extend(context.all_streams)
+        evidence = Evidence(context, list(exchanges), scripts or {})
+        for deviation in load_deviations().values():
+            told.progress(f"looking for {deviation.id}")
+            findings.append(_look_for(deviation, evidence))
+
+    report = run_contract_tests(options, replace(told, exchanged=exchanges.append, checked=look))
+    return Learned(report, tuple(findings), _known(report, streams))
+
+
+def _look_for(deviation: Deviation, evidence: Evidence) -> Finding:
+    observer = OBSERVERS.get(deviation.id)
+    if observer is None:
+        if deviation.unseen is not None:
+            return Finding(deviation, Seen.UNSEEN, deviation.unseen)
+        return Finding(deviation, Seen.NOT_LOOKED_FOR, "nobody has written how to tell it")
+    try:
+        sightings = list(observer.look(evidence))
+    except CouldNotRun:
+        raise
+    except Exception as error:
+        # A fault of ours, whatever the server sent: nothing is claimed.
+        return Finding(deviation, Seen.NOT_LOOKED_FOR, f"{type(error).__name__}: {error}")
+    return _weigh(deviation, observer, sightings)
+
+
+def _weigh(deviation: Deviation, observer: Observer, sightings: Sequence[Sighting]) -> Finding:
+    shown = [sighting.where for sighting in sightings if sighting.shown]
+    kept = [sighting.where for sighting in sightings if not sighting.shown]
+    if shown and kept:
+        reason = f"{shown[0]} (in {len(shown)} of {len(sightings)} cases; not: {kept[0]})"
+        return Finding(deviation, Seen.SHOWN, reason)
+    if shown:
+        return Finding(deviation, Seen.SHOWN, shown[0])
+    if kept:
+        return Finding(deviation, Seen.NOT_SHOWN, kept[0])
+    return Finding(deviation, Seen.NO_OCCASION, f"it shows when {observer.occasion}")
+
+
+def _known(report: Report, streams: Sequence[StreamedRun]) -> dict[str, Known]:
+    known = {}
+    for result in report.results:
+        name = result.requirement.id
+        if result.status is Status.FAILED:
+            is_sure = name in report.probed and name not in BY_THE_CLOCK
+            sometimes = not is_sure or _differs_between_runs(name, streams)
+            known[name] = Known(" ".join(result.message.split()), sometimes)
+    return known
+
+
+def _differs_between_runs(requirement: str, streams: Sequence[StreamedRun]) -> bool:
+    """Whether the same request broke a requirement in one stream and kept it in another."""
+    broken: dict[tuple[str, str], set[bool]] = {}
+    for stream in streams:
+        if stream.is_completed and requirement in stream.judge.exercised:
+            is_broken = any(v.requirement == requirement for v in stream.judge.violations)
+            broken.setdefault((stream.workflow_id, stream.message), set()).add(is_broken)
+    shown = [both for both in broken.values() if True in both]
+    return bool(shown) and all(len(both) == 2 for both in shown)

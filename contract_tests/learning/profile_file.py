@@ -1,0 +1,78 @@
+"""A learned profile as a file: YAML, with what was seen beside each line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from io import StringIO
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from contract_tests.learning.learn import Finding, Learned, Seen
+
+MAX_REASON = 300
+"""Characters of a reason."""
+
+Redact = Callable[[str], str]
+
+
+def write_profile(learned: Learned, file: Path, redact: Redact) -> None:
+    """Write a profile for `mockserver serve --as FILE` and `contract-tests --known FILE`.
+
+    `redact` takes out of a text what must not be written. Raises OSError.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(profile_text(learned, redact), encoding="utf-8")
+
+
+def profile_text(learned: Learned, redact: Redact) -> str:
+    """The profile as YAML."""
+    deviations = CommentedSeq()
+    for position, finding in enumerate(_only(learned, Seen.SHOWN)):
+        deviations.append(finding.deviation.id)
+        deviations.yaml_add_eol_comment(_line(finding.reason, redact), position, column=0)
+    known = CommentedMap()
+    for name, entry in learned.known.items():
+        reason = _line(entry.reason, redact)
+        known[name] = {"reason": reason, "sometimes": True} if entry.sometimes else reason
+    content = CommentedMap(deviations=deviations, known=known)
+    seed = learned.report.seed
+    target = _line(learned.report.target, redact)
+    content.yaml_set_start_comment(
+        f"Learned from {target} with the seed {seed}, by `contract-tests learn`.\n"
+        "`mockserver serve --as` this file performs the deviations; `contract-tests --known` it\n"
+        "accepts what is known. What the server's workflows gave no occasion for is not in it."
+    )
+    content.yaml_set_comment_before_after_key("known", before="\n" + _not_claimed(learned, redact))
+    stream = StringIO()
+    yaml = YAML()
+    yaml.width = 2**16  # a reason is a line, however long
+    yaml.dump(content, stream)
+    return stream.getvalue()
+
+
+def _not_claimed(learned: Learned, redact: Redact) -> str:
+    lines = []
+    for seen, title in (
+        (Seen.NOT_SHOWN, "Not so here:"),
+        (Seen.NO_OCCASION, "Without an occasion to show:"),
+        (Seen.UNSEEN, "Not to be told from outside:"),
+        (Seen.NOT_LOOKED_FOR, "Not looked for:"),
+    ):
+        findings = list(_only(learned, seen))
+        if findings:
+            lines.append(title)
+        lines += [f"  {f.deviation.id}: {_line(f.reason, redact)}" for f in findings]
+    return "\n".join(lines)
+
+
+def _only(learned: Learned, seen: Seen) -> Iterable[Finding]:
+    return (finding for finding in learned.findings if finding.seen is seen)
+
+
+def _line(text: str, redact: Redact) -> str:
+    """A server's words on one line, with nothing in them that ends a comment."""
+    line = " ".join(redact(text).split())
+    line = "".join(letter if letter.isprintable() else "\ufffd" for letter in line)
+    return line if len(line) <= MAX_REASON else line[: MAX_REASON - 1] + "…"
