@@ -78,9 +78,7 @@ def client(mock_url: str) -> Iterator[httpx.Client]:
 
 
 @contextlib.contextmanager
-def agentos(
-    workflows: Path, token: str | None = None, *, os_id: str = "agentos"
-) -> Iterator[str]:
+def agentos(workflows: Path, token: str | None = None, *, os_id: str = "agentos") -> Iterator[str]:
     """A real AgentOS 2.5.6 that serves a folder of scripts; its URL."""
     if not AGENTOS_PYTHON.exists():
         pytest.fail(f"{AGENTOS_PYTHON} is missing; `make agentos` makes it")

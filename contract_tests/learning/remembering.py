@@ -280,7 +280,7 @@ def ties_oldest_first(evidence: Evidence) -> Sightings:
     made = [evidence.context.fresh_id("session") for _ in range(4)]
     if any(_make(evidence, session_id, user_id=user).status != 201 for session_id in made):
         return
-    query = {"type": "workflow", "user_id": user, "limit": "20"}
+    query: dict[str, Any] = {"type": "workflow", "user_id": user, "limit": "20"}
     answer = _ask(evidence, "get_sessions", "GET", sort_by="created_at", sort_order="desc", **query)
     listed = {
         session.get("session_id"): (position, session.get("created_at"))

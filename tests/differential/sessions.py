@@ -41,7 +41,7 @@ def main(sequences: int, steps: int, seed: int) -> None:
     with both_servers() as both:
         drawn = hypothesis.seed(seed)(machine(lambda: both))
         try:
-            run_state_machine_as_test(drawn, settings=settings)  # type: ignore[no-untyped-call]
+            run_state_machine_as_test(drawn, settings=settings)
         except Differs as error:
             click.echo(f"\n{error}")
             sys.exit(1)

@@ -14,9 +14,8 @@ from hypothesis import HealthCheck
 
 from mockserver.cel import Cel
 from tests.differential.case_files import case_files, read_case
-from tests.differential.compare import compare
 from tests.differential.exceptions import listed_exceptions, unexcused
-from tests.differential.servers import Case, Pair, both_servers
+from tests.differential.servers import Case, Pair, both_servers, compare_patiently
 from tests.differential.strategies import cases
 
 pytestmark = pytest.mark.agentos
@@ -37,7 +36,7 @@ def pair() -> Iterator[Pair]:
 @pytest.mark.parametrize("file", CASES, ids=lambda file: file.stem)
 def test_what_once_differed_no_longer_does(pair: Pair, file: Path) -> None:
     content = read_case(file)
-    comparison = compare(*pair.run(content.case))
+    comparison = compare_patiently(pair, content.case)
     if content.exception is None:
         assert comparison.is_same, "\n".join(map(str, comparison.differences))
         return
@@ -61,7 +60,7 @@ def test_drawn_workflows_run_alike(pair: Pair) -> None:
     # Agents and teams have differences that are still open: `make differential` shows them.
     @hypothesis.given(cases(("function",)))
     def run(case: Case) -> None:
-        found = unexcused(compare(*pair.run(case)).causes)
+        found = unexcused(compare_patiently(pair, case).causes)
         assert not found, "\n".join(map(str, found))
 
     run()
