@@ -468,7 +468,7 @@ class AgentRun:
         created = {"created_at": self._created_at}
         of_step = {} if parent else {"workflow_step_id": self._step_id}
         told = {"input": {"input_content": self._told}}
-        events: Json = {"events": []} if engine.is_streamed and parent is None else {}
+        events: Json = {}
         made: Json = {}
         if failure is None:
             made["messages"] = self._messages
