@@ -50,7 +50,9 @@ def load_profile(name: str) -> Profile:
     known = content.get("known")
     if "known" in content and not isinstance(known, Mapping):
         raise ProfileError(f"{file}: expected `known:` with a reason by requirement id")
-    names = content.get("deviations") or []
+    names = content.get("deviations")
+    if names is None:
+        names = []
     if not isinstance(names, list) or not all(isinstance(item, str) for item in names):
         raise ProfileError(f"{file}: deviations: expected a list of names")
     try:

@@ -139,6 +139,18 @@ class Run:
         return {key: value for key, value in body.items() if value is not None}
 
 
+OF_THE_RUN = (
+    "current_session_id",
+    "current_user_id",
+    "current_run_id",
+    "workflow_id",
+    "run_id",
+    "session_id",
+    "workflow_name",
+)
+"""What Agno puts into a session's state while a run is under way, and takes out to keep it."""
+
+
 class Engine:
     """Carries out one run, and keeps its record."""
 
@@ -225,7 +237,7 @@ class Engine:
 
     def _finish(self, status: str, content: Any, branch: Branch) -> None:
         if "state.run-ids-leak" in self.deviations:
-            for key in ("current_session_id", "current_run_id"):
+            for key in OF_THE_RUN:
                 self.record.session_state.pop(key, None)
         self.record.status = status
         self.record.content = content

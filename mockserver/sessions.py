@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from mockserver.deviating import Deviations
-from mockserver.engine import Run
+from mockserver.engine import OF_THE_RUN, Run
 from mockserver.json_text import to_json
 from mockserver.reshaping import reshaped_body, reshaped_event
 from mockserver.results import sum_metrics
@@ -27,17 +27,6 @@ SessionType = Literal["agent", "team", "workflow"]
 
 MAX_SESSIONS = 10_000
 """How many sessions the memory keeps; beyond that the one longest unused is forgotten."""
-
-# What Agno puts into a session's state while a run is under way, and takes out to keep it.
-_OF_THE_RUN = (
-    "current_session_id",
-    "current_user_id",
-    "current_run_id",
-    "workflow_id",
-    "run_id",
-    "session_id",
-    "workflow_name",
-)
 
 
 @dataclass(slots=True)
@@ -127,7 +116,7 @@ class Session:
 
     def keep_state(self, state: Mapping[str, Any]) -> None:
         """A run's state at its end, without what was the run's own."""
-        kept = {key: value for key, value in state.items() if key not in _OF_THE_RUN}
+        kept = {key: value for key, value in state.items() if key not in OF_THE_RUN}
         self.data = {**(self.data or {}), "session_state": kept}
 
     def count_usage(self, body: Mapping[str, Any]) -> None:

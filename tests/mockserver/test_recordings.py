@@ -18,7 +18,7 @@ from mockserver.app import Settings, create_app
 from mockserver.cli import main
 from mockserver.recording import FOLDER, RecordingError, load_recording, load_recordings
 from mockserver.script import load_scripts
-from tests.conftest import serving
+from tests.conftest import ROOT, Serve, serving
 from tests.runs import Stream, batch, masked, stream
 
 # With agents, failing, nested.
@@ -187,3 +187,22 @@ def test_a_corrupted_recording_is_not_served(recorded: Path, tmp_path: Path) -> 
     result = CliRunner().invoke(main, ["check", str(folder)])
     assert result.exit_code == 1
     assert "everything-1-stream.jsonl:6: frame 5" in result.output
+
+
+KEPT = ROOT / "fixtures" / "recordings"
+
+
+@pytest.mark.parametrize("workflow_id", WORKFLOWS)
+def test_a_kept_recording_of_the_real_server_replays_identical(
+    serve: Serve, workflow_id: str
+) -> None:
+    """Made by `mockserver record` of a real AgentOS 2.5.6: with agents, failing, nested."""
+    scripts, recordings = load_scripts(KEPT), load_recordings(KEPT)
+    url = serve(create_app(Settings(workflows=scripts.workflows, recordings=recordings, speed=9)))
+    (file,) = (KEPT / FOLDER).glob(f"{workflow_id}-*-stream.jsonl")
+    recorded = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()[1:-1]]
+    with httpx.Client(base_url=url, timeout=30) as client:
+        replayed = stream(client, workflow_id, message="cats and dogs")
+    ids: dict[str, str] = {}
+    assert replayed.names == [line["event"] for line in recorded]
+    assert frames(replayed) == [json.dumps(masked(line["data"], ids)) for line in recorded]

@@ -1,0 +1,100 @@
+"""A profile learned from a server says what it does differently, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agentos_contract.deviations import load_deviations
+from agentos_contract.profiles import Profile, load_profile
+from mockserver.app import Settings, create_app
+from mockserver.script import load_scripts
+from tests.conftest import ROOT, Serve, agentos
+from tests.contract_tests.conftest import run_cli
+
+OCCASIONS = ROOT / "fixtures" / "occasions"
+AGNO = load_profile("agno-2.5.6").deviations
+
+# The profile's, but those that nobody can tell from outside, or only with a token.
+LEARNABLE = {
+    name
+    for name, deviation in load_deviations().items()
+    if name in AGNO and deviation.unseen is None and not name.startswith("authentication.")
+}
+
+
+def learn(url: str, out: Path) -> Profile:
+    arguments = ["--scripts", str(OCCASIONS), "--seed", "3", "--max-examples", "5"]
+    result = run_cli("learn", url, "--out", str(out), *arguments)
+    assert result.exit_code == 0, result.output
+    return load_profile(str(out))
+
+
+def mock(serve: Serve, *deviations: str) -> str:
+    workflows = load_scripts(OCCASIONS).workflows
+    settings = Settings(workflows=workflows, seed=1, deviations=frozenset(deviations))
+    return serve(create_app(settings))
+
+
+def test_the_mock_alone_does_nothing_differently(serve: Serve, tmp_path: Path) -> None:
+    learned = learn(mock(serve), tmp_path / "learned.yaml")
+    assert set(learned.deviations) == set()
+    assert set(learned.known or {}) == set()
+
+
+def test_a_few_deviations_are_told_from_all_others(serve: Serve, tmp_path: Path) -> None:
+    few = {"step.stop-left-open", "routing.head-refused", "session.one-owner", "run.unnamed"}
+    learned = learn(mock(serve, *few), tmp_path / "learned.yaml")
+    assert set(learned.deviations) == few
+    assert set(learned.known or {}) == {"order.ended"}
+
+
+@pytest.mark.agentos
+def test_the_real_server_and_the_mock_as_it_have_one_profile(serve: Serve, tmp_path: Path) -> None:
+    ours = tmp_path / "ours.yaml"
+    theirs = tmp_path / "theirs.yaml"
+    learn(mock(serve, *AGNO), ours)
+    with agentos(OCCASIONS) as url:
+        learned = learn(url, theirs)
+    assert set(learned.deviations) == LEARNABLE
+    report = tmp_path / "differences.json"
+    run_cli("diff", str(ours), str(theirs), "--report", str(report))
+    differences = json.loads(report.read_text(encoding="utf-8"))["differences"]
+    assert [d for d in differences if d["kind"] == "deviation"] == []
+
+
+def test_diff_says_what_a_front_end_would_notice(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    old.write_text("deviations: [step.stop-left-open]\n", encoding="utf-8")
+    new.write_text(
+        "deviations: [run.unnamed]\nknown: {cancel.one-terminal-event: seen}\n", encoding="utf-8"
+    )
+    assert run_cli("diff", str(old), str(old)).exit_code == 0
+    result = run_cli("diff", str(old), str(new))
+    assert result.exit_code == 1
+    breaking, _, rest = result.output.partition("NOTICEABLE")
+    assert "BREAKING" in breaking
+    assert "cancel.one-terminal-event" in breaking
+    noticeable, _, better = rest.partition("BETTER")
+    assert "run.unnamed" in noticeable
+    assert "step.stop-left-open" in better
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("deviations: [step.stop-left-opne]\n", "step.stop-left-opne"),
+        ("deviations: {}\n", "deviations"),
+        ("known: {no.such: reason}\n", "no.such"),
+        ("[", "line 1"),
+    ],
+)
+def test_a_profile_that_is_none_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "profile.yaml"
+    file.write_text(text, encoding="utf-8")
+    result = run_cli("diff", str(file), "agno-2.5.6")
+    assert result.exit_code == 2
+    assert said in result.output
+    assert "Traceback" not in result.output

@@ -1,0 +1,210 @@
+"""What the documentation shows is run: scripts load, commands exist, answers are as shown."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from markdown_it import MarkdownIt
+
+import contract_tests.cli
+import mockserver.cli
+from agentos_contract.requirements import load_catalogue
+from contract_tests.known import load_known
+from mockserver.script import load_scripts
+from tests.conftest import ROOT
+
+PAGES = sorted(
+    file
+    for pattern in ("*.md", "docs/*.md", "*/README.md", "fixtures/*/README.md")
+    for file in ROOT.glob(pattern)
+    if not file.relative_to(ROOT).parts[0].startswith(".")
+)
+COMMANDS = {"mockserver": mockserver.cli.main, "contract-tests": contract_tests.cli.main}
+VARIES = re.compile(r'"created_at":\d+')
+
+
+@dataclass(frozen=True)
+class Example:
+    """A fenced or indented block of a page."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def examples_of(page: Path) -> Iterator[Example]:
+    for token in MarkdownIt().parse(page.read_text(encoding="utf-8")):
+        if token.type in ("fence", "code_block"):
+            assert token.map is not None
+            yield Example(page, token.map[0] + 1, token.info.strip(), token.content)
+
+
+EXAMPLES = [example for page in PAGES for example in examples_of(page)]
+
+
+def in_language(*languages: str) -> list[Any]:
+    return [pytest.param(e, id=str(e)) for e in EXAMPLES if e.language in languages]
+
+
+def script_of(content: dict[str, Any]) -> dict[str, Any]:
+    """A whole script of what an example shows: a script, a step's keys, or a workflow's mock."""
+    if "id" in content:
+        return content
+    if "scenarios" in content.get("mock", {}):
+        return {"id": "shown", "steps": [], **content}
+    step = {"type": "Step", "name": "shown", **content}
+    if "team" not in content:
+        step["agent"] = {"id": "shown", "name": "Shown"}
+    return {"id": "shown", "steps": [step]}
+
+
+@pytest.mark.parametrize("example", in_language("yaml"))
+def test_yaml_is_what_it_is_shown_for(example: Example, tmp_path: Path) -> None:
+    content = yaml.safe_load(example.text)
+    file = tmp_path / "shown.yaml"
+    if "known" in content or "deviations" in content:
+        file.write_text(example.text, encoding="utf-8")
+        assert load_known(str(file), load_catalogue().requirements)
+    elif {"mock", "steps", "team"} & content.keys():
+        file.write_text(json.dumps(script_of(content)), encoding="utf-8")
+        assert load_scripts(tmp_path).warnings == []
+    else:
+        pytest.skip("a file of another program's")
+
+
+@pytest.mark.parametrize("example", in_language("json"))
+def test_json_is_json(example: Example) -> None:
+    json.loads(example.text)
+
+
+@pytest.mark.parametrize("example", in_language("python"))
+def test_python_imports_what_there_is(example: Example) -> None:
+    imported = [node for node in ast.walk(ast.parse(example.text)) if type(node) is ast.ImportFrom]
+    for node in imported:
+        assert node.module is not None
+        package = node.module.partition(".")[0]
+        if not (ROOT / package).is_dir():
+            continue
+        file = ROOT / node.module.replace(".", "/")
+        source = (file / "__init__.py" if file.is_dir() else file.with_suffix(".py")).read_text()
+        names = {
+            name
+            for each in ast.walk(ast.parse(source))
+            for name in (
+                [getattr(each, "name", None)]
+                + [
+                    alias.asname or alias.name
+                    for alias in getattr(each, "names", ())
+                    if type(each) is ast.ImportFrom
+                ]
+                + [t.id for t in getattr(each, "targets", ()) if isinstance(t, ast.Name)]
+            )
+        }
+        for alias in node.names:
+            assert alias.name in names, f"{node.module} has no {alias.name}"
+
+
+def commands_in(example: Example) -> Iterator[list[str]]:
+    """The commands of a shell example, as words; a line's end may be escaped or go on indented."""
+    text = example.text.replace("\\\n", " ")
+    for line in text.splitlines():
+        words = line.strip().removeprefix("$ ")
+        try:
+            parts = shlex.split(words, comments=True)
+        except ValueError:
+            continue
+        while parts and re.fullmatch(r"\w+=\S*", parts[0]):
+            parts = parts[1:]
+        if parts:
+            yield [parts[0].rpartition("/")[2], *parts[1:]]
+
+
+SHELL = [
+    pytest.param(example, id=str(example))
+    for example in EXAMPLES
+    if example.language in ("", "sh", "shell", "bash", "console")
+    and any(words[0] in (*COMMANDS, "make") for words in commands_in(example))
+]
+
+
+@pytest.mark.parametrize("example", SHELL)
+def test_commands_and_their_options_exist(example: Example) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for name, *arguments in commands_in(example):
+        if name == "make":
+            for target in (word for word in arguments if "=" not in word):
+                assert re.search(rf"^{re.escape(target)}:", makefile, re.M), f"make {target}"
+        elif name in COMMANDS:
+            help_text = _help(name, *arguments[:1])
+            for option in re.findall(r"(?<!\S)\[?(--[a-z][a-z-]*)", " ".join(arguments)):
+                assert re.search(rf"{option}\b", help_text), f"{name} {arguments}: {option}"
+
+
+def _help(name: str, *subcommand: str) -> str:
+    for arguments in ([*subcommand, "--help"], ["--help"]):
+        result = CliRunner().invoke(COMMANDS[name], arguments)
+        if result.exit_code == 0:
+            return result.output
+    raise AssertionError(f"{name} --help failed")
+
+
+def shown_calls() -> Iterator[Any]:
+    """Each `$ curl` of a page, with the lines shown beneath it."""
+    for example in EXAMPLES:
+        for block in re.split(r"^\$ ", example.text, flags=re.M)[1:]:
+            command, _, shown = block.partition("\n")
+            if command.startswith("curl ") and shown.strip():
+                yield pytest.param(command, shown, id=f"{example}: {command}")
+
+
+@pytest.mark.parametrize(("command", "shown"), list(shown_calls()))
+def test_curl_answers_as_shown(mock_url: str, command: str, shown: str) -> None:
+    words = shlex.split(command.replace("localhost:7777", mock_url.removeprefix("http://")))
+    finished = subprocess.run(
+        [words[0], "--silent", *words[1:]], capture_output=True, text=True, timeout=60, check=True
+    )
+    lines = iter(VARIES.sub('"created_at":0', finished.stdout).splitlines())
+    for expected in VARIES.sub('"created_at":0', shown).splitlines():
+        if expected.strip() in ("", "…"):
+            continue
+        pattern = re.escape(expected).replace("…", ".*")
+        assert any(re.fullmatch(pattern, line) for line in lines), expected
+
+
+def test_the_faults_are_told_as_shown(tmp_path: Path) -> None:
+    """The one in docs/scripts.md; of this script."""
+    (shown,) = (e for e in EXAMPLES if e.page.name == "scripts.md" and "mockserver check" in e.text)
+    folder = tmp_path / "scripts"
+    folder.mkdir()
+    lines = [
+        "id: greeter",
+        "steps:",
+        "  - type: Step",
+        "    name: greet",
+        "    agent: {id: host, name: Host}",
+        "    mock:",
+        "      contnt: hello",
+        "  - type: Condition",
+        "    evaluator: \"inptu == 'x'\"",
+        "    steps: [{type: Step, name: b}]",
+    ]
+    (folder / "greeter.yaml").write_text("\n".join(lines), encoding="utf-8")
+    result = CliRunner().invoke(mockserver.cli.main, ["check", str(folder)])
+    assert result.exit_code != 0
+    expected = shown.text.partition("\n")[2]
+    assert result.output.replace(f"{tmp_path}/", "").strip() == expected.strip()
