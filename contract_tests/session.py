@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import contract_tests.checks  # noqa: F401 - registers them
@@ -20,7 +20,7 @@ from contract_tests.client import (
 )
 from contract_tests.context import Context
 from contract_tests.findings import Breach, Findings
-from contract_tests.known import Known
+from contract_tests.known import KnownList
 from contract_tests.plan import Plan, make_plan
 from contract_tests.registry import CHECKS, CannotDecide, Check, ordered_checks
 from contract_tests.results import Result, settle
@@ -38,7 +38,7 @@ class Options:
     token: str | None = None
     workflows: Sequence[str] = ()
     level: Level = Level.PROTOCOL
-    known: Mapping[str, Known] = field(default_factory=dict)
+    known: KnownList = field(default_factory=dict)
     required: Collection[str] = ()
     max_examples: int = 50
     max_runs: int = 60
@@ -61,6 +61,8 @@ class Report:
     """Every sight of a broken requirement, where a result shows one each."""
     probed: frozenset[str] = frozenset()
     """Requirements that a deterministic probe broke, not generated requests alone."""
+    findings: Findings = field(default_factory=Findings)
+    """All that the results were made of."""
 
 
 @dataclass
@@ -137,10 +139,13 @@ def run_contract_tests(options: Options, listener: Listener | None = None) -> Re
     crashes = tuple(dict.fromkeys(findings.crashes.values()))
     breaches = tuple(breach for found in findings.breaches.values() for breach in found)
     probed = frozenset(findings.broken_by_probes)
-    return Report(options.url, options.seed, results, budget.started, crashes, breaches, probed)
+    return Report(
+        options.url, options.seed, results, budget.started, crashes, breaches, probed, findings
+    )
 
 
 def _run_check(check: Check, context: Context) -> None:
+    context.findings.check = check.name
     try:
         check.run(context)
     except (CannotDecide, NoMoreRuns) as reason:
