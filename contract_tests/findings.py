@@ -82,10 +82,12 @@ class Findings:
 
     def breach(self, breach: Breach, *, generated: bool = False) -> None:
         """A request did break one."""
-        if breach.requirement not in self.exercised or not generated:
-            self.exercise(breach.requirement, generated=generated, exchanges=breach.exchanges)
+        name = breach.requirement
+        is_counted = name in self.exercised
+        self.exercise(name, generated=generated, exchanges=breach.exchanges)
         breach = replace(breach, check=breach.check or self.check)
         with self._lock:
+            self.cases[name] -= is_counted
             if not generated:
                 self.broken_by_probes.add(breach.requirement)
             found = self.breaches.setdefault(breach.requirement, [])

@@ -11,6 +11,9 @@ from contract_tests.findings import Breach, Findings
 from contract_tests.known import Known, KnownList
 from contract_tests.streams import MISSING
 
+REQUIRED = "required, but skipped: "
+"""How the message of a requirement begins that --require names, and that was not exercised."""
+
 
 class Status(Enum):
     """How a requirement fared."""
@@ -109,7 +112,7 @@ def _settle(
         return _result(requirement, Status.PASSED, "")
     reason = MISSING.get(name) or findings.reasons.get(name) or "no request could have broken it"
     if is_required:
-        return _result(requirement, Status.FAILED, f"required, but skipped: {reason}")
+        return _result(requirement, Status.FAILED, f"{REQUIRED}{reason}")
     return _result(requirement, Status.SKIPPED, reason)
 
 

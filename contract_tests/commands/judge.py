@@ -10,6 +10,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from agentos_contract.profiles import find_profile
 from agentos_contract.requirements import Level, load_catalogue
 from contract_tests.commands.options import make_options, target_options
 from contract_tests.commands.outcome import (
@@ -21,9 +22,10 @@ from contract_tests.commands.outcome import (
     tested,
 )
 from contract_tests.known import KnownError, check_id, load_known
+from contract_tests.known_file import update_known_file
 from contract_tests.report_files import write_reports
-from contract_tests.reporting import print_report
-from contract_tests.results import Status
+from contract_tests.reporting import print_report, redact
+from contract_tests.results import REQUIRED, Status
 from contract_tests.session import Options, run_contract_tests
 
 
@@ -42,6 +44,12 @@ from contract_tests.session import Options, run_contract_tests
     help="Deviations that are known: not failures, unless they are gone.",
 )
 @click.option(
+    "--update-known",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write what is known to FILE: new ones added, those gone dropped. Starts from --known.",
+)
+@click.option(
     "--require",
     "required",
     metavar="ID",
@@ -57,6 +65,7 @@ def judge(
     url: str,
     level: str,
     known: str | None,
+    update_known: Path | None,
     required: tuple[str, ...],
     report_dir: Path | None,
     **target: Any,
@@ -72,20 +81,24 @@ def judge(
             check_id(requirement_id, ids)
     except KnownError as error:
         raise click.BadParameter(str(error), param_hint="--require") from error
+    if known is None and update_known is not None and update_known.exists():
+        known = str(update_known)
     try:
-        known_reasons = load_known(known, ids) if known is not None else {}
+        known_list = load_known(known, ids) if known is not None else {}
     except KnownError as error:
         raise click.BadParameter(str(error), param_hint="--known") from error
     options = replace(
         make_options(url, **target),
         level=Level.parse(level),
-        known=known_reasons,
+        known=known_list,
         required=required,
     )
-    sys.exit(_run(options, report_dir))
+    sys.exit(_run(options, report_dir, known, update_known))
 
 
-def _run(options: Options, report_dir: Path | None) -> int:
+def _run(
+    options: Options, report_dir: Path | None, known: str | None, update_known: Path | None
+) -> int:
     console = Console(highlight=False)
     report = tested(options, console, lambda listener: run_contract_tests(options, listener))
     if report is None:
@@ -100,4 +113,19 @@ def _run(options: Options, report_dir: Path | None) -> int:
     statuses = {result.status for result in report.results}
     if report.crashes:
         return crashed(report, options)
+    if update_known is not None:
+        try:
+            update = update_known_file(
+                update_known,
+                find_profile(known) if known is not None else None,
+                report.findings,
+                [result.requirement.id for result in report.results],
+                options.known,
+                lambda text: redact(text, options.token),
+            )
+        except (KnownError, OSError) as error:
+            return could_not_run(f"{update_known} could not be written: {error}")
+        console.print(f"{update_known}: {update.describe()}", markup=False, soft_wrap=True)
+        # What is listed now is no failure; a skipped one that is required still is.
+        statuses = {r.status for r in report.results if r.message.startswith(REQUIRED)}
     return BROKEN if Status.FAILED in statuses else KEPT
