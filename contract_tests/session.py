@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import contract_tests.checks  # noqa: F401 - registers them
@@ -18,6 +18,7 @@ from contract_tests.client import (
     Request,
     RunBudget,
 )
+from contract_tests.configuration import WorkflowSettings
 from contract_tests.context import Context
 from contract_tests.findings import Breach, Findings
 from contract_tests.known import KnownList
@@ -43,6 +44,8 @@ class Options:
     max_examples: int = 50
     max_runs: int = 60
     message: str | None = None
+    settings: Mapping[str, WorkflowSettings] = field(default_factory=dict)
+    """By workflow id; a message of theirs wins."""
     limits: Limits = field(default_factory=Limits)
 
 
@@ -106,13 +109,16 @@ def run_contract_tests(options: Options, listener: Listener | None = None) -> Re
     ) as client:
         try:
             target = discover(
-                client, options.document, chosen=options.workflows, message=options.message
+                client,
+                options.document,
+                chosen=options.workflows,
+                message=options.message,
+                settings=options.settings,
             )
         except NoMoreRuns as error:
             raise CouldNotRun(str(error)) from error
-        plan = make_plan(
-            [workflow.id for workflow in target.workflows], options.max_runs, options.max_examples
-        )
+        plan = make_plan(target.workflows, options.max_runs, options.max_examples)
+        budget.limit = plan.limit
         listener.planned(target, plan)
         context = Context(
             options.document,
@@ -128,6 +134,7 @@ def run_contract_tests(options: Options, listener: Listener | None = None) -> Re
         for position, check in enumerate(checks):
             listener.checking(check, position, len(checks))
             _run_check(check, context)
+        budget.limit = options.max_runs
         listener.checked(context)
     catalogue = load_catalogue()
     results = settle(

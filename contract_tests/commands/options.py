@@ -9,9 +9,17 @@ from typing import Any, TypeVar
 
 import click
 import httpx
+from click.core import ParameterSource
 
 from agentos_contract.document import DocumentError, load_document
 from contract_tests.client import Limits
+from contract_tests.configuration import (
+    Configuration,
+    ConfigurationError,
+    find_configuration,
+    load_configuration,
+    token_from,
+)
 from contract_tests.curl import TOKEN_VARIABLE
 from contract_tests.session import Options
 
@@ -21,9 +29,37 @@ HELP = {"help_option_names": ["-h", "--help"]}
 """A command's `context_settings`."""
 
 
+PARAMETERS = {"workflow": "workflows", "require": "required"}
+"""Names of parameters, where they are not those of the configuration's keys."""
+
+
+def _configure(ctx: click.Context, param: click.Parameter, file: Path | None) -> None:
+    """Make what the configuration says the defaults of the other options."""
+    try:
+        file = file or find_configuration(Path.cwd())
+        found = load_configuration(file) if file is not None else Configuration()
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from error
+    ctx.obj = found
+    values = found.model_dump(exclude_none=True, exclude={"workflows", "token_command"})
+    ctx.default_map = {PARAMETERS.get(name, name): value for name, value in values.items()}
+
+
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    is_eager=True,
+    expose_value=False,
+    callback=_configure,
+    help="A configuration file. Else the nearest contract-tests.toml, or [tool.contract-tests] of"
+    " a pyproject.toml, from the current directory upwards.",
+)
+
+
 def target_options(*, max_runs: int) -> Callable[[F], F]:
     """What every command needs that runs the tests."""
     options = [
+        config_option,
         click.option(
             "--token",
             envvar=TOKEN_VARIABLE,
@@ -102,7 +138,19 @@ def make_options(
     except DocumentError as error:
         raise click.BadParameter(str(error), param_hint="--spec") from error
     _check_url(url)
+    context = click.get_current_context()
+    configuration: Configuration = context.obj
+    if not token and configuration.token_command is not None:
+        try:
+            token = token_from(configuration.token_command)
+        except ConfigurationError as error:
+            raise click.UsageError(str(error)) from error
     _check_texts(token, message, workflows)
+    is_told = context.get_parameter_source("message") is ParameterSource.COMMANDLINE
+    settings = {
+        workflow_id: one.model_copy(update={"message": message, "messages": []}) if is_told else one
+        for workflow_id, one in configuration.workflows.items()
+    }
     return Options(
         url=url.rstrip("/"),
         document=document,
@@ -112,6 +160,7 @@ def make_options(
         max_examples=max_examples,
         max_runs=max_runs,
         message=message,
+        settings=settings,
         limits=Limits(idle=idle_timeout, total=total_timeout),
     )
 
@@ -122,6 +171,12 @@ def _check_url(url: str) -> None:
         is_url = parts.scheme in ("http", "https") and bool(parts.host)
     except (httpx.InvalidURL, ValueError):
         is_url = False
+    if is_url and parts.userinfo:
+        message = (
+            "it has a user or a password in it, which reports would show; "
+            "expected one without, and --token, AGENTOS_TOKEN or token-command"
+        )
+        raise click.BadParameter(message, param_hint="URL")
     if not is_url or parts.query or parts.fragment:
         message = f"{url!r} is no server's URL; expected one such as http://localhost:7777"
         raise click.BadParameter(message, param_hint="URL")
