@@ -121,5 +121,7 @@ def _broken(profile: Profile) -> set[str]:
 
 
 def _reason(entry: Any) -> str:
+    if isinstance(entry, list):
+        return "; ".join(map(_reason, entry))
     reason = entry.get("reason", "") if isinstance(entry, Mapping) else entry
     return " ".join(str(reason).split())

@@ -76,6 +76,8 @@ class Judgement:
 
     breaches: list[Breach] = field(default_factory=list)
     exercised: set[str] = field(default_factory=set)
+    exchange: Exchange | None = None
+    """The answer, where the judgement is of a whole one."""
 
     def exercise(self, *requirements: str) -> None:
         self.exercised.update(requirements)
@@ -135,7 +137,7 @@ class AnswerJudge:
 
     def judge(self, exchange: Exchange, expected: Expected) -> Judgement:
         """Everything that holds for any answer."""
-        judgement = Judgement()
+        judgement = Judgement(exchange=exchange)
         self._wire(exchange, expected, judgement)
         if exchange.status is None:
             return judgement

@@ -170,7 +170,8 @@ class NoMoreRuns(Exception):
 
 
 class RunBudget:
-    """How many runs may be started: those that are answered with 200, or not at all."""
+    """How many runs may be started: those that are answered with 200 or not at all, and those of a
+    form that is likely to be valid that are answered with a server error."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -189,13 +190,16 @@ class RunBudget:
             if self.timeouts >= MAX_TIMEOUTS:
                 raise NoMoreRuns(f"{self.timeouts} answers ran into a time-out or size limit")
             if self.started + self._pending >= self.limit:
-                raise NoMoreRuns(f"all {self.limit} runs that --max-runs allows had been started")
+                raise NoMoreRuns(f"all {self.limit} runs of the plan had been started (--max-runs)")
             self._pending += 1
 
     def settle(self, exchange: Exchange, *, counted: bool) -> None:
         """After any request; `counted` says whether it was reserved."""
-        may_have_run = exchange.status == 200 or (
-            exchange.status is None and exchange.fault is not Fault.UNREACHABLE
+        status = exchange.status
+        may_have_run = status == 200 or (
+            _looks_valid(exchange.request) and status >= 500
+            if status is not None
+            else exchange.fault is not Fault.UNREACHABLE
         )
         with self._lock:
             if counted:
@@ -203,6 +207,18 @@ class RunBudget:
                 self.started += may_have_run
             if exchange.fault in TIMEOUTS:
                 self.timeouts += 1
+
+
+def _looks_valid(request: Request) -> bool:
+    """Whether its form may well be valid: a server error is then a run's that failed. Wrong forms
+    that a server stumbles over are no runs, and there are many of them."""
+    return (
+        request.body_type is not None
+        and request.body_type.partition(";")[0].strip().lower() == FORM
+        and request.field("message") is not None
+        and request.field("stream") in (None, "true", "false")
+        and (request.field("version") or "null") in ("null", "0", "1")
+    )
 
 
 EventListener = Callable[[ServerSentEvent], None]

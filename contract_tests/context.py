@@ -316,7 +316,9 @@ class Context:
 
     def record(self, judgement: Judgement, *, generated: bool = False) -> None:
         """Add a judgement to the findings."""
-        self.findings.exercise(*judgement.exercised, generated=generated)
+        self.findings.exercise(
+            *judgement.exercised, generated=generated, exchanges=[judgement.exchange]
+        )
         for breach in judgement.breaches:
             self.findings.breach(breach, generated=generated)
 
@@ -324,11 +326,13 @@ class Context:
         """A requirement was broken, as these exchanges show, in that order."""
         commands = "\n".join(exchange.curl for exchange in exchanges)
         exchange = exchanges[-1] if exchanges else None
-        self.findings.breach(Breach(requirement, message, commands, exchange))
+        self.findings.breach(
+            Breach(requirement, message, commands, exchange, before=exchanges[:-1])
+        )
 
     def require(self, requirement: str, kept: bool, message: str, *exchanges: Exchange) -> None:
         """A requirement was exercised, and broken unless `kept`."""
-        self.findings.exercise(requirement)
+        self.findings.exercise(requirement, exchanges=exchanges)
         if not kept:
             self.breach(requirement, message, *exchanges)
 

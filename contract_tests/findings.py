@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING
+
+from contract_tests.occasions import Occasion, occasion_of
 
 if TYPE_CHECKING:
     from contract_tests.client import Exchange
@@ -23,6 +26,19 @@ class Breach:
     """Where it was seen: the last one, if there were several."""
     event_index: int | None = field(default=None, compare=False)
     """The stream's event that shows it, from 0; None where no single one does."""
+    before: tuple[Exchange, ...] = field(default=(), compare=False, repr=False)
+    """The exchanges that it took before that one."""
+    check: str = field(default="", compare=False)
+    """The check that saw it."""
+
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """All that it took, in their order."""
+        return (*self.before, self.exchange) if self.exchange is not None else self.before
+
+    @property
+    def occasion(self) -> Occasion:
+        return occasion_of(self.exchanges)
 
 
 class Findings:
@@ -36,23 +52,42 @@ class Findings:
         """What a deterministic probe could have broken: only that makes a known entry stale."""
         self.broken_by_probes: set[str] = set()
         """What a deterministic probe did break."""
+        self.probed_at: dict[str, set[Occasion]] = {}
+        """On which occasions a deterministic probe could have broken it, where that is known."""
+        self.cases: Counter[str] = Counter()
+        """How many requests could have broken it."""
+        self.check = ""
+        """The check that is running."""
         self.reasons: dict[str, str] = {}
         """Why a requirement could not be exercised."""
         self.crashes: dict[str, str] = {}
         """Of a check that decides it, by requirement."""
         self._lock = Lock()
 
-    def exercise(self, *requirements: str, generated: bool = False) -> None:
-        """A request could have broken these."""
+    def exercise(
+        self,
+        *requirements: str,
+        generated: bool = False,
+        exchanges: Iterable[Exchange | None] = (),
+    ) -> None:
+        """A request could have broken these; `exchanges`: the request, if it is one's."""
+        occasion = occasion_of(exchange for exchange in exchanges if exchange is not None)
         with self._lock:
             self.exercised.update(requirements)
+            self.cases.update(requirements)
             if not generated:
                 self.probed.update(requirements)
+                for requirement in requirements:
+                    self.probed_at.setdefault(requirement, set()).add(occasion)
 
     def breach(self, breach: Breach, *, generated: bool = False) -> None:
         """A request did break one."""
-        self.exercise(breach.requirement, generated=generated)
+        name = breach.requirement
+        is_counted = name in self.exercised
+        self.exercise(name, generated=generated, exchanges=breach.exchanges)
+        breach = replace(breach, check=breach.check or self.check)
         with self._lock:
+            self.cases[name] -= is_counted
             if not generated:
                 self.broken_by_probes.add(breach.requirement)
             found = self.breaches.setdefault(breach.requirement, [])

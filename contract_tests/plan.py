@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from contract_tests.target import Workflow
 
 PROBE_RUNS = 12
 """Runs that the probes of one workflow take: forms, sessions, recovery, cancelling."""
@@ -20,32 +24,58 @@ class Plan:
     """Workflows whose stream is judged, one run each."""
     batched: tuple[str, ...]
     """Workflows that run in batch, one run each, to be compared with their streams."""
+    samples: int
+    """Streams of further messages that the configuration has, one run each."""
+    repeats: int
+    """Runs that telling apart may take what differs from run to run."""
     generated: int
     """Runs that generated forms may start."""
     limit: int
+    """No more are started, whatever happens."""
 
     def describe(self) -> str:
         """A line for people."""
+        parts = [
+            f"{number} {what}"
+            for number, what in (
+                (len(self.streamed), "streams"),
+                (PROBE_RUNS, "for probes"),
+                (len(self.batched), "in batch"),
+                (self.samples, "of further messages"),
+                (self.repeats, "to see what varies"),
+                (self.generated, "of generated forms"),
+            )
+            if number
+        ]
         names = ", ".join(self.streamed)
-        return f"will start at most {self.limit} runs, of: {names}"
+        return f"will start at most {self.limit} runs (up to {', '.join(parts)}), of: {names}"
 
 
-def make_plan(workflow_ids: Sequence[str], max_runs: int, max_examples: int) -> Plan:
-    """Share `max_runs` out: streams and probes first, then a batch each, then generated forms.
+def make_plan(workflows: Sequence[Workflow], max_runs: int, max_examples: int) -> Plan:
+    """Share `max_runs` out: streams and probes first, then a batch each, further messages, and
+    generated forms.
 
     Where there are too few for both, half are streams: they show the most, and the probes need one
     that ran to its end.
     """
-    count = len(workflow_ids)
+    count = len(workflows)
     streams = min(count, max(max_runs - PROBE_RUNS, (max_runs + 1) // 2))
     left = max(0, max_runs - streams - PROBE_RUNS)
     batches = min(count, left)
-    # Where answers differ from run to run, that takes up to two runs more to tell.
-    generated = min(GENERATED_RUNS, max_examples, left - batches)
-    need = streams + PROBE_RUNS + 3 * batches + generated
+    left -= batches
+    wanted = sum(len(workflow.more_messages) for workflow in workflows[:streams])
+    samples = min(wanted, left)
+    left -= samples
+    # Where nobody said whether answers differ from run to run, that takes two runs more to tell.
+    repeats = 2 * sum(workflow.deterministic is None for workflow in workflows[:batches])
+    generated = min(GENERATED_RUNS, max_examples, left)
+    ids = [workflow.id for workflow in workflows]
+    need = streams + PROBE_RUNS + batches + samples + repeats + generated
     return Plan(
-        tuple(workflow_ids[:streams]),
-        tuple(workflow_ids[:batches]),
+        tuple(ids[:streams]),
+        tuple(ids[:batches]),
+        samples,
+        repeats,
         generated,
         min(max_runs, need),
     )

@@ -11,7 +11,7 @@ from rich.padding import Padding
 
 from agentos_contract.profile_diff import Change, Difference, Impact
 from contract_tests.curl import TOKEN_IN_SHELL
-from contract_tests.results import Result, Status
+from contract_tests.results import REQUIRED, Result, Status
 from contract_tests.session import Report
 
 _STYLES = {
@@ -81,7 +81,7 @@ def coverage_lines(results: Sequence[Result]) -> list[str]:
     skipped: dict[str, list[str]] = {}
     exercised = 0
     for result in results:
-        if result.status is Status.SKIPPED or result.message.startswith("required, but skipped"):
+        if result.status is Status.SKIPPED or result.message.startswith(REQUIRED):
             skipped.setdefault(result.message, []).append(result.requirement.id)
         else:
             exercised += 1

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from agentos_contract.requirements import Requirement
 from contract_tests.findings import Breach, Findings
-from contract_tests.known import Known
+from contract_tests.known import Known, KnownList
 from contract_tests.streams import MISSING
+
+REQUIRED = "required, but skipped: "
+"""How the message of a requirement begins that --require names, and that was not exercised."""
 
 
 class Status(Enum):
@@ -38,50 +41,89 @@ class Result:
     """How often a breach was seen."""
     shown: Breach | None = None
     """The breach that message and reproduce are of."""
+    cases: int = 0
+    """How many requests could have broken it."""
 
 
 def settle(
     requirements: Sequence[Requirement],
     findings: Findings,
     *,
-    known: Mapping[str, Known],
+    known: KnownList,
     required: Collection[str],
 ) -> list[Result]:
-    """A result for each requirement, in the catalogue's order. `known` by id."""
+    """A result for each requirement, in the catalogue's order."""
     return [
-        _settle(requirement, findings, known.get(requirement.id), requirement.id in required)
+        replace(
+            _settle(
+                requirement,
+                findings,
+                known.get(requirement.id, ()),
+                requirement.id in required,
+            ),
+            cases=findings.cases[requirement.id],
+        )
         for requirement in requirements
     ]
 
 
+def new_breaches(findings: Findings, name: str, known: Sequence[Known]) -> list[Breach]:
+    """The sights of a broken requirement that no known deviation covers."""
+    return [
+        breach
+        for breach in findings.breaches.get(name, [])
+        if not any(entry.covers(breach.occasion) for entry in known)
+    ]
+
+
+def stale_entries(findings: Findings, name: str, known: Sequence[Known]) -> list[Known]:
+    """The known deviations of a requirement that a deterministic probe could have shown, and that
+    nothing showed."""
+    shown = [breach.occasion for breach in findings.breaches.get(name, [])]
+    probed = findings.probed_at.get(name, set())
+    return [
+        entry
+        for entry in known
+        if not entry.sometimes
+        and any(entry.covers(occasion) for occasion in probed)
+        and not any(entry.covers(occasion) for occasion in shown)
+    ]
+
+
 def _settle(
-    requirement: Requirement, findings: Findings, known: Known | None, is_required: bool
+    requirement: Requirement, findings: Findings, known: Sequence[Known], is_required: bool
 ) -> Result:
     name = requirement.id
     breaches = findings.breaches.get(name, [])
-    if breaches:
-        # The one that is shown again most easily.
-        shown = min(breaches, key=lambda breach: len(breach.reproduce))
-        if known is not None:
-            message = f"{shown.message} (known: {known.reason})"
-            return _result(requirement, Status.KNOWN, message, breaches)
-        return _result(requirement, Status.FAILED, shown.message, breaches)
-    if name in findings.crashes:
+    if new := new_breaches(findings, name, known):
+        return _result(requirement, Status.FAILED, _shown(new).message, new)
+    if name in findings.crashes and not breaches:
         return _result(requirement, Status.ERROR, findings.crashes[name])
+    if stale := stale_entries(findings, name, known):
+        said = "; ".join(f"{entry.reason}{entry.where}" for entry in stale)
+        message = f"no longer broken: remove it from the known ones ({said})"
+        return _result(requirement, Status.FAILED, message)
+    if breaches:
+        shown = _shown(breaches)
+        reason = next(entry.reason for entry in known if entry.covers(shown.occasion))
+        message = f"{shown.message} (known: {reason})"
+        return _result(requirement, Status.KNOWN, message, breaches)
     if name in findings.exercised:
-        if known is not None and not known.sometimes and name in findings.probed:
-            message = f"no longer broken: remove it from the known ones ({known.reason})"
-            return _result(requirement, Status.FAILED, message)
         return _result(requirement, Status.PASSED, "")
     reason = MISSING.get(name) or findings.reasons.get(name) or "no request could have broken it"
     if is_required:
-        return _result(requirement, Status.FAILED, f"required, but skipped: {reason}")
+        return _result(requirement, Status.FAILED, f"{REQUIRED}{reason}")
     return _result(requirement, Status.SKIPPED, reason)
+
+
+def _shown(breaches: Sequence[Breach]) -> Breach:
+    """The one that is shown again most easily."""
+    return min(breaches, key=lambda breach: len(breach.reproduce))
 
 
 def _result(
     requirement: Requirement, status: Status, message: str, breaches: Sequence[Breach] = ()
 ) -> Result:
-    shown = min(breaches, key=lambda breach: len(breach.reproduce)) if breaches else None
+    shown = _shown(breaches) if breaches else None
     reproduce = shown.reproduce if shown else ""
     return Result(requirement, status, message, reproduce, len(breaches), shown)

@@ -18,9 +18,10 @@ from contract_tests.client import (
     Request,
     RunBudget,
 )
+from contract_tests.configuration import WorkflowSettings
 from contract_tests.context import Context
 from contract_tests.findings import Breach, Findings
-from contract_tests.known import Known
+from contract_tests.known import KnownList
 from contract_tests.plan import Plan, make_plan
 from contract_tests.registry import CHECKS, CannotDecide, Check, ordered_checks
 from contract_tests.results import Result, settle
@@ -38,11 +39,13 @@ class Options:
     token: str | None = None
     workflows: Sequence[str] = ()
     level: Level = Level.PROTOCOL
-    known: Mapping[str, Known] = field(default_factory=dict)
+    known: KnownList = field(default_factory=dict)
     required: Collection[str] = ()
     max_examples: int = 50
     max_runs: int = 60
     message: str | None = None
+    settings: Mapping[str, WorkflowSettings] = field(default_factory=dict)
+    """By workflow id; a message of theirs wins."""
     limits: Limits = field(default_factory=Limits)
 
 
@@ -61,6 +64,8 @@ class Report:
     """Every sight of a broken requirement, where a result shows one each."""
     probed: frozenset[str] = frozenset()
     """Requirements that a deterministic probe broke, not generated requests alone."""
+    findings: Findings = field(default_factory=Findings)
+    """All that the results were made of."""
 
 
 @dataclass
@@ -104,13 +109,16 @@ def run_contract_tests(options: Options, listener: Listener | None = None) -> Re
     ) as client:
         try:
             target = discover(
-                client, options.document, chosen=options.workflows, message=options.message
+                client,
+                options.document,
+                chosen=options.workflows,
+                message=options.message,
+                settings=options.settings,
             )
         except NoMoreRuns as error:
             raise CouldNotRun(str(error)) from error
-        plan = make_plan(
-            [workflow.id for workflow in target.workflows], options.max_runs, options.max_examples
-        )
+        plan = make_plan(target.workflows, options.max_runs, options.max_examples)
+        budget.limit = plan.limit
         listener.planned(target, plan)
         context = Context(
             options.document,
@@ -126,6 +134,7 @@ def run_contract_tests(options: Options, listener: Listener | None = None) -> Re
         for position, check in enumerate(checks):
             listener.checking(check, position, len(checks))
             _run_check(check, context)
+        budget.limit = options.max_runs
         listener.checked(context)
     catalogue = load_catalogue()
     results = settle(
@@ -137,10 +146,13 @@ def run_contract_tests(options: Options, listener: Listener | None = None) -> Re
     crashes = tuple(dict.fromkeys(findings.crashes.values()))
     breaches = tuple(breach for found in findings.breaches.values() for breach in found)
     probed = frozenset(findings.broken_by_probes)
-    return Report(options.url, options.seed, results, budget.started, crashes, breaches, probed)
+    return Report(
+        options.url, options.seed, results, budget.started, crashes, breaches, probed, findings
+    )
 
 
 def _run_check(check: Check, context: Context) -> None:
+    context.findings.check = check.name
     try:
         check.run(context)
     except (CannotDecide, NoMoreRuns) as reason:

@@ -19,6 +19,7 @@ from schemathesis import GenerationMode
 from agentos_contract.document import Document
 from agentos_contract.json_values import read_json
 from contract_tests.client import TIMEOUTS, Client, Exchange, Fault, Request
+from contract_tests.configuration import WorkflowSettings
 
 DEFAULT_MESSAGE = "Hello, what is new?"
 _UNREADABLE = "this is no JSON {"
@@ -38,6 +39,10 @@ class Workflow:
     input_schema: Mapping[str, Any] | None = None
     wrong_messages: tuple[str, ...] = ()
     """Messages that break its input_schema."""
+    more_messages: tuple[str, ...] = ()
+    """Others that it takes."""
+    deterministic: bool | None = None
+    """Whether the same message gets the same answer; None where nobody said."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +65,24 @@ def unknown_workflow_id() -> str:
 
 
 def discover(
-    client: Client, document: Document, *, chosen: Sequence[str], message: str | None
+    client: Client,
+    document: Document,
+    *,
+    chosen: Sequence[str],
+    message: str | None,
+    settings: Mapping[str, WorkflowSettings] | None = None,
 ) -> Target:
-    """Find out what can be tested. Raises CouldNotRun. Starts no run on a conforming server."""
+    """Find out what can be tested. Raises CouldNotRun. Starts no run on a conforming server.
+
+    `settings` of workflows by id; a message of theirs comes before `message`.
+    """
     _knock(client, document)
     listed = _listed_workflows(client, document)
+    settings = settings or {}
+    for workflow_id in settings if listed else ():
+        if workflow_id not in (listed or ()):
+            near = _nearest(workflow_id, listed or [])
+            raise CouldNotRun(f"workflows.{workflow_id} is configured, and it has none such{near}")
     if chosen:
         for workflow_id in chosen:
             _must_exist(client, document, workflow_id, listed)
@@ -77,7 +95,8 @@ def discover(
         ids = listed
     workflows, unusable = [], []
     for workflow_id in ids:
-        workflow = _workflow(client, document, workflow_id, message)
+        said = settings.get(workflow_id) or WorkflowSettings()
+        workflow = _workflow(client, document, workflow_id, message, said)
         if isinstance(workflow, str):
             unusable.append((workflow_id, workflow))
         else:
@@ -159,21 +178,31 @@ def _must_exist(
         refuse_strangers(probe, client.token)
         if probe.status != 404:
             return
-    hint = ""
-    if listed:
-        near = difflib.get_close_matches(workflow_id, listed, n=1)
-        hint = f"; did you mean {near[0]}?" if near else f"; it has {', '.join(sorted(listed))}"
-    raise CouldNotRun(f"it has no workflow {workflow_id!r}{hint}")
+    raise CouldNotRun(f"it has no workflow {workflow_id!r}{_nearest(workflow_id, listed or [])}")
+
+
+def _nearest(workflow_id: str, listed: Sequence[str]) -> str:
+    if not listed:
+        return ""
+    near = difflib.get_close_matches(workflow_id, listed, n=1)
+    return f"; did you mean {near[0]}?" if near else f"; it has {', '.join(sorted(listed))}"
 
 
 def _workflow(
-    client: Client, document: Document, workflow_id: str, message: str | None
+    client: Client,
+    document: Document,
+    workflow_id: str,
+    message: str | None,
+    said: WorkflowSettings,
 ) -> Workflow | str:
     """The workflow, or why it cannot be run."""
     described = read_companion(client, document, "get_workflow", {"workflow_id": workflow_id})
     schema = described.get("input_schema") if isinstance(described, Mapping) else None
     if not isinstance(schema, Mapping) or not schema:
-        return Workflow(workflow_id, message if message is not None else DEFAULT_MESSAGE)
+        first, *more = said.samples or (DEFAULT_MESSAGE if message is None else message,)
+        return Workflow(
+            workflow_id, first, more_messages=tuple(more), deterministic=said.deterministic
+        )
     try:
         validator = jsonschema_rs.Draft202012Validator(dict(schema))
     except ValueError as error:
@@ -182,12 +211,29 @@ def _workflow(
     wrong = [json.dumps(value) for value in values if not validator.is_valid(value)]
     if not validator.is_valid(_UNREADABLE):
         wrong.insert(0, _UNREADABLE)
-    if message is None:
-        sample = sample_of(schema)
-        if sample is None or not validator.is_valid(sample):
-            return "no message could be made from its input_schema; give one with --message"
-        message = json.dumps(sample, ensure_ascii=False)
-    return Workflow(workflow_id, message, schema, tuple(wrong))
+    samples = said.samples
+    for position, sample in enumerate(samples):
+        if not _fits(sample, validator):
+            return f"message {position + 1} of its configuration does not fit its input_schema"
+    if not samples and message is not None and _fits(message, validator):
+        samples = (message,)
+    if not samples:
+        made = sample_of(schema)
+        if made is None or not validator.is_valid(made):
+            return (
+                "no message could be made from its input_schema; "
+                f"give one as workflows.{workflow_id}.message in the configuration"
+            )
+        samples = (json.dumps(made, ensure_ascii=False),)
+    return Workflow(workflow_id, samples[0], schema, tuple(wrong), samples[1:], said.deterministic)
+
+
+def _fits(message: str, validator: jsonschema_rs.Draft202012Validator) -> bool:
+    """Whether a message is JSON that fits."""
+    try:
+        return bool(validator.is_valid(read_json(message)))
+    except ValueError:
+        return False
 
 
 def sample_of(schema: Mapping[str, Any]) -> Any:

@@ -9,6 +9,7 @@ from contract_tests.client import NoMoreRuns
 from contract_tests.context import Context
 from contract_tests.registry import CannotDecide, Stage, check
 from contract_tests.streams import BatchRun, StreamedRun, mappings
+from contract_tests.target import Workflow
 
 Story = Any
 """What a run came to, without what may differ: nested (name, success, content, children)."""
@@ -29,7 +30,9 @@ def batch_runs(context: Context) -> None:
 
     What differs might differ from one stream to the next (a model answered). So where the two tell
     different stories both are asked again, and only what is constant in each mode and different
-    between them is a breach.
+    between them is a breach: the contents, or else the structure alone. A workflow that the
+    configuration calls deterministic is not asked again; of one that it calls not deterministic
+    only the structure is compared.
     """
     for workflow in context.target.workflows:
         if workflow.id not in context.plan.batched:
@@ -40,24 +43,42 @@ def batch_runs(context: Context) -> None:
         context.batches[workflow.id] = batch
         if stream is None or _of_stream(stream) is None or _of_batch(batch) is None:
             continue
-        context.findings.exercise("batch.equals-stream")
-        if _of_batch(batch) == _of_stream(stream):
-            continue
-        try:
-            again = context.batch(workflow), context.stream(workflow)
-        except NoMoreRuns:
-            context.findings.cannot(
-                ["batch.equals-stream"], "too few runs were left to see what is constant"
-            )
-            continue
-        if again[1] is None:
-            continue
-        if _of_batch(again[0]) != _of_batch(batch) or _of_stream(again[1]) != _of_stream(stream):
-            continue
-        message = f"{workflow.id}: {_difference(_of_batch(batch), _of_stream(stream))}"
-        context.breach("batch.equals-stream", message, batch.exchange, stream.exchange)
+        message = _compare(context, workflow, batch, stream)
+        if message is not None:
+            message = f"{workflow.id}: {message}"
+            context.breach("batch.equals-stream", message, batch.exchange, stream.exchange)
     if not context.plan.batched:
         raise CannotDecide("--max-runs leaves none for batch runs")
+
+
+def _compare(
+    context: Context, workflow: Workflow, batch: BatchRun, stream: StreamedRun
+) -> str | None:
+    """What is different in the two modes; None where nothing surely is."""
+    stories = _of_batch(batch), _of_stream(stream)
+    if workflow.deterministic is False:
+        stories = _structure(stories[0]), _structure(stories[1])
+    if stories[0] == stories[1] or workflow.deterministic:
+        context.findings.exercise("batch.equals-stream", exchanges=[batch.exchange])
+        return None if stories[0] == stories[1] else _difference(*stories)
+    try:
+        again = context.batch(workflow), context.stream(workflow)
+    except NoMoreRuns:
+        reason = "too few runs were left to see what is constant"
+        context.findings.cannot(["batch.equals-stream"], reason)
+        return None
+    if again[1] is None:
+        return None
+    others = _of_batch(again[0]), _of_stream(again[1])
+    views: list[Callable[[Story], Story]] = [lambda story: story, _structure]
+    for view in views:
+        kept = [view(story) for story in stories]
+        if kept == [view(story) for story in others]:
+            context.findings.exercise("batch.equals-stream", exchanges=[batch.exchange])
+            return None if kept[0] == kept[1] else _difference(*kept)
+    reason = "answers differ from run to run, and so do the steps that are taken"
+    context.findings.cannot(["batch.equals-stream"], reason)
+    return None
 
 
 def _of_batch(run: BatchRun) -> Story:
@@ -107,6 +128,18 @@ def _result(result: Mapping[str, Any], mask: Callable[[Any], Any]) -> Story:
     # A container's content is a text about its children, with times in it.
     content = None if children else mask(result.get("content"))
     return (result.get("step_name"), result.get("success"), content, children)
+
+
+def _structure(story: Story) -> Story:
+    """The same without what a model may have said: which steps ran, and how they ended."""
+    if not isinstance(story, tuple):
+        return story
+    return (None, [_bare(result) for result in story[1]])
+
+
+def _bare(result: Story) -> Story:
+    name, success, _, children = result
+    return (name, success, None, [_bare(child) for child in children])
 
 
 def _difference(batch: Story, stream: Story) -> str:

@@ -39,6 +39,18 @@ def streams(context: Context) -> None:
             context.progress(f"stream {workflow.id}: {describe(run)}")
 
 
+@check(Stage.BATCHES, *sorted(JUDGED_REQUIREMENTS))
+def further_messages(context: Context) -> None:
+    """One stream of each further message that the configuration has."""
+    left = context.plan.samples
+    for workflow in context.target.workflows:
+        if workflow.id in context.plan.streamed:
+            for message in workflow.more_messages[:left]:
+                context.progress(f"stream {workflow.id}: another message")
+                context.stream(workflow, message=message)
+            left = max(0, left - len(workflow.more_messages))
+
+
 @check(Stage.STREAMS, "sse.pacing")
 def pacing(context: Context) -> None:
     """Whether events came as they happened, from the streams that there already are.

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract_tests.plan import PROBE_RUNS, make_plan
+from contract_tests.target import Workflow
 
 
 @pytest.mark.parametrize(
@@ -23,17 +24,29 @@ from contract_tests.plan import PROBE_RUNS, make_plan
 def test_streams_come_first(
     count: int, max_runs: int, streams: int, batches: int, generated: int
 ) -> None:
-    plan = make_plan([f"w{number}" for number in range(count)], max_runs, 50)
+    plan = make_plan([Workflow(f"w{number}", "hello") for number in range(count)], max_runs, 50)
     assert len(plan.streamed) == streams
     assert len(plan.batched) == batches
     assert plan.generated == generated
     assert "w0" in plan.describe()
 
 
-@given(st.integers(1, 40), st.integers(1, 200), st.integers(0, 100))
-def test_no_plan_exceeds_the_budget(count: int, max_runs: int, max_examples: int) -> None:
-    plan = make_plan([f"w{number}" for number in range(count)], max_runs, max_examples)
+WORKFLOWS = st.builds(
+    Workflow,
+    st.uuids().map(str),
+    st.just("hello"),
+    more_messages=st.lists(st.just("and"), max_size=3).map(tuple),
+    deterministic=st.sampled_from([None, True, False]),
+)
+
+
+@given(st.lists(WORKFLOWS, min_size=1, max_size=40), st.integers(1, 200), st.integers(0, 100))
+def test_no_plan_exceeds_the_budget(
+    workflows: list[Workflow], max_runs: int, max_examples: int
+) -> None:
+    plan = make_plan(workflows, max_runs, max_examples)
     assert 1 <= len(plan.streamed) <= max_runs
-    assert len(plan.streamed) + len(plan.batched) + plan.generated <= max_runs
+    planned = len(plan.streamed) + len(plan.batched) + plan.samples + plan.generated
+    assert planned <= max_runs
     assert plan.limit <= max_runs
     assert str(plan.limit) in plan.describe()

@@ -1,0 +1,56 @@
+"""`contract-tests diff OLD NEW`: compares two profiles."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from agentos_contract.profile_diff import compare_profiles
+from agentos_contract.profiles import Profile, ProfileError, load_profile
+from agentos_contract.requirements import load_catalogue
+from contract_tests.commands.options import HELP
+from contract_tests.commands.outcome import BROKEN, KEPT
+from contract_tests.known import KnownError, load_known
+from contract_tests.reporting import describe_differences
+
+
+@click.command(context_settings=HELP)
+@click.argument("old")
+@click.argument("new")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the differences as JSON, too.",
+)
+def diff(old: str, new: str, report: Path | None) -> None:
+    """Say what a front end built for the profile OLD would notice of the server of NEW.
+
+    Each is one of the kit's profiles, or a file. Exits with 0 if they are the same, with 1 if not.
+    """
+    profiles = [_profile(name, hint) for name, hint in ((old, "OLD"), (new, "NEW"))]
+    differences = compare_profiles(*profiles)
+    for line in describe_differences(differences, old, new):
+        click.echo(line)
+    if report is not None:
+        content = {"old": old, "new": new, "differences": [d.to_json() for d in differences]}
+        try:
+            report.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+        except OSError as error:
+            raise click.BadParameter(
+                f"cannot be written: {error}", param_hint="--report"
+            ) from error
+    sys.exit(BROKEN if differences else KEPT)
+
+
+def _profile(name: str, hint: str) -> Profile:
+    try:
+        # Its known ones are of this catalogue, or it cannot be compared.
+        profile = load_profile(name)
+        if profile.known is not None:
+            load_known(name, load_catalogue().requirements)
+    except (ProfileError, KnownError) as error:
+        raise click.BadParameter(str(error), param_hint=hint) from error
+    return profile

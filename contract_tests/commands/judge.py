@@ -1,0 +1,131 @@
+"""`contract-tests URL`: judges a target."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from agentos_contract.profiles import find_profile
+from agentos_contract.requirements import Level, load_catalogue
+from contract_tests.commands.options import make_options, target_options
+from contract_tests.commands.outcome import (
+    BROKEN,
+    COULD_NOT_RUN,
+    KEPT,
+    could_not_run,
+    crashed,
+    tested,
+)
+from contract_tests.known import KnownError, check_id, load_known
+from contract_tests.known_file import update_known_file
+from contract_tests.report_files import write_reports
+from contract_tests.reporting import print_report, redact
+from contract_tests.results import REQUIRED, Status
+from contract_tests.session import Options, run_contract_tests
+
+
+@click.argument("url")
+@target_options(max_runs=60)
+@click.option(
+    "--level",
+    type=click.Choice([str(level) for level in Level]),
+    default=str(Level.PROTOCOL),
+    show_default=True,
+    help="How far to go: what the document says; what the protocol implies; what one server does.",
+)
+@click.option(
+    "--known",
+    metavar="PROFILE|FILE",
+    help="Deviations that are known: not failures, unless they are gone.",
+)
+@click.option(
+    "--update-known",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write what is known to FILE: new ones added, those gone dropped. Starts from --known.",
+)
+@click.option(
+    "--require",
+    "required",
+    metavar="ID",
+    multiple=True,
+    help="A requirement that must be exercised: skipping it is a failure.",
+)
+@click.option(
+    "--report-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where to write report.json, junit.xml, results.sarif and report.html.",
+)
+def judge(
+    url: str,
+    level: str,
+    known: str | None,
+    update_known: Path | None,
+    required: tuple[str, ...],
+    report_dir: Path | None,
+    **target: Any,
+) -> None:
+    """Judge the AgentOS workflow API at URL.
+
+    Exits with 0 if every requirement was kept, with 1 if one was broken (or a known one no longer
+    is), with 2 if the tests could not be run.
+    """
+    ids = load_catalogue().requirements
+    try:
+        for requirement_id in required:
+            check_id(requirement_id, ids)
+    except KnownError as error:
+        raise click.BadParameter(str(error), param_hint="--require") from error
+    if known is None and update_known is not None and update_known.exists():
+        known = str(update_known)
+    try:
+        known_list = load_known(known, ids) if known is not None else {}
+    except KnownError as error:
+        raise click.BadParameter(str(error), param_hint="--known") from error
+    options = replace(
+        make_options(url, **target),
+        level=Level.parse(level),
+        known=known_list,
+        required=required,
+    )
+    sys.exit(_run(options, report_dir, known, update_known))
+
+
+def _run(
+    options: Options, report_dir: Path | None, known: str | None, update_known: Path | None
+) -> int:
+    console = Console(highlight=False)
+    report = tested(options, console, lambda listener: run_contract_tests(options, listener))
+    if report is None:
+        return COULD_NOT_RUN
+    print_report(report, console, options.token)
+    if report_dir is not None:
+        try:
+            files = write_reports(report, report_dir, options.token)
+        except OSError as error:
+            return could_not_run(f"the report could not be written: {error}")
+        console.print(f"reports: {', '.join(map(str, files))}", soft_wrap=True)
+    statuses = {result.status for result in report.results}
+    if report.crashes:
+        return crashed(report, options)
+    if update_known is not None:
+        try:
+            update = update_known_file(
+                update_known,
+                find_profile(known) if known is not None else None,
+                report.findings,
+                [result.requirement.id for result in report.results],
+                options.known,
+                lambda text: redact(text, options.token),
+            )
+        except (KnownError, OSError) as error:
+            return could_not_run(f"{update_known} could not be written: {error}")
+        console.print(f"{update_known}: {update.describe()}", markup=False, soft_wrap=True)
+        # What is listed now is no failure; a skipped one that is required still is.
+        statuses = {r.status for r in report.results if r.message.startswith(REQUIRED)}
+    return BROKEN if Status.FAILED in statuses else KEPT

@@ -1,0 +1,71 @@
+"""`contract-tests learn URL`: writes the profile of a server."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from contract_tests.commands.options import HELP, make_options, target_options
+from contract_tests.commands.outcome import COULD_NOT_RUN, KEPT, could_not_run, crashed, tested
+from contract_tests.learning.learn import EXTRA_RUNS, Seen, learn_profile
+from contract_tests.learning.profile_file import write_profile
+from contract_tests.learning.script_sources import ScriptsError, load_scripts_as_written
+from contract_tests.reporting import redact
+from contract_tests.session import Options
+
+
+@click.command(context_settings=HELP)
+@click.argument("url")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="The profile to write.",
+)
+@click.option(
+    "--scripts",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="The scripts that the server was made of: they say what its descriptions leave out.",
+)
+@target_options(max_runs=150)
+def learn(url: str, out: Path, scripts: Path | None, **target: Any) -> None:
+    """Learn the profile of the server at URL: what it does differently.
+
+    Runs the contract tests, looks for the kit's deviations in what came, and writes a profile for
+    `mockserver serve --as FILE` and `contract-tests --known FILE`. Exits with 0 if it was written,
+    with 2 if the tests could not be run.
+    """
+    sys.exit(_learn(make_options(url, **target), out, scripts))
+
+
+def _learn(options: Options, out: Path, scripts: Path | None) -> int:
+    try:
+        sources = load_scripts_as_written(scripts) if scripts is not None else {}
+    except ScriptsError as error:
+        raise click.BadParameter(str(error), param_hint="--scripts") from error
+    console = Console(highlight=False)
+    console.print(f"learning starts up to {EXTRA_RUNS} runs more than what comes next says")
+    learned = tested(
+        options, console, lambda listener: learn_profile(options, listener, scripts=sources)
+    )
+    if learned is None:
+        return COULD_NOT_RUN
+    if learned.report.crashes:
+        return crashed(learned.report, options)
+    try:
+        write_profile(learned, out, lambda text: redact(text, options.token))
+    except OSError as error:
+        return could_not_run(f"the profile could not be written: {error}")
+    for finding in learned.findings:
+        if finding.seen is Seen.SHOWN:
+            console.print(f"{finding.deviation.id}: {finding.deviation.text}", soft_wrap=True)
+    counts = Counter(finding.seen for finding in learned.findings)
+    said = ", ".join(f"{counts[seen]} {seen.value}" for seen in Seen if counts[seen])
+    console.print(f"deviations: {said}; requirements broken: {len(learned.known)}", soft_wrap=True)
+    console.print(f"profile: {out}", soft_wrap=True)
+    return KEPT

@@ -1,0 +1,195 @@
+"""What every command asks that runs requests against a target."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import httpx
+from click.core import ParameterSource
+
+from agentos_contract.document import DocumentError, load_document
+from contract_tests.client import Limits
+from contract_tests.configuration import (
+    Configuration,
+    ConfigurationError,
+    find_configuration,
+    load_configuration,
+    token_from,
+)
+from contract_tests.curl import TOKEN_VARIABLE
+from contract_tests.session import Options
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+HELP = {"help_option_names": ["-h", "--help"]}
+"""A command's `context_settings`."""
+
+
+PARAMETERS = {"workflow": "workflows", "require": "required"}
+"""Names of parameters, where they are not those of the configuration's keys."""
+
+
+def _configure(ctx: click.Context, param: click.Parameter, file: Path | None) -> None:
+    """Make what the configuration says the defaults of the other options."""
+    try:
+        file = file or find_configuration(Path.cwd())
+        found = load_configuration(file) if file is not None else Configuration()
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from error
+    ctx.obj = found
+    values = found.model_dump(exclude_none=True, exclude={"workflows", "token_command"})
+    ctx.default_map = {PARAMETERS.get(name, name): value for name, value in values.items()}
+
+
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    is_eager=True,
+    expose_value=False,
+    callback=_configure,
+    help="A configuration file. Else the nearest contract-tests.toml, or [tool.contract-tests] of"
+    " a pyproject.toml, from the current directory upwards.",
+)
+
+
+def target_options(*, max_runs: int) -> Callable[[F], F]:
+    """What every command needs that runs the tests."""
+    options = [
+        config_option,
+        click.option(
+            "--token",
+            envvar=TOKEN_VARIABLE,
+            show_envvar=True,
+            help="The bearer token; without one, what needs one is skipped.",
+        ),
+        click.option(
+            "--workflow",
+            "workflows",
+            metavar="ID",
+            multiple=True,
+            help="A workflow to run; may be repeated. All that the server lists, unless said.",
+        ),
+        click.option(
+            "--max-examples",
+            type=click.IntRange(min=0),
+            default=50,
+            show_default=True,
+            help="How many forms to generate of each kind, valid and invalid.",
+        ),
+        click.option(
+            "--max-runs",
+            type=click.IntRange(min=1),
+            default=max_runs,
+            show_default=True,
+            help="How many runs may be started, whatever happens.",
+        ),
+        click.option("--message", metavar="TEXT", help="The message that runs are started with."),
+        click.option(
+            "--seed", type=click.IntRange(min=0), help="Repeat an earlier run's requests."
+        ),
+        click.option(
+            "--spec",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="An OpenAPI 3.1 document, not the kit's; NAME.overlay.yaml beside it is applied.",
+        ),
+        click.option(
+            "--idle-timeout",
+            type=click.FloatRange(min=0, min_open=True),
+            default=60.0,
+            show_default=True,
+            help="Seconds of silence in an answer.",
+        ),
+        click.option(
+            "--total-timeout",
+            type=click.FloatRange(min=0, min_open=True),
+            default=300.0,
+            show_default=True,
+            help="Seconds for a whole answer.",
+        ),
+    ]
+
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def make_options(
+    url: str,
+    *,
+    token: str | None,
+    workflows: tuple[str, ...],
+    max_examples: int,
+    max_runs: int,
+    message: str | None,
+    seed: int | None,
+    spec: Path | None,
+    idle_timeout: float,
+    total_timeout: float,
+) -> Options:
+    try:
+        document = load_document(spec)
+    except DocumentError as error:
+        raise click.BadParameter(str(error), param_hint="--spec") from error
+    _check_url(url)
+    context = click.get_current_context()
+    configuration: Configuration = context.obj
+    if not token and configuration.token_command is not None:
+        try:
+            token = token_from(configuration.token_command)
+        except ConfigurationError as error:
+            raise click.UsageError(str(error)) from error
+    _check_texts(token, message, workflows)
+    is_told = context.get_parameter_source("message") is ParameterSource.COMMANDLINE
+    settings = {
+        workflow_id: one.model_copy(update={"message": message, "messages": []}) if is_told else one
+        for workflow_id, one in configuration.workflows.items()
+    }
+    return Options(
+        url=url.rstrip("/"),
+        document=document,
+        seed=secrets.randbits(32) if seed is None else seed,
+        token=token or None,
+        workflows=workflows,
+        max_examples=max_examples,
+        max_runs=max_runs,
+        message=message,
+        settings=settings,
+        limits=Limits(idle=idle_timeout, total=total_timeout),
+    )
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = httpx.URL(url)
+        is_url = parts.scheme in ("http", "https") and bool(parts.host)
+    except (httpx.InvalidURL, ValueError):
+        is_url = False
+    if is_url and parts.userinfo:
+        message = (
+            "it has a user or a password in it, which reports would show; "
+            "expected one without, and --token, AGENTOS_TOKEN or token-command"
+        )
+        raise click.BadParameter(message, param_hint="URL")
+    if not is_url or parts.query or parts.fragment:
+        message = f"{url!r} is no server's URL; expected one such as http://localhost:7777"
+        raise click.BadParameter(message, param_hint="URL")
+
+
+def _check_texts(token: str | None, message: str | None, workflows: tuple[str, ...]) -> None:
+    """What could not be sent is said before anything is."""
+    if token and not (token.isascii() and token.isprintable() and token == token.strip()):
+        raise click.BadParameter("no header can carry it; expected ASCII", param_hint="--token")
+    for hint, text in (("--message", message or ""), *(("--workflow", id_) for id_ in workflows)):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise click.BadParameter("it is no UTF-8", param_hint=hint) from error
+        if hint == "--workflow" and text in ("", ".", ".."):
+            raise click.BadParameter(f"{text!r} is no workflow's id", param_hint=hint)

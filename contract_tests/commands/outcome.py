@@ -1,0 +1,75 @@
+"""How a command runs the tests, shows progress, and ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import click
+from rich.console import Console
+from rich.status import Status as Spinner
+
+from contract_tests.plan import Plan
+from contract_tests.registry import Check
+from contract_tests.reporting import redact
+from contract_tests.session import Listener, Options, Report
+from contract_tests.target import CouldNotRun, Target
+
+KEPT, BROKEN, COULD_NOT_RUN = 0, 1, 2
+"""Exit codes."""
+
+Tested = TypeVar("Tested")
+
+
+def tested(options: Options, console: Console, test: Callable[[Listener], Tested]) -> Tested | None:
+    """What came of the tests; None, and said why, where they could not be run."""
+    spinner = console.status("") if console.is_terminal else None
+    try:
+        with spinner or _Silent():
+            return test(_listener(options, console, spinner))
+    except CouldNotRun as error:
+        could_not_run(f"{options.url}: {redact(str(error), options.token)}")
+    except KeyboardInterrupt:
+        could_not_run("interrupted")
+    return None
+
+
+def crashed(report: Report, options: Options) -> int:
+    crash = redact(report.crashes[0], options.token)
+    return could_not_run(f"{crash}; this is a fault of contract-tests")
+
+
+class _Silent:
+    """Stands in for a spinner where the output is no terminal."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *exc: object) -> None:
+        return None
+
+
+def _listener(options: Options, console: Console, spinner: Spinner | None) -> Listener:
+    listener = Listener()
+
+    def planned(target: Target, plan: Plan) -> None:
+        console.print(
+            f"{options.url}: {plan.describe()} (seed {options.seed})", markup=False, soft_wrap=True
+        )
+        for workflow_id, reason in target.unusable:
+            console.print(f"left out: {workflow_id}: {reason}", markup=False, soft_wrap=True)
+
+    listener.planned = planned
+    if spinner is not None:
+
+        def checking(check: Check, position: int, count: int) -> None:
+            spinner.update(f"{position + 1}/{count} {check.name.replace('_', ' ')}")
+
+        listener.checking = checking
+        listener.progress = lambda text: spinner.update(text)
+    return listener
+
+
+def could_not_run(message: str) -> int:
+    click.echo(f"contract-tests: {' '.join(message.split())}", err=True)
+    return COULD_NOT_RUN

@@ -1,0 +1,187 @@
+"""Known deviations: what is listed is no failure, what is gone or new is one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentos_contract.requirements import Level, load_catalogue
+from contract_tests.known import Known, KnownError, KnownList, load_known
+from contract_tests.results import Result, Status, settle
+from contract_tests.session import Report
+from tests.agentos_contract.test_judge import Stream
+from tests.conftest import Serve
+from tests.contract_tests.conftest import run_cli, test_target
+from tests.contract_tests.server import ConformingServer, Run
+
+QUICK = ("--max-examples", "0", "--seed", "3")
+IDS = load_catalogue().requirements
+
+
+class Flawed(ConformingServer):
+    """The workflow `other` says in its last event that it is of another run; `main` is fine."""
+
+    def events(self, run: Run) -> Stream:
+        events = super().events(run)
+        if run.workflow_id == "other":
+            events[-1]["run_id"] = "another"
+        return events
+
+
+WORKFLOWS = ("main", "other")
+BROKEN = "identity.run-id"
+
+
+def settled(report: Report, known: KnownList) -> dict[str, Result]:
+    """The results, had that been known."""
+    requirements = list(load_catalogue().at_level(Level.PROTOCOL))
+    results = settle(requirements, report.findings, known=known, required=())
+    return {result.requirement.id: result for result in results}
+
+
+@pytest.fixture(scope="module")
+def flawed(stage: Serve) -> Report:
+    report = test_target(stage(Flawed(WORKFLOWS)), max_runs=40)
+    assert settled(report, {})[BROKEN].status is Status.FAILED
+    return report
+
+
+@pytest.mark.parametrize(
+    ("entries", "status"),
+    [
+        ([Known("x")], Status.KNOWN),
+        ([Known("x", workflows=("other",))], Status.KNOWN),
+        ([Known("x", when="stream")], Status.KNOWN),
+        ([Known("x", when="stream", workflows=("main", "other"))], Status.KNOWN),
+        # New where it is not listed.
+        ([Known("x", workflows=("main",))], Status.FAILED),
+        ([Known("x", when="cancelled")], Status.FAILED),
+        ([Known("x", when="stream", workflows=("elsewhere",))], Status.FAILED),
+        # Gone where it is listed, though it shows elsewhere.
+        ([Known("x", workflows=("other",)), Known("y", workflows=("main",))], Status.FAILED),
+        ([Known("x"), Known("y", workflows=("main",), sometimes=True)], Status.KNOWN),
+        # Nothing could have shown it there.
+        ([Known("x"), Known("y", workflows=("elsewhere",))], Status.KNOWN),
+    ],
+)
+def test_an_entry_may_be_narrow(flawed: Report, entries: list[Known], status: Status) -> None:
+    assert settled(flawed, {BROKEN: entries})[BROKEN].status is status
+
+
+def test_a_stale_narrow_entry_says_where(flawed: Report) -> None:
+    known = [Known("x", workflows=("other",)), Known("y", workflows=("main",), when="stream")]
+    message = settled(flawed, {BROKEN: known})[BROKEN].message
+    assert message == "no longer broken: remove it from the known ones (y (stream of main))"
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ("{reason: x, wen: stream}", "unknown key 'wen'; did you mean when?"),
+        ("{reason: x, when: streams}", "when: expected one of stream, batch, refused,"),
+        ("{reason: x, workflows: main}", "workflows: expected a list of ids"),
+        ("{workflows: [main]}", "expected a reason"),
+        ("[{reason: x}, {when: batch}]", "order.ended[1]: expected a reason"),
+    ],
+)
+def test_a_wrong_entry_is_named(entry: str, says: str, tmp_path: Path) -> None:
+    file = tmp_path / "known.yaml"
+    file.write_text(f"known:\n  order.ended: {entry}\n")
+    with pytest.raises(KnownError) as caught:
+        load_known(str(file), IDS)
+    assert says in str(caught.value)
+    assert "known.yaml: order.ended" in str(caught.value)
+
+
+KEPT = """\
+# What our server does.
+known:
+  # Asked in #17.
+  sse.pacing: nobody waited long enough      # stays: no case
+  form.unknown-fields: we refuse them
+  time.created-at:
+    reason: by the second   # and by the clock
+    sometimes: true
+"""
+
+
+def test_the_file_is_written_anew(stage: Serve, tmp_path: Path) -> None:
+    file = tmp_path / "known.yaml"
+    file.write_text(KEPT)
+    url = stage(Flawed(WORKFLOWS))
+    result = run_cli(url, *QUICK, "--update-known", str(file))
+    assert result.exit_code == 0, result.output
+    assert "known.yaml: added identity.run-id; dropped form.unknown-fields" in result.output
+    text = file.read_text()
+    for line in KEPT.splitlines():
+        assert (line in text) == ("form.unknown-fields" not in line), line
+    known = load_known(str(file), IDS)
+    assert set(known) == {"sse.pacing", "time.created-at", BROKEN}
+    assert "another" in known[BROKEN][0].reason
+    result = run_cli(url, *QUICK, "--known", str(file))
+    assert result.exit_code == 0, result.output
+    assert "nothing to change" in run_cli(url, *QUICK, "--update-known", str(file)).output
+    assert file.read_text() == text
+    # And once it is mended:
+    result = run_cli(stage(ConformingServer(WORKFLOWS)), *QUICK, "--known", str(file))
+    assert result.exit_code == 1
+    assert f"FAILED {BROKEN}" in result.output
+
+
+def test_a_new_file_begins_with_what_is_known(stage: Serve, tmp_path: Path) -> None:
+    known, file = tmp_path / "known.yaml", tmp_path / "new" / "file.yaml"
+    known.write_text(KEPT)
+    arguments = ("--known", str(known), "--update-known", str(file))
+    result = run_cli(stage(Flawed(WORKFLOWS)), *QUICK, *arguments)
+    assert result.exit_code == 0, result.output
+    assert "# Asked in #17." in file.read_text()
+    assert known.read_text() == KEPT
+
+
+def test_a_narrow_entry_gets_another_beside_it(stage: Serve, tmp_path: Path) -> None:
+    file = tmp_path / "known.yaml"
+    file.write_text(f"known:\n  {BROKEN}: {{reason: x, when: cancelled}}\n")
+    url = stage(Flawed(WORKFLOWS))
+    assert run_cli(url, *QUICK, "--update-known", str(file)).exit_code == 0
+    assert [entry.when for entry in load_known(str(file), IDS)[BROKEN]] == ["cancelled", None]
+
+
+@pytest.fixture(scope="module")
+def real(agentos_url: str) -> Report:
+    return test_target(agentos_url, max_runs=60, max_examples=20)
+
+
+def profile() -> dict[str, Any]:
+    return dict(load_known("agno-2.5.6", IDS))
+
+
+def failed(results: dict[str, Result]) -> set[str]:
+    return {name for name, result in results.items() if result.status is Status.FAILED}
+
+
+def test_the_profile_covers_the_real_server(agentos_url: str) -> None:
+    result = run_cli(agentos_url, "--known", "agno-2.5.6", "--max-examples", "20")
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.agentos
+@pytest.mark.parametrize("name", sorted(profile()))
+def test_each_entry_of_the_profile_is_needed(real: Report, name: str) -> None:
+    known = profile()
+    assert failed(settled(real, known)) == set()
+    [entry] = known.pop(name)
+    expected = {name} if name in real.findings.breaches else set()
+    assert failed(settled(real, known)) == expected
+    assert expected or entry.sometimes
+
+
+@pytest.mark.agentos
+def test_an_entry_that_does_not_occur_is_refused(real: Report) -> None:
+    """For whatever the real server was seen to keep."""
+    kept = real.findings.probed - set(real.findings.breaches)
+    assert len(kept) > 40
+    for name in kept & {r.id for r in load_catalogue().at_level(Level.PROTOCOL)}:
+        results = settled(real, {**profile(), name: (Known("they say so"),)})
+        assert failed(results) == {name}
