@@ -291,7 +291,8 @@ def _load(directory: Path) -> Scripts:
         for fault in error.faults:
             click.echo(str(fault), err=True)
         errors = sum(not fault.is_warning for fault in error.faults)
-        raise click.ClickException(f"{directory}: {errors} faults; nothing is served") from error
+        count = "1 fault" if errors == 1 else f"{errors} faults"
+        raise click.ClickException(f"{directory}: {count}; nothing is served") from error
 
 
 def _listen(host: str, port: int) -> socket.socket:

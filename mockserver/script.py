@@ -358,6 +358,7 @@ class _Checker:
             return None
         self._check_shape(value)
         if self._has_errors():
+            self._check_expressions(value)
             return None
         workflow = self._workflow(value)
         return None if self._has_errors() else workflow
@@ -384,6 +385,18 @@ class _Checker:
             else:
                 self.fault(path, _sentence(error.message))
         self._warn_of_unknown_keys(value)
+
+    def _check_expressions(self, value: dict[str, Any]) -> None:
+        """Those of a script whose shape is wrong elsewhere: all faults are told at once."""
+        for path, step in _iter_steps(value):
+            match step:
+                case {"type": "Condition", "evaluator": str()}:
+                    self._evaluator(step, path)
+                case {"type": "Loop", "end_condition": str()}:
+                    self._end_condition(step, path)
+                case {"type": "Router", "selector": str() as selector}:
+                    if step.get("selector_type") != "function":
+                        self._cel(selector, SELECTOR_VARIABLES, (*path, "selector"))
 
     def _unknown_key(
         self, path: positions.Path, name: str, known: Iterable[str], *, warning: bool
