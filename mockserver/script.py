@@ -674,7 +674,7 @@ class _Checker:
             where, name, item.get("description"), choices, cel if isinstance(cel, Cel) else None
         )
 
-    def _evaluator(self, item: dict[str, Any], path: positions.Path) -> Cel | bool:
+    def _evaluator(self, item: Mapping[str, Any], path: positions.Path) -> Cel | bool:
         evaluator = item.get("evaluator")
         if evaluator is None or item.get("evaluator_type") == "function":
             return True
@@ -682,7 +682,7 @@ class _Checker:
             return evaluator
         return self._cel(evaluator, STEP_INPUT_VARIABLES, (*path, "evaluator"))
 
-    def _end_condition(self, item: dict[str, Any], path: positions.Path) -> Cel | bool | None:
+    def _end_condition(self, item: Mapping[str, Any], path: positions.Path) -> Cel | bool | None:
         condition = item.get("end_condition")
         if condition is None or item.get("end_condition_type") == "function":
             return None
