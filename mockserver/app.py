@@ -19,6 +19,7 @@ from mockserver.runner import Runner
 from mockserver.script import BUNDLED_SCRIPTS, Workflow, load_scripts
 from mockserver.sessions import MemoryStore, SessionStore
 from mockserver.validation import DEFAULT_MAX_BODY, Validation
+from mockserver.websocket import WorkflowSocket
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,10 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     application: ASGIApp = connexion_application(
         operations, document, token=settings.token, validation=validation
     )
-    return DeviationsMiddleware(Cors(application), settings.deviations)
+    http = DeviationsMiddleware(Cors(application), settings.deviations)
+    return WorkflowSocket(
+        http, workflows, runner, token=settings.token, deviations=settings.deviations
+    )
 
 
 def load_workflows(directory: Path | str | None) -> Mapping[str, Workflow]:

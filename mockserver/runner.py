@@ -8,11 +8,12 @@ gate is released.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,9 @@ MAX_CHUNK = 64 * 1024
 
 MAX_TO_CANCEL = 1000
 """How many cancelled runs are remembered that nobody has started yet."""
+
+MAX_RECENT = 1000
+"""Streamed runs whose events can be had once more by the websocket."""
 
 KEEP_ALIVE_COMMENT = encode_comment("keep-alive")
 
@@ -98,6 +102,7 @@ class ActiveRun:
     at once is not worth a task."""
 
     is_background = False
+    is_streamed = False
     """It is kept whatever becomes of it."""
     is_brief = False
 
@@ -240,6 +245,7 @@ class Runner:
         self._active: dict[str, ActiveRun] = {}
         self._to_cancel: dict[str, bool] = {}
         """Runs that were cancelled before they were started, the earliest first."""
+        self._recent: dict[str, ActiveRun] = {}
         self._background: set[asyncio.Task[bytes]] = set()
 
     async def start(self, request: RunRequest) -> ActiveRun:
@@ -273,6 +279,7 @@ class Runner:
             active = ActiveRun(run, session, engine, self._speed)
         active.deviations = request.deviations
         active.is_background = request.is_background
+        active.is_streamed = request.stream
         active.is_brief = request.is_brief
         active.run.additional_data = request.additional_data
         self._active[run_id] = active
@@ -338,31 +345,42 @@ class Runner:
 
         `send` may be slow: the run then waits for it, and what is held is one moment's events.
         """
-        keep = active.stored.events
-        try:
-            async for events in active.moments():
+        async with contextlib.aclosing(self.events(active)) as moments:
+            async for events in moments:
                 if not events:
                     await send(KEEP_ALIVE_COMMENT)
                     continue
-                payloads = [to_json(event) for event in events]
-                for event, payload in zip(events, payloads, strict=True):
-                    if event["event"] not in _NOT_KEPT:
-                        keep.append(payload)
-                if events[-1]["event"] in TERMINAL_EVENTS:
-                    # Whoever reads the run back on its last event finds it.
-                    await self._end(active)
                 blocks: list[bytes] = []
                 size = 0
-                for event, payload in zip(events, payloads, strict=True):
-                    blocks.append(encode_json_event(event["event"], payload))
+                for name, payload in events:
+                    blocks.append(encode_json_event(name, payload))
                     size += len(payload)
                     if size > MAX_CHUNK:
                         await send(b"".join(blocks))
                         blocks, size = [], 0
                 if blocks:
                     await send(b"".join(blocks))
+
+    async def events(self, active: ActiveRun) -> AsyncGenerator[list[tuple[str, bytes]]]:
+        """Carry a run out: each moment's events, by name and as JSON; none to keep alive."""
+        keep = active.stored.events
+        self._recent[active.run.run_id] = active
+        while len(self._recent) > MAX_RECENT:
+            del self._recent[next(iter(self._recent))]
+        try:
+            async for events in active.moments():
+                encoded = [(event["event"], to_json(event)) for event in events]
+                keep += [payload for name, payload in encoded if name not in _NOT_KEPT]
+                if events and events[-1]["event"] in TERMINAL_EVENTS:
+                    # Whoever reads the run back on its last event finds it.
+                    await self._end(active)
+                yield encoded
         finally:
             await self._end(active)
+
+    def recent(self, run_id: str) -> ActiveRun | None:
+        """A run of which there are events: under way, or over not long ago."""
+        return self._recent.get(run_id)
 
     async def _end(self, active: ActiveRun) -> None:
         run = active.run
@@ -375,7 +393,8 @@ class Runner:
             run.status = "CANCELLED"
             run.content = f"Run {run.run_id} was ended: its client disconnected"
         elif run.status == "ERROR" and active.is_background:
-            run.content = f"Background execution failed: {run.content}"
+            how = "Background streaming" if active.is_streamed else "Background"
+            run.content = f"{how} execution failed: {run.content}"
         active.stored.end()
         if active.shows_state_late:
             active.stored.show_state(run.session_state)
