@@ -14,13 +14,19 @@ class TooDeep(ValueError):
 
 
 def read_json(text: str | bytes) -> Any:
-    """The value of a JSON text (RFC 8259: no NaN, no Infinity).
+    """The value of a JSON text (RFC 8259: no NaN, no Infinity; UTF-8 where it is bytes; no half of
+    a surrogate pair, which section 8.2 calls unpredictable and no UTF-8 can carry).
 
     Raises ValueError, which says why: TooDeep for what is nested more than MAX_DEPTH deep (section
     9 of the RFC allows a reader to set such a limit).
     """
     try:
+        text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
         value = json.loads(text, parse_constant=_refuse)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("it has half of a surrogate pair") from None
     except RecursionError:
         raise TooDeep(_TOO_DEEP) from None
     level = _containers([value])

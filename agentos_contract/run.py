@@ -283,7 +283,7 @@ class RunStateMachine:
             return [Violation("order.within", message, index)]
         violations = []
         if kind.name.endswith("RunContent") and any(
-            event.get("event", "").endswith("RunContentCompleted") for event in span.within
+            str(event.get("event")).endswith("RunContentCompleted") for event in span.within
         ):
             message = f"{kind.name} came after the run's RunContentCompleted"
             violations.append(Violation("order.content-completed", message, index))

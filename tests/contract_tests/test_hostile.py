@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema_rs
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agentos_contract.sse import EventStreamDecoder
+from agentos_contract.judge import RunJudge
+from agentos_contract.sse import EventStreamDecoder, ServerSentEvent
 from contract_tests.answers import AnswerJudge, Expected
 from contract_tests.checks.batch import _of_batch, _of_stream
 from contract_tests.client import Exchange, Request
@@ -93,6 +96,56 @@ def test_a_stream_with_anything_in_its_events(changes: list[tuple[int, str, Any]
     judge_everything_of_a_stream(
         b"".join(frame({"_name": EVENTS[n]["event"], **event}) for n, event in enumerate(events))
     )
+
+
+ANYTHING: list[Any] = [
+    *(None, True, -1, 10**30, 1.5, "", "RunContent", "\ud800", [], [None], ["x"], {}),
+    {"event": None, "step_id": [], "steps": {}, "content": 1, "tool_call_id": {}},
+    [{"steps": [0], "step_id": {}}, 7],
+]
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where in an event another value could stand."""
+    members = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, member in members:
+        yield (*path, key)
+        if isinstance(member, dict | list):
+            yield from places(member, (*path, key))
+
+
+def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    if not path:
+        return new
+    changed = value.copy()
+    changed[path[0]] = replaced(value[path[0]], path[1:], new)
+    return changed
+
+
+PLACES = {
+    (event["event"], path): position
+    for position, event in enumerate(EVENTS)
+    for path in places(event | {"parent_run_id": "", "user_id": "", "tool": event.get("tool", {})})
+}
+"""Each member of each kind of event: in the last event of that kind that has it."""
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in PLACES}))
+def test_any_value_in_any_place_of_an_event(name: str) -> None:
+    """As the server sends it, in one event of that name, and in every event of it."""
+    for (event_name, path), position in PLACES.items():
+        if event_name != name:
+            continue
+        for value in ANYTHING:
+            changed = replaced(
+                {"parent_run_id": "", "user_id": "", "tool": {}, **EVENTS[position]}, path, value
+            )
+            judge = RunJudge(validators=VALIDATORS)
+            for n, event in enumerate(EVENTS):
+                data = changed if n == position or (event["event"] == name) else event
+                judge.receive(ServerSentEvent(event["event"], json.dumps(data)))
+            judge.end()
+            assert all(breach.message.encode("utf-8", "replace") for breach in judge.violations)
 
 
 @given(st.binary() | st.text().map(str.encode))
