@@ -17,10 +17,11 @@ from hypothesis.errors import HypothesisException
 from schemathesis import GenerationMode
 
 from agentos_contract.document import FORM
-from contract_tests.answers import Expected, Judgement
-from contract_tests.client import Exchange, NoMoreRuns, Request
-from contract_tests.context import REFUSED, Context
-from contract_tests.form import Validity, Verdict
+from contract_tests.answers import Judgement
+from contract_tests.client import NoMoreRuns, Request
+from contract_tests.context import Context
+from contract_tests.form import Validity
+from contract_tests.form_answers import judge_form_answer
 from contract_tests.registry import CannotDecide, Stage, check
 from contract_tests.target import Workflow
 
@@ -29,13 +30,6 @@ SHRINKING_REQUESTS = 40
 
 ROUNDS = 4
 """How many different failures are looked for."""
-
-_SPECIFIC = {
-    "message": "form.message-required",
-    "stream": "form.stream-boolean",
-    "version": "form.version-integer",
-}
-"""Which deterministic requirement a wrong field breaks."""
 
 
 class _Broken(Exception):
@@ -119,64 +113,9 @@ class _Sender:
             exchange = self._context.client.send(request)
         except NoMoreRuns:
             return None
-        return self._judgement(verdict, exchange)
-
-    def _judgement(self, verdict: Verdict, exchange: Exchange) -> Judgement:
-        context = self._context
-        if verdict.validity is Validity.INVALID:
-            judgement = context.answers.judge(exchange, Expected.REFUSAL)
-            judgement.exercise("form.invalid-refused")
-            if exchange.status is not None and exchange.status < 400:
-                self._accepted(verdict, exchange, judgement)
-            return judgement
-        if exchange.status != 200:
-            # An undecided form may be refused; a run may fail.
-            expected = Expected.ANY
-            if verdict.validity is Validity.VALID:
-                is_batch = verdict.value("stream") == "false"
-                expected = Expected.BATCH if is_batch else Expected.STREAM
-            judgement = context.answers.judge(exchange, expected)
-            if verdict.validity is Validity.VALID:
-                judgement.exercise("form.valid-accepted")
-                self._refused(verdict, exchange, judgement)
-            return judgement
-        stream = verdict.value("stream")
-        if stream == "false":
-            return context.judgement_of_batch(self._workflow, exchange)[0]
-        if exchange.is_stream:
-            return context.judgement_of_stream(self._workflow, exchange, stream=True)[0]
-        judgement = context.answers.judge(exchange, Expected.ANY)
-        if verdict.validity is Validity.VALID:
-            requirement = "form.stream-default" if stream is None else "sse.content-type"
-            came = exchange.headers.get("content-type", "no content type")
-            judgement.breach(requirement, f"expected a stream, got {came}", exchange)
-        return judgement
-
-    def _accepted(self, verdict: Verdict, exchange: Exchange, judgement: Judgement) -> None:
-        """An invalid form was taken: whose fault, unless a probe had found that already."""
-        known = [_SPECIFIC.get(fault.field) for fault in verdict.faults]
-        if all(name is not None and self._context.findings.is_broken(name) for name in known):
-            return
-        faults = "; ".join(f"{fault.field} {fault.reason}" for fault in verdict.faults)
-        message = f"an invalid form ({faults}) was answered with {exchange.summary}"
-        judgement.breach("form.invalid-refused", message, exchange)
-
-    def _refused(self, verdict: Verdict, exchange: Exchange, judgement: Judgement) -> None:
-        """A valid form was refused, unless for what a probe had found already."""
-        if exchange.status not in REFUSED:
-            return
-        version = verdict.value("version")
-        if exchange.status == 400 and version not in (None, "null"):
-            return  # there may be no such version
-        broken = self._context.findings.is_broken
-        if verdict.value("message") == "" and broken("form.message-any-string"):
-            return
-        if version == "null" and broken("form.version-null"):
-            return
-        if verdict.undeclared and broken("form.unknown-fields"):
-            return
-        message = f"a valid form was answered with {exchange.summary}"
-        judgement.breach("form.valid-accepted", message, exchange)
+        return judge_form_answer(
+            self._context, self._workflow, verdict, exchange, self._context.findings.is_broken
+        )
 
 
 def _generate(context: Context, sender: _Sender, mode: GenerationMode) -> None:

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from agentos_contract.judge import RunJudge
 from agentos_contract.sse import EventStreamDecoder, ServerSentEvent
 from contract_tests.answers import AnswerJudge, Expected
-from contract_tests.checks.batch import _of_batch, _of_stream
 from contract_tests.client import Exchange, Request
 from contract_tests.context import parse_object
+from contract_tests.stories import story_of_batch, story_of_stream
 from contract_tests.streams import (
     BatchRun,
     StreamedRun,
@@ -79,7 +79,7 @@ def judge_everything_of_a_stream(content: bytes) -> None:
         exchange, validators=VALIDATORS, workflow_id="w", session_id="s"
     )
     run = StreamedRun("w", "x", exchange, judge)
-    _of_stream(run)
+    story_of_stream(run)
     held_back(run)
     shows_pacing(run)
     assert run.run_id is None or isinstance(run.run_id, str)
@@ -170,7 +170,7 @@ def judge_batch_body(content: bytes) -> BatchRun:
     body = parse_object(content) or {}
     judge_batch(exchange, body, workflow_id="w", session_id="s", user_id=None)
     run = BatchRun("w", "x", exchange, body)
-    _of_batch(run)
+    story_of_batch(run)
     return run
 
 
