@@ -397,7 +397,8 @@ class AgentRun:
 
     def _shown_state(self) -> Json:
         deviations, state = self._engine.deviations, self._state
-        if self._call.branch.is_beside_others and "state.shown-late" in deviations:
+        is_late = self._call.branch.is_beside_others and "state.shown-late" in deviations
+        if is_late or self._engine.is_sent_late:
             return state
         if "state.run-ids-leak" in deviations:
             return dict(state)

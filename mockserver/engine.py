@@ -162,14 +162,17 @@ class Engine:
         clock: Callable[[], float],
         is_released: Callable[[str], bool] = lambda gate: False,
         is_streamed: bool = True,
+        is_sent_late: bool = False,
         deviations: frozenset[str] = frozenset(),
     ) -> None:
         """`clock` gives seconds since the epoch, for created_at.
 
         `is_streamed` changes nothing but with deviations: the real server tells its two modes
-        different stories.
+        different stories. `is_sent_late`: what is said before a Wait is sent no sooner than then,
+        and shows the session's state of that time.
         """
         self.is_streamed = record.is_streamed = is_streamed
+        self.is_sent_late = is_sent_late
         self.deviations = deviations
         self.record = record
         self.ids = ids
@@ -301,6 +304,8 @@ class Engine:
 
     def _shown(self, actions: Actions) -> Actions:
         """A top-level step's actions; a state in an event is that of the moment it is sent."""
+        if self.is_sent_late:
+            return (yield from actions)
         answer: float | None = None
         while True:
             try:
@@ -503,7 +508,7 @@ class Engine:
         `turns` is how many turns of asyncio's event loop they take in the real server. A turn
         takes no time but for the order. What is said in an inner Parallel has a longer way.
         """
-        if branch.is_beside_others:
+        if branch.is_beside_others or self.is_sent_late:
             branch.now = yield Wait(branch.now + (turns + 0.5 * (branch.depth - 1)) * TURN)
 
     def side_by_side(

@@ -87,6 +87,7 @@ class RunRequest:
     """Of its stream only BRIEF is sent and kept."""
     is_background: bool = False
     """It is kept from its start on, whatever becomes of it."""
+    is_over_websocket: bool = False
     recording: Recording | None = None
     """What to replay instead of carrying the steps out."""
     stream: bool = True
@@ -102,9 +103,11 @@ class ActiveRun:
     at once is not worth a task."""
 
     is_background = False
-    is_streamed = False
     """It is kept whatever becomes of it."""
+    is_streamed = False
     is_brief = False
+    is_sent_late = False
+    """A moment's events are not sent before it is over."""
 
     def __init__(self, run: Run, session: Session, engine: Engine | Replay, speed: float) -> None:
         self.run = run
@@ -174,7 +177,7 @@ class ActiveRun:
                     if self.is_brief and action["event"] not in BRIEF:
                         continue
                     events.append(action)
-                    if len(events) == EVENTS_PER_TURN:
+                    if len(events) >= EVENTS_PER_TURN and not self.is_sent_late:
                         yield events
                         events = []
                         self._start_watching()
@@ -261,6 +264,8 @@ class Runner:
         state = copy.deepcopy(session.state or {})
         merge(state, request.session_state or {})
         about = (workflow, run_id, session_id, request.user_id, request.input, state, now)
+        is_late = "websocket.state-shown-late" in request.deviations
+        is_sent_late = request.is_over_websocket and is_late
         if request.recording is not None:
             record = ReplayedRun(*about)
             replay = Replay(
@@ -274,6 +279,7 @@ class Runner:
                 ids=ids,
                 clock=self.clock,
                 is_streamed=request.stream,
+                is_sent_late=is_sent_late,
                 deviations=request.deviations,
             )
             active = ActiveRun(run, session, engine, self._speed)
@@ -281,6 +287,7 @@ class Runner:
         active.is_background = request.is_background
         active.is_streamed = request.stream
         active.is_brief = request.is_brief
+        active.is_sent_late = is_sent_late
         active.run.additional_data = request.additional_data
         self._active[run_id] = active
         if self._to_cancel.pop(run_id, False):

@@ -145,6 +145,7 @@ class WorkflowSocket:
                 _text(message.get("user_id")),
                 None,
                 is_background=True,
+                is_over_websocket=True,
                 stream=True,
                 deviations=self._deviations,
             )
@@ -218,6 +219,10 @@ class WorkflowSocket:
             stored = session.runs.get(run_id) if session else None
         if stored is None:
             await _say(socket, "error", error=f"Run {run_id} not found in buffer or database")
+            return
+        if "websocket.stored-run-unreadable" in self._deviations:
+            error = "Subscription failed: 'str' object has no attribute 'value'"
+            await _say(socket, "error", error=error)
             return
         events = stored.event_payloads()
         said = "Run completed. Replaying all events from database."

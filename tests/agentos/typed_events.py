@@ -32,24 +32,26 @@ async def use(url: str) -> dict[str, list[Any]]:
     seen: dict[str, list[Any]] = {}
 
     for workflow in STREAMED:
-        events = client.run_workflow_stream(workflow, "tea", session_id=f"s-{workflow}")
+        events = client.run_workflow_stream(workflow, "tea", session_id=f"typed-{workflow}")
         await typed(events, seen.setdefault(f"stream {workflow}", []))
 
     resumed = seen["resumed"] = []
     for message in ("one", "two"):
-        events = client.run_workflow_stream("visit-counter", message, session_id="s-resumed")
+        events = client.run_workflow_stream("visit-counter", message, session_id="typed-resumed")
         await typed(events, resumed)
-    batch = await client.run_workflow("visit-counter", "three", session_id="s-resumed")
+    batch = await client.run_workflow("visit-counter", "three", session_id="typed-resumed")
     resumed.append([type(batch).__name__, batch.to_dict()])
-    session = await client.get_session("s-resumed", session_type=SessionType.WORKFLOW)
+    session = await client.get_session("typed-resumed", session_type=SessionType.WORKFLOW)
     resumed.append([type(session).__name__, session.session_state])
 
     cancelled = seen["cancelled in mid-step"] = []
-    async for event in client.run_workflow_stream("slow-report", "bees", session_id="s-cancelled"):
+    async for event in client.run_workflow_stream(
+        "slow-report", "bees", session_id="typed-cancelled"
+    ):
         cancelled.append([type(event).__name__, event.to_dict()])
         if type(event).__name__ == "RunStartedEvent":
             await client.cancel_workflow_run("slow-report", event.workflow_run_id)
-    (run,) = await client.get_session_runs("s-cancelled", session_type=SessionType.WORKFLOW)
+    (run,) = await client.get_session_runs("typed-cancelled", session_type=SessionType.WORKFLOW)
     cancelled.append([type(run).__name__, run.status, run.content])
 
     errors = seen["errors"] = []

@@ -90,7 +90,7 @@ def runs(url: str) -> list[Any]:
     with socket(url) as connection:
         receive(connection)
         for workflow in ("article-writer", "everything", "research-team", "best-effort"):
-            session = {"session_id": f"s-{workflow}", "user_id": "ada"}
+            session = {"session_id": f"socket-{workflow}", "user_id": "ada"}
             ask(
                 connection,
                 action="start-workflow",
@@ -104,7 +104,7 @@ def runs(url: str) -> list[Any]:
             ask(connection, action="reconnect", run_id=run_id, last_event_index=3)
             seen.append(until(connection, "WorkflowCompleted"))
     with httpx.Client(base_url=url) as client:
-        form = {"message": "bees", "stream": "false", "session_id": "s-batch"}
+        form = {"message": "bees", "stream": "false", "session_id": "socket-batch"}
         run_id = client.post("/workflows/article-writer/runs", data=form).json()["run_id"]
     with socket(url) as connection:
         receive(connection)
@@ -113,7 +113,7 @@ def runs(url: str) -> list[Any]:
             action="reconnect",
             run_id=run_id,
             workflow_id="article-writer",
-            session_id="s-batch",
+            session_id="socket-batch",
         )
         seen.append(receive(connection))
     return seen
@@ -128,11 +128,11 @@ def failing(url: str) -> list[Any]:
             action="start-workflow",
             workflow_id="doomed",
             message="x",
-            session_id="s-doomed",
+            session_id="socket-doomed",
         )
         seen = [receive(connection) for _ in range(6)]
         path = f"/workflows/doomed/runs/{seen[0][1]['run_id']}"
-        query = {"session_id": "s-doomed"}
+        query = {"session_id": "socket-doomed"}
         while (stored := client.get(path, params=query)).json().get("status") == "RUNNING":
             pass
         ask(connection, action="ping")
@@ -195,6 +195,19 @@ def test_the_mock_alone_tells_of_a_failure_and_stays_after_what_it_cannot_read(
             assert "expected a JSON object" in receive(connection)[1]["error"]
         ask(connection, action="start-workflow", workflow_id="doomed", message="x")
         assert until(connection, "WorkflowError")[-1][1]["error"]
+
+
+def test_a_run_that_was_not_streamed_can_be_had_by_the_mock_alone(mock_url: str) -> None:
+    with httpx.Client(base_url=mock_url) as client:
+        form = {"message": "bees", "stream": "false", "session_id": "unstreamed"}
+        run_id = client.post("/workflows/best-effort/runs", data=form).json()["run_id"]
+    with socket(mock_url) as connection:
+        receive(connection)
+        where = {"workflow_id": "best-effort", "session_id": "unstreamed"}
+        ask(connection, action="reconnect", run_id=run_id, **where)
+        _, answer = receive(connection)
+    assert (answer["event"], answer["status"]) == ("replay", "COMPLETED")
+    assert answer["message"] == "Run completed but no events stored."
 
 
 def test_there_is_no_other_websocket(mock_url: str) -> None:
