@@ -287,9 +287,7 @@ def _tool(value: Json, place: str) -> dict[str, Any]:
 def function_executor(mocked: MockedStep, function_name: str) -> Callable[..., Any]:
     """An async executor named `function_name` that answers as the script says."""
 
-    async def executor(
-        step_input: StepInput, run_context: RunContext, session_state: dict[str, Any]
-    ) -> StepOutput:
+    async def executor(step_input: StepInput, run_context: RunContext) -> StepOutput:
         answer = await mocked.answer(Call(step_input, run_context))
         return StepOutput(content=answer.content, stop=mocked.stop)
 

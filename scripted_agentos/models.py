@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from agno.agent import _run
+from agno.metrics import MessageMetrics
 from agno.models.base import Model
 from agno.models.message import Message
-from agno.models.metrics import MessageMetrics
 from agno.models.response import ModelResponse
 from agno.team import _init
 from agno.workflow import Step
