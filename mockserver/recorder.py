@@ -20,8 +20,16 @@ from agentos_contract.sse import EventStreamDecoder
 from mockserver.recording import FOLDER, SUFFIX, End, Frame, Recording, save_recording
 
 DEFAULT_MESSAGE = "a recorded message"
+REDACTED = "[redacted]"
 IDLE_SECONDS = 60.0
 MAX_FRAMES = 100_000
+
+# Members that hold a credential; not those that count tokens.
+_SECRET = re.compile(
+    r"(.*[_-])?(api[_-]?key|secret|secret[_-]?key|password|passwd|authorization|cookie|credentials"
+    r"|private[_-]?key|(access|auth|bearer|refresh|session|id)[_-]?token)",
+    re.IGNORECASE,
+)
 
 
 class CouldNotRecord(Exception):
@@ -138,8 +146,21 @@ class Recorder:
         return frames, "complete"
 
     def _clean(self, value: Any) -> Any:
-        """The value without the token, which a server may echo."""
+        """The value without the token, which a server may echo, and without members that are named
+        as secrets."""
+        value = _without_secrets(value)
         if not self.token:
             return value
         text = json.dumps(value, ensure_ascii=False)
         return json.loads(text.replace(json.dumps(self.token)[1:-1], "[token]"))
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: REDACTED if _SECRET.fullmatch(key) and item else _without_secrets(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_without_secrets(item) for item in value]
+    return value

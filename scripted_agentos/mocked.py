@@ -195,14 +195,15 @@ class _RequestScript:
         return content if isinstance(content, (str, dict, list)) else str(content)
 
     def render(self, variables: Mapping[str, Any], timing: Timing) -> Request:
+        # In the order in which it is said: of several templates that fail the first is the error.
+        reasoning = self._reasoning(variables)
+        if not isinstance(reasoning, list):
+            reasoning = timing.pieces([as_text(reasoning)])
         if self._chunks is not None:
             chunks = [as_text(chunk) for chunk in self._chunks(variables)]
         else:
             content = self.content(variables)
             chunks = [] if content is None else timing.pieces([as_text(content)])
-        reasoning = self._reasoning(variables)
-        if not isinstance(reasoning, list):
-            reasoning = timing.pieces([as_text(reasoning)])
         return Request(
             reasoning=[as_text(text) for text in reasoning],
             chunks=chunks,

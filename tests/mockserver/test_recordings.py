@@ -13,6 +13,10 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from mockserver.app import Settings, create_app
 from mockserver.cli import main
@@ -107,6 +111,35 @@ def test_the_token_is_not_written(tmp_path: Path, locked_mock_url: str) -> None:
     assert files
     for file in files:
         assert "letmein" not in file.read_text(), file
+
+
+def test_secrets_that_a_server_tells_are_not_written(serve: Serve, tmp_path: Path) -> None:
+    secret = "sk-live-1"
+    model = {"id": "gpt", "api_key": secret, "headers": {"Authorization": f"Bearer {secret}"}}
+
+    async def describe(request: Request) -> JSONResponse:
+        return JSONResponse({"id": "leaky", "steps": [{"name": "a", "model": model}]})
+
+    async def run(request: Request) -> JSONResponse:
+        metrics = {"input_tokens": 3, "OPENAI_API_KEY": secret}
+        return JSONResponse(
+            {"content": "tea", "session_state": {"db": {"password": secret}}, **metrics}
+        )
+
+    url = serve(
+        Starlette(
+            routes=[
+                Route("/workflows/leaky", describe),
+                Route("/workflows/leaky/runs", run, methods=["POST"]),
+            ]
+        )
+    )
+    arguments = ["record", url, "--out", str(tmp_path), "--workflow", "leaky"]
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    written = "".join(file.read_text() for file in tmp_path.rglob("*") if file.is_file())
+    assert secret not in written
+    assert written.count("[redacted]") == 2 + 2 * 2
+    assert '"input_tokens": 3' in written
 
 
 @pytest.mark.parametrize(
