@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from types import TracebackType
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import httpx
@@ -249,6 +250,7 @@ class Client:
         self._verify = verify
         self._portal: BlockingPortal | None = None
         self._http: httpx.AsyncClient | None = None
+        self._under_way: set[asyncio.Task[Any]] = set()
 
     def __enter__(self) -> Client:
         self._portal_context = start_blocking_portal()
@@ -269,9 +271,8 @@ class Client:
         traceback: TracebackType | None,
     ) -> None:
         assert self._portal is not None
-        assert self._http is not None
         try:
-            self._portal.call(self._http.aclose)
+            self._portal.call(self._close)
         finally:
             self._portal_context.__exit__(None, None, None)
 
@@ -306,10 +307,23 @@ class Client:
 
     # -- in the loop's thread
 
+    async def _close(self) -> None:
+        """Break off what nobody waited for, which would open a connection after the last closed."""
+        assert self._http is not None
+        for task in self._under_way:
+            task.cancel()
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+        await self._http.aclose()
+
     async def _exchange(
         self, request: Request, on_event: EventListener | None, counted: bool
     ) -> Exchange:
         exchange = Exchange(request, self.curl(request))
+        task = asyncio.current_task()
+        assert task is not None
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
         started = time.monotonic()
         try:
             with _wire_faults(exchange, self.limits.total):

@@ -26,7 +26,7 @@ from tests.agentos_contract import test_judge
 from tests.agentos_contract.test_judge import Stream, good
 from tests.conftest import Serve
 from tests.contract_tests.conftest import SHORT, broken, by_status, test_target
-from tests.contract_tests.server import FORM, ConformingServer, Refused, Run
+from tests.contract_tests.server import ConformingServer, Refused, Run
 
 TOKEN = "Let-Me-In-1"
 
@@ -653,6 +653,3 @@ def test_every_requirement_is_shown_broken() -> None:
 def test_every_requirement_is_decided_by_some_check() -> None:
     assert decided_requirements() == set(load_catalogue().requirements)
     assert decided_requirements() >= JUDGED_REQUIREMENTS
-
-
-__all__ = ["FORM"]
