@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from contract_tests.registry import Stage
 
 if TYPE_CHECKING:
     from contract_tests.target import Workflow
 
 PROBE_RUNS = 12
-"""Runs that the probes of one workflow take: forms, sessions, recovery, cancelling."""
+"""Runs that the probes of one workflow take: forms, sessions, recovery, cancelling. Wrong requests
+take some of them where a server does not refuse them."""
 
 GENERATED_RUNS = 15
 """At most so many valid generated forms are sent."""
@@ -47,28 +50,37 @@ class Plan:
             )
             if number
         ]
-        names = ", ".join(self.streamed)
-        return f"will start at most {self.limit} runs (up to {', '.join(parts)}), of: {names}"
+        of = f", of: {', '.join(self.streamed)}" if self.streamed else ""
+        return f"will start at most {self.limit} runs (up to {', '.join(parts)}){of}"
 
 
-def make_plan(workflows: Sequence[Workflow], max_runs: int, max_examples: int) -> Plan:
+def make_plan(
+    workflows: Sequence[Workflow],
+    max_runs: int,
+    max_examples: int,
+    stages: Collection[Stage] = tuple(Stage),
+) -> Plan:
     """Share `max_runs` out: streams and probes first, then a batch each, further messages, and
-    generated forms.
+    generated forms. `stages`: those that there are checks of.
 
     Where there are too few for both, half are streams: they show the most, and the probes need one
     that ran to its end.
     """
     count = len(workflows)
     streams = min(count, max(max_runs - PROBE_RUNS, (max_runs + 1) // 2))
+    if Stage.STREAMS not in stages:
+        streams = 0
     left = max(0, max_runs - streams - PROBE_RUNS)
-    batches = min(count, left)
+    batches = min(count, left) if Stage.BATCHES in stages else 0
     left -= batches
-    wanted = sum(len(workflow.more_messages) for workflow in workflows[:streams])
+    wanted = 0
+    if Stage.BATCHES in stages:
+        wanted = sum(len(workflow.more_messages) for workflow in workflows[:streams])
     samples = min(wanted, left)
     left -= samples
     # Where nobody said whether answers differ from run to run, that takes two runs more to tell.
     repeats = 2 * sum(workflow.deterministic is None for workflow in workflows[:batches])
-    generated = min(GENERATED_RUNS, max_examples, left)
+    generated = min(GENERATED_RUNS, max_examples, left) if Stage.GENERATED in stages else 0
     ids = [workflow.id for workflow in workflows]
     need = streams + PROBE_RUNS + batches + samples + repeats + generated
     return Plan(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -55,3 +55,25 @@ def check(stage: Stage, *decides: str) -> Callable[[CheckFunction], CheckFunctio
 def ordered_checks() -> list[Check]:
     """All checks, by stage and then as registered."""
     return sorted(CHECKS, key=lambda check: check.stage)
+
+
+def needed_checks(names: Collection[str]) -> list[Check]:
+    """The checks of these names, and the one whose streams those after it look at."""
+    chosen = [check for check in ordered_checks() if check.name in names]
+    if any(check.stage > Stage.REFUSALS for check in chosen):
+        names = {*names, "streams"}
+    return [check for check in ordered_checks() if check.name in names]
+
+
+def deciding_checks(requirements: Collection[str]) -> frozenset[str]:
+    """Names of the checks that are there for these requirements.
+
+    Others may see one broken by the way. What no check is there for is judged on every answer:
+    then these are the checks that start no run.
+    """
+    names: set[str] = set()
+    for requirement in requirements:
+        deciding = {check.name for check in CHECKS if requirement in check.decides}
+        free = {check.name for check in CHECKS if check.stage is Stage.REFUSALS}
+        names |= deciding or free
+    return frozenset(names)

@@ -23,7 +23,7 @@ from contract_tests.context import Context
 from contract_tests.findings import Breach, Findings
 from contract_tests.known import KnownList
 from contract_tests.plan import Plan, make_plan
-from contract_tests.registry import CHECKS, CannotDecide, Check, ordered_checks
+from contract_tests.registry import CHECKS, CannotDecide, Check, needed_checks, ordered_checks
 from contract_tests.results import Result, settle
 from contract_tests.streams import DECIDES as BY_RUN
 from contract_tests.target import CouldNotRun, Target, discover
@@ -47,6 +47,8 @@ class Options:
     settings: Mapping[str, WorkflowSettings] = field(default_factory=dict)
     """By workflow id; a message of theirs wins."""
     limits: Limits = field(default_factory=Limits)
+    checks: Collection[str] | None = None
+    """Names of the checks to run, beside those that they need; None is all."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,9 @@ def run_contract_tests(options: Options, listener: Listener | None = None) -> Re
             )
         except NoMoreRuns as error:
             raise CouldNotRun(str(error)) from error
-        plan = make_plan(target.workflows, options.max_runs, options.max_examples)
+        checks = ordered_checks() if options.checks is None else needed_checks(options.checks)
+        stages = {check.stage for check in checks}
+        plan = make_plan(target.workflows, options.max_runs, options.max_examples, stages)
         budget.limit = plan.limit
         listener.planned(target, plan)
         context = Context(
@@ -130,7 +134,6 @@ def run_contract_tests(options: Options, listener: Listener | None = None) -> Re
             options.max_examples,
             listener.progress,
         )
-        checks = ordered_checks()
         for position, check in enumerate(checks):
             listener.checking(check, position, len(checks))
             _run_check(check, context)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -12,10 +11,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 from starlette.types import ASGIApp
 
 from agentos_contract.document import Document, load_document
+from contract_tests.serving import serving as serve_in_thread
 from mockserver.app import Settings, create_app
 from mockserver.script import BUNDLED_SCRIPTS
 
@@ -26,23 +25,9 @@ START_SECONDS = 90
 Serve = Callable[[ASGIApp], str]
 
 
-@contextlib.contextmanager
-def serving(app: ASGIApp) -> Iterator[str]:
-    """An ASGI application over HTTP, on a free port; its URL."""
-    listener = socket.socket(proto=socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(256)
-    config = uvicorn.Config(
-        app, log_level="warning", lifespan="off", timeout_graceful_shutdown=1, access_log=False
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
+def serving(app: ASGIApp) -> contextlib.AbstractContextManager[str]:
+    """An ASGI application over HTTP, on a free port; its URL. Few of the tests' have a lifespan."""
+    return serve_in_thread(app, lifespan="off")
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from contract_tests.results import REQUIRED, Status
 from contract_tests.session import Options, run_contract_tests
 
 
-@click.argument("url")
+@click.argument("url", required=False)
 @target_options(max_runs=60)
 @click.option(
     "--level",
@@ -62,7 +62,7 @@ from contract_tests.session import Options, run_contract_tests
     help="Where to write report.json, junit.xml, results.sarif and report.html.",
 )
 def judge(
-    url: str,
+    url: str | None,
     level: str,
     known: str | None,
     update_known: Path | None,
@@ -75,25 +75,34 @@ def judge(
     Exits with 0 if every requirement was kept, with 1 if one was broken (or a known one no longer
     is), with 2 if the tests could not be run.
     """
+    if url is None:
+        raise click.UsageError("Missing argument 'URL'.")
+    if known is None and update_known is not None and update_known.exists():
+        known = str(update_known)
+    options = read_options(url, level=level, known=known, required=required, **target)
+    sys.exit(_run(options, report_dir, known, update_known))
+
+
+def read_options(
+    url: str, *, level: str, known: str | None, required: tuple[str, ...], **target: Any
+) -> Options:
+    """The parameters' meaning. Raises click.UsageError."""
     ids = load_catalogue().requirements
     try:
         for requirement_id in required:
             check_id(requirement_id, ids)
     except KnownError as error:
-        raise click.BadParameter(str(error), param_hint="--require") from error
-    if known is None and update_known is not None and update_known.exists():
-        known = str(update_known)
+        raise click.BadParameter(str(error), param_hint="'--require'") from error
     try:
         known_list = load_known(known, ids) if known is not None else {}
     except KnownError as error:
-        raise click.BadParameter(str(error), param_hint="--known") from error
-    options = replace(
+        raise click.BadParameter(str(error), param_hint="'--known'") from error
+    return replace(
         make_options(url, **target),
         level=Level.parse(level),
         known=known_list,
         required=required,
     )
-    sys.exit(_run(options, report_dir, known, update_known))
 
 
 def _run(

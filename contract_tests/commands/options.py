@@ -67,6 +67,11 @@ def target_options(*, max_runs: int) -> Callable[[F], F]:
             help="The bearer token; without one, what needs one is skipped.",
         ),
         click.option(
+            "--token-command",
+            metavar="COMMAND",
+            help="Prints the token; run where neither --token nor AGENTOS_TOKEN is given.",
+        ),
+        click.option(
             "--workflow",
             "workflows",
             metavar="ID",
@@ -124,6 +129,7 @@ def make_options(
     url: str,
     *,
     token: str | None,
+    token_command: str | None,
     workflows: tuple[str, ...],
     max_examples: int,
     max_runs: int,
@@ -140,9 +146,10 @@ def make_options(
     _check_url(url)
     context = click.get_current_context()
     configuration: Configuration = context.obj
-    if not token and configuration.token_command is not None:
+    command = token_command or configuration.token_command
+    if not token and command is not None:
         try:
-            token = token_from(configuration.token_command)
+            token = token_from(command)
         except ConfigurationError as error:
             raise click.UsageError(str(error)) from error
     _check_texts(token, message, workflows)
