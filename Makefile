@@ -13,7 +13,7 @@ AGENTOS_INSTALLED := $(AGENTOS)/.installed
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install agentos serve test fast differential lint format bench lock clean
+.PHONY: help install agentos serve test fast differential matrix lint format bench lock clean
 
 help:
 	@echo "make install  .venv with the commands mockserver and contract-tests"
@@ -21,6 +21,7 @@ help:
 	@echo "make test     the whole suite"
 	@echo "make fast     the suite without what needs a real AgentOS"
 	@echo "make differential  a thousand drawn workflows by a real AgentOS and by the mock (ARGS='--trees N --seed S')"
+	@echo "make matrix   docs/self-proof.md anew: what the contract tests find of each deviation"
 	@echo "make lint     ruff, mypy, import-linter"
 	@echo "make bench    the benchmarks, as ratios"
 	@echo "make agentos  .venv-agentos with a real AgentOS 2.5.6 (make test calls it)"
@@ -51,6 +52,9 @@ fast: install
 
 differential: install agentos
 	$(VENV)/bin/python -m tests.differential $(ARGS)
+
+matrix: install
+	$(VENV)/bin/python -m tests.self_proof
 
 lint: install
 	$(VENV)/bin/ruff check .

@@ -1,10 +1,15 @@
 """The catalogue of deviations: named ways to depart from the contract, as data.
 
-One file of `deviations/` for each area:
+`deviations/*.yaml` are those that a real server has been seen to have, one file of each area;
+`deviations/invented/*.yaml` those that a server might have, one file for each site. The latter are
+what the contract tests are proved by: of every requirement there is at least one that breaks it.
 
     step.stop-left-open:
+      site: engine
       text: A top-level step that stops the run has no StepCompleted.
-      breaks: [order.ended]         # requirements of the catalogue, where it breaks any
+      breaks: [order.ended]         # requirements of the catalogue, where it breaks any: the one
+                                    # that it is there to break first, then what must follow
+      denies: [streams]             # what it makes impossible to judge, where it does
       unseen: no answer says so     # why learning a profile cannot tell it, where it cannot
 
 The mock performs deviations when asked; a profile lists those that a real server has.
@@ -13,8 +18,9 @@ The mock performs deviations when asked; a profile lists those that a real serve
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from enum import Enum
 from functools import cache
 from pathlib import Path
 
@@ -23,10 +29,26 @@ import yaml
 from agentos_contract.requirements import load_catalogue
 
 DEVIATIONS = Path(__file__).parent / "deviations"
+INVENTED = DEVIATIONS / "invented"
 
 
 class UnknownDeviation(ValueError):
     """There is no deviation of that name; str() names the nearest."""
+
+
+class Site(Enum):
+    """Where a server goes wrong."""
+
+    REQUEST = "request"
+    """It sees another request than was sent."""
+    ENGINE = "engine"
+    """Its run does or says something else."""
+    STATE = "state"
+    """It remembers, or keeps apart, something else."""
+    RESPONSE = "response"
+    """Its answer says something else than it came to."""
+    TRANSPORT = "transport"
+    """The answer's bytes come otherwise, or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,40 +57,63 @@ class Deviation:
 
     id: str
     """`AREA.NAME`, frozen once released."""
+    site: Site
     text: str
     breaks: tuple[str, ...] = ()
-    """The requirements that it breaks; none where the contract leaves the matter open."""
+    """The requirements that it breaks, the one it is there for first; none where the contract
+    leaves the matter open."""
+    denies: tuple[str, ...] = ()
+    """What cannot be judged beside it: `streams`, `batches`, `runs`, `errors` …, or an area or a
+    requirement of the catalogue."""
     unseen: str | None = None
     """Why nobody can tell from outside whether a server has it; None where it can be told."""
+    is_observed: bool = True
+    """Whether a real server has been seen to have it."""
+
+
+_KEYS = {"site", "text", "breaks", "denies", "unseen"}
 
 
 @cache
 def load_deviations() -> dict[str, Deviation]:
-    """The kit's deviations by id. Raises ValueError where the data is malformed."""
+    """The kit's deviations by id, observed ones first. Raises ValueError where the data is
+    malformed."""
     requirements = load_catalogue().requirements
     deviations: dict[str, Deviation] = {}
-    for file in sorted(DEVIATIONS.glob("*.yaml")):
+    for file in [*sorted(DEVIATIONS.glob("*.yaml")), *sorted(INVENTED.glob("*.yaml"))]:
         for name, entry in (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).items():
             if name in deviations:
                 raise ValueError(f"{file}: {name}: there are two of that name")
-            if not {"text"} <= set(entry) <= {"text", "breaks", "unseen"}:
-                raise ValueError(f"{file}: {name}: needs text, and may have breaks and unseen")
+            if not {"site", "text"} <= set(entry) <= _KEYS:
+                raise ValueError(
+                    f"{file}: {name}: needs site and text, and may have breaks, denies and unseen"
+                )
             breaks = tuple(entry.get("breaks", ()))
             for requirement in breaks:
                 if requirement not in requirements:
                     raise ValueError(f"{file}: {name}: there is no requirement {requirement!r}")
             unseen = " ".join(entry["unseen"].split()) if "unseen" in entry else None
-            text = " ".join(entry["text"].split())
-            deviations[name] = Deviation(name, text, breaks, unseen)
+            deviations[name] = Deviation(
+                name,
+                Site(entry["site"]),
+                " ".join(entry["text"].split()),
+                breaks,
+                tuple(entry.get("denies", ())),
+                unseen,
+                is_observed=file.parent != INVENTED,
+            )
     return deviations
 
 
 def check_deviations(names: Iterable[str]) -> frozenset[str]:
     """The names as a set. Raises UnknownDeviation for one that the catalogue does not have."""
-    known = load_deviations()
     names = frozenset(names)
-    for name in sorted(names - known.keys()):
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise UnknownDeviation(f"there is no deviation {name!r}{hint}")
+    for name in sorted(names - load_deviations().keys()):
+        raise UnknownDeviation(f"there is no deviation {name!r}{nearest(name, load_deviations())}")
     return names
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """`; did you mean …?`, or nothing where no known name is like it."""
+    near = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -231,9 +231,10 @@ def held_back(run: StreamedRun) -> str | None:
 
 
 def shows_pacing(run: StreamedRun) -> bool:
-    """Whether a run took long enough for its events to have been held back."""
+    """Whether a run took long enough for its events to have been held back, by times that can be
+    believed: those that go backwards say nothing."""
     times = [created for _, _, created in _timed(run)]
-    return bool(times) and max(times) - min(times) >= 3
+    return bool(times) and times == sorted(times) and times[-1] - times[0] >= 3
 
 
 def _timed(run: StreamedRun) -> list[tuple[float, str, float]]:

@@ -12,6 +12,8 @@ from starlette.types import ASGIApp
 from agentos_contract.document import Document, load_document
 from mockserver.cors import Cors
 from mockserver.deviating import Deviations, DeviationsMiddleware
+from mockserver.faults.exchange import Server
+from mockserver.faults.middleware import FaultsMiddleware
 from mockserver.openapi import connexion_application
 from mockserver.operations import Operations
 from mockserver.recording import Recordings
@@ -43,7 +45,8 @@ class Settings:
     max_body: int = DEFAULT_MAX_BODY
     """Bytes of a request's body."""
     deviations: Deviations = frozenset()
-    """What the mock does that it should not: deviations of the catalogue, or a profile's."""
+    """What the mock does that it should not, or differently: deviations of the catalogue, a
+    profile's, and variations."""
     clock: Callable[[], float] = time.time
     """Seconds since the epoch."""
 
@@ -69,7 +72,10 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     application: ASGIApp = connexion_application(
         operations, document, token=settings.token, validation=validation
     )
-    http = DeviationsMiddleware(Cors(application), settings.deviations)
+    faults = FaultsMiddleware(
+        Cors(application), Server(settings.token, tuple(workflows), runner.memories)
+    )
+    http = DeviationsMiddleware(faults, settings.deviations)
     return WorkflowSocket(
         http, workflows, runner, token=settings.token, deviations=settings.deviations
     )

@@ -1,4 +1,4 @@
-"""The command line: `mockserver serve`, `check` and `record`."""
+"""The command line: `mockserver serve`, `faults`, `check` and `record`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ import httpx
 import uvicorn
 
 from agentos_contract import __version__
-from agentos_contract.deviations import UnknownDeviation, check_deviations
+from agentos_contract.deviations import UnknownDeviation, check_deviations, load_deviations
 from agentos_contract.document import DocumentError, load_document
 from agentos_contract.profiles import ProfileError, load_profile
+from agentos_contract.variations import UnknownVariation, check_variations, load_variations
 from mockserver.app import Settings, create_app
 from mockserver.inference import infer_script
 from mockserver.recorder import DEFAULT_MESSAGE, CouldNotRecord, Recorder
@@ -69,7 +70,14 @@ def main() -> None:
     "faults",
     metavar="NAME",
     multiple=True,
-    help="Perform this deviation; may be repeated.",
+    help="Perform this deviation; may be repeated. `mockserver faults` lists them.",
+)
+@click.option(
+    "--vary",
+    "variations",
+    metavar="NAME",
+    multiple=True,
+    help="Differ in this way that the contract allows; may be repeated.",
 )
 @click.option("--store", default="memory", show_default=True, metavar="URL")
 @click.option(
@@ -95,6 +103,7 @@ def serve(
     token: str | None,
     profile: str | None,
     faults: tuple[str, ...],
+    variations: tuple[str, ...],
     store: str,
     speed: float,
     seed: int | None,
@@ -102,7 +111,7 @@ def serve(
     log_level: str,
 ) -> None:
     """Serve workflow scripts until interrupted."""
-    deviations = _deviations(profile, faults)
+    deviations = _deviations(profile, faults) | _variations(variations)
     if store != "memory":
         raise click.BadParameter(
             f"{store!r} is no store that this version has; expected memory", param_hint="--store"
@@ -162,6 +171,29 @@ def serve(
     # Ctrl-C is how one ends it.
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
+
+
+@main.command()
+@click.argument("words", metavar="[WORD]...", nargs=-1)
+def faults(words: tuple[str, ...]) -> None:
+    """List the deviations and variations to perform, or those with every WORD in name, text or in
+    what they break."""
+    found = [
+        *((d.id, d.text, d.breaks) for d in load_deviations().values()),
+        *((v.id, v.text, None) for v in load_variations().values()),
+    ]
+    shown = 0
+    for name, text, breaks in found:
+        if not all(word.lower() in f"{name} {text} {breaks}".lower() for word in words):
+            continue
+        shown += 1
+        option = "--vary" if breaks is None else "--fault"
+        click.echo(f"{option} {name}")
+        click.echo(f"    {text}")
+        if breaks:
+            click.echo(f"    breaks {', '.join(breaks)}")
+    if not shown:
+        raise click.ClickException(f"nothing has {' and '.join(map(repr, words))} in it")
 
 
 @main.command()
@@ -254,6 +286,13 @@ def _deviations(profile: str | None, faults: tuple[str, ...]) -> frozenset[str]:
         return listed | check_deviations(faults)
     except UnknownDeviation as error:
         raise click.BadParameter(str(error), param_hint="--fault") from error
+
+
+def _variations(names: tuple[str, ...]) -> frozenset[str]:
+    try:
+        return check_variations(names)
+    except UnknownVariation as error:
+        raise click.BadParameter(str(error), param_hint="--vary") from error
 
 
 def _infer(folder: Path, workflow_ids: tuple[str, ...], out: Path) -> None:

@@ -1,4 +1,4 @@
-"""Which deviations a request is answered with: those of the server, and those it asks for."""
+"""Which deviations and variations a request is answered with: the server's, and those it asks for."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from collections.abc import Iterator
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agentos_contract.deviations import UnknownDeviation, check_deviations
+from agentos_contract.variations import UnknownVariation, check_variations
 from mockserver.errors import ApiError
 
 Deviations = frozenset[str]
+"""Names of deviations, and of variations: no name is both."""
 
 _KEY = "mockserver.deviations"
 _PROBLEM_KEY = "mockserver.deviations.problem"
 
 
 class DeviationsMiddleware:
-    """Notes in the scope what the answer's deviations are: `Prefer: fault=NAME` adds one."""
+    """Notes in the scope how the answer departs: `Prefer: fault=NAME` adds a deviation,
+    `Prefer: vary=NAME` a variation."""
 
     def __init__(self, application: ASGIApp, deviations: Deviations) -> None:
         self._application = application
@@ -25,25 +28,31 @@ class DeviationsMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[_KEY] = self._deviations
         if scope["type"] == "http":
-            faults = [value for key, value in preferences(scope) if key == "fault"]
-            if faults:
+            asked = [(key, name) for key, name in preferences(scope) if key in ("fault", "vary")]
+            if asked:
                 try:
-                    scope[_KEY] = self._deviations | check_deviations(faults)
+                    scope[_KEY] = (
+                        self._deviations
+                        | check_deviations(name for key, name in asked if key == "fault")
+                        | check_variations(name for key, name in asked if key == "vary")
+                    )
                 except UnknownDeviation as error:
-                    scope[_PROBLEM_KEY] = str(error)
+                    scope[_PROBLEM_KEY] = f"Prefer: fault: {error}"
+                except UnknownVariation as error:
+                    scope[_PROBLEM_KEY] = f"Prefer: vary: {error}"
         await self._application(scope, receive, send)
 
 
 def deviations_of(scope: Scope) -> Deviations:
-    """The deviations that this request is answered with."""
+    """How this request's answer departs."""
     found: Deviations = scope[_KEY]
     return found
 
 
 def check_preferences(scope: Scope) -> None:
-    """Raises ApiError(400) where the request asks for a deviation that there is not."""
+    """Raises ApiError(400) where the request asks for a deviation or variation that there is not."""
     if _PROBLEM_KEY in scope:
-        raise ApiError(400, f"Prefer: fault: {scope[_PROBLEM_KEY]}")
+        raise ApiError(400, scope[_PROBLEM_KEY])
 
 
 def preferences(scope: Scope) -> Iterator[tuple[str, str]]:

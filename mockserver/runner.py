@@ -21,6 +21,7 @@ from agentos_contract.events import TERMINAL_EVENTS
 from agentos_contract.sse import encode_comment, encode_json_event
 from mockserver.deviating import Deviations
 from mockserver.engine import Engine, Ids, Run
+from mockserver.faults.register import Memory, Story, Telling, performance_of
 from mockserver.json_text import to_json
 from mockserver.recording import Recording
 from mockserver.replay import Replay, ReplayedRun
@@ -116,6 +117,8 @@ class ActiveRun:
         self._actions: Generator[Action, float, None] = engine.run()
         self.shows_state_late = "state.run-ids-leak" in getattr(engine, "deviations", ())
         self.deviations: Deviations = frozenset()
+        self.stories: list[tuple[Telling, Story]] = []
+        """What deviations make of its events, each with what it knows of the run."""
         self._speed = speed
         self._started = time.monotonic()
         self._wake: asyncio.Future[None] | None = None
@@ -149,6 +152,16 @@ class ActiveRun:
             self._wake.set_result(None)
 
     # -- the run's events
+
+    def retold(self, events: list[Event]) -> list[Event]:
+        """The events as the run's deviations tell them."""
+        for tell, story in self.stories:
+            told: list[Event] = []
+            for event in events:
+                told += tell(event, story)
+                story.said.append(event["event"])
+            events = told
+        return events
 
     async def moments(self) -> AsyncIterator[list[Event]]:
         """The run's events, each at its time, those of one moment together.
@@ -250,9 +263,14 @@ class Runner:
         """Runs that were cancelled before they were started, the earliest first."""
         self._recent: dict[str, ActiveRun] = {}
         self._background: set[asyncio.Task[bytes]] = set()
+        self.memories: dict[str, Memory] = {}
+        """What deviations remember, by name."""
 
     async def start(self, request: RunRequest) -> ActiveRun:
         """A new run, in the session asked for or a fresh one, ready to be driven."""
+        performance = performance_of(request.deviations)
+        for name, prepare in performance.started:
+            request = prepare(request, self.memories.setdefault(name, {}))
         workflow = request.workflow
         # Each run has its own source, so that runs side by side don't change each other's ids.
         ids = Ids(random.Random(self._random.getrandbits(64)))
@@ -284,6 +302,10 @@ class Runner:
             )
             active = ActiveRun(run, session, engine, self._speed)
         active.deviations = request.deviations
+        active.stories = [
+            (tell, Story(active.run, self.memories.setdefault(name, {}), self._runs))
+            for name, tell in performance.told
+        ]
         active.is_background = request.is_background
         active.is_streamed = request.stream
         active.is_brief = request.is_brief
@@ -295,6 +317,10 @@ class Runner:
         if request.is_background or "session.made-at-end" not in request.deviations:
             await self._remember(active)
         return active
+
+    def _runs(self) -> list[Run]:
+        """The runs under way."""
+        return [active.run for active in self._active.values()]
 
     async def _session(self, request: RunRequest, session_id: str, now: int) -> Session:
         """The session that a run is in, a copy: the one there is, or a new one."""
@@ -376,6 +402,10 @@ class Runner:
             del self._recent[next(iter(self._recent))]
         try:
             async for events in active.moments():
+                if events and active.stories:
+                    events = active.retold(events)
+                    if not events:
+                        continue
                 encoded = [(event["event"], to_json(event)) for event in events]
                 keep += [payload for name, payload in encoded if name not in _NOT_KEPT]
                 if events and events[-1]["event"] in TERMINAL_EVENTS:
@@ -423,5 +453,7 @@ class Runner:
             session.keep_state(run.session_state)
             if run.status != "ERROR":
                 session.count_usage(active.stored.to_dict())
+        for _, change in performance_of(active.deviations).kept:
+            change(session)
         now = int(self.clock())
         await keep(self.store, session, now, active.deviations, fresh_run=run.run_id)

@@ -85,13 +85,14 @@ OUTSIDE_THE_ENGINE = {
 }
 RUN_DEVIATIONS = [
     name
-    for name in load_deviations()
-    if (
+    for name, deviation in load_deviations().items()
+    if deviation.is_observed
+    and (
         name not in OUTSIDE_THE_ENGINE
         and name.partition(".")[0]
         in {"step", "steps", "loop", "parallel", "condition", "router", "result", "run", "cancel"}
+        or name == "step-index.shared"
     )
-    or name == "step-index.shared"
 ]
 
 

@@ -1,0 +1,249 @@
+"""A request and its answer as deviations and variations see them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.types import Receive, Send
+
+from agentos_contract.document import FORM
+from agentos_contract.json_values import read_json
+from mockserver.faults.register import Carrying, Memory
+from mockserver.json_text import to_json
+
+Headers = list[tuple[bytes, bytes]]
+Fields = list[tuple[str, str]]
+
+_RUNS = re.compile(r"/workflows/([^/]+)/runs/?")
+
+
+class Cut(BaseException):
+    """The connection is closed where it is.
+
+    It is no Exception, so that no layer between makes an answer of it.
+    """
+
+
+@dataclass
+class Server:
+    """What deviations know of the server."""
+
+    token: str | None = None
+    """The one that it asks for."""
+    workflow_ids: tuple[str, ...] = ()
+    memories: dict[str, Memory] = field(default_factory=dict)
+    """By the name of the deviation."""
+
+    def memory(self, name: str) -> Memory:
+        return self.memories.setdefault(name, {})
+
+
+class _Headed:
+    headers: Headers
+
+    def header(self, name: str) -> str | None:
+        """The value of a header; the first where there are several."""
+        wanted = name.lower().encode()
+        return next((v.decode("latin-1") for k, v in self.headers if k.lower() == wanted), None)
+
+    def set_header(self, name: str, value: str | None) -> None:
+        """Replace a header; None takes it away."""
+        key = name.lower().encode()
+        self.headers = [(k, v) for k, v in self.headers if k.lower() != key]
+        if value is not None:
+            self.headers.append((key, value.encode("latin-1")))
+
+
+@dataclass
+class Seen(_Headed):
+    """A request, as the server is to see it."""
+
+    method: str
+    path: str
+    headers: Headers
+    body: bytes
+    server: Server
+    memory: Memory = field(default_factory=dict)
+    """Of the deviation that is being performed."""
+    @property
+    def run_of(self) -> str | None:
+        """The workflow's id, where it is a request for a run."""
+        match = _RUNS.fullmatch(self.path)
+        return match[1] if match and self.method == "POST" else None
+
+    @property
+    def media_type(self) -> str:
+        return (self.header("content-type") or "").partition(";")[0].strip().lower()
+
+    @property
+    def is_form(self) -> bool:
+        """Whether it is a request for a run with a form in it."""
+        return self.run_of is not None and self.media_type == FORM
+
+    @property
+    def fields(self) -> Fields:
+        """The fields of a form in order; none where it is no form, or not readable."""
+        if not self.is_form:
+            return []
+        try:
+            return parse_qsl(self.body.decode(), keep_blank_values=True, errors="strict")
+        except ValueError:
+            return []
+
+    @fields.setter
+    def fields(self, fields: Iterable[tuple[str, str]]) -> None:
+        self.set_header("content-type", FORM)
+        self.body = urlencode(list(fields)).encode()
+
+    def field(self, name: str) -> str | None:
+        """The text of a form's field; the last where it comes twice."""
+        return dict(self.fields).get(name)
+
+    def map_fields(self, change: Mapping[str, Any]) -> None:
+        """Change the texts of these fields, each by its function."""
+        fields = self.fields
+        if fields:
+            self.fields = [(k, change[k](v) if k in change else v) for k, v in fields]
+
+    @property
+    def bearer(self) -> str | None:
+        """What stands after the scheme Bearer."""
+        scheme, _, given = (self.header("authorization") or "").partition(" ")
+        return given.strip() if scheme.lower() == "bearer" else None
+
+    def let_in(self) -> None:
+        """Make the request one with the right token."""
+        if self.server.token is not None:
+            self.set_header("authorization", f"Bearer {self.server.token}")
+
+    def copy(self) -> Seen:
+        return Seen(self.method, self.path, list(self.headers), self.body, self.server)
+
+
+@dataclass
+class Answer(_Headed):
+    """An answer, as the client is to see it."""
+
+    request: Seen
+    """As it was sent."""
+    status: int
+    headers: Headers
+    body: bytes = b""
+    """Of what is no stream."""
+    memory: Memory = field(default_factory=dict)
+    """Of the deviation that is being performed, for the server's life."""
+    notes: dict[str, Any] = field(default_factory=dict)
+    """For the length of this answer."""
+
+    is_stream: bool = False
+    """Whether it is a run's stream, whatever content type it is made to say."""
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether it is a batch run's body."""
+        return self.request.run_of is not None and self.status == 200 and not self.is_stream
+
+    @property
+    def is_error(self) -> bool:
+        return self.status >= 400
+
+    @property
+    def json(self) -> Any:
+        """The body's value; None where it is no JSON."""
+        try:
+            return read_json(self.body)
+        except ValueError:
+            return None
+
+    @json.setter
+    def json(self, value: Any) -> None:
+        self.body = to_json(value)
+
+
+class Wire:
+    """One deviation's place on the way of an answer's bytes."""
+
+    def __init__(self, connection: Connection, onward: Onward) -> None:
+        self.answer = connection.answer
+        self.notes: dict[str, Any] = {}
+        """The deviation's own, for the length of this answer."""
+        self._connection = connection
+        self._onward = onward
+
+    async def write(self, chunk: bytes, *, is_last: bool = False) -> None:
+        """Send a piece on."""
+        await self._onward(chunk, is_last)
+
+    async def silence(self) -> NoReturn:
+        """Say nothing more until the client goes away."""
+        await self._connection.left()
+        raise Cut
+
+    def is_left(self) -> bool:
+        """Whether the client has gone away."""
+        return self._connection.is_left()
+
+    def cut(self) -> NoReturn:
+        """Close the connection in the middle of the answer."""
+        raise Cut
+
+
+class Connection:
+    """What an answer goes out by. Its head is sent with its first piece."""
+
+    def __init__(self, answer: Answer, receive: Receive, send: Send) -> None:
+        self.answer = answer
+        self._receive = receive
+        self._send = send
+        self._has_begun = False
+        self._watcher: asyncio.Task[None] | None = None
+
+    def way_out(self, carriers: Iterable[Carrying]) -> Onward:
+        """What to give each piece to, and whether it is the last: the first of the carriers."""
+        onward: Onward = self._write
+        for carry in reversed(tuple(carriers)):
+            onward = _carried_by(carry, Wire(self, onward))
+        return onward
+
+    async def _write(self, chunk: bytes, is_last: bool) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            head = {"status": self.answer.status, "headers": self.answer.headers}
+            await self._send({"type": "http.response.start", **head})
+        await self._send({"type": "http.response.body", "body": chunk, "more_body": not is_last})
+
+    async def left(self) -> None:
+        """Returns when the client has gone away."""
+        await asyncio.shield(self._watch())
+
+    def is_left(self) -> bool:
+        return self._watch().done()
+
+    def _watch(self) -> asyncio.Task[None]:
+        if self._watcher is None:
+            self._watcher = asyncio.create_task(_disconnected(self._receive))
+        return self._watcher
+
+    def close(self) -> None:
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+
+Onward = Callable[[bytes, bool], Awaitable[None]]
+
+
+def _carried_by(carry: Carrying, wire: Wire) -> Onward:
+    async def onward(chunk: bytes, is_last: bool) -> None:
+        await carry(chunk, is_last, wire)
+
+    return onward
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

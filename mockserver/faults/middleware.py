@@ -1,0 +1,142 @@
+"""Performs what is done to a request and to its answer, around the whole application."""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from agentos_contract.document import EVENT_STREAM
+from mockserver.deviating import deviations_of
+from mockserver.faults.exchange import Answer, Connection, Cut, Onward, Seen, Server
+from mockserver.faults.register import Performance, performance_of
+
+MAX_BODY = 16 * 1024 * 1024
+"""Bytes of a request's body; a longer one is passed on as it is."""
+
+
+class FaultsMiddleware:
+    """Stands around the application; a request without deviations passes through."""
+
+    def __init__(self, application: ASGIApp, server: Server) -> None:
+        self._application = application
+        self._server = server
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not (names := deviations_of(scope)):
+            await self._application(scope, receive, send)
+            return
+        performance = performance_of(names)
+        if not performance.is_of_exchange:
+            await self._application(scope, receive, send)
+            return
+        body, is_whole = await _read(receive)
+        sent = Seen(scope["method"], scope["path"], list(scope["headers"]), body, self._server)
+        request = sent.copy()
+        if is_whole:
+            for name, see in performance.seen:
+                request.memory = self._server.memory(name)
+                see(request)
+            if request.body != body:
+                request.set_header("content-length", str(len(request.body)))
+            scope = _scope_of(request, scope)
+        exchange = _Exchange(performance, sent, receive, send)
+        try:
+            await self._application(scope, _again(request.body, is_whole, receive), exchange.send)
+        except Cut:
+            pass  # the server closes a connection whose answer is not whole
+        finally:
+            exchange.close()
+
+
+class _Exchange:
+    """One answer on its way out."""
+
+    def __init__(
+        self, performance: Performance, request: Seen, receive: Receive, send: Send
+    ) -> None:
+        self._performance = performance
+        self._request = request
+        self._receive = receive
+        self._send = send
+        self._connection: Connection | None = None
+        self._onward: Onward | None = None
+        self._answer = Answer(request, 0, [])
+        self._body = bytearray()
+
+    async def send(self, message: Message) -> None:
+        answer = self._answer
+        if message["type"] == "http.response.start":
+            answer.status = message["status"]
+            answer.headers = list(message["headers"])
+            content_type = answer.header("content-type") or ""
+            answer.is_stream = content_type.startswith(EVENT_STREAM)
+            if answer.is_stream:
+                self._begin()
+            return
+        if message["type"] != "http.response.body":
+            await self._send(message)
+            return
+        chunk, is_last = message.get("body", b""), not message.get("more_body", False)
+        if answer.is_stream:
+            assert self._onward is not None
+            for name, frame in self._performance.framed:
+                answer.memory = self._request.server.memory(name)
+                chunk = frame(chunk, answer)
+            await self._onward(chunk, is_last)
+            return
+        self._body += chunk
+        if not is_last:
+            return
+        length = answer.header("content-length")
+        answer.body = bytes(self._body)
+        self._begin()
+        assert self._onward is not None
+        if length is not None:
+            answer.set_header("content-length", str(len(answer.body)))
+        await self._onward(answer.body, True)
+
+    def _begin(self) -> None:
+        for name, change in self._performance.answered:
+            self._answer.memory = self._request.server.memory(name)
+            change(self._answer)
+        self._connection = Connection(self._answer, self._receive, self._send)
+        self._onward = self._connection.way_out(carry for _, carry in self._performance.carried)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+
+async def _read(receive: Receive) -> tuple[bytes, bool]:
+    """The request's body, and whether that is the whole."""
+    body = bytearray()
+    while len(body) <= MAX_BODY:
+        message = await receive()
+        if message["type"] != "http.request":
+            return bytes(body), False
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return bytes(body), True
+    return bytes(body), False
+
+
+def _again(body: bytes, is_whole: bool, receive: Receive) -> Receive:
+    """`receive` with the body that was read already before what is still to come."""
+    messages = [{"type": "http.request", "body": body, "more_body": not is_whole}]
+
+    async def receive_again() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return receive_again
+
+
+def _scope_of(request: Seen, scope: Scope) -> Scope:
+    path = request.path
+    return {
+        **scope,
+        "method": request.method,
+        "path": path,
+        "raw_path": path.encode() if path != scope["path"] else scope.get("raw_path"),
+        "headers": request.headers,
+    }
+
+

@@ -1,0 +1,144 @@
+"""Site transport: the answer's bytes come otherwise, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+
+from mockserver.faults.exchange import Wire
+from mockserver.faults.register import carried
+
+COMMENT_SECONDS = 0.05
+"""Between two comments of a stream that never ends."""
+
+
+def _position(wire: Wire) -> int:
+    """The number of this piece in its answer, from 1."""
+    wire.notes["count"] = wire.notes.get("count", 0) + 1
+    return int(wire.notes["count"])
+
+
+def _has_end(chunk: bytes) -> bool:
+    """Whether a run's last event is in a piece."""
+    return b"event: WorkflowCompleted" in chunk
+
+
+def _before_last_event(chunk: bytes) -> int:
+    """Where the last event of a piece begins."""
+    end = chunk.rfind(b"\n\n", 0, -2)
+    return 0 if end < 0 else end + 2
+
+
+# -- streams
+
+
+@carried("sse.cut-in-event")
+async def cut_in_the_first_event(chunk: bytes, is_last: bool, wire: Wire) -> None:
+    if wire.answer.is_stream:
+        await wire.write(chunk[: len(chunk) // 2])
+        wire.cut()
+    await wire.write(chunk, is_last=is_last)
+
+
+@carried("sse.cut-before-end")
+async def cut_before_the_last_event(chunk: bytes, is_last: bool, wire: Wire) -> None:
+    if wire.answer.is_stream and _has_end(chunk):
+        await wire.write(chunk[: _before_last_event(chunk)])
+        wire.cut()
+    await wire.write(chunk, is_last=is_last)
+
+
+@carried("sse.cut-after-end")
+async def cut_after_the_last_event(chunk: bytes, is_last: bool, wire: Wire) -> None:
+    if wire.answer.is_stream and is_last:
+        wire.cut()
+    await wire.write(chunk, is_last=is_last)
+
+
+@carried("sse.silent-from-start")
+async def silent_from_the_start(chunk: bytes, is_last: bool, wire: Wire) -> None:
+    if wire.answer.is_stream:
+        await wire.write(b"")
+        await wire.silence()
+    await wire.write(chunk, is_last=is_last)
+
+
+@carried("sse.silent-before-end")
+async def silent_before_the_last_event(chunk: bytes, is_last: bool, wire: Wire) -> None:
+    if wire.answer.is_stream and _has_end(chunk):
+        await wire.write(chunk[: _before_last_event(chunk)])
+        await wire.silence()
+    await wire.write(chunk, is_last=is_last)
+
+
+@carried("sse.left-open")
+async def left_open(chunk: bytes, is_last: bool, wire: Wire) -> None:
+    if wire.answer.is_stream and is_last:
+        await wire.write(chunk)
+        await wire.silence()
+    await wire.write(chunk, is_last=is_last)
+
+
+@carried("sse.comments-for-ever")
+async def comments_for_ever(chunk: bytes, is_last: bool, wire: Wire) -> None:
+    if wire.answer.is_stream and _has_end(chunk):
+        await wire.write(chunk[: _before_last_event(chunk)])
+        while not wire.is_left():
+            await wire.write(b": still here\n\n")
+            await asyncio.sleep(COMMENT_SECONDS)
+    await wire.write(chunk, is_last=is_last)
+
+
+@carried("sse.events-for-ever")
+async def events_for_ever(chunk: bytes, is_last: bool, wire: Wire) -> None:
+    if wire.answer.is_stream and _has_end(chunk):
+        end = _before_last_event(chunk)
+        await wire.write(chunk[:end])
+        custom = b'event: CustomEvent\ndata: {"event":"CustomEvent"}\n\n' * 100
+        while not wire.is_left():
+            await wire.write(custom)
+            await asyncio.sleep(0)
+    await wire.write(chunk, is_last=is_last)
+
+
+@carried("sse.burst")
+async def all_at_once(chunk: bytes, is_last: bool, wire: Wire) -> None:
+    if not wire.answer.is_stream:
+        await wire.write(chunk, is_last=is_last)
+        return
+    held: bytearray = wire.notes.setdefault("held", bytearray())
+    held += chunk
+    if is_last:
+        await wire.write(bytes(held), is_last=True)
+
+
+# -- batch runs and errors
+
+
+@carried("batch.hangs")
+async def batch_never_comes(chunk: bytes, is_last: bool, wire: Wire) -> None:
+    if wire.answer.is_batch and wire.answer.request.field("user_id"):
+        await wire.silence()
+    await wire.write(chunk, is_last=is_last)
+
+
+@carried("batch.cut")
+async def batch_cut(chunk: bytes, is_last: bool, wire: Wire) -> None:
+    if wire.answer.is_batch and wire.answer.request.field("user_id"):
+        await wire.write(chunk[: len(chunk) // 2])
+        wire.cut()
+    await wire.write(chunk, is_last=is_last)
+
+
+@carried("error.hangs")
+async def binaries_hang(chunk: bytes, is_last: bool, wire: Wire) -> None:
+    if wire.answer.is_error and wire.answer.request.media_type == "application/octet-stream":
+        await wire.silence()
+    await wire.write(chunk, is_last=is_last)
+
+
+@carried("error.cut")
+async def errors_cut(chunk: bytes, is_last: bool, wire: Wire) -> None:
+    if wire.answer.is_error and wire.answer.request.media_type == "application/octet-stream":
+        await wire.write(chunk[: len(chunk) // 2])
+        wire.cut()
+    await wire.write(chunk, is_last=is_last)

@@ -1,0 +1,32 @@
+"""`make matrix`: runs every deviation through the contract tests and writes docs/self-proof.md."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+
+from tests.self_proof.matrix import breaking, broken, occasion_of, publish, row_of, theatre
+
+
+def main() -> int:
+    # A connection that is cut on purpose is an error in the server's log.
+    logging.disable(logging.CRITICAL)
+    rows = []
+    wrong = 0
+    started = time.monotonic()
+    with theatre() as stage:
+        for name, deviation in breaking().items():
+            occasion = occasion_of(name)
+            found = broken(stage.report([f"fault={name}"], occasion))
+            if set(found) != set(deviation.breaks):
+                wrong += 1
+                print(f"{name}: breaks {sorted(deviation.breaks)}, found {sorted(found)}")
+            rows.append(row_of(deviation, found.get(deviation.breaks[0], "nothing")))
+    publish(rows)
+    print(f"{len(rows)} deviations in {time.monotonic() - started:.0f} s, {wrong} wrong")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

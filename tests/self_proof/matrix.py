@@ -1,0 +1,203 @@
+"""The matrix: each deviation performed by the mock, and what the contract tests report of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from agentos_contract.deviations import Deviation, load_deviations
+from agentos_contract.requirements import load_catalogue
+from contract_tests.session import Report
+from mockserver.app import Settings, create_app
+from mockserver.script import load_scripts
+from tests.conftest import ROOT, serving
+from tests.contract_tests.conftest import DOCUMENT, SHORT, test_target
+
+SCRIPTS = Path(__file__).parent / "scripts"
+TOKEN = "Let-Me-In-1"
+USUAL = ("showcase", "typed")
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """On what workflows a deviation shows, and how deep it has to be looked for."""
+
+    workflows: tuple[str, ...] = USUAL
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+_CANCELLED = Occasion(("showcase", "slow"))
+_HANGING = Occasion(("brief",), {"limits": SHORT})
+_GENERATED = Occasion(options={"max_examples": 10})
+
+OCCASIONS: dict[str, Occasion] = {
+    **{
+        name: _CANCELLED for name in load_deviations() if name.startswith("cancel.")
+    },
+    **dict.fromkeys(
+        (
+            "sse.silent-from-start",
+            "sse.silent-before-end",
+            "sse.left-open",
+            "sse.comments-for-ever",
+            "sse.events-for-ever",
+            "batch.hangs",
+            "error.hangs",
+        ),
+        _HANGING,
+    ),
+    **dict.fromkeys(
+        (
+            "form.user-null-refused",
+            "form.version-zero-refused",
+            "form.stream-fraction",
+            "form.version-boolean",
+        ),
+        _GENERATED,
+    ),
+    "cancel.ignored": Occasion(("showcase", "slower")),
+    "session.mixed-up": Occasion(("showcase", "lasting")),
+    "session.run-mixed-up": Occasion(("showcase", "lasting")),
+    # What a real server has been seen to do.
+    "agent.failure-answered": Occasion(("brief", "failing-agent")),
+    "agent.retry-starts-again": Occasion(("brief", "agents")),
+    "agent.tool-error-after-end": Occasion(("brief", "agents")),
+    "step.failure-left-open": Occasion(("brief", "failing-within")),
+    "step.skip-left-open": Occasion(("brief", "failing-within")),
+    "step.stop-left-open": Occasion(("brief", "stopping")),
+    "parallel.stop-left-open": Occasion(("brief", "stopping-beside")),
+    "loop.failure-left-open": Occasion(("brief", "failing-within")),
+    "steps.failure-left-open": Occasion(("brief", "failing-within")),
+    "result.failure-anonymous": Occasion(("brief", "failing-within")),
+    "result.skip-anonymous": Occasion(("brief", "failing-within")),
+    "run.error-twice": Occasion(("brief", "failing")),
+    "condition.unmet-without-result": Occasion(("brief", "containers")),
+    "router.empty-without-result": Occasion(("brief", "containers")),
+    "step-index.shared": Occasion(("brief", "containers")),
+    "sse.burst": Occasion(("showcase", "paced")),
+}
+"""Where the usual workflows without generated requests are not enough."""
+
+
+def occasion_of(name: str) -> Occasion:
+    return OCCASIONS.get(name, Occasion())
+
+
+def breaking() -> dict[str, Deviation]:
+    """The deviations that break a requirement."""
+    return {name: found for name, found in load_deviations().items() if found.breaks}
+
+
+
+class Theatre:
+    """Mocks of few workflows, each made once, that perform what a run of the tests asks for."""
+
+    def __init__(self, url: str, stage: _Stage) -> None:
+        self._url = url
+        self._stage = stage
+        self._workflows = {
+            **load_scripts(ROOT / "fixtures" / "occasions").workflows,
+            **load_scripts(SCRIPTS).workflows,
+        }
+        self._mocks: dict[tuple[str, ...], ASGIApp] = {}
+
+    def report(self, preferences: Iterable[str], occasion: Occasion | None = None) -> Report:
+        """Run the whole contract test against the mock that performs these: `fault=NAME` …"""
+        occasion = occasion or Occasion()
+        workflows = occasion.workflows
+        if workflows not in self._mocks:
+            chosen = {name: self._workflows[name] for name in workflows}
+            settings = Settings(DOCUMENT, chosen, token=TOKEN, seed=1)
+            self._mocks[workflows] = create_app(settings)
+        self._stage.application = self._mocks[workflows]
+        self._stage.preferences = [(b"prefer", text.encode()) for text in preferences]
+        return test_target(self._url, token=TOKEN, **occasion.options)
+
+
+class _Stage:
+    """Serves one mock at a time, and asks it for deviations as a client's header would."""
+
+    def __init__(self) -> None:
+        self.application: ASGIApp | None = None
+        self.preferences: list[tuple[bytes, bytes]] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self.application is not None
+        scope["headers"] = [*scope["headers"], *self.preferences]
+        await self.application(scope, receive, send)
+
+
+@contextmanager
+def theatre() -> Iterator[Theatre]:
+    """A theatre on a free port."""
+    stage = _Stage()
+    with serving(stage) as url:
+        yield Theatre(url, stage)
+
+
+def broken(report: Report) -> dict[str, str]:
+    """By broken requirement: the check that saw it first."""
+    assert not report.crashes
+    seen: dict[str, str] = {}
+    for breach in report.breaches:
+        seen.setdefault(breach.requirement, breach.check)
+    return seen
+
+
+# -- as it is published
+
+PUBLISHED = ROOT / "docs" / "self-proof.md"
+
+_HEADER = "| Requirement | Level | Deviation | Site | Found by | Breaks besides |"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One deviation in the published matrix."""
+
+    requirement: str
+    """The one that it breaks first."""
+    level: str
+    deviation: str
+    site: str
+    found_by: str
+    """The check that saw the requirement broken first."""
+    besides: tuple[str, ...]
+
+    @property
+    def line(self) -> str:
+        besides = ", ".join(self.besides)
+        cells = (self.requirement, self.level, self.deviation, self.site, self.found_by, besides)
+        return f"| {' | '.join(cells)} |"
+
+
+def row_of(deviation: Deviation, found_by: str) -> Row:
+    first, *besides = deviation.breaks
+    level = str(load_catalogue()[first].level)
+    return Row(first, level, deviation.id, deviation.site.value, found_by, tuple(besides))
+
+
+def published() -> dict[str, Row]:
+    """The published rows, by deviation."""
+    rows = {}
+    for line in PUBLISHED.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 6 and "." in cells[0]:
+            *five, besides = cells
+            rows[cells[2]] = Row(*five, tuple(filter(None, besides.split(", "))))
+    return rows
+
+
+def publish(rows: Iterable[Row]) -> None:
+    """Write the matrix, in the order of the catalogue of requirements, into its page."""
+    order = list(load_catalogue().requirements)
+    lines = [row.line for row in sorted(rows, key=lambda row: order.index(row.requirement))]
+    text = PUBLISHED.read_text(encoding="utf-8")
+    head = text[: text.index(_HEADER)]
+    rule = "|---|---|---|---|---|---|"
+    PUBLISHED.write_text("\n".join([head + _HEADER, rule, *lines, ""]), encoding="utf-8")

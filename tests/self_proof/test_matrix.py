@@ -1,0 +1,76 @@
+"""The checker is proved by the mock: it reports what each deviation breaks, and of each variation nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from agentos_contract.requirements import load_catalogue
+from agentos_contract.variations import load_variations
+from contract_tests.registry import CHECKS
+from mockserver.faults.register import performed
+from agentos_contract.deviations import load_deviations
+from tests.self_proof.matrix import (
+    Theatre,
+    breaking,
+    broken,
+    occasion_of,
+    published,
+    row_of,
+    theatre,
+)
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Theatre]:
+    with theatre() as stage:
+        yield stage
+
+
+# -- the catalogues
+
+
+def test_every_requirement_has_a_deviation_that_breaks_it_first() -> None:
+    first = {deviation.breaks[0] for deviation in breaking().values()}
+    assert first == set(load_catalogue().requirements)
+
+
+def test_what_nobody_has_been_seen_to_do_is_performed_by_name_and_nothing_else_is() -> None:
+    invented = {name for name, found in load_deviations().items() if not found.is_observed}
+    assert performed() == invented | set(load_variations())
+
+
+def test_an_invented_deviation_breaks_something() -> None:
+    idle = {name for name, d in load_deviations().items() if not d.is_observed and not d.breaks}
+    assert idle == set()
+
+
+# -- the matrix
+
+
+@pytest.mark.parametrize("name", breaking())
+def test_a_deviation_breaks_what_it_says_and_nothing_else(stage: Theatre, name: str) -> None:
+    deviation = breaking()[name]
+    found = broken(stage.report([f"fault={name}"], occasion_of(name)))
+    assert set(found) == set(deviation.breaks)
+    first = deviation.breaks[0]
+    assert published()[name] == row_of(deviation, found[first]), "make matrix writes it anew"
+
+
+@pytest.mark.parametrize("name", load_variations())
+def test_a_variation_breaks_nothing(stage: Theatre, name: str) -> None:
+    assert broken(stage.report([f"vary={name}"], occasion_of(name))) == {}
+
+
+def test_the_mock_alone_breaks_nothing(stage: Theatre) -> None:
+    assert broken(stage.report([])) == {}
+
+
+def test_the_published_matrix_has_every_deviation_and_no_other() -> None:
+    assert published().keys() == breaking().keys()
+
+
+def test_every_check_finds_something() -> None:
+    finders = {row.found_by for row in published().values()}
+    assert {check.name for check in CHECKS} - finders == set()
