@@ -1,4 +1,4 @@
-"""Which deviations and variations a request is answered with: the server's, and those it asks for."""
+"""The deviations and variations of an answer: the server's, and those that are asked for."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def deviations_of(scope: Scope) -> Deviations:
 
 
 def check_preferences(scope: Scope) -> None:
-    """Raises ApiError(400) where the request asks for a deviation or variation that there is not."""
+    """Raises ApiError(400) where the request asks for what there is not."""
     if _PROBLEM_KEY in scope:
         raise ApiError(400, scope[_PROBLEM_KEY])
 

@@ -1,4 +1,4 @@
-"""Performs deviations and variations on request: one module for each site where a server goes wrong.
+"""Performs deviations and variations on request: a module for each site where servers go wrong.
 
 Each is a small function, found by its name through the register. A request without any costs
 nothing. Those of `agentos_contract/deviations/*.yaml`, which a real server has, are performed where

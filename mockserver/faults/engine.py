@@ -23,7 +23,7 @@ def _is_of_parallel(event: Event, story: Story) -> bool:
     """Whether it is an event of a step within a Parallel of the workflow itself."""
     if event["event"] == "ParallelExecutionStarted" and "parent_step_id" not in event:
         story.notes["parallel"] = event["step_id"]
-    return event.get("parent_step_id", "") == story.notes.get("parallel")
+    return bool(event.get("parent_step_id", "") == story.notes.get("parallel"))
 
 
 def _without(event: Event, *keys: str) -> Event:

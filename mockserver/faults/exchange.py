@@ -70,6 +70,7 @@ class Seen(_Headed):
     server: Server
     memory: Memory = field(default_factory=dict)
     """Of the deviation that is being performed."""
+
     @property
     def run_of(self) -> str | None:
         """The workflow's id, where it is a request for a run."""

@@ -138,5 +138,3 @@ def _scope_of(request: Seen, scope: Scope) -> Scope:
         "raw_path": path.encode() if path != scope["path"] else scope.get("raw_path"),
         "headers": request.headers,
     }
-
-

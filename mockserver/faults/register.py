@@ -62,7 +62,7 @@ Carrying = Callable[[bytes, bool, "Wire"], Awaitable[None]]
 
 
 class Moment(Generic[F]):
-    """A register of what is done at one moment. Use it as a decorator: `@told("order.no-start")`."""
+    """What is done at one moment. Use it as a decorator: `@told("order.no-start")`."""
 
     def __init__(self) -> None:
         self.performers: dict[str, F] = {}

@@ -88,9 +88,21 @@ RUN_DEVIATIONS = [
     for name, deviation in load_deviations().items()
     if deviation.is_observed
     and (
-        name not in OUTSIDE_THE_ENGINE
-        and name.partition(".")[0]
-        in {"step", "steps", "loop", "parallel", "condition", "router", "result", "run", "cancel"}
+        (
+            name not in OUTSIDE_THE_ENGINE
+            and name.partition(".")[0]
+            in {
+                "step",
+                "steps",
+                "loop",
+                "parallel",
+                "condition",
+                "router",
+                "result",
+                "run",
+                "cancel",
+            }
+        )
         or name == "step-index.shared"
     )
 ]

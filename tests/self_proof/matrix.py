@@ -36,9 +36,7 @@ _HANGING = Occasion(("brief",), {"limits": SHORT})
 _GENERATED = Occasion(options={"max_examples": 10})
 
 OCCASIONS: dict[str, Occasion] = {
-    **{
-        name: _CANCELLED for name in load_deviations() if name.startswith("cancel.")
-    },
+    **{name: _CANCELLED for name in load_deviations() if name.startswith("cancel.")},
     **dict.fromkeys(
         (
             "sse.silent-from-start",
@@ -91,7 +89,6 @@ def occasion_of(name: str) -> Occasion:
 def breaking() -> dict[str, Deviation]:
     """The deviations that break a requirement."""
     return {name: found for name, found in load_deviations().items() if found.breaks}
-
 
 
 class Theatre:
@@ -188,8 +185,9 @@ def published() -> dict[str, Row]:
     for line in PUBLISHED.read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if len(cells) == 6 and "." in cells[0]:
-            *five, besides = cells
-            rows[cells[2]] = Row(*five, tuple(filter(None, besides.split(", "))))
+            first, level, name, site, found_by, besides = cells
+            others = tuple(filter(None, besides.split(", ")))
+            rows[name] = Row(first, level, name, site, found_by, others)
     return rows
 
 

@@ -1,4 +1,4 @@
-"""The checker is proved by the mock: it reports what each deviation breaks, and of each variation nothing."""
+"""The mock proves the checker: it reports what each deviation breaks, of a variation nothing."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from agentos_contract.deviations import load_deviations
 from agentos_contract.requirements import load_catalogue
 from agentos_contract.variations import load_variations
 from contract_tests.registry import CHECKS
 from mockserver.faults.register import performed
-from agentos_contract.deviations import load_deviations
 from tests.self_proof.matrix import (
     Theatre,
     breaking,
