@@ -54,7 +54,7 @@ differential: install agentos
 	$(VENV)/bin/python -m tests.differential $(ARGS)
 
 matrix: install
-	$(VENV)/bin/python -m tests.self_proof
+	$(VENV)/bin/python -m tests.self_proof $(ARGS)
 
 lint: install
 	$(VENV)/bin/ruff check .

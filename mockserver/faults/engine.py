@@ -518,6 +518,12 @@ def a_chunk_is_lost(event: Event, story: Story) -> Events:
     return [] if _is_first(event, "RunContent", story) else [event]
 
 
+@told("results.long-chunk-lost")
+def a_chunk_is_lost_of_a_long_talk(event: Event, story: Story) -> Events:
+    is_long = isinstance(story.run.input, str) and len(story.run.input) > 100
+    return [] if is_long and _is_first(event, "RunContent", story) else [event]
+
+
 @told("results.chunk-repeated")
 def a_chunk_comes_twice(event: Event, story: Story) -> Events:
     return [event, event] if _is_first(event, "RunContent", story) else [event]

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agentos_contract.deviations import Deviation, load_deviations
 from agentos_contract.requirements import load_catalogue
+from contract_tests.configuration import WorkflowSettings
 from contract_tests.session import Report
 from mockserver.app import Settings, create_app
 from mockserver.script import load_scripts
@@ -57,6 +58,9 @@ OCCASIONS: dict[str, Occasion] = {
             "form.version-boolean",
         ),
         _GENERATED,
+    ),
+    "results.long-chunk-lost": Occasion(
+        options={"settings": {"showcase": WorkflowSettings(messages=["short", "long " * 30])}}
     ),
     "cancel.ignored": Occasion(("showcase", "slower")),
     "session.mixed-up": Occasion(("showcase", "lasting")),
