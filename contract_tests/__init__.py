@@ -10,5 +10,7 @@ Layers, each knowing only those before it:
     context, registry     what a check is given; how it is registered
     checks/*              the probes, by area
     session               runs them all and settles each requirement's status
+    replay                saves failures, and runs only what shows them again
     reporting, cli        for people and machines
+    pytest_plugin         the same in a pytest suite
 """

@@ -41,6 +41,11 @@ Rename = dict[str, str | None]
 Fields = Sequence[tuple[str, str]]
 
 
+def own_session_prefix(seed: int) -> str:
+    """How the ids of sessions begin that generated forms of a run of the tests name."""
+    return f"contract-tests-{seed:x}-"
+
+
 @dataclass
 class Context:
     """Everything that the checks share in one run of the tests."""
@@ -65,8 +70,8 @@ class Context:
         self.oracle = FormOracle(self.document)
         self.random = random.Random(self.seed)
         self.validators = EventValidators(self.document)
-        self._run_ids: dict[str, Exchange] = {}
-        self._session_ids: set[str] = set()
+        self._given: dict[tuple[str, str], tuple[Exchange, str]] = {}
+        """By kind and id: the exchange that it was given in first, and the check."""
         self._was_let_in = False
 
     # -- names
@@ -365,18 +370,30 @@ class Context:
     def _fresh(self, exchange: Exchange, run_id: Any, session_id: Any) -> Judgement:
         """Ids that must be new. `session_id` only where none was asked for."""
         judgement = Judgement()
-        if isinstance(run_id, str) and run_id:
-            judgement.exercise("identity.run-id-fresh")
-            first = self._run_ids.setdefault(run_id, exchange)
+        for requirement, identifier, said in (
+            ("identity.run-id-fresh", run_id, "run_id {} had been given to another run before"),
+            (
+                "identity.session-id-fresh",
+                session_id,
+                "no session was asked for, and {} had been given out before",
+            ),
+        ):
+            if not isinstance(identifier, str) or not identifier:
+                continue
+            judgement.exercise(requirement)
+            key, now = (requirement, identifier), (exchange, self.findings.check)
+            first, check = self._given.setdefault(key, now)
             if first is not exchange:
-                message = f"run_id {run_id} had been given to another run before"
-                judgement.breach("identity.run-id-fresh", message, exchange)
-        if isinstance(session_id, str) and session_id:
-            judgement.exercise("identity.session-id-fresh")
-            if session_id in self._session_ids:
-                message = f"no session was asked for, and {session_id} had been given out before"
-                judgement.breach("identity.session-id-fresh", message, exchange)
-            self._session_ids.add(session_id)
+                judgement.breaches.append(
+                    Breach(
+                        requirement,
+                        said.format(identifier),
+                        f"{first.curl}\n{exchange.curl}",
+                        exchange,
+                        before=(first,),
+                        earlier_check=check,
+                    )
+                )
         return judgement
 
 

@@ -30,6 +30,13 @@ class Breach:
     """The exchanges that it took before that one."""
     check: str = field(default="", compare=False)
     """The check that saw it."""
+    earlier_check: str = field(default="", compare=False)
+    """The check that made the exchanges before, where that was another."""
+
+    @property
+    def checks(self) -> tuple[str, ...]:
+        """Those that it takes to see it again."""
+        return tuple(dict.fromkeys(name for name in (self.earlier_check, self.check) if name))
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
@@ -54,6 +61,8 @@ class Findings:
         """What a deterministic probe did break."""
         self.probed_at: dict[str, set[Occasion]] = {}
         """On which occasions a deterministic probe could have broken it, where that is known."""
+        self.exercised_by: dict[str, Counter[str]] = {}
+        """How often each check could have broken it."""
         self.cases: Counter[str] = Counter()
         """How many requests could have broken it."""
         self.check = ""
@@ -75,6 +84,8 @@ class Findings:
         with self._lock:
             self.exercised.update(requirements)
             self.cases.update(requirements)
+            for requirement in requirements:
+                self.exercised_by.setdefault(requirement, Counter())[self.check] += 1
             if not generated:
                 self.probed.update(requirements)
                 for requirement in requirements:
@@ -88,6 +99,7 @@ class Findings:
         breach = replace(breach, check=breach.check or self.check)
         with self._lock:
             self.cases[name] -= is_counted
+            self.exercised_by[name][self.check] -= is_counted
             if not generated:
                 self.broken_by_probes.add(breach.requirement)
             found = self.breaches.setdefault(breach.requirement, [])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,8 @@ class Plan:
 
     streamed: tuple[str, ...]
     """Workflows whose stream is judged, one run each."""
+    probes: int
+    """Runs that probes may take."""
     batched: tuple[str, ...]
     """Workflows that run in batch, one run each, to be compared with their streams."""
     samples: int
@@ -42,7 +44,7 @@ class Plan:
             f"{number} {what}"
             for number, what in (
                 (len(self.streamed), "streams"),
-                (PROBE_RUNS, "for probes"),
+                (self.probes, "for probes"),
                 (len(self.batched), "in batch"),
                 (self.samples, "of further messages"),
                 (self.repeats, "to see what varies"),
@@ -58,7 +60,7 @@ def make_plan(
     workflows: Sequence[Workflow],
     max_runs: int,
     max_examples: int,
-    stages: Collection[Stage] = tuple(Stage),
+    stages: Set[Stage] = frozenset(Stage),
 ) -> Plan:
     """Share `max_runs` out: streams and probes first, then a batch each, further messages, and
     generated forms. `stages`: those that there are checks of.
@@ -67,10 +69,11 @@ def make_plan(
     that ran to its end.
     """
     count = len(workflows)
-    streams = min(count, max(max_runs - PROBE_RUNS, (max_runs + 1) // 2))
+    probes = PROBE_RUNS if stages & {Stage.REFUSALS, Stage.PROBES} else 0
+    streams = min(count, max(max_runs - probes, (max_runs + 1) // 2))
     if Stage.STREAMS not in stages:
         streams = 0
-    left = max(0, max_runs - streams - PROBE_RUNS)
+    left = max(0, max_runs - streams - probes)
     batches = min(count, left) if Stage.BATCHES in stages else 0
     left -= batches
     wanted = 0
@@ -82,9 +85,10 @@ def make_plan(
     repeats = 2 * sum(workflow.deterministic is None for workflow in workflows[:batches])
     generated = min(GENERATED_RUNS, max_examples, left) if Stage.GENERATED in stages else 0
     ids = [workflow.id for workflow in workflows]
-    need = streams + PROBE_RUNS + batches + samples + repeats + generated
+    need = streams + probes + batches + samples + repeats + generated
     return Plan(
         tuple(ids[:streams]),
+        probes,
         tuple(ids[:batches]),
         samples,
         repeats,

@@ -159,7 +159,7 @@ class Settings:
     @cached_property
     def options(self) -> Options:
         parameters = dict(self._context.params)
-        for name in ("report_dir", "update_known"):
+        for name in ("report_dir", "replayed", "update_known"):
             del parameters[name]
         with self._context.scope(cleanup=False), _usage_errors():
             return read_options(**parameters | {"url": self.url or NOWHERE})
@@ -215,7 +215,7 @@ def _run(request: pytest.FixtureRequest) -> ContractReport:
         message = _in_words_of_pytest(f"contract tests: {options.url}: {said}")
         return ContractReport(options.url, options.seed, 0, (), could_not_run=message)
     if settings.report_dir is not None:
-        write_reports(report, settings.report_dir, options.token)
+        write_reports(report, settings.report_dir, options)
     found = ContractReport.of(report, options.token, wanted)
     memory.keep(found, wanted)
     return found

@@ -8,6 +8,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from contract_tests.client import Request
     from contract_tests.context import Context
 
 
@@ -26,6 +27,8 @@ class CannotDecide(Exception):
 
 
 CheckFunction = Callable[["Context"], None]
+Resend = Callable[["Context", "Request"], None]
+"""Sends one request that a check had made up, and judges its answer as the check does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +40,20 @@ class Check:
     decides: frozenset[str]
     """Requirement ids. What only generated requests can break is decided by a check too."""
     run: CheckFunction
+    resend: Resend | None = None
+    """Of a check whose requests are drawn: to have the same one again."""
 
 
 CHECKS: list[Check] = []
 
 
-def check(stage: Stage, *decides: str) -> Callable[[CheckFunction], CheckFunction]:
+def check(
+    stage: Stage, *decides: str, resend: Resend | None = None
+) -> Callable[[CheckFunction], CheckFunction]:
     """Register a function as the check that decides these requirements."""
 
     def register(function: CheckFunction) -> CheckFunction:
-        CHECKS.append(Check(function.__name__, stage, frozenset(decides), function))
+        CHECKS.append(Check(function.__name__, stage, frozenset(decides), function, resend))
         return function
 
     return register
@@ -57,10 +64,11 @@ def ordered_checks() -> list[Check]:
     return sorted(CHECKS, key=lambda check: check.stage)
 
 
-def needed_checks(names: Collection[str]) -> list[Check]:
-    """The checks of these names, and the one whose streams those after it look at."""
+def needed_checks(names: Collection[str], resent: Collection[str] = ()) -> list[Check]:
+    """The checks of these names, and the one whose streams those after it look at. `resent`: those
+    that only send a request again."""
     chosen = [check for check in ordered_checks() if check.name in names]
-    if any(check.stage > Stage.REFUSALS for check in chosen):
+    if any(check.stage > Stage.REFUSALS and check.name not in resent for check in chosen):
         names = {*names, "streams"}
     return [check for check in ordered_checks() if check.name in names]
 

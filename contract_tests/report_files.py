@@ -15,9 +15,10 @@ from agentos_contract import __version__
 from agentos_contract.document import RUN_OPERATION_ID
 from agentos_contract.events import EVENTS, Role
 from contract_tests.findings import Breach
+from contract_tests.replay import write_replay
 from contract_tests.reporting import MAX_MESSAGE, coverage_lines, cut, redact
 from contract_tests.results import Result, Status
-from contract_tests.session import Report
+from contract_tests.session import Options, Report
 
 TEMPLATE = Path(__file__).parent / "report.html.jinja"
 
@@ -28,12 +29,13 @@ MAX_DATA = 2000
 """Characters of an event's data on the page."""
 
 
-def write_reports(report: Report, directory: Path, token: str | None) -> list[Path]:
-    """Write all reports; returns their paths, report.json first. Raises OSError."""
+def write_reports(report: Report, directory: Path, options: Options) -> list[Path]:
+    """Write all reports, and the failures to be replayed; returns their paths, report.json first.
+    `options`: those of the run. Raises OSError."""
     directory.mkdir(parents=True, exist_ok=True)
 
     def clean(text: str) -> str:
-        return redact(text, token)
+        return redact(text, options.token)
 
     files = {
         "report.json": _json(report, clean),
@@ -43,7 +45,7 @@ def write_reports(report: Report, directory: Path, token: str | None) -> list[Pa
     }
     for name, content in files.items():
         (directory / name).write_text(content, encoding="utf-8", errors="backslashreplace")
-    return [directory / name for name in files]
+    return [*(directory / name for name in files), write_replay(report, options, directory, clean)]
 
 
 Clean = Callable[[str], str]

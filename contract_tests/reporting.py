@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -11,6 +13,7 @@ from rich.padding import Padding
 
 from agentos_contract.profile_diff import Change, Difference, Impact
 from contract_tests.curl import TOKEN_IN_SHELL
+from contract_tests.replay import Outcome, Replayed
 from contract_tests.results import REQUIRED, Result, Status
 from contract_tests.session import Report
 
@@ -31,12 +34,17 @@ def cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def print_report(report: Report, console: Console, token: str | None) -> None:
-    """Failures first, each with what to do; then what was not exercised."""
+def print_report(
+    report: Report, console: Console, token: str | None, saved_in: Path | None = None
+) -> None:
+    """Failures first, each with what to do; then what was not exercised.
+
+    `saved_in`: the directory that failures were saved in, to be replayed.
+    """
     for status in (Status.FAILED, Status.KNOWN):
         for result in report.results:
             if result.status is status:
-                _print_result(result, console, token)
+                _print_result(result, console, token, saved_in)
     _print_crashes(report.results, console, token)
     for line in coverage_lines(report.results):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -55,7 +63,9 @@ def _print_crashes(results: Sequence[Result], console: Console, token: str | Non
         console.print(f"  {escape(redact(message, token))}\n")
 
 
-def _print_result(result: Result, console: Console, token: str | None) -> None:
+def _print_result(
+    result: Result, console: Console, token: str | None, saved_in: Path | None
+) -> None:
     style = _STYLES[result.status]
     again = f" ({result.sights} times)" if result.sights > 1 else ""
     console.print(
@@ -69,11 +79,40 @@ def _print_result(result: Result, console: Console, token: str | None) -> None:
     else:  # a log: its reader wraps lines
         for line in text.split("\n"):
             console.print(f"  {line}", highlight=False, soft_wrap=True)
-    for line in redact(result.reproduce, token).split("\n"):
-        if line:
-            # One line each, however long: to be copied.
-            console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+    _print_commands(result.reproduce, console, token)
+    if saved_in is not None and result.shown is not None:
+        replay = shlex.join(["contract-tests", "--replay", f"{saved_in}:{result.requirement.id}"])
+        _print_commands(replay, console, token)
     console.print()
+
+
+def _print_commands(commands: str, console: Console, token: str | None) -> None:
+    """One line each, however long: to be copied."""
+    for line in redact(commands, token).split("\n"):
+        if line:
+            console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+
+
+_OUTCOME_STYLES = {
+    Outcome.STILL_FAILS: "bold red",
+    Outcome.FIXED: "green",
+    Outcome.UNDECIDED: "yellow",
+}
+
+
+def print_replayed(replayed: Sequence[Replayed], console: Console, token: str | None) -> None:
+    """What came of each failure that was replayed."""
+    for one in replayed:
+        style, outcome = _OUTCOME_STYLES[one.outcome], one.outcome.value.upper()
+        name = escape(one.failure.requirement)
+        console.print(f"[{style}]{outcome} {name}[/{style}]", highlight=False)
+        if one.message:
+            message = cut(redact(one.message, token), MAX_MESSAGE)
+            console.print(f"  {message}", markup=False, highlight=False, soft_wrap=True)
+        _print_commands(one.reproduce, console, token)
+    counts = Counter(one.outcome for one in replayed)
+    said = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome])
+    console.print(f"replayed: {said}", highlight=False)
 
 
 def coverage_lines(results: Sequence[Result]) -> list[str]:

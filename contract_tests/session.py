@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import contract_tests.checks  # noqa: F401 - registers them
 from agentos_contract.document import Document
@@ -26,7 +27,7 @@ from contract_tests.plan import Plan, make_plan
 from contract_tests.registry import CHECKS, CannotDecide, Check, needed_checks, ordered_checks
 from contract_tests.results import Result, settle
 from contract_tests.streams import DECIDES as BY_RUN
-from contract_tests.target import CouldNotRun, Target, discover
+from contract_tests.target import CouldNotRun, Target, Workflow, discover
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,10 @@ class Options:
     limits: Limits = field(default_factory=Limits)
     checks: Collection[str] | None = None
     """Names of the checks to run, beside those that they need; None is all."""
+    resent: Mapping[str, Sequence[Request]] = field(default_factory=dict)
+    """By check: requests of an earlier run that it sends instead of drawing its own."""
+    spec: Path | None = None
+    """The document's file, where it is not the kit's."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ class Report:
     """Requirements that a deterministic probe broke, not generated requests alone."""
     findings: Findings = field(default_factory=Findings)
     """All that the results were made of."""
+    workflows: tuple[Workflow, ...] = ()
+    """Those that were tested."""
 
 
 @dataclass
@@ -119,7 +126,9 @@ def run_contract_tests(options: Options, listener: Listener | None = None) -> Re
             )
         except NoMoreRuns as error:
             raise CouldNotRun(str(error)) from error
-        checks = ordered_checks() if options.checks is None else needed_checks(options.checks)
+        checks = ordered_checks()
+        if options.checks is not None:
+            checks = needed_checks(options.checks, options.resent)
         stages = {check.stage for check in checks}
         plan = make_plan(target.workflows, options.max_runs, options.max_examples, stages)
         budget.limit = plan.limit
@@ -136,7 +145,7 @@ def run_contract_tests(options: Options, listener: Listener | None = None) -> Re
         )
         for position, check in enumerate(checks):
             listener.checking(check, position, len(checks))
-            _run_check(check, context)
+            _run_check(check, context, options.resent.get(check.name))
         budget.limit = options.max_runs
         listener.checked(context)
     catalogue = load_catalogue()
@@ -150,14 +159,26 @@ def run_contract_tests(options: Options, listener: Listener | None = None) -> Re
     breaches = tuple(breach for found in findings.breaches.values() for breach in found)
     probed = frozenset(findings.broken_by_probes)
     return Report(
-        options.url, options.seed, results, budget.started, crashes, breaches, probed, findings
+        options.url,
+        options.seed,
+        results,
+        budget.started,
+        crashes,
+        breaches,
+        probed,
+        findings,
+        target.workflows,
     )
 
 
-def _run_check(check: Check, context: Context) -> None:
+def _run_check(check: Check, context: Context, resent: Sequence[Request] | None) -> None:
     context.findings.check = check.name
     try:
-        check.run(context)
+        if resent is None or check.resend is None:
+            check.run(context)
+        else:
+            for request in resent:
+                check.resend(context, request)
     except (CannotDecide, NoMoreRuns) as reason:
         context.findings.cannot(check.decides, str(reason))
     except CouldNotRun:

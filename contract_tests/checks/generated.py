@@ -19,7 +19,7 @@ from schemathesis import GenerationMode
 from agentos_contract.document import FORM
 from contract_tests.answers import Judgement
 from contract_tests.client import NoMoreRuns, Request
-from contract_tests.context import Context
+from contract_tests.context import Context, own_session_prefix
 from contract_tests.form import Validity
 from contract_tests.form_answers import judge_form_answer
 from contract_tests.registry import CannotDecide, Stage, check
@@ -36,7 +36,17 @@ class _Broken(Exception):
     """A generated request broke a requirement that nothing had broken before."""
 
 
-@check(Stage.REFUSALS, "form.invalid-refused")
+def resend_form(context: Context, request: Request) -> None:
+    """A form that was generated in another run of the tests, whose workflow it is for."""
+    verdict = context.oracle.judge(request.content or b"", request.content_type)
+    exchange = context.client.send(request)
+    judgement = judge_form_answer(
+        context, context.any_workflow, verdict, exchange, context.findings.is_broken
+    )
+    context.record(judgement)
+
+
+@check(Stage.REFUSALS, "form.invalid-refused", resend=resend_form)
 def invalid_forms(context: Context) -> None:
     """Forms that the document does not allow."""
     workflow = context.any_workflow
@@ -46,7 +56,7 @@ def invalid_forms(context: Context) -> None:
         raise CannotDecide("no generated form was certainly invalid")
 
 
-@check(Stage.GENERATED, "form.valid-accepted")
+@check(Stage.GENERATED, "form.valid-accepted", resend=resend_form)
 def valid_forms(context: Context) -> None:
     """Forms that the document allows."""
     if context.plan.generated == 0:
@@ -206,7 +216,7 @@ def _with_own_session(context: Context, body: Any) -> Any:
     """The body with a session of these tests: what was generated might be somebody's."""
     if not isinstance(body, dict) or body.get("session_id", "") == "":
         return body
-    prefix = f"contract-tests-{context.seed:x}-"
+    prefix = own_session_prefix(context.seed)
     value = "null" if body["session_id"] is None else body["session_id"]
     own = [f"{prefix}{one}" for one in value] if isinstance(value, list) else f"{prefix}{value}"
     return {**body, "session_id": own}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 
 from agentos_contract.profiles import find_profile
@@ -21,8 +22,10 @@ from contract_tests.commands.outcome import (
     crashed,
     tested,
 )
+from contract_tests.commands.replay import replay
 from contract_tests.known import KnownError, check_id, load_known
 from contract_tests.known_file import update_known_file
+from contract_tests.replay import ReplayError, find_failures
 from contract_tests.report_files import write_reports
 from contract_tests.reporting import print_report, redact
 from contract_tests.results import REQUIRED, Status
@@ -59,7 +62,15 @@ from contract_tests.session import Options, run_contract_tests
 @click.option(
     "--report-dir",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Where to write report.json, junit.xml, results.sarif and report.html.",
+    help="Where to write report.json, junit.xml, results.sarif and report.html, and what --replay"
+    " reads.",
+)
+@click.option(
+    "--replay",
+    "replayed",
+    metavar="DIR[:ID]",
+    help="Only see whether the failures of an earlier run still fail, that wrote its reports to"
+    " DIR; or one requirement's.",
 )
 def judge(
     url: str | None,
@@ -68,6 +79,7 @@ def judge(
     update_known: Path | None,
     required: tuple[str, ...],
     report_dir: Path | None,
+    replayed: str | None,
     **target: Any,
 ) -> None:
     """Judge the AgentOS workflow API at URL.
@@ -75,6 +87,8 @@ def judge(
     Exits with 0 if every requirement was kept, with 1 if one was broken (or a known one no longer
     is), with 2 if the tests could not be run.
     """
+    if replayed is not None:
+        sys.exit(_replay(url, replayed, target))
     if url is None:
         raise click.UsageError("Missing argument 'URL'.")
     if known is None and update_known is not None and update_known.exists():
@@ -105,6 +119,16 @@ def read_options(
     )
 
 
+def _replay(url: str | None, name: str, target: dict[str, Any]) -> int:
+    try:
+        saved, failures = find_failures(name)
+    except ReplayError as error:
+        raise click.BadParameter(str(error), param_hint="'--replay'") from error
+    is_told = click.get_current_context().get_parameter_source("url") is ParameterSource.COMMANDLINE
+    options = make_options(url if url is not None and is_told else saved.target, **target)
+    return replay(saved, failures, options)
+
+
 def _run(
     options: Options, report_dir: Path | None, known: str | None, update_known: Path | None
 ) -> int:
@@ -112,12 +136,14 @@ def _run(
     report = tested(options, console, lambda listener: run_contract_tests(options, listener))
     if report is None:
         return COULD_NOT_RUN
-    print_report(report, console, options.token)
+    files: list[Path] = []
     if report_dir is not None:
         try:
-            files = write_reports(report, report_dir, options.token)
+            files = write_reports(report, report_dir, options)
         except OSError as error:
             return could_not_run(f"the report could not be written: {error}")
+    print_report(report, console, options.token, report_dir)
+    if files:
         console.print(f"reports: {', '.join(map(str, files))}", soft_wrap=True)
     statuses = {result.status for result in report.results}
     if report.crashes:

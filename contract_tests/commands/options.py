@@ -169,6 +169,7 @@ def make_options(
         message=message,
         settings=settings,
         limits=Limits(idle=idle_timeout, total=total_timeout),
+        spec=spec,
     )
 
 

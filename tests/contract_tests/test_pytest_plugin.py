@@ -281,8 +281,8 @@ def test_the_options_are_those_of_the_command() -> None:
     assert {name for name in OPTIONS if own[name].multiple} == REPEATED
 
 
-NOT_OF_THE_PLUGIN = {"version", "help", "update-known"}
-"""Writing a file of known ones is not what a test does."""
+NOT_OF_THE_PLUGIN = {"version", "help", "update-known", "replay"}
+"""Writing a file of known ones is not what a test does, nor trying what another run found."""
 
 
 def test_it_costs_nothing_where_it_is_not_used() -> None:

@@ -1,0 +1,162 @@
+"""--replay: a saved failure is had again on the server that has it, and on no other."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Serve
+from tests.contract_tests.conftest import run_cli
+from tests.contract_tests.server import ConformingServer, Refused, Run
+from tests.contract_tests.test_cli import Broken
+from tests.contract_tests.test_known import Flawed
+from tests.contract_tests.test_mutations import (
+    TOKEN,
+    CompletesWhatWasCancelled,
+    FallsSilent,
+    IgnoresCase,
+    Locked,
+    NumbersRunsAnew,
+    TakesCapitals,
+    TakesTheWordNullForNothing,
+)
+from tests.contract_tests.test_pytest_plugin import CutSessions
+
+WITH_SLOW = ("main", "slow")
+
+
+@pytest.mark.parametrize(
+    ("server", "workflows", "failure", "arguments"),
+    [
+        (NumbersRunsAnew, ("main",), "identity.run-id-fresh", ()),
+        (IgnoresCase, ("main",), "authentication.wrong-token", ()),
+        (CutSessions, ("main",), "order.terminal-event", ()),
+        (CompletesWhatWasCancelled, WITH_SLOW, "cancel.one-terminal-event", ()),
+        (TakesTheWordNullForNothing, ("main",), "form.valid-accepted", ("--max-examples", "10")),
+        (TakesCapitals, ("main",), "form.invalid-refused", ("--max-examples", "10")),
+        (FallsSilent, ("main",), "sse.idle", ("--max-runs", "1", "--idle-timeout", "0.3")),
+    ],
+)
+def test_a_failure_is_had_again_where_it_is(
+    server: type[ConformingServer],
+    workflows: tuple[str, ...],
+    failure: str,
+    arguments: tuple[str, ...],
+    stage: Serve,
+    tmp_path: Path,
+) -> None:
+    token = ("--token", TOKEN) if server.token else ()
+    url = stage(server(workflows))
+    first = run_cli(
+        url, "--max-examples", "0", *arguments, *token, "--report-dir", str(tmp_path), "--seed", "7"
+    )
+    assert first.exit_code == 1, first.output
+    assert f"  contract-tests --replay {tmp_path}:{failure}" in first.output.splitlines()
+    again = run_cli("--replay", f"{tmp_path}:{failure}", *token)
+    assert again.exit_code == 1, again.output
+    assert f"STILL FAILS {failure}" in again.output
+    assert "curl" in again.output
+    fixed = (Locked if token else ConformingServer)(workflows)
+    kept = run_cli(stage(fixed), "--replay", str(tmp_path), *token)
+    assert kept.exit_code == 0, kept.output
+    assert f"FIXED {failure}" in kept.output
+    for file in tmp_path.iterdir():
+        assert TOKEN not in file.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def flawed(stage: Serve, tmp_path: Path) -> Path:
+    """The reports of a server that has one fault, in the workflow `other`."""
+    run_cli(stage(Flawed(("main", "other"))), "--max-examples", "0", "--report-dir", str(tmp_path))
+    return tmp_path
+
+
+def test_no_more_is_run_than_shows_it(flawed: Path, stage: Serve) -> None:
+    server = Flawed(("main", "other"))
+    result = run_cli(stage(server), "--replay", str(flawed / "report.json"))
+    assert result.exit_code == 1
+    assert [run.workflow_id for run in server.runs.values()] == ["other"]
+    assert "will start at most 1 run" in result.output
+
+
+def test_sessions_are_other_ones(stage: Serve, tmp_path: Path) -> None:
+    server = CutSessions()
+    url = stage(server)
+    run_cli(url, "--max-examples", "0", "--report-dir", str(tmp_path))
+    first = {run.session_id for run in server.runs.values()}
+    server.runs.clear()
+    run_cli("--replay", str(tmp_path))
+    again = {run.session_id for run in server.runs.values()}
+    assert any(session.startswith("contract-tests-") for session in again)
+    assert not first & again
+
+
+def test_known_failures_are_replayed_too(stage: Serve, tmp_path: Path) -> None:
+    url = stage(Broken())
+    known = tmp_path / "known.yaml"
+    known.write_text("known: {form.version-null: as ever}")
+    arguments = (url, "--max-examples", "0", "--known", str(known), "--report-dir", str(tmp_path))
+    assert run_cli(*arguments).exit_code == 0
+    assert run_cli("--replay", str(tmp_path)).exit_code == 1
+
+
+def test_what_cannot_be_decided_is_said(flawed: Path, stage: Serve) -> None:
+    """The workflow is gone; nothing listens; the workflow no longer gets as far."""
+    gone = run_cli(stage(ConformingServer()), "--replay", str(flawed))
+    assert gone.exit_code == 2
+    assert "other" in gone.stderr
+    silent = run_cli("http://127.0.0.1:9", "--replay", str(flawed))
+    assert silent.exit_code == 2
+    assert "nothing listens there" in silent.stderr
+
+    class Down(ConformingServer):
+        def make_run(self, workflow_id: str, form: dict[str, str]) -> Run:
+            raise Refused(500, "it is down")
+
+    down = run_cli(stage(Down(("main", "other"))), "--replay", str(flawed))
+    assert down.exit_code == 2
+    assert "COULD NOT BE DECIDED identity.run-id" in down.output
+
+
+@pytest.mark.parametrize(
+    ("suffix", "says"),
+    [
+        ("/nowhere", "cannot be read (No such file or directory); --report-dir writes it"),
+        (":identity.run-i", "no failure of 'identity.run-i'; did you mean identity.run-id?"),
+        (":sse.idle", "no failure of 'sse.idle'; it has identity.run-id"),
+    ],
+)
+def test_what_was_not_saved_is_said(suffix: str, says: str, flawed: Path) -> None:
+    result = run_cli("--replay", f"{flawed}{suffix}")
+    assert result.exit_code == 2
+    assert says in _unwrapped(result.stderr)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"version": 2}, "version: Input should be 1; was it written by this kit?"),
+        ({"failures": [{"checks": ["streams"]}]}, "failures.0.requirement: Field required"),
+        ({"more": 1}, "more: Extra inputs are not permitted"),
+    ],
+)
+def test_what_was_not_written_by_the_kit_is_refused(
+    change: dict[str, Any], says: str, flawed: Path
+) -> None:
+    file = flawed / "replay.json"
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps(content | change))
+    result = run_cli("--replay", str(flawed))
+    assert result.exit_code == 2
+    assert says in _unwrapped(result.stderr)
+    content["failures"][0]["checks"] = ["of_next_year"]
+    file.write_text(json.dumps(content))
+    assert "no check 'of_next_year'" in _unwrapped(run_cli("--replay", str(flawed)).stderr)
+
+
+def _unwrapped(text: str) -> str:
+    return re.sub(r"\s+", " ", text)
