@@ -7,18 +7,20 @@ No I/O: feed it decoded server-sent events.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Protocol
 
+from agentos_contract.containers import CONTAINER_REQUIREMENTS, ContainersJudge
 from agentos_contract.events import (
-    CONTAINERS,
     CUSTOM_EVENT,
     EVENTS,
     STEPS_AND_CONTAINERS,
     Role,
     Scope,
 )
+from agentos_contract.identity import IDENTITY_REQUIREMENTS, IdentityJudge
 from agentos_contract.json_values import read_json_object
+from agentos_contract.results import RESULT_REQUIREMENTS, ResultsJudge, steps_of
 from agentos_contract.run import EventData, RunStateMachine, Span, Violation, step_key
 from agentos_contract.sse import ServerSentEvent
 
@@ -31,10 +33,7 @@ JUDGED_REQUIREMENTS = frozenset(
         "identity.run-id",
         "identity.session-id",
         "identity.workflow-id",
-        "identity.step-id-unique",
-        "identity.step-index",
-        "loop.iterations",
-        "loop.should-continue",
+        "identity.workflow-name",
         "order.content-completed",
         "order.ended",
         "order.ended-once",
@@ -46,19 +45,22 @@ JUDGED_REQUIREMENTS = frozenset(
         "order.sequential",
         "order.started-before-ended",
         "order.started-once",
+        "order.step-output",
         "order.terminal-event",
         "order.within",
-        "parallel.step-count",
-        "condition.branch",
-        "router.selected-steps",
-        "results.content",
-        "results.in-container",
-        "results.run-content",
         "results.step-response",
         "time.created-at",
+        "time.seconds",
+        "tool.error",
     }
+    | CONTAINER_REQUIREMENTS
+    | IDENTITY_REQUIREMENTS
+    | RESULT_REQUIREMENTS
 )
 """Everything that a RunJudge may report."""
+
+_OF_WORKFLOW = STEPS_AND_CONTAINERS | {Scope.WORKFLOW, Scope.ITERATION}
+"""Scopes whose events are the workflow's own."""
 
 
 class PayloadValidator(Protocol):
@@ -80,7 +82,10 @@ class RunJudge:
         workflow_id: str | None = None,
         session_id: str | None = None,
         validators: Mapping[str, PayloadValidator] | None = None,
+        now: float | None = None,
     ) -> None:
+        """`workflow_id` and `session_id` are those asked for, where there were any; `now` is when
+        the stream was over (seconds since the epoch), where a created_at after it is a fault."""
         self.machine = RunStateMachine()
         self.violations: list[Violation] = []
         self.exercised: set[str] = {"order.first-event", "order.terminal-event"}
@@ -88,6 +93,11 @@ class RunJudge:
         """The payloads that could be read, in order."""
         self._validators = validators or {}
         self._expected = {"workflow_id": workflow_id, "session_id": session_id}
+        self._now = now
+        self._identities = IdentityJudge(self._report, self.exercised.add)
+        self._containers = ContainersJudge(self._report, self.exercised.add)
+        self._results = ResultsJudge(self._report, self.exercised.add)
+        self._workflow_name: Any = None
         self._run_id: str | None = None
         self._last_created_at: float | None = None
         self._count = 0
@@ -121,6 +131,7 @@ class RunJudge:
         self._identity(name, data, index)
         self._created_at(name, data, index)
         self._step_response(name, data, index)
+        self._tool(name, data, index)
         return self.violations[before:]
 
     def end(self) -> list[Violation]:
@@ -131,6 +142,7 @@ class RunJudge:
         if root is not None:
             for span in root.walk():
                 self._span(span)
+            self._announcements(root)
         return self.violations[before:]
 
     # -- event by event
@@ -189,11 +201,9 @@ class RunJudge:
                 self._expected[key] = value
             elif value != expected:
                 self._report(requirement, f"{name}: {key} is {value!r}, not {expected!r}", index)
+        self._name_of_workflow(name, data, index)
         # Within an agent's run, run_id is the agent's and workflow_run_id the workflow's.
-        of_workflow = kind.scope in STEPS_AND_CONTAINERS or kind.scope in (
-            Scope.WORKFLOW,
-            Scope.ITERATION,
-        )
+        of_workflow = kind.scope in _OF_WORKFLOW
         key = "run_id" if of_workflow else "workflow_run_id"
         value = data.get(key)
         if value is None and not of_workflow:
@@ -206,10 +216,27 @@ class RunJudge:
                 "identity.run-id", f"{name}: {key} is {value!r}, not {self._run_id!r}", index
             )
 
+    def _name_of_workflow(self, name: str, data: EventData, index: int) -> None:
+        """Agno leaves it out or empty where a workflow has none. An error may come of a run that
+        had no time to learn it."""
+        kind = EVENTS[name]
+        value = data.get("workflow_name") or ""
+        if not value and (kind.scope not in _OF_WORKFLOW or name == "WorkflowError"):
+            return
+        self.exercised.add("identity.workflow-name")
+        if self._workflow_name is None:
+            self._workflow_name = value
+        elif value != self._workflow_name:
+            message = f"{name}: workflow_name is {value!r}, not {self._workflow_name!r}"
+            self._report("identity.workflow-name", message, index)
+
     def _created_at(self, name: str, data: EventData, index: int) -> None:
         value = data.get("created_at")
         if not isinstance(value, int | float) or isinstance(value, bool):
             return
+        self.exercised.add("time.seconds")
+        if (fault := wrong_time(value, self._now)) is not None:
+            self._report("time.seconds", f"{name}: created_at {value} {fault}", index)
         if self._last_created_at is not None:
             self.exercised.add("time.created-at")
             if value < self._last_created_at:
@@ -233,203 +260,85 @@ class RunJudge:
                 )
                 self._report("results.step-response", message, index)
 
+    def _tool(self, name: str, data: EventData, index: int) -> None:
+        """Whether a call failed is told by its event and in its tool alike."""
+        tool = data.get("tool")
+        if not name.endswith(("ToolCallCompleted", "ToolCallError")) or not isinstance(
+            tool, Mapping
+        ):
+            return
+        self.exercised.add("tool.error")
+        failed = name.endswith("ToolCallError")
+        flag = tool.get("tool_call_error")
+        if bool(flag) is not failed and not (failed and flag is None):
+            message = f"{name} ({tool.get('tool_name')}): its tool says tool_call_error {flag!r}"
+            self._report("tool.error", message, index)
+
     # -- the whole
 
     def _span(self, span: Span) -> None:
-        siblings = [child for child in span.children if child.scope in STEPS_AND_CONTAINERS]
-        self._sibling_identity(span, siblings)
+        siblings = steps_of(span)
+        self._identities.judge(span, self._run_id)
         if len(siblings) > 1 and span.scope is not Scope.PARALLEL:
             self.exercised.add("order.sequential")
         if span.ended is None or not span.ended:
             return
-        match span.scope:
-            case Scope.PARALLEL:
-                self._parallel(span, siblings)
-            case Scope.CONDITION:
-                self._condition(span)
-            case Scope.LOOP:
-                self._loop(span)
-            case Scope.ROUTER:
-                self._router(span, siblings)
-            case Scope.RUN:
-                self._run_content(span)
-        if span.scope in CONTAINERS or span.scope in (Scope.WORKFLOW, Scope.ITERATION):
-            self._results(span, siblings)
-        if span.scope is Scope.WORKFLOW:
-            self._final_content(span)
+        self._containers.judge(span)
+        self._results.judge(span)
 
-    def _sibling_identity(self, span: Span, siblings: Sequence[Span]) -> None:
-        if len(siblings) < 2:
-            return
-        self.exercised |= {"identity.step-id-unique", "identity.step-index"}
-        for what, requirement, values in (
-            ("step_id", "identity.step-id-unique", [s.started.get("step_id") for s in siblings]),
-            ("step_index", "identity.step-index", [s.started.get("step_index") for s in siblings]),
-        ):
-            for position, value in enumerate(values):
-                if value is not None and value in values[:position]:
-                    first = siblings[values.index(value)]
-                    message = (
-                        f"{first.label} and {siblings[position].label} in {span.label} "
-                        f"have the same {what} {value!r}"
-                    )
-                    self._report(requirement, message, siblings[position].started_index)
-
-    def _parallel(self, span: Span, siblings: Sequence[Span]) -> None:
-        self.exercised.add("parallel.step-count")
-        announced = span.started.get("parallel_step_count")
-        if announced != len(siblings):
-            message = f"{span.label} announced {announced} steps and {len(siblings)} started"
-            self._report("parallel.step-count", message, span.ended_index)
-
-    def _condition(self, span: Span) -> None:
-        assert span.ended is not None
-        self.exercised.add("condition.branch")
-        result = span.started.get("condition_result")
-        if span.ended.get("condition_result") != result:
-            message = (
-                f"{span.label} started with condition_result {result!r} "
-                f"and ended with {span.ended.get('condition_result')!r}"
-            )
-            self._report("condition.branch", message, span.ended_index)
-        branch = span.ended.get("branch")
-        if branch not in (("if",) if result else ("else", None)):
-            message = f"{span.label}: condition_result {result!r}, but branch {branch!r} ran"
-            self._report("condition.branch", message, span.ended_index)
-        if branch is None and span.children:
-            message = f"{span.label}: it ran {len(span.children)} steps and names no branch"
-            self._report("condition.branch", message, span.ended_index)
-
-    def _router(self, span: Span, siblings: Sequence[Span]) -> None:
-        assert span.ended is not None
-        self.exercised.add("router.selected-steps")
-        selected = span.started.get("selected_steps")
-        started = [child.name for child in siblings]
-        if span.ended.get("selected_steps") != selected:
-            message = (
-                f"{span.label} selected {selected!r} at its start "
-                f"and {span.ended.get('selected_steps')!r} at its end"
-            )
-            self._report("router.selected-steps", message, span.ended_index)
-        elif not isinstance(selected, list) or started != selected[: len(started)]:
-            message = f"{span.label} selected {selected!r} and started {started!r}"
-            self._report("router.selected-steps", message, span.ended_index)
-
-    def _loop(self, span: Span) -> None:
-        assert span.ended is not None
-        self.exercised.add("loop.iterations")
-        iterations = [child for child in span.children if child.scope is Scope.ITERATION]
-        numbers = [child.started.get("iteration") for child in iterations]
-        if numbers != list(range(1, len(numbers) + 1)):
-            message = f"{span.label}: its iterations are numbered {numbers}, not from 1 upwards"
-            self._report("loop.iterations", message, span.ended_index)
-        maximum = span.started.get("max_iterations")
-        if span.ended.get("total_iterations") != len(numbers):
-            message = (
-                f"{span.label}: total_iterations is {span.ended.get('total_iterations')!r} "
-                f"after {len(numbers)} iterations"
-            )
-            self._report("loop.iterations", message, span.ended_index)
-        if isinstance(maximum, int) and len(numbers) > maximum:
-            message = f"{span.label}: {len(numbers)} iterations of at most {maximum}"
-            self._report("loop.iterations", message, span.ended_index)
-        for position, child in enumerate(iterations):
-            if not child.ended or "should_continue" not in child.ended:
-                continue
-            self.exercised.add("loop.should-continue")
-            more = position + 1 < len(iterations)
-            if child.ended["should_continue"] is not more:
-                said = child.ended["should_continue"]
-                came = "another came" if more else "it was the last"
-                message = f"{child.label}: should_continue is {said!r}, but {came}"
-                self._report("loop.should-continue", message, child.ended_index)
-
-    def _results(self, span: Span, siblings: Sequence[Span]) -> None:
-        """Each child's result stands in its container's, by step_id and content."""
-        assert span.ended is not None
-        results = _results_of(span)
-        if results is None:
-            return
-        for child in siblings:
-            content = _content_of(child)
-            if child.ended is None or not child.ended:
-                continue
-            self.exercised.add("results.in-container")
-            child_id = child.started.get("step_id")
-            same_id = [r for r in results if r.get("step_id") == child_id]
-            if not same_id:
-                message = (
-                    f"{child.label} (step_id {child_id}) has no result of that id "
-                    f"in the results of {span.label}"
-                )
-                self._report("results.in-container", message, span.ended_index)
-            elif content is not None and not any(r.get("content") == content for r in same_id):
-                message = (
-                    f"{child.label} ended with content {_short(content)}, but the results of "
-                    f"{span.label} have {_short(same_id[-1].get('content'))} for it"
-                )
-                self._report("results.in-container", message, span.ended_index)
-
-    def _run_content(self, span: Span) -> None:
-        """An agent's final content is what it streamed."""
-        assert span.ended is not None
-        chunks = [
-            event.get("content")
-            for event in span.within
-            if str(event.get("event", "")).endswith("RunContent")
-            and event.get("content") is not None
+    def _announcements(self, root: Span) -> None:
+        """What some steps or runs announce, all of their kind do: no event was lost."""
+        steps = [
+            (span, any(event.get("event") == "StepOutput" for event in span.within))
+            for span in root.children
+            if span.scope is Scope.STEP and _is_function(span)
         ]
-        if not chunks or not all(isinstance(chunk, str) for chunk in chunks):
-            return
-        self.exercised.add("results.run-content")
-        content = span.ended.get("content")
-        if isinstance(content, str) and content != "".join(map(str, chunks)):
-            message = (
-                f"{span.label}: it streamed {_short(''.join(map(str, chunks)))} "
-                f"and completed with {_short(content)}"
-            )
-            self._report("results.run-content", message, span.ended_index)
-
-    def _final_content(self, span: Span) -> None:
-        """The run's content is the last result's, taken as deep as it goes."""
-        assert span.ended is not None
-        results = span.ended.get("step_results")
-        if not isinstance(results, list) or not results or "content" not in span.ended:
-            return
-        self.exercised.add("results.content")
-        last = results[-1]
-        while isinstance(last, Mapping) and isinstance(last.get("steps"), list) and last["steps"]:
-            last = last["steps"][-1]
-        content = last.get("content") if isinstance(last, Mapping) else None
-        if content != span.ended["content"]:
-            message = (
-                f"the run completed with content {_short(span.ended['content'])}, "
-                f"its last result has {_short(content)}"
-            )
-            self._report("results.content", message, span.ended_index)
+        runs = [
+            (span, names[-1].endswith("RunContentCompleted"))
+            for span in root.walk()
+            if span.scope is Scope.RUN
+            and str((span.ended or {}).get("event")).endswith("RunCompleted")
+            and (names := [str(event.get("event")) for event in span.within])
+            and any(name.endswith("RunContent") for name in names)
+        ]
+        for requirement, what, found in (
+            ("order.step-output", "StepOutput", steps),
+            ("order.content-completed", "RunContentCompleted", runs),
+        ):
+            if not any(does for _, does in found):
+                continue
+            self.exercised.add(requirement)
+            for span, does in found:
+                if not does:
+                    message = f"{span.label} had no {what} at its end, where others have one"
+                    self._report(requirement, message, span.ended_index)
 
 
-def _results_of(span: Span) -> list[Mapping[str, Any]] | None:
-    assert span.ended is not None
-    if span.scope is Scope.LOOP:
-        return None  # its iterations have them
-    key = "iteration_results" if span.scope is Scope.ITERATION else "step_results"
-    results = span.ended.get(key)
-    if not isinstance(results, list):
-        return None
-    return [result for result in results if isinstance(result, Mapping)]
+def _is_function(span: Span) -> bool:
+    """Whether a step ended well, and no agent or team carried it out."""
+    ended = span.ended or {}
+    response = ended.get("step_response")
+    return (
+        ended.get("event") == "StepCompleted"
+        and isinstance(response, Mapping)
+        and response.get("executor_type", "function") == "function"
+        and not any(child.scope is Scope.RUN for child in span.children)
+    )
 
 
-def _content_of(span: Span) -> Any:
-    """A step's content, where its end says it; containers' ends do not."""
-    if span.scope is not Scope.STEP or not span.ended:
-        return None
-    return span.ended.get("content")
+SKEW = 600.0
+"""Seconds by which two machines' clocks may differ."""
 
 
-def _short(value: Any, limit: int = 80) -> str:
-    text = repr(value)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+def wrong_time(created_at: float, now: float | None) -> str | None:
+    """What is wrong with a created_at as seconds since the epoch; None where nothing is."""
+    if created_at <= 0:
+        return "is no time at which anything ran"
+    if created_at >= 1e11:
+        return "is more than 3,000 years ahead in seconds: it counts something smaller"
+    if now is not None and created_at > now + SKEW:
+        return f"is {created_at - now:.0f} s ahead of the time"
+    return None
 
 
 __all__ = ["JUDGED_REQUIREMENTS", "PayloadValidator", "RunJudge", "step_key"]

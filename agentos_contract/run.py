@@ -72,7 +72,7 @@ _STATE_AFTER = {
 }
 
 # Scopes whose children run one after the other.
-_SEQUENTIAL = (CONTAINERS - {Scope.PARALLEL, Scope.LOOP}) | {Scope.WORKFLOW, Scope.ITERATION}
+_SEQUENTIAL = (CONTAINERS - {Scope.PARALLEL}) | {Scope.WORKFLOW, Scope.ITERATION}
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,11 +282,15 @@ class RunStateMachine:
             message = f"{kind.name} came outside any open {kind.scope.value}{_whose(kind, data)}"
             return [Violation("order.within", message, index)]
         violations = []
-        if kind.name.endswith("RunContent") and any(
-            str(event.get("event")).endswith("RunContentCompleted") for event in span.within
+        before = [str(event.get("event")) for event in span.within]
+        if kind.name.endswith(("RunContent", "RunContentCompleted")) and any(
+            name.endswith("RunContentCompleted") for name in before
         ):
             message = f"{kind.name} came after the run's RunContentCompleted"
             violations.append(Violation("order.content-completed", message, index))
+        if kind.name == "StepOutput" and "StepOutput" in before:
+            message = f"StepOutput came a second time from {span.label}"
+            violations.append(Violation("order.step-output", message, index))
         span.within.append(data)
         return violations
 

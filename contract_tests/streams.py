@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -103,7 +104,9 @@ def judge_stream(
 ) -> tuple[Judgement, RunJudge]:
     """Judge a stream that was answered with 200. `session_id` is the one asked for, if any."""
     judgement = Judgement()
-    judge = RunJudge(workflow_id=workflow_id, session_id=session_id, validators=validators)
+    judge = RunJudge(
+        workflow_id=workflow_id, session_id=session_id, validators=validators, now=time.time()
+    )
     judgement.exercise("sse.content-type")
     decoder = exchange.decoder
     if decoder is None:

@@ -55,6 +55,12 @@ def step(name: str, index: Any, parent: str | None = None) -> Stream:
     ]
 
 
+def function_step(name: str, index: int) -> Stream:
+    start, end = step(name, index)
+    own = {"step_name": name, "step_index": index}
+    return [start, event("StepOutput", **own, step_output=end["step_response"]), end]
+
+
 def agent_step(name: str, index: int) -> Stream:
     here = about(name, index)
     head = {**AGENT, "step_id": f"id-{name}", "step_name": name, "step_index": index}
@@ -86,13 +92,17 @@ def agent_step(name: str, index: int) -> Stream:
     ]
 
 
+STEP_NAMES = ("p0", "p1", "c0", "l0", "s0", "f5", "f6", "chosen")
+
+
 def good() -> Stream:
     """A run with one of everything."""
     parallel = {**about("par", 1), "parallel_step_count": 2}
     condition = {**about("cond", 2), "condition_result": True}
     loop = about("loop", 3)
-    router = {**about("route", 4), "selected_steps": ["chosen"]}
-    inner = {name: result(name, f"said {name}") for name in ("p0", "p1", "c0", "l0", "chosen")}
+    steps = {**about("steps", 4), "steps_count": 1}
+    router = {**about("route", 7), "selected_steps": ["chosen"]}
+    inner = {name: result(name, f"said {name}") for name in STEP_NAMES}
     p0, p1 = step("p0", [1, 0], "par"), step("p1", [1, 1], "par")
     iterations: Stream = []
     for number in (1, 2):
@@ -134,8 +144,13 @@ def good() -> Stream:
             max_iterations=2,
             all_results=[[inner["l0"]], [inner["l0"]]],
         ),
+        event("StepsExecutionStarted", **steps),
+        *step("s0", [4, 0], "steps"),
+        event("StepsExecutionCompleted", **steps, executed_steps=1, step_results=[inner["s0"]]),
+        *function_step("f5", 5),
+        *function_step("f6", 6),
         event("RouterExecutionStarted", **router),
-        *step("chosen", 4, "route"),
+        *step("chosen", 7, "route"),
         event(
             "RouterExecutionCompleted",
             **router,
@@ -151,6 +166,9 @@ def good() -> Stream:
                 result("par", "…", kind="Parallel", steps=[inner["p0"], inner["p1"]]),
                 result("cond", "…", kind="Condition", steps=[inner["c0"]]),
                 result("loop", "…", kind="Loop", steps=[inner["l0"], inner["l0"]]),
+                result("steps", "…", kind="Steps", steps=[inner["s0"]]),
+                inner["f5"],
+                inner["f6"],
                 result("route", "…", kind="Router", steps=[inner["chosen"]]),
             ],
         ),
@@ -261,6 +279,61 @@ def two_branches_of_one_index(stream: Stream) -> None:
             payload["step_index"] = [1, 0]
 
 
+@breaks("identity.step-order")
+def a_step_too_far(stream: Stream) -> None:
+    for payload in stream:
+        if payload.get("step_name") in ("route", "chosen"):
+            payload["step_index"] = 8
+
+
+@breaks("identity.workflow-name")
+def another_name_of_the_workflow(stream: Stream) -> None:
+    stream[-1]["workflow_name"] = "Other"
+
+
+@breaks("identity.workflow-name")
+def a_workflow_loses_its_name(stream: Stream) -> None:
+    del stream[at(stream, "ConditionExecutionStarted")]["workflow_name"]
+
+
+@breaks("identity.same-at-end")
+def a_step_ends_under_another_name(stream: Stream) -> None:
+    stream[at(stream, "LoopExecutionCompleted")]["step_name"] = "other"
+
+
+@breaks("identity.same-at-end")
+def a_step_ends_without_its_parent(stream: Stream) -> None:
+    del stream[at(stream, "StepCompleted", step_name="c0")]["parent_step_id"]
+
+
+@breaks("identity.same-at-end")
+def an_agent_changes_its_name(stream: Stream) -> None:
+    stream[at(stream, "RunContent")]["agent_name"] = "B"
+
+
+@breaks("identity.same-at-end")
+def a_tool_changes_its_arguments(stream: Stream) -> None:
+    index = at(stream, "ToolCallCompleted")
+    stream[index] = {**stream[index], "tool": {**stream[index]["tool"], "tool_args": {"x": 1}}}
+
+
+@breaks("identity.nested-run-id")
+def an_agent_has_the_workflows_run_id(stream: Stream) -> None:
+    for payload in stream:
+        if payload["run_id"] == "ar":
+            payload["run_id"] = "r"
+
+
+@breaks("loop.all-results")
+def an_iteration_is_lost_in_the_end(stream: Stream) -> None:
+    stream[at(stream, "LoopExecutionCompleted")]["all_results"].pop()
+
+
+@breaks("loop.iterations")
+def the_maximum_changes(stream: Stream) -> None:
+    stream[at(stream, "LoopIterationStarted", iteration=2)]["max_iterations"] = 3
+
+
 @breaks("loop.iterations")
 def an_iteration_is_numbered_wrong(stream: Stream) -> None:
     for payload in stream:
@@ -284,6 +357,23 @@ def content_after_content_completed(stream: Stream) -> None:
     stream[index], stream[index - 2] = stream[index - 2], stream[index]
 
 
+@breaks("order.content-completed")
+def content_is_completed_twice(stream: Stream) -> None:
+    index = at(stream, "RunContentCompleted")
+    stream.insert(index, copy.deepcopy(stream[index]))
+
+
+@breaks("order.step-output")
+def an_output_is_lost(stream: Stream) -> None:
+    del stream[at(stream, "StepOutput")]
+
+
+@breaks("order.step-output")
+def an_output_comes_twice(stream: Stream) -> None:
+    index = at(stream, "StepOutput")
+    stream.insert(index, copy.deepcopy(stream[index]))
+
+
 @breaks("order.ended")
 def a_step_never_ends(stream: Stream) -> None:
     del stream[at(stream, "StepCompleted", step_name="c0")]
@@ -305,7 +395,7 @@ def no_start(stream: Stream) -> None:
     del stream[0]
 
 
-@breaks("order.nested", "parallel.step-count")
+@breaks("order.nested", "parallel.step-count", "results.no-others")
 def an_unknown_parent(stream: Stream) -> None:
     stream[at(stream, "StepStarted", step_name="p1")]["parent_step_id"] = "id-nobody"
 
@@ -332,7 +422,14 @@ def steps_overlap(stream: Stream) -> None:
     stream[end], stream[start] = stream[start], stream[end]
 
 
-@breaks("order.started-before-ended", "parallel.step-count")
+@breaks("order.sequential")
+def iterations_overlap(stream: Stream) -> None:
+    end = at(stream, "LoopIterationCompleted", iteration=1)
+    start = at(stream, "LoopIterationStarted", iteration=2)
+    stream[end], stream[start] = stream[start], stream[end]
+
+
+@breaks("order.started-before-ended", "parallel.step-count", "results.no-others")
 def an_end_without_a_start(stream: Stream) -> None:
     del stream[at(stream, "StepStarted", step_name="p1")]
 
@@ -352,12 +449,20 @@ def a_bare_end(stream: Stream) -> None:
 def content_of_no_run(stream: Stream) -> None:
     stream[at(stream, "RunContent")]["run_id"] = "nobody"
     stream[at(stream, "RunCompleted")]["content"] = "two"
+    stream[at(stream, "StepCompleted", step_name="agent")]["content"] = "two"
+    stream[at(stream, "StepCompleted", step_name="agent")]["step_response"]["content"] = "two"
+    stream[-1]["step_results"][0]["content"] = "two"
 
 
-@breaks("parallel.step-count")
+@breaks("parallel.step-count", "results.no-others")
 def a_branch_is_missing(stream: Stream) -> None:
     del stream[at(stream, "StepCompleted", step_name="p1")]
     del stream[at(stream, "StepStarted", step_name="p1")]
+
+
+@breaks("parallel.step-count")
+def a_branch_more_at_the_end(stream: Stream) -> None:
+    stream[at(stream, "ParallelExecutionCompleted")]["parallel_step_count"] = 3
 
 
 @breaks("condition.branch")
@@ -392,9 +497,102 @@ def a_result_has_another_id(stream: Stream) -> None:
     stream[-1]["step_results"][1]["step_id"] = "another"
 
 
+@breaks("results.in-container", "results.no-others")
+def a_result_has_another_name(stream: Stream) -> None:
+    result = stream[at(stream, "ParallelExecutionCompleted")]["step_results"][0]
+    stream[at(stream, "ParallelExecutionCompleted")]["step_results"][0] = {
+        **result,
+        "step_name": "other",
+    }
+    stream[-1]["step_results"][1]["steps"][0]["step_name"] = "other"
+
+
 @breaks("results.in-container")
+def a_result_says_that_it_failed(stream: Stream) -> None:
+    stream[at(stream, "ConditionExecutionCompleted")]["step_results"][0]["success"] = False
+
+
+@breaks("results.in-container")
+def results_of_a_container_are_lost_in_the_end(stream: Stream) -> None:
+    del stream[-1]["step_results"][1]["steps"]
+
+
+@breaks("results.in-container")
+def a_result_of_a_container_changes_in_the_end(stream: Stream) -> None:
+    stream[-1]["step_results"][3]["steps"][0]["content"] = "other"
+
+
+@breaks("results.no-others")
+def a_result_stands_twice(stream: Stream) -> None:
+    results = stream[-1]["step_results"]
+    results.insert(0, results[0])
+
+
+@breaks("results.no-others")
+def results_of_a_step_that_did_not_run(stream: Stream) -> None:
+    stream[-1]["step_results"].insert(0, result("nobody", "x"))
+
+
+@breaks("results.no-others")
+def results_in_another_order(stream: Stream) -> None:
+    results = stream[-1]["step_results"]
+    results[0], results[1] = results[1], results[0]
+
+
+@breaks("results.executed-steps")
+def executed_steps_are_counted_wrong(stream: Stream) -> None:
+    stream[at(stream, "RouterExecutionCompleted")]["executed_steps"] = 2
+
+
+@breaks("results.executed-steps")
+def steps_are_announced_wrong(stream: Stream) -> None:
+    stream[at(stream, "StepsExecutionStarted")]["steps_count"] = 9
+
+
+@breaks("results.step-output")
+def an_output_says_something_else(stream: Stream) -> None:
+    index = at(stream, "StepOutput")
+    output = {**stream[index]["step_output"], "content": "other"}
+    stream[index] = {**stream[index], "step_output": output}
+
+
+@breaks("results.executor-content", "results.run-content")
+def an_agent_says_something_else_in_the_end(stream: Stream) -> None:
+    stream[at(stream, "RunCompleted")]["content"] = "other"
+
+
+@breaks("results.content")
+def no_final_content(stream: Stream) -> None:
+    del stream[-1]["content"]
+
+
+@breaks("results.run-content")
+def all_chunks_are_lost(stream: Stream) -> None:
+    for _ in range(2):
+        del stream[at(stream, "RunContent")]
+
+
+@breaks("tool.error")
+def a_failed_call_completes(stream: Stream) -> None:
+    stream[at(stream, "ToolCallCompleted")]["tool"]["tool_call_error"] = True
+
+
+@breaks("time.seconds")
+def time_in_milliseconds(stream: Stream) -> None:
+    for payload in stream:
+        payload["created_at"] = 1_795_553_243_000
+
+
+@breaks("time.seconds")
+def no_time(stream: Stream) -> None:
+    for payload in stream:
+        payload["created_at"] = 0
+
+
+@breaks("results.in-container", "loop.all-results")
 def a_result_has_another_content(stream: Stream) -> None:
-    stream[at(stream, "LoopIterationCompleted")]["iteration_results"][0]["content"] = "other"
+    iteration = stream[at(stream, "LoopIterationCompleted")]
+    iteration["iteration_results"] = [{**iteration["iteration_results"][0], "content": "other"}]
 
 
 @breaks("results.run-content")

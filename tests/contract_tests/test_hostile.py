@@ -148,6 +148,7 @@ def test_any_value_in_any_place_of_an_event(name: str) -> None:
             assert all(breach.message.encode("utf-8", "replace") for breach in judge.violations)
 
 
+@settings(deadline=None)
 @given(st.binary() | st.text().map(str.encode))
 def test_a_stream_of_any_bytes(content: bytes) -> None:
     judge_everything_of_a_stream(content)
@@ -180,6 +181,7 @@ def test_a_batch_body_of_anything(value: Any) -> None:
     judge_batch_body(json.dumps(value).encode())
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from([200, 204, 302, 400, 401, 404, 418, 422, 500, 599]),
     st.sampled_from(["application/json", "json", "", "a/b/c;;", "text/html; charset=nonsense"]),

@@ -29,6 +29,9 @@ class Flawed(ConformingServer):
             events[-1]["run_id"] = "another"
         return events
 
+    def batch_body(self, run: Run) -> Any:
+        return {**super().batch_body(run), "run_id": run.run_id}
+
 
 WORKFLOWS = ("main", "other")
 BROKEN = "identity.run-id"
