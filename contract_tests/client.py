@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import TracebackType
 from typing import Any
@@ -129,6 +129,10 @@ class Exchange:
     headers: httpx.Headers = field(default_factory=httpx.Headers)
     body: bytes = b""
     """Empty for an event stream that was answered with 200: its events are below."""
+    received: bytearray = field(default_factory=bytearray)
+    """The body's bytes as far as they came, a stream's too."""
+    sent_headers: list[tuple[str, str]] = field(default_factory=list)
+    """The request's, as a shell would make them that does not know the token."""
     fault: Fault | None = None
     fault_message: str = ""
     seconds: float = 0.0
@@ -320,6 +324,7 @@ class Client:
         self, request: Request, on_event: EventListener | None, counted: bool
     ) -> Exchange:
         exchange = Exchange(request, self.curl(request))
+        exchange.sent_headers = self._headers(request, shown=True)
         task = asyncio.current_task()
         assert task is not None
         self._under_way.add(task)
@@ -335,13 +340,16 @@ class Client:
             self._on_exchange(exchange)
         return exchange
 
-    def _headers(self, request: Request) -> list[tuple[str, str]]:
+    def _headers(self, request: Request, *, shown: bool = False) -> list[tuple[str, str]]:
+        """What is sent; where it is to be `shown`, without the token."""
         headers = [("accept", f"application/json, {EVENT_STREAM}"), ("accept-encoding", "identity")]
-        if request.authorization is OWN_TOKEN:
-            if self.token is not None:
-                headers.append(("authorization", f"Bearer {self.token}"))
-        elif request.authorization is not None:
-            headers.append(("authorization", request.authorization.value))
+        authorization = request.authorization
+        if authorization is OWN_TOKEN:
+            value = f"Bearer {self.token}" if self.token is not None else ""
+            authorization = replace(OWN_TOKEN, value=value) if value else None
+        if authorization is not None:
+            value = authorization.shown if shown else authorization.value
+            headers.append(("authorization", value))
         if request.body is not None and request.body_type is not None:
             headers.append(("content-type", request.body_type))
         return [*headers, *request.headers]
@@ -386,9 +394,8 @@ class Client:
         on_event: EventListener | None,
     ) -> None:
         chunks = response.aiter_bytes()
-        size = 0
         is_over = False
-        body = bytearray()
+        body = exchange.received
         while True:
             patience = self.limits.idle
             if is_over:
@@ -405,11 +412,11 @@ class Client:
                 )
                 return
             arrived = time.monotonic() - started
+            body += chunk or b""
             if exchange.decoder is None:
                 if chunk is None:
                     exchange.body = bytes(body)
                     return
-                body += chunk
                 events: list[ServerSentEvent] = []
             elif chunk is None:
                 events = exchange.decoder.end()
@@ -422,12 +429,11 @@ class Client:
                     on_event(event)
             if chunk is None:
                 return
-            size += len(chunk)
-            if size > self.limits.max_bytes or len(exchange.events) > self.limits.max_events:
-                exchange.body = bytes(body)
+            if len(body) > self.limits.max_bytes or len(exchange.events) > self.limits.max_events:
+                exchange.body = b"" if exchange.is_stream else bytes(body)
                 exchange.fault = Fault.SIZE
                 exchange.fault_message = (
-                    f"the answer went on after {size} bytes"
+                    f"the answer went on after {len(body)} bytes"
                     + (f" and {len(exchange.events)} events" if exchange.is_stream else "")
                     + f", {arrived:.1f} s after the request"
                 )

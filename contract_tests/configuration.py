@@ -94,6 +94,7 @@ class Configuration(_Table):
     require: list[str] | None = None
     seed: Annotated[int, Field(ge=0)] | None = None
     report_dir: Path | None = None
+    log: Path | None = None
     spec: Path | None = None
     idle_timeout: Annotated[float, Field(gt=0)] | None = None
     total_timeout: Annotated[float, Field(gt=0)] | None = None
@@ -129,7 +130,7 @@ def load_configuration(file: Path) -> Configuration:
     base = file.parent
     update: dict[str, Any] = {
         name: base / path
-        for name in ("report_dir", "spec")
+        for name in ("log", "report_dir", "spec")
         if (path := getattr(found, name)) is not None
     }
     if found.known is not None and (base / found.known).is_file():

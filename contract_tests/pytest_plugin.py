@@ -42,6 +42,7 @@ OPTIONS: dict[str, str] = {
     "idle-timeout": "Seconds of silence in an answer.",
     "total-timeout": "Seconds for a whole answer.",
     "report-dir": "Where to write report.json, junit.xml, results.sarif and report.html.",
+    "log": "Where to write every exchange, as an HTTP Archive (HAR).",
     "config": "A configuration file; else the nearest contract-tests.toml or pyproject.toml.",
 }
 """Those of `contract-tests` that it has too, as --contract-NAME; a test holds them equal."""

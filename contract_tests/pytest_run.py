@@ -20,11 +20,13 @@ from filelock import FileLock
 from agentos_contract.requirements import Level, Requirement, load_catalogue
 from contract_tests.cli import main as command
 from contract_tests.commands.judge import read_options
+from contract_tests.exchange_log import logging_to
 from contract_tests.plan import Plan
 from contract_tests.pytest_plugin import OPTIONS
+from contract_tests.redaction import redact
 from contract_tests.registry import deciding_checks
 from contract_tests.report_files import write_reports
-from contract_tests.reporting import MAX_MESSAGE, cut, redact
+from contract_tests.reporting import MAX_MESSAGE, cut
 from contract_tests.results import Status
 from contract_tests.session import Listener, Options, Report, run_contract_tests
 from contract_tests.target import CouldNotRun, Target
@@ -149,6 +151,7 @@ class Settings:
         self.url: str | None = self._context.params["url"]
         self.has_seed: bool = self._context.params["seed"] is not None
         self.report_dir: Path | None = self._context.params["report_dir"]
+        self.log: Path | None = self._context.params["log"]
 
     @property
     def requirements(self) -> list[Requirement]:
@@ -159,7 +162,7 @@ class Settings:
     @cached_property
     def options(self) -> Options:
         parameters = dict(self._context.params)
-        for name in ("report_dir", "replayed", "update_known"):
+        for name in ("log", "report_dir", "replayed", "update_known", "verbose"):
             del parameters[name]
         with self._context.scope(cleanup=False), _usage_errors():
             return read_options(**parameters | {"url": self.url or NOWHERE})
@@ -209,7 +212,8 @@ def _run(request: pytest.FixtureRequest) -> ContractReport:
     if (wanted := _wanted(request)) is not None:
         options = memory.narrow(options, wanted, keep_seed=settings.has_seed)
     try:
-        report = run_contract_tests(options, _listener(options, config))
+        with logging_to(settings.log, options, _listener(options, config)) as listener:
+            report = run_contract_tests(options, listener)
     except CouldNotRun as error:
         said = redact(str(error), options.token)
         message = _in_words_of_pytest(f"contract tests: {options.url}: {said}")

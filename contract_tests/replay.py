@@ -8,12 +8,13 @@ of its own; it judges as it did.
 from __future__ import annotations
 
 import difflib
+import json
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -86,9 +87,20 @@ def write_replay(
         ],
     )
     file = directory / FILE_NAME
-    text = clean(saved.model_dump_json(indent=2, by_alias=True, exclude_none=True))
-    file.write_text(text + "\n", encoding="utf-8")
+    content = _cleaned(saved.model_dump(mode="json", by_alias=True, exclude_none=True), clean)
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    file.write_text(text, encoding="utf-8", errors="backslashreplace")
     return file
+
+
+def _cleaned(value: Any, clean: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list):
+        return [_cleaned(one, clean) for one in value]
+    if isinstance(value, dict):
+        return {clean(key): _cleaned(one, clean) for key, one in value.items()}
+    return value
 
 
 def _saved(breach: Breach, report: Report) -> SavedFailure:

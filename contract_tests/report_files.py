@@ -15,8 +15,9 @@ from agentos_contract import __version__
 from agentos_contract.document import RUN_OPERATION_ID
 from agentos_contract.events import EVENTS, Role
 from contract_tests.findings import Breach
+from contract_tests.redaction import redact
 from contract_tests.replay import write_replay
-from contract_tests.reporting import MAX_MESSAGE, coverage_lines, cut, redact
+from contract_tests.reporting import MAX_MESSAGE, coverage_lines, cut
 from contract_tests.results import Result, Status
 from contract_tests.session import Options, Report
 

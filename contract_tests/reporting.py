@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.padding import Padding
 
 from agentos_contract.profile_diff import Change, Difference, Impact
-from contract_tests.curl import TOKEN_IN_SHELL
+from contract_tests.redaction import redact
 from contract_tests.replay import Outcome, Replayed
 from contract_tests.results import REQUIRED, Result, Status
 from contract_tests.session import Report
@@ -23,11 +23,6 @@ _STYLES = {
 }
 MAX_MESSAGE = 600
 """Characters of a message on a terminal; four times that in the files."""
-
-
-def redact(text: str, token: str | None) -> str:
-    """`text` without the token, which a server may have echoed."""
-    return text.replace(token, TOKEN_IN_SHELL) if token else text
 
 
 def cut(text: str, length: int) -> str:
@@ -51,6 +46,19 @@ def print_report(
     counts = Counter(result.status for result in report.results)
     said = ", ".join(f"{counts[status]} {status.value}" for status in Status if counts[status])
     console.print(f"{said}; {report.runs} runs started; seed {report.seed}", highlight=False)
+
+
+def print_kept(report: Report, console: Console) -> None:
+    """What was kept, a line each."""
+    for result in report.results:
+        if result.status is not Status.PASSED:
+            continue
+        name = result.requirement.id
+        checks = report.findings.exercised_by[name]
+        by = ", ".join(f"{check} {count}" for check, count in checks.most_common() if count)
+        line = f"PASSED {name}: {result.cases} times, by {by}"
+        console.print(line, style="green", markup=False, highlight=False, soft_wrap=True)
+    console.print()
 
 
 def _print_crashes(results: Sequence[Result], console: Console, token: str | None) -> None:

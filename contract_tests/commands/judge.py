@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,15 @@ from contract_tests.commands.outcome import (
     tested,
 )
 from contract_tests.commands.replay import replay
+from contract_tests.exchange_log import logging_to
 from contract_tests.known import KnownError, check_id, load_known
 from contract_tests.known_file import update_known_file
+from contract_tests.redaction import redact
 from contract_tests.replay import ReplayError, find_failures
 from contract_tests.report_files import write_reports
-from contract_tests.reporting import print_report, redact
+from contract_tests.reporting import print_kept, print_report
 from contract_tests.results import REQUIRED, Status
-from contract_tests.session import Options, run_contract_tests
+from contract_tests.session import Listener, Options, Report, run_contract_tests
 
 
 @click.argument("url", required=False)
@@ -66,6 +69,18 @@ from contract_tests.session import Options, run_contract_tests
     " reads.",
 )
 @click.option(
+    "--log",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to write every exchange, as an HTTP Archive (HAR).",
+)
+@click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Also say what was kept, and how often each check could have seen it broken.",
+)
+@click.option(
     "--replay",
     "replayed",
     metavar="DIR[:ID]",
@@ -79,6 +94,8 @@ def judge(
     update_known: Path | None,
     required: tuple[str, ...],
     report_dir: Path | None,
+    log: Path | None,
+    verbose: bool,
     replayed: str | None,
     **target: Any,
 ) -> None:
@@ -88,13 +105,19 @@ def judge(
     is), with 2 if the tests could not be run.
     """
     if replayed is not None:
-        sys.exit(_replay(url, replayed, target))
+        sys.exit(_replay(url, replayed, log, target))
     if url is None:
         raise click.UsageError("Missing argument 'URL'.")
     if known is None and update_known is not None and update_known.exists():
         known = str(update_known)
     options = read_options(url, level=level, known=known, required=required, **target)
-    sys.exit(_run(options, report_dir, known, update_known))
+    console = Console(highlight=False)
+    report = tested(options, console, partial(_test, options, log))
+    if report is None:
+        sys.exit(COULD_NOT_RUN)
+    if verbose:
+        print_kept(report, console)
+    sys.exit(_report(report, options, console, report_dir, known, update_known))
 
 
 def read_options(
@@ -119,23 +142,30 @@ def read_options(
     )
 
 
-def _replay(url: str | None, name: str, target: dict[str, Any]) -> int:
+def _replay(url: str | None, name: str, log: Path | None, target: dict[str, Any]) -> int:
     try:
         saved, failures = find_failures(name)
     except ReplayError as error:
         raise click.BadParameter(str(error), param_hint="'--replay'") from error
     is_told = click.get_current_context().get_parameter_source("url") is ParameterSource.COMMANDLINE
     options = make_options(url if url is not None and is_told else saved.target, **target)
-    return replay(saved, failures, options)
+    return replay(saved, failures, options, log)
 
 
-def _run(
-    options: Options, report_dir: Path | None, known: str | None, update_known: Path | None
+def _test(options: Options, log: Path | None, listener: Listener) -> Report:
+    with logging_to(log, options, listener) as logged:
+        return run_contract_tests(options, logged)
+
+
+def _report(
+    report: Report,
+    options: Options,
+    console: Console,
+    report_dir: Path | None,
+    known: str | None,
+    update_known: Path | None,
 ) -> int:
-    console = Console(highlight=False)
-    report = tested(options, console, lambda listener: run_contract_tests(options, listener))
-    if report is None:
-        return COULD_NOT_RUN
+    """Say and write what came of it; the exit code."""
     files: list[Path] = []
     if report_dir is not None:
         try:

@@ -7,11 +7,12 @@ from typing import TypeVar
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status as Spinner
 
 from contract_tests.plan import Plan
+from contract_tests.redaction import redact
 from contract_tests.registry import Check
-from contract_tests.reporting import redact
 from contract_tests.session import Listener, Options, Report
 from contract_tests.target import CouldNotRun, Target
 
@@ -61,12 +62,15 @@ def _listener(options: Options, console: Console, spinner: Spinner | None) -> Li
 
     listener.planned = planned
     if spinner is not None:
+        now = ""
 
         def checking(check: Check, position: int, count: int) -> None:
-            spinner.update(f"{position + 1}/{count} {check.name.replace('_', ' ')}")
+            nonlocal now
+            now = f"{position + 1}/{count} {check.name.replace('_', ' ')}"
+            spinner.update(escape(now))
 
         listener.checking = checking
-        listener.progress = lambda text: spinner.update(text)
+        listener.progress = lambda text: spinner.update(escape(f"{now}: {text}"))
     return listener
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import click
 from click.core import ParameterSource
@@ -12,6 +13,7 @@ from rich.console import Console
 from agentos_contract.document import DocumentError, load_document
 from contract_tests.client import Limits
 from contract_tests.commands.outcome import BROKEN, COULD_NOT_RUN, KEPT, tested
+from contract_tests.exchange_log import logging_to
 from contract_tests.plan import Plan
 from contract_tests.replay import (
     Outcome,
@@ -25,7 +27,9 @@ from contract_tests.session import Listener, Options
 from contract_tests.target import Target
 
 
-def replay(saved: SavedFailures, failures: list[SavedFailure], options: Options) -> int:
+def replay(
+    saved: SavedFailures, failures: list[SavedFailure], options: Options, log: Path | None
+) -> int:
     """Replay, say what came of it, and give the exit code."""
     console = Console(highlight=False)
     if not failures:
@@ -40,9 +44,10 @@ def replay(saved: SavedFailures, failures: list[SavedFailure], options: Options)
             def planned(target: Target, plan: Plan) -> None:
                 console.print(f"{names}: {plan.describe()}", markup=False, soft_wrap=True)
 
-            return replace(listener, planned=planned)
+            return replace(logged, planned=planned)
 
-        return replay_failures(saved, failures, options, listener_of)
+        with logging_to(log, options, listener) as logged:
+            return replay_failures(saved, failures, options, listener_of)
 
     replayed = tested(options, console, test)
     if replayed is None:
