@@ -1,0 +1,142 @@
+"""docs/ci.md and the GitHub Action: valid for those who read them, and their commands run."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+from markdown_it import MarkdownIt
+
+from tests.conftest import ROOT, Serve
+from tests.contract_tests.test_cli import Broken
+from tests.contract_tests.test_mutations import TOKEN, Locked
+
+ACTION = ROOT / ".github" / "actions" / "contract-tests"
+PAGE = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+EXAMPLES = [token for token in MarkdownIt().parse(PAGE) if token.type == "fence"]
+BIN = Path(sys.executable).parent
+
+
+def example(language: str, has: str = "") -> str:
+    (found,) = (one for one in EXAMPLES if one.info == language and has in one.content)
+    return found.content
+
+
+def check_schema(schema: str, file: Path) -> None:
+    done = subprocess.run(
+        [BIN / "check-jsonschema", "--builtin-schema", schema, file], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_files_of_ci_servers_are_valid(tmp_path: Path) -> None:
+    check_schema("vendor.github-actions", ACTION / "action.yml")
+    for name, schema, has in (
+        ("workflow.yml", "vendor.github-workflows", "runs-on"),
+        ("gitlab.yml", "vendor.gitlab-ci", "image:"),
+    ):
+        (tmp_path / name).write_text(example("yaml", has), encoding="utf-8")
+        check_schema(schema, tmp_path / name)
+
+
+def test_the_workflow_gives_the_action_what_it_takes() -> None:
+    inputs = yaml.safe_load((ACTION / "action.yml").read_text(encoding="utf-8"))["inputs"]
+    steps = yaml.safe_load(example("yaml", "runs-on"))["jobs"]["contract"]["steps"]
+    (used,) = (step for step in steps if "contract-tests@" in step.get("uses", ""))
+    name = used["uses"].partition("agentos-contract-kit/")[2].partition("@")[0]
+    assert ROOT / name == ACTION
+    assert set(used["with"]) <= set(inputs)
+    assert {key for key, value in inputs.items() if value.get("required")} <= set(used["with"])
+    written = inputs["report-dir"]["default"]
+    for step in steps[-2:]:
+        read = step["with"].get("path") or step["with"]["sarif_file"]
+        assert read.partition("/")[0] == written
+
+
+def run_action(folder: Path, **inputs: str) -> subprocess.CompletedProcess[str]:
+    """The action's last step, as GitHub runs it."""
+    action = yaml.safe_load((ACTION / "action.yml").read_text(encoding="utf-8"))
+    values = {name: str(value.get("default", "")) for name, value in action["inputs"].items()}
+    values |= {name.replace("_", "-"): value for name, value in inputs.items()}
+    (step,) = (step for step in action["runs"]["steps"] if step.get("id") == "judge")
+    contexts = {f"inputs.{name}": value for name, value in values.items()}
+    contexts["runner.temp"] = str(folder)
+
+    def expand(text: str) -> str:
+        return re.sub(r"\$\{\{ (\S+) \}\}", lambda found: contexts[found[1]], text)
+
+    command = folder / "contract-tests" / "bin" / "contract-tests"
+    command.parent.mkdir(parents=True)
+    command.symlink_to(BIN / "contract-tests")
+    environment = {
+        **os.environ,
+        **{name: expand(value) for name, value in step["env"].items()},
+        "GITHUB_ACTION_PATH": str(ACTION),
+        "GITHUB_STEP_SUMMARY": str(folder / "summary.md"),
+        "GITHUB_OUTPUT": str(folder / "output"),
+        "RUNNER_TEMP": str(folder),
+    }
+    return subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_action_judges(stage: Serve, tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text("max-examples = 0\n")
+    done = run_action(
+        tmp_path,
+        url=stage(Locked(("main", "other", "slow"))),
+        token=TOKEN,
+        workflows="main\nother\n",
+        require="sse.pacing\nsse.utf-8",
+        max_runs="20",
+        config="settings.toml",
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "of: main, other" in done.stdout
+    assert "FAILED sse.pacing" in done.stdout
+    assert (tmp_path / "output").read_text() == "exit-code=1\n"
+    summary = (tmp_path / "summary.md").read_text()
+    assert "FAILED sse.pacing" in summary
+    assert (tmp_path / "contract-tests-report" / "results.sarif").is_file()
+    assert TOKEN not in done.stdout + done.stderr + summary
+
+
+def test_the_action_takes_no_input_for_a_command(tmp_path: Path) -> None:
+    done = run_action(tmp_path, url="http://127.0.0.1:9; touch hit", known="$(touch hit)")
+    assert done.returncode == 2
+    assert (tmp_path / "output").read_text() == "exit-code=2\n"
+    assert not (tmp_path / "hit").exists()
+
+
+def commands() -> Iterator[str]:
+    """The page's calls of contract-tests, from whichever CI's file."""
+    yield from re.findall(r"^contract-tests .*", example("sh", "pip install"), re.M)
+    yield from yaml.safe_load(example("yaml", "image:"))["contract"]["script"][1:]
+    yield from re.findall(r"sh '(contract-tests .*)'", example("groovy"))
+    yield from re.findall(r"^contract-tests .*", example("sh", "--replay"), re.M)
+
+
+def test_the_page_s_commands_run(stage: Serve, tmp_path: Path) -> None:
+    (tmp_path / "known.yaml").write_text("known: {form.version-null: as ever}")
+    (tmp_path / "contract-tests.toml").write_text("max-examples = 0\n")
+    url = stage(Broken())
+    first, *same, replay = commands()
+    assert same == [first, first]
+    environment = {**os.environ, "SERVER_URL": url, "PATH": f"{BIN}:{os.environ['PATH']}"}
+    environment.pop("AGENTOS_TOKEN", None)
+    for command, status in ((first, 0), (replay.replace("http://localhost:7777", url), 1)):
+        done = subprocess.run(
+            command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+    assert (tmp_path / "contract-tests-report" / "junit.xml").is_file()
