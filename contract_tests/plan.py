@@ -53,7 +53,8 @@ class Plan:
             if number
         ]
         of = f", of: {', '.join(self.streamed)}" if self.streamed else ""
-        return f"will start at most {self.limit} runs (up to {', '.join(parts)}){of}"
+        runs = "run" if self.limit == 1 else "runs"
+        return f"will start at most {self.limit} {runs} (up to {', '.join(parts)}){of}"
 
 
 def make_plan(

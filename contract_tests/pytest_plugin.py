@@ -78,7 +78,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     from contract_tests.pytest_run import settings_of
 
-    requirements = settings_of(metafunc.config).requirements
+    try:
+        requirements = settings_of(metafunc.config).requirements
+    except pytest.UsageError as error:
+        raise pytest.Collector.CollectError(f"contract tests: {error}") from None
     metafunc.parametrize(
         "contract_requirement",
         [

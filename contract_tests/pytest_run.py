@@ -205,7 +205,14 @@ def report_of(request: pytest.FixtureRequest) -> ContractReport:
 def _run(request: pytest.FixtureRequest) -> ContractReport:
     config = request.config
     settings = settings_of(config)
-    options = replace(settings.options, url=request.getfixturevalue("contract_url").rstrip("/"))
+    problem = ""
+    try:
+        options = settings.options
+    except pytest.UsageError as error:
+        problem = f"contract tests: {error}"
+    if problem:
+        pytest.fail(problem, pytrace=False)
+    options = replace(options, url=request.getfixturevalue("contract_url").rstrip("/"))
     if (token := request.getfixturevalue("contract_token")) is not None:
         options = replace(options, token=token)
     memory = _Memory(config, request.node.nodeid)
@@ -257,7 +264,12 @@ class _Memory:
         checks = deciding_checks(wanted).union(*seen.values())
         if any(seen.values()) and not keep_seed:
             options = replace(options, seed=last["seed"])
-        return replace(options, checks=checks)
+        # What is known may show in the checks that are left out: it is not gone where it does not.
+        known = {
+            name: tuple(replace(entry, sometimes=True) for entry in entries)
+            for name, entries in options.known.items()
+        }
+        return replace(options, checks=checks, known=known)
 
     def keep(self, report: ContractReport, wanted: frozenset[str] | None) -> None:
         if self._cache is None:

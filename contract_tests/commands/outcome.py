@@ -24,7 +24,7 @@ Tested = TypeVar("Tested")
 
 def tested(options: Options, console: Console, test: Callable[[Listener], Tested]) -> Tested | None:
     """What came of the tests; None, and said why, where they could not be run."""
-    spinner = console.status("") if console.is_terminal else None
+    spinner = console.status("looking for workflows") if console.is_terminal else None
     try:
         with spinner or _Silent():
             return test(_listener(options, console, spinner))

@@ -139,6 +139,6 @@ def test_passes_are_told_on_demand(outputs: dict[str, str], stage: Serve) -> Non
     quiet = run_cli(stage(ConformingServer()), *QUICK)
     assert "PASSED" not in quiet.output
     lines = outputs["first"].splitlines()
-    (line,) = [line for line in lines if line.startswith("PASSED order.ended:")]
+    (line,) = [line for line in lines if line.startswith("PASSED order.ended (")]
     assert "streams 1" in line
     assert not [line for line in lines if line.startswith("PASSED form.version-null")]

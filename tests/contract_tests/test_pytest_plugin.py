@@ -6,18 +6,20 @@ import inspect
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 
 import click
 import pytest
 from markdown_it import MarkdownIt
 
 import contract_tests.pytest_run  # noqa: F401 - else each inner pytest would import it anew
+from agentos_contract.requirements import Level, load_catalogue
 from contract_tests.cli import main
 from contract_tests.pytest_plugin import OPTIONS, REPEATED
 from tests.conftest import ROOT, Serve
-from tests.contract_tests.server import ConformingServer, Run
+from tests.contract_tests.conftest import run_cli
+from tests.contract_tests.server import ConformingServer
 from tests.contract_tests.test_mutations import TOKEN, Locked
+from tests.contract_tests.test_replay import CutSessions
 
 pytest_plugins = ["pytester"]
 
@@ -26,6 +28,15 @@ OWN_TEST = """
 def test_contract(contract_requirement):
     contract_requirement.verify()
 """
+
+
+REQUIREMENTS = list(load_catalogue().at_level(Level.PROTOCOL))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _everything_is_imported(stage: Serve) -> None:
+    """An inner pytest forgets what it imported: what is imported late would be there twice."""
+    run_cli(stage(ConformingServer()), "--max-examples", "1")
 
 
 @pytest.fixture(autouse=True)
@@ -99,29 +110,24 @@ def test_what_is_not_selected_is_not_run(
 ) -> None:
     server = ConformingServer()
     result = pytester.runpytest_inprocess(*QUICK, f"--contract-url={stage(server)}", *selection)
-    result.assert_outcomes(passed=tests, deselected=len(_all_ids(pytester)) - tests)
+    result.assert_outcomes(passed=tests, deselected=len(REQUIREMENTS) - tests)
     assert len(server.runs) == runs
 
 
-def _all_ids(pytester: pytest.Pytester) -> list[str]:
+def test_nothing_is_run_to_collect(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_inprocess("--collect-only", "-q", "--contract-url=http://x.invalid")
-    return [line for line in result.outlines if "::" in line]
-
-
-class CutSessions(ConformingServer):
-    """Breaks order.terminal-event, in sessions that were asked for: no check is there for that."""
-
-    async def frames(self, run: Run) -> AsyncIterator[bytes]:
-        is_cut = run.session_id.startswith("contract-tests-")
-        async for frame in super().frames(run):
-            if not (is_cut and frame.startswith(b"event: WorkflowCompleted")):
-                yield frame
+    assert [line for line in result.outlines if "::" in line] == [
+        f"contract-tests::test_requirement[{requirement.id}]" for requirement in REQUIREMENTS
+    ]
 
 
 def test_what_was_seen_broken_is_seen_again_alone(pytester: pytest.Pytester, stage: Serve) -> None:
     arguments = ("--contract-max-examples=0", f"--contract-url={stage(CutSessions())}")
-    alone = pytester.runpytest_inprocess(*arguments, "-k", "order.terminal-event")
-    alone.assert_outcomes(passed=1, deselected=len(_all_ids(pytester)) - 1)
+    (pytester.path / "known.yaml").write_text("known: {order.terminal-event: as ever}")
+    alone = pytester.runpytest_inprocess(
+        *arguments, "-k", "order.terminal-event", "--contract-known=known.yaml"
+    )
+    alone.assert_outcomes(passed=1, deselected=len(REQUIREMENTS) - 1)
     first = pytester.runpytest_inprocess(*arguments)
     assert first.parseoutcomes()["failed"] == 1, output_of(first)
     again = pytester.runpytest_inprocess(*arguments, "--lf")
@@ -217,7 +223,7 @@ def test_what_could_not_be_run_is_an_error(pytester: pytest.Pytester, stage: Ser
     result = pytester.runpytest_inprocess(
         *QUICK, f"--contract-url={stage(Locked())}", "-k", "order.first-event"
     )
-    result.assert_outcomes(errors=1, deselected=len(_all_ids(pytester)) - 1)
+    result.assert_outcomes(errors=1, deselected=len(REQUIREMENTS) - 1)
     result.stdout.fnmatch_lines(
         ["contract tests: *: it wants a token (401): give --contract-token*"]
     )
@@ -229,7 +235,7 @@ def test_a_check_that_fails_itself_is_an_error(
     monkeypatch.setattr("contract_tests.checks.error.MALFORMED", 7)
     url = stage(ConformingServer())
     result = pytester.runpytest_inprocess(*QUICK, f"--contract-url={url}", "-k", "error.answered")
-    result.assert_outcomes(errors=1, deselected=len(_all_ids(pytester)) - 1)
+    result.assert_outcomes(errors=1, deselected=len(REQUIREMENTS) - 1)
     result.stdout.fnmatch_lines(["error.answered: the check malformed failed: TypeError*"])
 
 
@@ -247,6 +253,16 @@ def test_usage_errors(arguments: tuple[str, ...], says: str, pytester: pytest.Py
     result = pytester.runpytest_inprocess("--contract-url=http://127.0.0.1:9", *arguments)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"ERROR: {says}"])
+
+
+@pytest.mark.parametrize("option", ["max-runs=0", "known=nobody"])
+def test_usage_errors_of_tests_of_one_s_own(option: str, pytester: pytest.Pytester) -> None:
+    """They begin when other tests may have run: pytest goes on."""
+    pytester.makepyfile(OWN_TEST)
+    result = pytester.runpytest_inprocess(f"--contract-{option}", "-k", "order.first or not order")
+    assert f"contract tests: Invalid value for '--contract-{option[:5]}" in output_of(result)
+    assert "Traceback" not in output_of(result)
+    assert "raise " not in output_of(result)
 
 
 def test_no_target_is_said(pytester: pytest.Pytester) -> None:
