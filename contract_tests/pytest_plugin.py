@@ -76,12 +76,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test for each requirement, of what asks for `contract_requirement`."""
     if "contract_requirement" not in metafunc.fixturenames:
         return
-    from contract_tests.pytest_run import settings_of
+    from contract_tests.pytest_run import requirements_of
 
-    try:
-        requirements = settings_of(metafunc.config).requirements
-    except pytest.UsageError as error:
-        raise pytest.Collector.CollectError(f"contract tests: {error}") from None
     metafunc.parametrize(
         "contract_requirement",
         [
@@ -90,7 +86,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                 id=requirement.id,
                 marks=pytest.mark.contract(area=requirement.area, level=str(requirement.level)),
             )
-            for requirement in requirements
+            for requirement in requirements_of(metafunc.config)
         ],
         indirect=True,
     )

@@ -178,6 +178,14 @@ def settings_of(config: pytest.Config) -> Settings:
     return config.stash[SETTINGS]
 
 
+def requirements_of(config: pytest.Config) -> list[Requirement]:
+    """Those that there is a test of. What is wrong with the options is each test's error."""
+    try:
+        return settings_of(config).requirements
+    except pytest.UsageError:
+        return list(load_catalogue().at_level(Level.PROTOCOL))
+
+
 def report_of(request: pytest.FixtureRequest) -> ContractReport:
     """Run the contract tests for the module that asks, or take what another worker found.
 
@@ -204,9 +212,9 @@ def report_of(request: pytest.FixtureRequest) -> ContractReport:
 
 def _run(request: pytest.FixtureRequest) -> ContractReport:
     config = request.config
-    settings = settings_of(config)
     problem = ""
     try:
+        settings = settings_of(config)
         options = settings.options
     except pytest.UsageError as error:
         problem = f"contract tests: {error}"
@@ -243,7 +251,7 @@ def _wanted(request: pytest.FixtureRequest) -> frozenset[str] | None:
             wanted.add(call.params["contract_requirement"])
         elif "contract_report" in getattr(item, "fixturenames", ()):
             return None
-    everything = {requirement.id for requirement in settings_of(request.config).requirements}
+    everything = {requirement.id for requirement in requirements_of(request.config)}
     return None if wanted >= everything else frozenset(wanted)
 
 
