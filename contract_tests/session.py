@@ -95,25 +95,28 @@ def decided_requirements() -> frozenset[str]:
     return BY_ANSWER | BY_RUN | frozenset().union(*(check.decides for check in CHECKS))
 
 
+def is_run_of(document: Document) -> Callable[[Request], bool]:
+    """Whether a request could start a run."""
+    before, _, after = document.run_operation.path.partition("{workflow_id}")
+
+    def is_run(request: Request) -> bool:
+        path = request.path
+        return request.method == "POST" and path.startswith(before) and path.endswith(after)
+
+    return is_run
+
+
 def run_contract_tests(options: Options, listener: Listener | None = None) -> Report:
     """Run all checks against a target. Raises CouldNotRun."""
     listener = listener or Listener()
     findings = Findings()
     budget = RunBudget(options.max_runs)
-    template = options.document.run_operation.path.split("{workflow_id}")
-
-    def is_run(request: Request) -> bool:
-        path = request.path
-        return (
-            request.method == "POST" and path.startswith(template[0]) and path.endswith(template[1])
-        )
-
     with Client(
         options.url,
         token=options.token,
         limits=options.limits,
         budget=budget,
-        is_run=is_run,
+        is_run=is_run_of(options.document),
         on_exchange=listener.exchanged,
     ) as client:
         try:

@@ -63,11 +63,17 @@ def client(mock_url: str) -> Iterator[httpx.Client]:
 
 
 @contextlib.contextmanager
-def agentos(workflows: Path, token: str | None = None, *, os_id: str = "agentos") -> Iterator[str]:
-    """A real AgentOS 2.5.6 that serves a folder of scripts; its URL."""
-    if not AGENTOS_PYTHON.exists():
-        pytest.fail(f"{AGENTOS_PYTHON} is missing; `make agentos` makes it")
-    command = [str(AGENTOS_PYTHON), "-m", "scripted_agentos", "--workflows", str(workflows)]
+def agentos(
+    workflows: Path,
+    token: str | None = None,
+    *,
+    os_id: str = "agentos",
+    python: Path = AGENTOS_PYTHON,
+) -> Iterator[str]:
+    """A real AgentOS, 2.5.6 or that of `python`, which serves a folder of scripts; its URL."""
+    if not python.exists():
+        pytest.fail(f"{python} is missing; `make agentos` makes the one of 2.5.6")
+    command = [str(python), "-m", "scripted_agentos", "--workflows", str(workflows)]
     command += ["--port", "0", "--id", os_id, *(["--token", token] if token else [])]
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     process = subprocess.Popen(

@@ -56,8 +56,8 @@ config_option = click.option(
 )
 
 
-def target_options(*, max_runs: int) -> Callable[[F], F]:
-    """What every command needs that runs the tests."""
+def target_options(*, max_runs: int, generates: bool = True) -> Callable[[F], F]:
+    """What every command needs that asks a target; `generates`: whether requests are generated."""
     options = [
         config_option,
         click.option(
@@ -79,13 +79,6 @@ def target_options(*, max_runs: int) -> Callable[[F], F]:
             help="A workflow to run; may be repeated. All that the server lists, unless said.",
         ),
         click.option(
-            "--max-examples",
-            type=click.IntRange(min=0),
-            default=50,
-            show_default=True,
-            help="How many forms to generate of each kind, valid and invalid.",
-        ),
-        click.option(
             "--max-runs",
             type=click.IntRange(min=1),
             default=max_runs,
@@ -93,9 +86,6 @@ def target_options(*, max_runs: int) -> Callable[[F], F]:
             help="How many runs may be started, whatever happens.",
         ),
         click.option("--message", metavar="TEXT", help="The message that runs are started with."),
-        click.option(
-            "--seed", type=click.IntRange(min=0), help="Repeat an earlier run's requests."
-        ),
         click.option(
             "--spec",
             type=click.Path(path_type=Path, dir_okay=False),
@@ -117,8 +107,21 @@ def target_options(*, max_runs: int) -> Callable[[F], F]:
         ),
     ]
 
+    generating = [
+        click.option(
+            "--max-examples",
+            type=click.IntRange(min=0),
+            default=50,
+            show_default=True,
+            help="How many forms to generate of each kind, valid and invalid.",
+        ),
+        click.option(
+            "--seed", type=click.IntRange(min=0), help="Repeat an earlier run's requests."
+        ),
+    ]
+
     def decorate(function: F) -> F:
-        for option in reversed(options):
+        for option in reversed([*options, *(generating if generates else [])]):
             function = option(function)
         return function
 
@@ -131,13 +134,13 @@ def make_options(
     token: str | None,
     token_command: str | None,
     workflows: tuple[str, ...],
-    max_examples: int,
     max_runs: int,
     message: str | None,
-    seed: int | None,
     spec: Path | None,
     idle_timeout: float,
     total_timeout: float,
+    max_examples: int = 0,
+    seed: int | None = None,
 ) -> Options:
     try:
         document = load_document(spec)

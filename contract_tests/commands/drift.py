@@ -1,0 +1,90 @@
+"""`contract-tests drift URL`: what a client would notice of a server that is not the kit's."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from contract_tests.commands.options import HELP, make_options, target_options
+from contract_tests.commands.outcome import BROKEN, KEPT, could_not_run
+from contract_tests.drift.baseline import Baseline, BaselineError, load_baseline
+from contract_tests.drift.drift import Drift, Listener, find_drift
+from contract_tests.drift.report import describe, write_report
+from contract_tests.drift.requests import Plan
+from contract_tests.reporting import redact
+from contract_tests.session import Options
+from contract_tests.target import CouldNotRun, Target
+
+DEFAULT_BASELINE = "agno-2.5.6"
+
+
+@click.command(context_settings=HELP)
+@click.argument("url")
+@click.option(
+    "--since",
+    metavar="NAME|FILE|none",
+    default=DEFAULT_BASELINE,
+    show_default=True,
+    help="An earlier drift.json, of the kit or yours: what it has too is no drift.",
+)
+@click.option(
+    "--report-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where to write drift.json and drift.txt.",
+)
+@target_options(max_runs=60, generates=False)
+def drift(url: str, since: str, report_dir: Path | None, **target: Any) -> None:
+    """Say what a client that was built for the kit's document would notice of the server at URL.
+
+    Compares what the server publishes (/openapi.json) and what it sends with the kit's document
+    and its event schemas. Exits with 0 if nothing breaks such a client, with 1 if something does,
+    with 2 if the comparison could not be made.
+    """
+    try:
+        baseline = load_baseline(since)
+    except BaselineError as error:
+        raise click.BadParameter(str(error), param_hint="--since") from error
+    sys.exit(_run(make_options(url, **target), baseline, report_dir))
+
+
+def _run(options: Options, baseline: Baseline, report_dir: Path | None) -> int:
+    console = Console(highlight=False)
+    spinner = console.status("") if console.is_terminal else None
+    listener = Listener(planned=lambda target, plan: _say_plan(console, options, target, plan))
+    if spinner is not None:
+        listener.progress = spinner.update
+    try:
+        with spinner or contextlib.nullcontext():
+            found = find_drift(options, baseline, listener)
+    except CouldNotRun as error:
+        return could_not_run(f"{options.url}: {redact(str(error), options.token)}")
+    except KeyboardInterrupt:
+        return could_not_run("interrupted")
+    return _report(found, options, console, report_dir)
+
+
+def _say_plan(console: Console, options: Options, target: Target, plan: Plan) -> None:
+    lines = [f"{options.url}: {plan.describe()}"]
+    lines += [f"left out: {name}: {reason}" for name, reason in target.unusable]
+    for line in lines:
+        console.print(redact(line, options.token), markup=False, soft_wrap=True)
+
+
+def _report(found: Drift, options: Options, console: Console, report_dir: Path | None) -> int:
+    def clean(text: str) -> str:
+        return redact(text, options.token)
+
+    for line in describe(found, clean):
+        console.print(line, markup=False, soft_wrap=True)
+    if report_dir is not None:
+        try:
+            files = write_report(found, report_dir, clean)
+        except OSError as error:
+            return could_not_run(f"the report could not be written: {error}")
+        console.print(f"reports: {', '.join(map(str, files))}", markup=False, soft_wrap=True)
+    return BROKEN if found.is_breaking else KEPT

@@ -1,0 +1,152 @@
+"""One comparison: find out what is there, ask, compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from agentos_contract.json_values import read_json_object
+from contract_tests.client import Client, Exchange, NoMoreRuns, Request, RunBudget
+from contract_tests.drift.baseline import Baseline
+from contract_tests.drift.changes import Change, Impact, merged
+from contract_tests.drift.published import compare_published
+from contract_tests.drift.requests import Asking, Plan, make_plan
+from contract_tests.drift.sent import Fields, Sent, compare_sent
+from contract_tests.session import Options, is_run_of
+from contract_tests.target import CouldNotRun, Target, discover
+
+PUBLISHED_AT = "/openapi.json"
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What came of it."""
+
+    target: str
+    document: str
+    """The kit's."""
+    baseline: str
+    changes: list[Change]
+    """The gravest first; old ones are marked."""
+    gone: list[Change]
+    """Of the baseline, which no longer show."""
+    fields: Fields
+    notes: list[str]
+    """What could not be compared, and why."""
+    runs: int = 0
+    """How many were started."""
+    exchanges: int = 0
+
+    @property
+    def is_breaking(self) -> bool:
+        return any(change.is_breaking for change in self.changes)
+
+
+@dataclass
+class Listener:
+    """Told what happens; each does nothing unless replaced."""
+
+    planned: Callable[[Target, Plan], None] = lambda target, plan: None
+    progress: Callable[[str], None] = lambda text: None
+    exchanged: Callable[[Exchange], None] = lambda exchange: None
+    """Called in the client's thread, for each exchange that is over."""
+
+
+def find_drift(options: Options, baseline: Baseline, listener: Listener | None = None) -> Drift:
+    """Compare a server with the kit's document and its event schemas. Raises CouldNotRun."""
+    listener = listener or Listener()
+    exchanges: list[Exchange] = []
+
+    def exchanged(exchange: Exchange) -> None:
+        exchanges.append(exchange)
+        listener.exchanged(exchange)
+
+    budget = RunBudget(options.max_runs)
+    with Client(
+        options.url,
+        token=options.token,
+        limits=options.limits,
+        budget=budget,
+        is_run=is_run_of(options.document),
+        on_exchange=exchanged,
+    ) as client:
+        try:
+            target = discover(
+                client,
+                options.document,
+                chosen=options.workflows,
+                message=options.message,
+                settings=options.settings,
+            )
+        except NoMoreRuns as error:
+            raise CouldNotRun(str(error)) from error
+        plan = make_plan(target.workflows, options.max_runs)
+        budget.limit = plan.runs
+        listener.planned(target, plan)
+        listener.progress(f"reading {PUBLISHED_AT}")
+        published = _published(client)
+        asking = Asking(client, options.document, listener.progress)
+        asking.all(plan, target.workflows)
+    notes = list(asking.notes)
+    changes: list[Change] = []
+    if isinstance(published, str):
+        notes.append(published)
+    else:
+        found, reasons = compare_published(options.document, published)
+        changes += found
+        notes += [f"{PUBLISHED_AT}: {reason}" for reason in reasons]
+    if not options.document.event_schemas:
+        notes.append("events not compared: the document has no schemas for them (no overlay)")
+    sent = compare_sent(options.document, exchanges, asking.asked, baseline.fields)
+    changes = merged(
+        [
+            *(_still_answered(change, sent) for change in changes),
+            *sent.changes,
+            *baseline.fields_changed(sent),
+        ]
+    )
+    is_published = not isinstance(published, str)
+    return Drift(
+        options.url,
+        options.document.source,
+        baseline.name,
+        baseline.told(changes),
+        baseline.gone(changes, sent, is_published=is_published),
+        sent.fields,
+        notes,
+        budget.started,
+        len(exchanges),
+    )
+
+
+def _still_answered(change: Change, sent: Sent) -> Change:
+    """An operation that is not published, and answers all the same, breaks nothing."""
+    if change.kind != "operation-removed" or (change.operation, "200") not in sent.parts:
+        return change
+    return replace(
+        change,
+        kind="operation-unpublished",
+        impact=Impact.NOTICE,
+        server="not published; it still answers",
+        notice="a later release may not have it",
+    )
+
+
+def _published(client: Client) -> Mapping[str, Any] | str:
+    """The server's document, or why there is none to compare."""
+    exchange = client.send(Request("GET", PUBLISHED_AT))
+    where = f"{PUBLISHED_AT}: nothing compared that is published"
+    if exchange.status != 200 or exchange.fault is not None:
+        return f"{where}: {exchange.fault_message or exchange.summary}"
+    try:
+        document = read_json_object(exchange.body)
+    except ValueError as error:
+        return f"{where}: it is no OpenAPI document: {error}"
+    version = document.get("openapi")
+    if not isinstance(version, str) or not version.startswith("3."):
+        said = str(version)[:40] if version is not None else "absent"
+        return f"{where}: it is no OpenAPI document: `openapi` is {said}; expected 3.x"
+    if not isinstance(document.get("paths"), Mapping):
+        return f"{where}: it is no OpenAPI document: `paths` is no object"
+    return document

@@ -1,0 +1,200 @@
+"""What is asked of a server to see what it sends: few runs, and nothing that is not ours.
+
+The requests that find out which workflows there are show something too; they are not made again.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from agentos_contract.document import Document
+from agentos_contract.json_values import read_json_object
+from contract_tests.client import Authorization, Client, Exchange, NoMoreRuns, Request
+from contract_tests.drift.sent import Asked
+from contract_tests.target import Workflow, run_path, unknown_workflow_id
+
+WRONG_TOKEN = Authorization("Bearer contract-tests-wrong", "Bearer contract-tests-wrong")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which runs are started."""
+
+    streamed: tuple[Workflow, ...]
+    batched: tuple[Workflow, ...]
+    refused: tuple[tuple[Workflow, bool], ...]
+    """Runs with input that breaks the input_schema, and whether each is streamed: a server that
+    looks at it late starts them."""
+
+    @property
+    def runs(self) -> int:
+        return len(self.streamed) + len(self.batched) + len(self.refused)
+
+    def describe(self) -> str:
+        """A line for people."""
+        parts = [
+            f"{count} {what}"
+            for count, what in (
+                (len(self.streamed), "streamed"),
+                (len(self.batched), "in batch"),
+                (len(self.refused), "with input that is to be refused"),
+            )
+            if count
+        ]
+        names = ", ".join(dict.fromkeys(one.id for one in (*self.streamed, *self.batched)))
+        return f"will start at most {self.runs} runs ({', '.join(parts)}), of: {names}"
+
+
+def make_plan(workflows: Sequence[Workflow], max_runs: int) -> Plan:
+    """A stream of each workflow, then input that is to be refused, then a batch run of each."""
+    streamed = tuple(workflows[:max_runs])
+    left = max_runs - len(streamed)
+    typed = [workflow for workflow in workflows if workflow.wrong_messages][:1]
+    refused = tuple((workflow, stream) for workflow in typed for stream in (False, True))
+    # At least one batch run comes before them: nothing else shows a batch body.
+    refused = refused[: max(0, left - 1)]
+    batched = tuple(workflows[: max(0, left - len(refused))])
+    return Plan(streamed, batched, refused)
+
+
+Batch = tuple[Workflow, str, Exchange]
+"""A batch run: of what, in which session, and its answer."""
+
+
+class Asking:
+    """Makes the requests of a plan. What comes goes to the client's `on_exchange`."""
+
+    def __init__(self, client: Client, document: Document, progress: Callable[[str], None]) -> None:
+        self._client = client
+        self._document = document
+        self._progress = progress
+        self.asked: list[Asked] = []
+        self.notes: list[str] = []
+        """What was not asked, and why."""
+
+    def all(self, plan: Plan, workflows: Sequence[Workflow]) -> None:
+        """Every request. What starts no run comes first: a run too many must not keep it out."""
+        self._refusals(workflows[0])
+        batches: list[Batch] = []
+        try:
+            self._runs(plan, batches)
+        except NoMoreRuns as reason:
+            self.notes.append(f"not all runs were started: {reason}")
+        self._companions(workflows, batches)
+
+    # -- runs
+
+    def _runs(self, plan: Plan, batches: list[Batch]) -> None:
+        for workflow in plan.streamed:
+            self._progress(f"stream {workflow.id}")
+            self._run(workflow, workflow.message, stream=True, session_id=_fresh_id())
+        for workflow, stream in plan.refused:
+            self._progress(f"wrong input for {workflow.id}")
+            exchange = self._run(workflow, workflow.wrong_messages[0], stream=stream)
+            how = "streamed" if stream else "in batch"
+            self.asked.append(Asked(exchange, f"input that breaks its input_schema, {how}", 400))
+        for workflow in plan.batched:
+            self._progress(f"batch {workflow.id}")
+            session_id = _fresh_id()
+            exchange = self._run(workflow, workflow.message, stream=False, session_id=session_id)
+            batches.append((workflow, session_id, exchange))
+
+    def _run(
+        self, workflow: Workflow, message: str, *, stream: bool, session_id: str | None = None
+    ) -> Exchange:
+        fields = [("message", message), ("stream", "true" if stream else "false")]
+        if session_id is not None:
+            fields += [("session_id", session_id), ("user_id", "contract-tests")]
+        path = run_path(self._document, workflow.id)
+        return self._client.send(Request("POST", path, fields=tuple(fields)))
+
+    def _refusals(self, workflow: Workflow) -> None:
+        """Requests that are wrong and start no run."""
+        path = run_path(self._document, workflow.id)
+        no_message = Request("POST", path, fields=(("stream", "false"),))
+        self._ask(no_message, "a form without message", 422)
+        unknown = run_path(self._document, unknown_workflow_id())
+        fields = (("message", "hello"), ("stream", "false"))
+        self._ask(Request("POST", unknown, fields=fields), "an unknown workflow", 404)
+        if self._client.token is not None:
+            wrong = Request("POST", path, fields=fields, authorization=WRONG_TOKEN)
+            self._ask(wrong, "a wrong token", 401)
+
+    def _ask(self, request: Request, what: str, expected: int) -> None:
+        try:
+            self.asked.append(Asked(self._client.send(request), what, expected))
+        except NoMoreRuns as reason:
+            self.notes.append(f"not asked: {what}: {reason}")
+
+    # -- companions
+
+    def _companions(self, workflows: Sequence[Workflow], batches: list[Batch]) -> None:
+        self._progress("companion operations")
+        for operation in self._document.operations.values():
+            if operation.method == "get" and "{" not in operation.path:
+                query = {"type": "workflow", "user_id": "contract-tests", "limit": "1"}
+                is_list = operation.operation_id == "get_sessions"
+                self._companion(operation.operation_id, query=query if is_list else None)
+        self._companion("get_workflow", {"workflow_id": unknown_workflow_id()})
+        of_workflow = {"type": "workflow"}
+        unknown = {"session_id": _fresh_id(), "run_id": str(uuid.uuid4())}
+        self._companion("get_session_by_id", unknown, of_workflow)
+        ended = [batch for batch in batches if batch[2].status == 200]
+        for workflow, session_id, exchange in ended:
+            run_id = _text_of(exchange, "run_id") or unknown["run_id"]
+            ids = {"session_id": session_id, "workflow_id": workflow.id, "run_id": run_id}
+            self._companion("get_workflow_run", ids, {"session_id": session_id})
+        if ended:
+            self._companion("get_workflow_run", ids)
+            self._companion("cancel_workflow_run", ids)
+            self._companion("get_session_by_id", ids, of_workflow)
+            self._companion("get_session_runs", ids, of_workflow)
+            self._companion("get_session_run", ids, of_workflow)
+            self._companion("rename_session", ids, of_workflow, {"session_name": "contract-tests"})
+            self._companion("update_session", ids, of_workflow, {"metadata": {"by": "drift"}})
+        made = _fresh_id()
+        body = {"session_id": made, "workflow_id": workflows[0].id, "user_id": "contract-tests"}
+        self._companion("create_session", {}, of_workflow, body)
+        for session_id in [made, *(session_id for _, session_id, _ in batches)]:
+            self._companion("delete_session", {"session_id": session_id})
+
+    def _companion(
+        self,
+        operation_id: str,
+        parameters: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, object] | None = None,
+    ) -> None:
+        operation = self._document.operations.get(operation_id)
+        if operation is None:
+            return
+        path = operation.path
+        for name, value in (parameters or {}).items():
+            path = path.replace(f"{{{name}}}", quote(value, safe=""))
+        if query:
+            path = f"{path}?{urlencode(query)}"
+        method = operation.method.upper()
+        if body is None:
+            self._client.send(Request(method, path))
+        else:
+            content = json.dumps(body).encode()
+            self._client.send(
+                Request(method, path, content=content, content_type="application/json")
+            )
+
+
+def _fresh_id() -> str:
+    """A session's id that nobody else has."""
+    return f"contract-tests-drift-{uuid.uuid4().hex[:12]}"
+
+
+def _text_of(exchange: Exchange, key: str) -> str | None:
+    try:
+        value = read_json_object(exchange.body).get(key)
+    except ValueError:
+        return None
+    return value if isinstance(value, str) and value else None
