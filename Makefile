@@ -5,6 +5,8 @@
 PYTHON ?= python3.11
 VENV := .venv
 AGENTOS := .venv-agentos
+AGNO3 := .venv-agno3
+AGNO3_VERSION := 3.1.10
 PORT ?= 7777
 ARGS ?=
 
@@ -13,7 +15,7 @@ AGENTOS_INSTALLED := $(AGENTOS)/.installed
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install agentos serve test fast differential matrix lint format bench lock clean
+.PHONY: help install agentos serve test fast differential drift-agno3 drift-data matrix lint format bench lock clean
 
 help:
 	@echo "make install  .venv with the commands mockserver and contract-tests"
@@ -24,6 +26,8 @@ help:
 	@echo "make matrix   docs/self-proof.md anew: what the contract tests find of each deviation"
 	@echo "make lint     ruff, mypy, import-linter"
 	@echo "make bench    the benchmarks, as ratios"
+	@echo "make drift-agno3   contract-tests drift on a real AgentOS 3.1.10, installed in .venv-agno3"
+	@echo "make drift-data    what drift starts from (AgentOS 2.5.6) and is tried on (3.1.10), anew"
 	@echo "make agentos  .venv-agentos with a real AgentOS 2.5.6 (make test calls it)"
 	@echo "make lock     requirements.lock anew from pyproject.toml"
 
@@ -50,6 +54,21 @@ test: install agentos lint
 fast: install
 	$(VENV)/bin/pytest -n auto --dist loadfile -m "not agentos" $(ARGS)
 
+# A newer AgentOS, on demand: `make test` has it as it was recorded.
+$(AGNO3)/.installed: scripted_agentos/requirements.in
+	$(PYTHON) -m venv $(AGNO3)
+	sed 's/^agno.*/agno[os]==$(AGNO3_VERSION)/' $< > $(AGNO3)/requirements.in
+	$(AGNO3)/bin/pip install --quiet -r $(AGNO3)/requirements.in
+	touch $@
+
+drift-agno3: install $(AGNO3)/.installed
+	AGNO3_PYTHON=$(AGNO3)/bin/python $(VENV)/bin/pytest -q tests/contract_tests/test_drift_agno.py \
+		-k 3_1_10 $(ARGS)
+
+drift-data: install agentos $(AGNO3)/.installed
+	$(VENV)/bin/python -m tests.drift_data baseline contract_tests/drift/baselines/agno-2.5.6.json
+	$(VENV)/bin/python -m tests.drift_data recording $(AGNO3)/bin/python fixtures/drift agno-$(AGNO3_VERSION)
+
 differential: install agentos
 	$(VENV)/bin/python -m tests.differential $(ARGS)
 
@@ -74,4 +93,4 @@ lock: install
 		--group dev --output-file requirements.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) $(AGENTOS) .mypy_cache .ruff_cache .pytest_cache build dist
+	rm -rf $(VENV) $(AGENTOS) $(AGNO3) .mypy_cache .ruff_cache .pytest_cache build dist

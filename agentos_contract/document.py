@@ -64,9 +64,10 @@ class Document:
     @cached_property
     def operations(self) -> dict[str, Operation]:
         """Operations by operationId, in the document's order."""
-        return {operation.operation_id: operation for operation in self._iter_operations()}
+        return {operation.operation_id: operation for operation in self.iter_operations()}
 
-    def _iter_operations(self) -> Iterator[Operation]:
+    def iter_operations(self) -> Iterator[Operation]:
+        """All operations, those too whose operationId is another's (AgentOS publishes some)."""
         for path, item in self.content.get("paths", {}).items():
             for method, definition in item.items():
                 if method in METHODS:

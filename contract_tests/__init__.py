@@ -11,6 +11,7 @@ Layers, each knowing only those before it:
     checks/*              the probes, by area
     session               runs them all and settles each requirement's status
     replay                saves failures, and runs only what shows them again
+    drift/*               what differs from the kit's document, instead of what breaks it
     reporting, cli        for people and machines
     pytest_plugin         the same in a pytest suite
 """

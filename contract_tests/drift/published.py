@@ -60,7 +60,7 @@ class _Comparison:
         changes: list[Change] = []
         notes: list[str] = []
         known: set[Key] = set()
-        for operation in self.kit.operations.values():
+        for operation in self.kit.iter_operations():
             title = operation_title(operation.method, operation.path)
             key = _key(operation.method, operation.path)
             known.add(key)

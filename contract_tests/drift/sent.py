@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from agentos_contract.document import EVENT_STREAM, Document, Operation
+from agentos_contract.document import EVENT_STREAM, RUN_OPERATION_ID, Document, Operation
 from agentos_contract.events import CUSTOM_EVENT
 from agentos_contract.json_values import read_json
 from agentos_contract.sse import ServerSentEvent
@@ -87,6 +87,7 @@ class _Comparison:
         self._kit = kit
         self._views = Views(kit.content)
         self._events = kit.event_schemas
+        self._operations = list(kit.iter_operations())
         self.parts: dict[Part, ValueComparison] = {}
         self.changes: list[Change] = []
         self.seen: set[Part] = set()
@@ -117,7 +118,7 @@ class _Comparison:
             self._tell(exchange, "", Difference(*said, came, notice))
             return
         content = documented.get("content", {})
-        if operation is self._kit.run_operation and exchange.status == 200:
+        if operation.operation_id == RUN_OPERATION_ID and exchange.status == 200:
             # Which of both is for the form to ask.
             wanted = JSON if exchange.request.field("stream") == "false" else EVENT_STREAM
             content = {wanted: content.get(wanted, {})}
@@ -151,7 +152,7 @@ class _Comparison:
         method = exchange.request.method.lower()
         fitting = [
             operation
-            for operation in self._kit.operations.values()
+            for operation in self._operations
             if operation.method == method and _pattern(operation.path).fullmatch(path)
         ]
         # Of `/sessions/{id}` and a path without a parameter the latter is meant.

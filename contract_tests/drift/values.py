@@ -131,7 +131,7 @@ class ValueComparison:
         known = self._fields.setdefault(path, Counter())
         required = self._required.get(path, view.required)
         self._required[path] = required & view.required
-        for name in view.required - value.keys():
+        for name in sorted(view.required - value.keys()):
             self._missing.setdefault((path, name), example)
         for name, member in value.items():
             if name in view.properties:

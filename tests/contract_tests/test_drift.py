@@ -100,7 +100,7 @@ class Changed(Server):
         return [event for event in changed if event is not None]
 
     def batch_body(self, run: Run) -> Any:
-        return self.change_body(super().batch_body(run))
+        return self.change_body(Server().batch_body(run))
 
     def frame(self, event: dict[str, Any]) -> bytes:
         return self.change_frame(super().frame(event))

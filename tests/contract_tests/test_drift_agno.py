@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from agentos_contract.document import load_document
 from agentos_contract.profiles import load_profile
-from contract_tests.drift.baseline import load_baseline
+from contract_tests.drift.baseline import Baseline, load_baseline
 from contract_tests.drift.drift import Drift, find_drift
 from contract_tests.session import Options
 from mockserver.app import Settings, create_app
@@ -22,6 +22,7 @@ from tests.drift_data import RECORDED_WORKFLOWS, RecordedServer
 
 RUN = "POST /workflows/{workflow_id}/runs"
 SINCE = load_baseline("agno-2.5.6")
+RECORDINGS = ROOT / "fixtures" / "drift"
 FEW = ("everything", "doomed", "order-intake")
 
 
@@ -74,7 +75,7 @@ def of_3_1_10() -> Iterator[Drift]:
         with agentos(BUNDLED_SCRIPTS, python=Path(python).absolute()) as url:
             yield drift_of(url, RECORDED_WORKFLOWS)
     else:
-        with serving(RecordedServer(ROOT / "fixtures" / "drift", "agno-3.1.10")) as url:
+        with serving(RecordedServer(RECORDINGS, "agno-3.1.10")) as url:
             yield drift_of(url, RECORDED_WORKFLOWS)
 
 
@@ -107,8 +108,7 @@ def test_agno_3_1_10_is_to_be_watched_for_this(of_3_1_10: Drift) -> None:
 
 def test_agno_3_1_10_adds_this(of_3_1_10: Drift) -> None:
     added = {change[1:] for change in new(of_3_1_10) if change[0] == "ADDITION"}
-    fields = {change for change in added if change[0] in ("request-field-added",)}
-    assert fields == {
+    assert {change for change in added if change[0] == "request-field-added"} == {
         ("request-field-added", RUN, "request", "background"),
         ("request-field-added", RUN, "request", "factory_input"),
     }
@@ -132,17 +132,27 @@ def test_agno_3_1_10_adds_this(of_3_1_10: Drift) -> None:
     assert len(operations) == 38
 
 
-def test_the_published_document_of_3_1_10_is_read_whole() -> None:
-    file = ROOT / "fixtures" / "drift" / "agno-3.1.10.openapi.json"
-    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    assert len(content["paths"]) == 95
+def test_another_versions_document_is_a_spec(serve: Serve) -> None:
+    """A version is data: against its own document 3.1.10 has no drift, but where it breaks it."""
+    document = load_document(RECORDINGS / "agno-3.1.10.openapi.json")
+    url = serve(RecordedServer(RECORDINGS, "agno-3.1.10"))
+    drift = find_drift(Options(url, document, 0, workflows=RECORDED_WORKFLOWS), Baseline())
+    assert {(change.impact.name, change.part, change.field) for change in drift.changes} == {
+        ("BREAKING", "input that breaks its input_schema, streamed", ""),
+        ("ADDITION", "422", "detail[].input"),
+    }
+    assert drift.notes == ["events not compared: the document has no schemas for them (no overlay)"]
 
 
-def test_another_versions_document_is_a_spec(serve: Serve, tmp_path: Path) -> None:
-    """A version is data: what 3.1.10 publishes, as it is, is a document for drift."""
-    url = serve(RecordedServer(ROOT / "fixtures" / "drift", "agno-3.1.10"))
-    spec = ROOT / "fixtures" / "drift" / "agno-3.1.10.openapi.json"
-    workflows = [part for name in RECORDED_WORKFLOWS for part in ("--workflow", name)]
-    result = run_cli("drift", url, "--spec", str(spec), "--since", "none", *workflows)
-    assert "request" not in result.output.replace("requests", "")
-    assert "events not compared" in result.output
+def test_the_page_shows_what_is_printed(serve: Serve) -> None:
+    page = (ROOT / "docs" / "drift.md").read_text(encoding="utf-8")
+    shown = page.partition("$ contract-tests drift http://localhost:7778\n")[2].partition("```")[0]
+    url = serve(RecordedServer(RECORDINGS, "agno-3.1.10"))
+    workflows = [word for name in RECORDED_WORKFLOWS for word in ("--workflow", name)]
+    result = run_cli("drift", url, *workflows)
+    assert result.exit_code == 1
+    lines = iter(result.output.replace(url, "http://localhost:7778").splitlines())
+    for expected in shown.splitlines():
+        if expected.strip("… "):
+            pattern = re.escape(expected).replace("…", ".*")
+            assert any(re.fullmatch(pattern, line) for line in lines), expected
