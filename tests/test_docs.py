@@ -20,6 +20,7 @@ from markdown_it import MarkdownIt
 import contract_tests.cli
 import mockserver.cli
 from agentos_contract.requirements import load_catalogue
+from contract_tests.configuration import load_configuration
 from contract_tests.known import load_known
 from mockserver.script import load_scripts
 from tests.conftest import ROOT
@@ -85,6 +86,13 @@ def test_yaml_is_what_it_is_shown_for(example: Example, tmp_path: Path) -> None:
         assert load_scripts(tmp_path).warnings == []
     else:
         pytest.skip("a file of another program's")
+
+
+@pytest.mark.parametrize("example", in_language("toml"))
+def test_toml_is_a_configuration(example: Example, tmp_path: Path) -> None:
+    file = tmp_path / "contract-tests.toml"
+    file.write_text(example.text, encoding="utf-8")
+    assert load_configuration(file).url
 
 
 @pytest.mark.parametrize("example", in_language("json"))
