@@ -87,4 +87,10 @@ def _report(found: Drift, options: Options, console: Console, report_dir: Path |
         except OSError as error:
             return could_not_run(f"the report could not be written: {error}")
         console.print(f"reports: {', '.join(map(str, files))}", markup=False, soft_wrap=True)
-    return BROKEN if found.is_breaking else KEPT
+    if found.is_breaking:
+        return BROKEN
+    if not found.is_answered:
+        return could_not_run(
+            f"{options.url}: no run was answered with 200; nothing of one compared"
+        )
+    return KEPT

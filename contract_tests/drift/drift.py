@@ -34,9 +34,10 @@ class Drift:
     fields: Fields
     notes: list[str]
     """What could not be compared, and why."""
-    runs: int = 0
+    runs: int
     """How many were started."""
-    exchanges: int = 0
+    is_answered: bool
+    """Whether any of them was answered with 200: else events and batch bodies were not compared."""
 
     @property
     def is_breaking(self) -> bool:
@@ -116,7 +117,7 @@ def find_drift(options: Options, baseline: Baseline, listener: Listener | None =
         sent.fields,
         notes,
         budget.started,
-        len(exchanges),
+        asking.is_answered,
     )
 
 

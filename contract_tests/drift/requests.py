@@ -13,7 +13,14 @@ from urllib.parse import quote, urlencode
 
 from agentos_contract.document import Document
 from agentos_contract.json_values import read_json_object
-from contract_tests.client import Authorization, Client, Exchange, NoMoreRuns, Request
+from contract_tests.client import (
+    MAX_TIMEOUTS,
+    Authorization,
+    Client,
+    Exchange,
+    NoMoreRuns,
+    Request,
+)
 from contract_tests.drift.sent import Asked
 from contract_tests.target import Workflow, run_path, unknown_workflow_id
 
@@ -75,6 +82,8 @@ class Asking:
         self.asked: list[Asked] = []
         self.notes: list[str] = []
         """What was not asked, and why."""
+        self.is_answered = False
+        """Whether any run was answered with 200."""
         self._sessions: list[str] = []
         """Those that runs were given; they are deleted at the end."""
 
@@ -93,7 +102,8 @@ class Asking:
     def _runs(self, plan: Plan, batches: list[Batch]) -> None:
         for workflow in plan.streamed:
             self._progress(f"stream {workflow.id}")
-            self._run(workflow, workflow.message, stream=True)
+            exchange = self._run(workflow, workflow.message, stream=True)
+            self._note(workflow, "streamed", exchange)
         for workflow, stream in plan.refused:
             self._progress(f"wrong input for {workflow.id}")
             exchange = self._run(workflow, workflow.wrong_messages[0], stream=stream)
@@ -102,6 +112,7 @@ class Asking:
         for workflow in plan.batched:
             self._progress(f"batch {workflow.id}")
             exchange = self._run(workflow, workflow.message, stream=False)
+            self._note(workflow, "in batch", exchange)
             batches.append((workflow, self._sessions[-1], exchange))
 
     def _run(self, workflow: Workflow, message: str, *, stream: bool) -> Exchange:
@@ -113,7 +124,15 @@ class Asking:
             ("user_id", "contract-tests"),
         )
         path = run_path(self._document, workflow.id)
-        return self._client.send(Request("POST", path, fields=fields))
+        exchange = self._client.send(Request("POST", path, fields=fields))
+        self.is_answered = self.is_answered or exchange.status == 200
+        return exchange
+
+    def _note(self, workflow: Workflow, how: str, exchange: Exchange) -> None:
+        """A run that shows nothing, or not all; one that fails (500) is an answer too."""
+        if exchange.fault is not None or exchange.status not in (200, 500):
+            said = exchange.fault_message or exchange.summary
+            self.notes.append(f"a run of {workflow.id}, {how}: {said}")
 
     def _refusals(self, workflow: Workflow) -> None:
         """Requests that are wrong and start no run."""
@@ -184,6 +203,10 @@ class Asking:
         path = operation.path
         for name, value in (parameters or {}).items():
             path = path.replace(f"{{{name}}}", quote(value, safe=""))
+        if self._client.budget.timeouts >= MAX_TIMEOUTS:
+            note = f"not all was asked: {MAX_TIMEOUTS} answers ran into a time-out or size limit"
+            self.notes += [note] if note not in self.notes else []
+            return
         if "{" in path:
             return  # another version's, with parameters that nobody knows here
         if query:

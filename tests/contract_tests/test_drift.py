@@ -22,7 +22,7 @@ from contract_tests.session import Options
 from tests.agentos_contract.test_judge import Payload, Stream
 from tests.conftest import Serve
 from tests.contract_tests.conftest import DOCUMENT, run_cli
-from tests.contract_tests.server import ConformingServer, Run
+from tests.contract_tests.server import ConformingServer, Refused, Run
 
 RUN = "POST /workflows/{workflow_id}/runs"
 Told = set[tuple[str, Impact, str, str, str]]
@@ -598,6 +598,21 @@ def test_what_cannot_be_done_is_said(
     assert result.exit_code == 2
     assert (said or "refuses the token") in result.output
     assert "Traceback" not in result.output
+
+
+class FailsAlways(Server):
+    """Each run is answered with an error that the document has."""
+
+    async def run(self, request: Request, workflow_id: str) -> Response:
+        form = self.read_form(await request.body())
+        self.judge_form(form)
+        raise Refused(500, "out of order")
+
+
+def test_nothing_is_said_of_runs_that_none_showed(stage: Serve) -> None:
+    result = run_cli("drift", stage(FailsAlways()), "--since", "none")
+    assert result.exit_code == 2
+    assert "no run was answered" in result.output
 
 
 def test_nobody_is_there() -> None:

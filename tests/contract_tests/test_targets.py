@@ -109,11 +109,17 @@ def drips_headers(connection: socket.socket) -> None:
         (streams_for_ever, ("--workflow", "w"), 1, ""),
     ],
 )
+@pytest.mark.parametrize("command", [(), ("drift",)], ids=["judge", "drift"])
 def test_another_server_gets_a_verdict(
-    app: Any, arguments: tuple[str, ...], code: int, says: str, stage: Serve
+    app: Any,
+    arguments: tuple[str, ...],
+    code: int,
+    says: str,
+    stage: Serve,
+    command: tuple[str, ...],
 ) -> None:
     started = time.monotonic()
-    result = run_cli(stage(app), *arguments, *TIMEOUTS, "--max-runs", "20")
+    result = run_cli(*command, stage(app), *arguments, *TIMEOUTS, "--max-runs", "20")
     assert result.exit_code == code, result.output
     assert time.monotonic() - started < 20
     if code == 2:
@@ -124,9 +130,12 @@ def test_another_server_gets_a_verdict(
 
 
 @pytest.mark.parametrize("answer", [closes_at_once, talks_nonsense, drips_headers])
-def test_what_is_no_http_is_said_so(answer: Callable[[socket.socket], None]) -> None:
+@pytest.mark.parametrize("command", [(), ("drift",)], ids=["judge", "drift"])
+def test_what_is_no_http_is_said_so(
+    answer: Callable[[socket.socket], None], command: tuple[str, ...]
+) -> None:
     with raw_server(answer) as url:
-        result = run_cli(url, *TIMEOUTS)
+        result = run_cli(*command, url, *TIMEOUTS)
     assert result.exit_code == 2
     assert result.stderr.startswith("contract-tests: http://")
     assert result.stderr.count("\n") == 1
