@@ -52,7 +52,7 @@ class Operation:
         return frozenset(int(s) for s in self.definition.get("responses", {}) if str(s).isdigit())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Document:
     """An OpenAPI 3.1 document with its overlay applied; `source` names the file, for messages."""
 

@@ -58,6 +58,8 @@ class EventStreamDecoder:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._strict = codecs.getincrementaldecoder("utf-8")("strict")
         self._text = ""
+        self._after_cr = False
+        """Whether a CR has ended a line, so that a LF right after it ends none."""
         self._at_start = True
         self._event = ""
         self._data: list[str] = []
@@ -75,7 +77,7 @@ class EventStreamDecoder:
         return self._receive(chunk, final=False)
 
     def end(self) -> list[ServerSentEvent]:
-        """The stream is over. Returns the events that only a held-back CR kept open."""
+        """The stream is over. Returns what a half character at its end has completed."""
         events = self._receive(b"", final=True)
         self.incomplete = bool(self._text or self._data or self._event)
         return events
@@ -86,16 +88,15 @@ class EventStreamDecoder:
                 self._strict.decode(chunk, final)
             except UnicodeDecodeError:
                 self.invalid_utf8 = True
-        text = self._text + self._decoder.decode(chunk, final)
-        if self._at_start and text:
+        text = self._decoder.decode(chunk, final)
+        if text and self._after_cr:
+            self._after_cr = False
+            text = text.removeprefix("\n")
+        if text and self._at_start:
             self._at_start = False
             text = text.removeprefix(_BOM)
-        # A CR at the very end may be the first half of a CRLF.
-        held = ""
-        if text.endswith("\r") and not final:
-            text, held = text[:-1], "\r"
-        *lines, rest = _LINE_END.split(text)
-        self._text = rest + held
+        self._after_cr = self._after_cr or text.endswith("\r")
+        *lines, self._text = _LINE_END.split(self._text + text)
         events = []
         for line in lines:
             event = self._line(line)

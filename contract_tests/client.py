@@ -260,7 +260,8 @@ class Client:
         self._portal_context = start_blocking_portal()
         self._portal = self._portal_context.__enter__()
         self._http = httpx.AsyncClient(
-            verify=self._verify,
+            # Reading all certificates that are trusted takes longer than a request.
+            verify=self._verify if self.url.lower().startswith("https:") else False,
             follow_redirects=False,
             # Time-outs are ours: httpx has none for the whole.
             timeout=httpx.Timeout(None, connect=min(10.0, self.limits.total)),

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import jsonschema_rs
@@ -66,10 +67,8 @@ class Context:
     all_batches: list[BatchRun] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.answers = AnswerJudge(self.document)
-        self.oracle = FormOracle(self.document)
+        self.answers, self.oracle, self.validators = _compiled(self.document)
         self.random = random.Random(self.seed)
-        self.validators = EventValidators(self.document)
         self._given: dict[tuple[str, str], tuple[Exchange, str]] = {}
         """By kind and id: the exchange that it was given in first, and the check."""
         self._was_let_in = False
@@ -414,6 +413,12 @@ class EventValidators(Mapping[str, PayloadValidator]):
 
     def __len__(self) -> int:
         return len(self._schemas)
+
+
+@lru_cache(maxsize=4)
+def _compiled(document: Document) -> tuple[AnswerJudge, FormOracle, EventValidators]:
+    """What is made of a document once, however many targets are tested by it."""
+    return AnswerJudge(document), FormOracle(document), EventValidators(document)
 
 
 def parse_object(body: bytes) -> dict[str, Any] | None:

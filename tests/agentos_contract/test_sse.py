@@ -70,6 +70,13 @@ def test_an_event_without_its_blank_line_is_lost(tail: bytes) -> None:
     assert decoder.incomplete
 
 
+def test_an_event_whose_lines_end_with_cr_is_there_at_once() -> None:
+    decoder = EventStreamDecoder()
+    assert decoder.feed(b"data: x\r\r") == [event("message", "x")]
+    assert decoder.feed(b"\ndata: y\r\n\r") == [event("message", "y")]
+    assert decoder.feed(b"\n") == decoder.end() == []
+
+
 def test_what_is_no_utf8_is_replaced_and_noted() -> None:
     decoder = EventStreamDecoder()
     assert decoder.feed(b"data: \xff\n\n") == [event("message", "\ufffd")]
