@@ -292,6 +292,8 @@ def _difference(child: Span, result: EventData) -> str | None:
     inner = results_within(child)
     nested = result.get("steps")
     if inner and not nested:
+        if result.get("success") is False:
+            return None  # a failure need not say what went before it
         return f"had {len(inner)} results, and has none"
     if inner and isinstance(nested, list):
         own_steps = sorted(str(_brief(one)) for one in inner)

@@ -66,6 +66,7 @@ OCCASIONS: dict[str, Occasion] = {
     "results.long-chunk-lost": Occasion(
         options={"settings": {"showcase": WorkflowSettings(messages=["short", "long " * 30])}}
     ),
+    "sse.byte-by-byte": Occasion(("brief",)),
     "cancel.ignored": Occasion(("showcase", "slower")),
     "session.mixed-up": Occasion(("showcase", "lasting")),
     "session.run-mixed-up": Occasion(("showcase", "lasting")),
