@@ -285,6 +285,16 @@ def output_after_the_step(event: Event, story: Story) -> Events:
     return [event]
 
 
+@told("order.output-lost")
+def an_output_is_lost(event: Event, story: Story) -> Events:
+    return [] if _is_first(event, "StepOutput", story) else [event]
+
+
+@told("order.output-twice")
+def an_output_comes_twice(event: Event, story: Story) -> Events:
+    return [event, event] if _is_first(event, "StepOutput", story) else [event]
+
+
 @told("order.content-completed-early")
 def content_completed_before_the_last(event: Event, story: Story) -> Events:
     if event["event"] == "RunContent":
@@ -370,6 +380,42 @@ def the_workflows_name_for_its_id(event: Event, story: Story) -> Events:
     return [event]
 
 
+@told("identity.workflow-renamed")
+def another_workflow_name_at_the_end(event: Event, story: Story) -> Events:
+    if event["event"] == "WorkflowCompleted":
+        return [{**event, "workflow_name": "Another"}]
+    return [event]
+
+
+@told("identity.numbered-from-1")
+def steps_from_1(event: Event, story: Story) -> Events:
+    index = event.get("step_index")
+    if isinstance(index, int):
+        return [{**event, "step_index": index + 1}]
+    if index:
+        return [{**event, "step_index": [index[0] + 1, *index[1:]]}]
+    return [event]
+
+
+@told("identity.agent-renamed")
+def another_agent_at_the_end(event: Event, story: Story) -> Events:
+    return [{**event, "agent_name": "Another"} if event["event"] == "RunCompleted" else event]
+
+
+@told("identity.other-tool-arguments")
+def other_arguments_at_the_end(event: Event, story: Story) -> Events:
+    if event["event"] == "ToolCallCompleted":
+        return [{**event, "tool": {**event["tool"], "tool_args": {"other": True}}}]
+    return [event]
+
+
+@told("identity.nested-run-shared")
+def the_workflows_run_id_in_its_agents(event: Event, story: Story) -> Events:
+    if "workflow_run_id" in event:
+        return [{**event, "run_id": event["workflow_run_id"]}]
+    return [event]
+
+
 @told("identity.step-id-shared")
 def two_steps_of_one_id(event: Event, story: Story) -> Events:
     """The second top-level step has the id of the first."""
@@ -403,6 +449,18 @@ def before_the_start(event: Event, story: Story) -> Events:
 def milliseconds_at_times(event: Event, story: Story) -> Events:
     if event["event"] == "StepOutput":
         return [{**event, "created_at": event["created_at"] * 1000}]
+    return [event]
+
+
+@told("time.all-milliseconds")
+def milliseconds(event: Event, story: Story) -> Events:
+    return [{**event, "created_at": event["created_at"] * 1000} if "created_at" in event else event]
+
+
+@told("time.ahead")
+def tomorrow(event: Event, story: Story) -> Events:
+    if "created_at" in event:
+        return [{**event, "created_at": event["created_at"] + 86_400}]
     return [event]
 
 
@@ -461,6 +519,13 @@ def no_iteration_continues(event: Event, story: Story) -> Events:
     return [{**event, "should_continue": False} if "should_continue" in event else event]
 
 
+@told("loop.results-lost")
+def the_last_iterations_results_are_lost(event: Event, story: Story) -> Events:
+    return [
+        {**event, "all_results": event["all_results"][:-1]} if "all_results" in event else event
+    ]
+
+
 @told("router.other-choice")
 def another_choice(event: Event, story: Story) -> Events:
     return [{**event, "selected_steps": ["another"]} if "selected_steps" in event else event]
@@ -513,6 +578,39 @@ def a_result_of_another_content(event: Event, story: Story) -> Events:
     return [event]
 
 
+@told("results.twice")
+def a_result_comes_twice(event: Event, story: Story) -> Events:
+    if event["event"] == "ParallelExecutionCompleted":
+        return [{**event, "step_results": [*event["step_results"], *event["step_results"][:1]]}]
+    return [event]
+
+
+@told("results.executed-off")
+def one_step_more_is_counted(event: Event, story: Story) -> Events:
+    if "executed_steps" in event:
+        return [{**event, "executed_steps": event["executed_steps"] + 1}]
+    return [event]
+
+
+@told("results.other-output")
+def another_output(event: Event, story: Story) -> Events:
+    if event["event"] == "StepOutput":
+        return [{**event, "step_output": {**event["step_output"], "content": "other"}}]
+    return [event]
+
+
+@told("results.executor-changed")
+def another_content_than_the_agents(event: Event, story: Story) -> Events:
+    if event["event"] == "RunCompleted":
+        story.notes["content"] = event["content"]
+        return [event]
+    content = story.notes.get("content")
+    if isinstance(content, str) and content:
+        renamed: Event = _renamed(event, {content: f"{content}!"})
+        return [renamed]
+    return [event]
+
+
 @told("results.chunk-lost")
 def a_chunk_is_lost(event: Event, story: Story) -> Events:
     return [] if _is_first(event, "RunContent", story) else [event]
@@ -551,6 +649,16 @@ def no_final_content(event: Event, story: Story) -> Events:
 def the_first_results_content(event: Event, story: Story) -> Events:
     if event["event"] == "WorkflowCompleted" and event["step_results"]:
         return [{**event, "content": event["step_results"][0]["content"]}]
+    return [event]
+
+
+# -- tools
+
+
+@told("tool.failure-completed")
+def a_failed_call_completes(event: Event, story: Story) -> Events:
+    if event["event"] == "ToolCallCompleted":
+        return [{**event, "tool": {**event["tool"], "tool_call_error": True}}]
     return [event]
 
 

@@ -205,7 +205,7 @@ def custom_events(event: Event, story: Story) -> Iterable[Event]:
 
 @told("event.null-members")
 def null_members(event: Event, story: Story) -> Iterable[Event]:
-    return [{**event, "metadata": None, "x_vendor": None}]
+    return [{**event, "nested_depth": None, "x_vendor": None}]
 
 
 @told("parallel.later-first")
