@@ -82,7 +82,7 @@ def test_the_command_line_wins(stage: Serve, tmp_path: Path) -> None:
     assert set(server.messages["main"]) == {"from its table"}
     server.messages.clear()
     result = run_cli(url, "--config", str(file), "--message", "told", "--max-runs", "1")
-    assert "at most 1 runs" in result.output
+    assert "at most 1 run " in result.output
     assert server.messages["main"] == ["told"]
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract_tests.plan import PROBE_RUNS, make_plan
+from contract_tests.plan import GENERATED_RUNS, PROBE_RUNS, make_plan
+from contract_tests.registry import Stage
 from contract_tests.target import Workflow
 
 
@@ -29,6 +30,21 @@ def test_streams_come_first(
     assert len(plan.batched) == batches
     assert plan.generated == generated
     assert "w0" in plan.describe()
+
+
+@pytest.mark.parametrize(
+    ("stages", "streams", "limit"),
+    [
+        ({Stage.REFUSALS}, 0, PROBE_RUNS),
+        ({Stage.STREAMS}, 3, 3),
+        ({Stage.STREAMS, Stage.PROBES}, 3, 3 + PROBE_RUNS),
+        ({Stage.REFUSALS, Stage.GENERATED}, 0, PROBE_RUNS + GENERATED_RUNS),
+    ],
+)
+def test_what_is_left_out_costs_nothing(stages: set[Stage], streams: int, limit: int) -> None:
+    workflows = [Workflow(f"w{number}", "hello") for number in range(3)]
+    plan = make_plan(workflows, 60, 50, stages)
+    assert (len(plan.streamed), plan.limit) == (streams, limit)
 
 
 WORKFLOWS = st.builds(

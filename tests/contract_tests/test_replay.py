@@ -17,11 +17,12 @@ from tests.contract_tests.test_cli import Broken
 from tests.contract_tests.test_known import Flawed
 from tests.contract_tests.test_mutations import (
     TOKEN,
-    CompletesWhatWasCancelled,
     FallsSilent,
     IgnoresCase,
     Locked,
+    LosesAResultInBatch,
     NumbersRunsAnew,
+    RemembersTheLastRunOnly,
     TakesCapitals,
     TakesTheWordNullForNothing,
 )
@@ -37,15 +38,13 @@ class CutSessions(ConformingServer):
                 yield frame
 
 
-WITH_SLOW = ("main", "slow")
-
-
 @pytest.mark.parametrize(
     ("server", "workflows", "failure", "arguments"),
     [
         (NumbersRunsAnew, ("main",), "identity.run-id-fresh", ()),
         (IgnoresCase, ("main",), "authentication.wrong-token", ()),
-        (CompletesWhatWasCancelled, WITH_SLOW, "cancel.one-terminal-event", ()),
+        (LosesAResultInBatch, ("main",), "batch.equals-stream", ()),
+        (RemembersTheLastRunOnly, ("main",), "session.continuity", ()),
         (TakesTheWordNullForNothing, ("main",), "form.valid-accepted", ("--max-examples", "10")),
         (TakesCapitals, ("main",), "form.invalid-refused", ("--max-examples", "1")),
         (FallsSilent, ("main",), "sse.idle", ("--max-runs", "1", "--idle-timeout", "0.3")),
