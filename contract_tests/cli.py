@@ -11,11 +11,17 @@ import click
 from agentos_contract import __version__
 from contract_tests.commands.diff import diff
 from contract_tests.commands.drift import drift
+from contract_tests.commands.fuzz import fuzz
 from contract_tests.commands.judge import judge
 from contract_tests.commands.learn import learn
 from contract_tests.commands.options import HELP
 
-COMMANDS: dict[str, click.Command] = {"learn": learn, "diff": diff, "drift": drift}
+COMMANDS: dict[str, click.Command] = {
+    "learn": learn,
+    "diff": diff,
+    "drift": drift,
+    "fuzz": fuzz,
+}
 
 
 class WithCommands(click.Command):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -71,7 +71,16 @@ class Context:
         self.random = random.Random(self.seed)
         self._given: dict[tuple[str, str], tuple[Exchange, str]] = {}
         """By kind and id: the exchange that it was given in first, and the check."""
-        self._was_let_in = False
+        self.was_let_in = False
+
+    def forget_answers(self) -> None:
+        """Keep of the answers so far only which ids they gave: for who asks for hours."""
+        self.all_streams.clear()
+        self.all_batches.clear()
+        for key, (exchange, check) in self._given.items():
+            if exchange.events or exchange.body:
+                kept = replace(exchange, events=[], body=b"", decoder=None)
+                self._given[key] = kept, check
 
     # -- names
 
@@ -248,7 +257,9 @@ class Context:
         message = exchange.request.field("message") or ""
         run = StreamedRun(workflow.id, message, exchange, judge)
         self.all_streams.append(run)
-        judgement.merge(self._fresh(exchange, run.run_id, None if session_id else run.session_id))
+        judgement.merge(
+            self.judge_ids(exchange, run.run_id, None if session_id else run.session_id)
+        )
         return judgement, run
 
     def batch(
@@ -313,7 +324,7 @@ class Context:
             )
         )
         given = body.get("session_id") if session_id is None else None
-        judgement.merge(self._fresh(exchange, body.get("run_id"), given))
+        judgement.merge(self.judge_ids(exchange, body.get("run_id"), given))
         return judgement, run
 
     # -- findings
@@ -346,7 +357,7 @@ class Context:
         status = exchange.status
         if status is None:
             return judgement
-        if not self._was_let_in:
+        if not self.was_let_in:
             refuse_strangers(exchange, self.client.token)
             if status == 404:
                 raise CouldNotRun(f"it has no workflow {workflow.id!r} (404)")
@@ -363,10 +374,10 @@ class Context:
             message = f"a valid form was answered with {exchange.summary}"
             judgement.breach(requirement, message, exchange)
         if status == 200:
-            self._was_let_in = True
+            self.was_let_in = True
         return judgement
 
-    def _fresh(self, exchange: Exchange, run_id: Any, session_id: Any) -> Judgement:
+    def judge_ids(self, exchange: Exchange, run_id: Any, session_id: Any) -> Judgement:
         """Ids that must be new. `session_id` only where none was asked for."""
         judgement = Judgement()
         for requirement, identifier, said in (

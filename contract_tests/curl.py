@@ -58,7 +58,7 @@ def _form_field(name: str, value: str) -> str:
 
 
 def _is_plain(content: bytes) -> bool:
-    return all(0x20 <= byte < 0x7F for byte in content)
+    return content.isascii() and content.decode("ascii").isprintable()
 
 
 def _printf_byte(byte: int) -> str:

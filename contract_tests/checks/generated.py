@@ -11,17 +11,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import hypothesis
-import requests
 from hypothesis import HealthCheck, Phase
 from hypothesis.errors import HypothesisException
 from schemathesis import GenerationMode
 
-from agentos_contract.document import FORM
 from contract_tests.answers import Judgement
 from contract_tests.client import NoMoreRuns, Request
 from contract_tests.context import Context, own_session_prefix
 from contract_tests.form import Validity
 from contract_tests.form_answers import judge_form_answer
+from contract_tests.generated_bodies import body_of
 from contract_tests.registry import CannotDecide, Stage, check
 from contract_tests.target import Workflow
 
@@ -89,9 +88,10 @@ class _Sender:
 
     def judge(self, case: Any) -> Judgement | None:
         """What a case's answer shows; None where it was not sent."""
-        prepared = _prepare(self._context, self._workflow, case)
-        if prepared is None:
+        body = body_of(case, own_session_prefix(self._context.seed))
+        if body is None:
             return None
+        prepared = self._context.request(self._workflow.id, content=body[0], content_type=body[1])
         key = (prepared.content_type, prepared.content or b"")
         if key not in self._seen:
             judgement = self._send(prepared)
@@ -210,32 +210,3 @@ def _coverage_cases(context: Context, mode: GenerationMode) -> Iterator[Any]:
     ):
         if case.method == operation.method.upper():
             yield case
-
-
-def _with_own_session(context: Context, body: Any) -> Any:
-    """The body with a session of these tests: what was generated might be somebody's."""
-    if not isinstance(body, dict) or body.get("session_id", "") == "":
-        return body
-    prefix = own_session_prefix(context.seed)
-    value = "null" if body["session_id"] is None else body["session_id"]
-    own = [f"{prefix}{one}" for one in value] if isinstance(value, list) else f"{prefix}{value}"
-    return {**body, "session_id": own}
-
-
-def _prepare(context: Context, workflow: Workflow, case: Any) -> Request | None:
-    """The case's body as bytes, in a request for a real workflow; None where it can't be sent."""
-    case.path_parameters = {"workflow_id": workflow.id}
-    case.body = _with_own_session(context, case.body)
-    content_type = str((case.headers or {}).get("Content-Type", "")) or case.media_type
-    try:
-        arguments = case.as_transport_kwargs(base_url="http://target.invalid")
-        message = requests.Request("POST", "http://target.invalid/", data=arguments.get("data"))
-        body: Any = message.prepare().body
-    except (UnicodeError, ValueError):
-        return None
-    content = body.encode("utf-8") if isinstance(body, str) else body or b""
-    if content_type and not content_type.isprintable():
-        return None
-    if content_type is None and not content:
-        content_type = FORM
-    return context.request(workflow.id, content=content, content_type=content_type)

@@ -56,7 +56,13 @@ config_option = click.option(
 )
 
 
-def target_options(*, max_runs: int, generates: bool = True) -> Callable[[F], F]:
+def target_options(
+    *,
+    max_runs: int,
+    generates: bool = True,
+    idle_timeout: float = 60.0,
+    total_timeout: float = 300.0,
+) -> Callable[[F], F]:
     """What every command needs that asks a target; `generates`: whether requests are generated."""
     options = [
         config_option,
@@ -94,14 +100,14 @@ def target_options(*, max_runs: int, generates: bool = True) -> Callable[[F], F]
         click.option(
             "--idle-timeout",
             type=click.FloatRange(min=0, min_open=True),
-            default=60.0,
+            default=idle_timeout,
             show_default=True,
             help="Seconds of silence in an answer.",
         ),
         click.option(
             "--total-timeout",
             type=click.FloatRange(min=0, min_open=True),
-            default=300.0,
+            default=total_timeout,
             show_default=True,
             help="Seconds for a whole answer.",
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TypeVar
 
 import click
@@ -26,7 +27,7 @@ def tested(options: Options, console: Console, test: Callable[[Listener], Tested
     """What came of the tests; None, and said why, where they could not be run."""
     spinner = console.status("looking for workflows") if console.is_terminal else None
     try:
-        with spinner or _Silent():
+        with spinner or nullcontext():
             return test(_listener(options, console, spinner))
     except CouldNotRun as error:
         could_not_run(f"{options.url}: {redact(str(error), options.token)}")
@@ -38,16 +39,6 @@ def tested(options: Options, console: Console, test: Callable[[Listener], Tested
 def crashed(report: Report, options: Options) -> int:
     crash = redact(report.crashes[0], options.token)
     return could_not_run(f"{crash}; this is a fault of contract-tests")
-
-
-class _Silent:
-    """Stands in for a spinner where the output is no terminal."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *exc: object) -> None:
-        return None
 
 
 def _listener(options: Options, console: Console, spinner: Spinner | None) -> Listener:

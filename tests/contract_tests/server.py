@@ -81,7 +81,7 @@ class ConformingServer:
 
     async def answer(self, request: Request) -> Response:
         self.let_in(request)
-        parts = request.url.path.strip("/").split("/")
+        parts = request.scope["path"].strip("/").split("/")
         match request.method, parts:
             case "GET", ["workflows"]:
                 return JSONResponse([{"id": name, "name": name} for name in self.workflows])

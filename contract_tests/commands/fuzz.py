@@ -1,0 +1,240 @@
+"""`contract-tests fuzz URL`: sequences of requests until the time is up."""
+
+from __future__ import annotations
+
+import re
+import sys
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from agentos_contract.requirements import Level, load_catalogue
+from contract_tests.commands.options import HELP, make_options, target_options
+from contract_tests.commands.outcome import BROKEN, COULD_NOT_RUN, KEPT, could_not_run
+from contract_tests.fuzzing.campaign import Campaign, Fuzzing, Listener, fuzz_target, replay
+from contract_tests.fuzzing.database import DatabaseError
+from contract_tests.fuzzing.failure_files import (
+    FailureFileError,
+    described,
+    read_failure,
+    write_failure,
+)
+from contract_tests.fuzzing.rounds import INTERRUPTED, TIME_UP, Failure
+from contract_tests.known import KnownError, load_known
+from contract_tests.redaction import redact
+from contract_tests.reporting import MAX_MESSAGE, cut
+from contract_tests.session import Options
+from contract_tests.target import CouldNotRun, Target
+
+MAX_COMMAND = 1000
+"""Characters of a command that is printed; the file has all of it."""
+
+_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+class Duration(click.ParamType[float]):
+    """A number with s (seconds, the default), m or h."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        if isinstance(value, int | float):
+            return float(value)
+        found = _TIME.fullmatch(str(value).strip())
+        if found is None or float(found[1]) <= 0:
+            self.fail(f"{value!r}: expected a time such as 90s, 10m or 1h", param, ctx)
+        return float(found[1]) * _SECONDS[found[2] or "s"]
+
+
+@click.command(context_settings=HELP)
+@click.argument("url")
+@click.option(
+    "--time",
+    "seconds",
+    type=Duration(),
+    default="10m",
+    show_default=True,
+    help="How long: 90s, 10m, 1h.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1, max=64),
+    default=1,
+    show_default=True,
+    help="How many processes.",
+)
+@click.option(
+    "--database",
+    metavar="DIR|redis://…",
+    default=".contract-tests/examples",
+    show_default=True,
+    help="Where what was found is kept, to be replayed first next time. Several machines may share"
+    " a Redis.",
+)
+@click.option(
+    "--report-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(".contract-tests/failures"),
+    show_default=True,
+    help="Where to write each failure, for --replay.",
+)
+@click.option(
+    "--replay",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Carry out what a failure's file has, and nothing else.",
+)
+@click.option(
+    "--max-failures",
+    type=click.IntRange(min=1),
+    help="Stop when so many were found, before the time is up.",
+)
+@click.option(
+    "--known",
+    metavar="PROFILE|FILE",
+    help="Deviations that are known: not failures.",
+)
+@click.option(
+    "--level",
+    type=click.Choice([str(level) for level in Level]),
+    default=str(Level.PROTOCOL),
+    show_default=True,
+    help="How far to go: what the document says; what the protocol implies; what one server does.",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), help="Draw the sequences of an earlier time again."
+)
+@target_options(max_runs=1000, idle_timeout=30.0, total_timeout=120.0, generates=False)
+def fuzz(
+    url: str,
+    seconds: float,
+    workers: int,
+    database: str,
+    report_dir: Path,
+    file: Path | None,
+    max_failures: int | None,
+    known: str | None,
+    level: str,
+    **target: Any,
+) -> None:
+    """Send generated sequences of requests to URL until the time is up.
+
+    Exits with 0 if nothing was found, with 1 if a failure was, with 2 if it could not be run.
+    """
+    try:
+        known_list = load_known(known, load_catalogue().requirements) if known is not None else {}
+    except KnownError as error:
+        raise click.BadParameter(str(error), param_hint="--known") from error
+    options = replace(make_options(url, **target), level=Level.parse(level), known=known_list)
+    console = Console(highlight=False)
+    try:
+        if file is not None:
+            sys.exit(_replay(options, file, console))
+        fuzzing = Fuzzing(options, seconds, workers, database, max_failures)
+        sys.exit(_fuzz(fuzzing, report_dir, console))
+    except (DatabaseError, FailureFileError) as error:
+        sys.exit(could_not_run(str(error)))
+    except CouldNotRun as error:
+        sys.exit(could_not_run(f"{options.url}: {redact(str(error), options.token)}"))
+    except KeyboardInterrupt:
+        sys.exit(could_not_run(INTERRUPTED))
+
+
+def _fuzz(fuzzing: Fuzzing, report_dir: Path, console: Console) -> int:
+    options = fuzzing.options
+    spinner = console.status("") if console.is_terminal else None
+
+    def write(failure: Failure) -> Path:
+        return write_failure(
+            failure, report_dir, options.url, lambda text: redact(text, options.token)
+        )
+
+    def planned(target: Target) -> None:
+        ids = ", ".join(workflow.id for workflow in target.workflows)
+        console.print(
+            f"{options.url}: will start as many runs as {_time(fuzzing.seconds)} allow, at most "
+            f"{options.max_runs}, of: {ids} (seed {options.seed})",
+            markup=False,
+            soft_wrap=True,
+        )
+        for workflow_id, reason in target.unusable:
+            console.print(f"left out: {workflow_id}: {reason}", markup=False, soft_wrap=True)
+
+    def found(failure: Failure) -> None:
+        # Written at once: whatever happens later, it is not lost.
+        file = write(failure)
+        console.print(f"found: {failure.key}: {file}", markup=False, soft_wrap=True)
+
+    def progress(text: str) -> None:
+        if spinner is not None:
+            spinner.update(text)
+
+    with spinner or nullcontext():
+        try:
+            campaign = fuzz_target(fuzzing, Listener(planned, progress, found))
+            # Others may have found smaller sequences since.
+            files = {key: write(failure) for key, failure in campaign.failures.items()}
+        except OSError as error:
+            return could_not_run(f"a failure could not be written: {error}")
+    console.print()
+    for key, failure in campaign.failures.items():
+        _print_failure(failure, console, options, files[key])
+    for note in campaign.notes:
+        console.print(f"note: {redact(note, options.token)}", markup=False, soft_wrap=True)
+    console.print(_summary(campaign, options), markup=False, soft_wrap=True)
+    if campaign.failures:
+        return BROKEN
+    return COULD_NOT_RUN if campaign.ended == INTERRUPTED else KEPT
+
+
+def _replay(options: Options, file: Path, console: Console) -> int:
+    kept = read_failure(file)
+    failures = replay(options, kept.steps)
+    if not failures:
+        console.print(f"{file}: nothing is broken", markup=False, soft_wrap=True)
+        return KEPT
+    for one in failures:
+        _print_failure(one, console, options, file)
+    return BROKEN
+
+
+def _print_failure(failure: Failure, console: Console, options: Options, file: Path) -> None:
+    requirement = load_catalogue()[failure.key.requirement]
+    console.print(f"[bold red]FAILED {requirement.id}[/bold red] ({described(failure)})")
+    message = cut(redact(failure.message, options.token), MAX_MESSAGE)
+    lines = [
+        requirement.text,
+        f"seen: {message}",
+        *(
+            f"{n}. {cut(redact(one, options.token), MAX_COMMAND)}"
+            for n, one in enumerate(failure.commands, 1)
+        ),
+        f"again: contract-tests fuzz {options.url} --replay {file}",
+    ]
+    for line in lines:
+        console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+    console.print()
+
+
+def _summary(campaign: Campaign, options: Options) -> str:
+    why = f"; ended early: {campaign.ended}" if campaign.ended not in ("", TIME_UP) else ""
+    rate = campaign.requests / campaign.seconds if campaign.seconds else 0.0
+    return (
+        f"{len(campaign.failures)} failures in {campaign.sequences} sequences, "
+        f"{campaign.requests} requests ({rate:.0f}/s), {campaign.runs} runs, "
+        f"{_time(campaign.seconds)}; seed {options.seed}{why}"
+    )
+
+
+def _time(seconds: float) -> str:
+    whole = round(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    return f"{whole / 60:.0f} min"

@@ -1,0 +1,195 @@
+"""What the target does when nothing is odd: each workflow once as a stream and once in batch, one
+request at a time, and which of the companion operations it has."""
+
+from __future__ import annotations
+
+import hashlib
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from agentos_contract.document import Document
+from contract_tests.answers import Judgement
+from contract_tests.client import Exchange, Request
+from contract_tests.context import Context
+from contract_tests.fuzzing.steps import MARK, Run, Steps
+from contract_tests.stories import Story, story_of_batch, story_of_stream
+from contract_tests.streams import BatchRun, StreamedRun
+from contract_tests.target import Workflow
+
+LASTING_SECONDS = 0.5
+"""A run that is shorter does not last, however short the others are."""
+
+BATCH_SECONDS = 3.0
+"""A workflow that takes longer is not run in batch to see what is usual."""
+
+LASTING_FACTOR = 2
+"""How much longer than usual a workflow takes that is only run to be cancelled or left."""
+
+
+@dataclass(frozen=True)
+class Usual:
+    """How a workflow's run goes, alone and in a session of its own."""
+
+    seconds: float
+    completes: bool
+    story: Story = None
+    """What it comes to; None where that differs from run to run."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What the target usually does."""
+
+    usual: dict[str, Usual]
+    """By workflow id."""
+    companions: frozenset[str] = frozenset()
+    """Operation ids of those that it has: of get_workflow_run, get_session_runs and
+    cancel_workflow_run."""
+
+    def is_lasting(self, workflow_id: str) -> bool:
+        """Whether its runs take much longer than those of most workflows."""
+        usual = statistics.median_low(one.seconds for one in self.usual.values())
+        seconds = self.usual[workflow_id].seconds
+        return seconds > max(LASTING_SECONDS, LASTING_FACTOR * usual)
+
+    def vocabulary(self, workflows: Iterable[Workflow]) -> str:
+        """A digest of what sequences for this target are made of: those of one that has another
+        mean something else there."""
+        words = [
+            (w.id, w.input_schema is not None, w.wrong_messages, self.is_lasting(w.id))
+            for w in workflows
+        ]
+        text = repr((words, sorted(self.companions)))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The baseline, and what the runs showed that it is made of."""
+
+    baseline: Baseline
+    judgements: tuple[tuple[Steps, Judgement], ...]
+    """Each with the sequence that is that run alone."""
+
+
+def observe(
+    context: Context,
+    token: str,
+    until: float,
+    progress: Callable[[str], None] = lambda text: None,
+) -> Observed:
+    """Run each workflow twice, four workflows at a time.
+
+    `token` makes the sessions' names; none but the first is begun after `until`
+    (time.monotonic()). Raises NoMoreRuns, CouldNotRun.
+    """
+    session_id = MARK.replace("0" * 12, token) + "baseline"
+    workflows = context.target.workflows
+
+    def run(workflow: Workflow) -> tuple[Exchange, Exchange | None] | None:
+        if workflow is not workflows[0] and time.monotonic() > until:
+            return None
+        stream = context.start_stream(workflow).result()
+        if stream.seconds > BATCH_SECONDS:
+            return stream, None
+        fields = [
+            ("message", workflow.message),
+            ("stream", "false"),
+            ("session_id", f"{session_id}-{workflow.id}"),
+        ]
+        return stream, context.client.send(context.request(workflow.id, fields))
+
+    usual: dict[str, Usual] = {}
+    judgements: list[tuple[Steps, Judgement]] = []
+    companions: frozenset[str] = frozenset()
+    with ThreadPoolExecutor(4) as pool:
+        for workflow, ran in zip(workflows, pool.map(run, workflows), strict=True):
+            progress(f"how {workflow.id} usually goes")
+            if ran is None:
+                continue
+            streamed, batched = ran
+            judgement, stream = context.judgement_of_stream(workflow, streamed, stream=True)
+            judgements.append(((Run(workflow=workflow.id),), judgement))
+            batch = None
+            if batched is not None:
+                judgement, batch = context.judgement_of_batch(workflow, batched)
+                step = Run(workflow=workflow.id, stream="false", session=f"{MARK}0")
+                judgements.append(((step,), judgement))
+            usual[workflow.id] = _usual(workflow, streamed, stream, batch)
+            if not companions and stream is not None and stream.is_completed:
+                companions = _companions(context, stream)
+    return Observed(Baseline(usual, companions), tuple(judgements))
+
+
+def _usual(
+    workflow: Workflow, streamed: Exchange, stream: StreamedRun | None, batch: BatchRun | None
+) -> Usual:
+    if stream is None:
+        return Usual(streamed.seconds, False)
+    if batch is None:
+        return Usual(_seconds(stream), stream.is_completed)
+    told = story_of_batch(batch)
+    is_constant = told == story_of_stream(stream) and workflow.deterministic is not False
+    completes = stream.is_completed and batch.exchange.status == 200
+    return Usual(_seconds(stream), completes, told if is_constant else None)
+
+
+def _seconds(stream: StreamedRun) -> float:
+    """Since its first event: before that the first of all may wait for something to be loaded."""
+    events = stream.exchange.events
+    return events[-1][0] - events[0][0] if events else stream.seconds
+
+
+def companion_request(
+    document: Document, operation_id: str, query: str = "", **parameters: str
+) -> Request:
+    """A request for a companion operation that the document has."""
+    operation = document.operations[operation_id]
+    path = operation.path
+    for name, value in parameters.items():
+        path = path.replace(f"{{{name}}}", quote(value, safe=""))
+    return Request(operation.method.upper(), path + query)
+
+
+def read_run(document: Document, workflow_id: str, session_id: str, run_id: str) -> Request:
+    """Reads a run back."""
+    query = f"?session_id={quote(session_id, safe='')}"
+    return companion_request(
+        document, "get_workflow_run", query, workflow_id=workflow_id, run_id=run_id
+    )
+
+
+def read_session(document: Document, session_id: str) -> Request:
+    """Lists a session's runs."""
+    return companion_request(document, "get_session_runs", "?type=workflow", session_id=session_id)
+
+
+def cancel_run(document: Document, workflow_id: str, run_id: str) -> Request:
+    """Cancels a run."""
+    return companion_request(
+        document, "cancel_workflow_run", workflow_id=workflow_id, run_id=run_id
+    )
+
+
+def _companions(context: Context, run: StreamedRun) -> frozenset[str]:
+    """Which operations answer for a run that has ended."""
+    document = context.document
+    run_id, session_id = run.run_id, run.session_id
+    if run_id is None or session_id is None:
+        return frozenset()
+    requests: dict[str, Callable[[], Request]] = {
+        "get_workflow_run": lambda: read_run(document, run.workflow_id, session_id, run_id),
+        "get_session_runs": lambda: read_session(document, session_id),
+        "cancel_workflow_run": lambda: cancel_run(document, run.workflow_id, run_id),
+    }
+    found = set()
+    for name, request in requests.items():
+        if name in document.operations:
+            exchange = context.client.send(request())
+            if exchange.status == 200 and exchange.fault is None:
+                found.add(name)
+    return frozenset(found)

@@ -1,0 +1,73 @@
+"""Fuzzing from a test of one's own: `fuzz` fails the test with what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from agentos_contract.document import load_document
+from agentos_contract.requirements import load_catalogue
+from contract_tests.client import Limits
+from contract_tests.fuzzing.campaign import Campaign, Fuzzing, Listener, fuzz_target
+from contract_tests.fuzzing.failure_files import described, write_failure
+from contract_tests.fuzzing.rounds import Failure
+from contract_tests.known import load_known
+from contract_tests.redaction import redact
+from contract_tests.session import Options
+
+
+def fuzz(
+    url: str,
+    *,
+    seconds: float,
+    seed: int,
+    token: str | None = None,
+    workflows: Sequence[str] = (),
+    known: str | None = None,
+    database: str | None = None,
+    max_runs: int = 1000,
+    max_failures: int | None = None,
+    report_dir: Path | None = None,
+    limits: Limits | None = None,
+) -> Campaign:
+    """Fuzz the server at `url` for so many seconds. Raises AssertionError with every failure.
+
+    With pytest-xdist give each test a seed of its own and all the same `database`: a folder, or
+    `redis://HOST:PORT/NUMBER` for several machines. `known` is a profile or a file of known
+    deviations. Raises CouldNotRun, DatabaseError, KnownError where it cannot be run.
+    """
+    options = Options(
+        url.rstrip("/"),
+        load_document(),
+        seed,
+        token=token,
+        workflows=workflows,
+        known=load_known(known, load_catalogue().requirements) if known is not None else {},
+        max_runs=max_runs,
+        limits=limits or Limits(idle=30.0, total=120.0),
+    )
+
+    def redacted(text: str) -> str:
+        return redact(text, token)
+
+    def found(failure: Failure) -> None:
+        if report_dir is not None:
+            write_failure(failure, report_dir, url, redacted)
+
+    fuzzing = Fuzzing(options, seconds, database=database, max_failures=max_failures)
+    campaign = fuzz_target(fuzzing, Listener(found=found))
+    if campaign.failures:
+        texts = [_text(failure) for failure in campaign.failures.values()]
+        raise AssertionError(redacted("\n\n".join(texts)))
+    return campaign
+
+
+def _text(failure: Failure) -> str:
+    kind = "replayed" if failure.replayed else "found"
+    return "\n".join(
+        [
+            f"{kind}: {failure.key} ({described(failure)})",
+            f"seen: {failure.message}",
+            *(f"{number}. {command}" for number, command in enumerate(failure.commands, 1)),
+        ]
+    )

@@ -1,0 +1,410 @@
+"""Fuzzing finds what only a sequence of requests shows, makes it small, and keeps it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+from hypothesis.stateful import run_state_machine_as_test
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from contract_tests.client import Client, Limits
+from contract_tests.fuzzing import execution
+from contract_tests.fuzzing.baseline import Baseline, Usual
+from contract_tests.fuzzing.campaign import (
+    ENOUGH,
+    Campaign,
+    Fuzzing,
+    fuzz_target,
+    make_context,
+    replay,
+)
+from contract_tests.fuzzing.execution import Key
+from contract_tests.fuzzing.failure_files import (
+    FailureFileError,
+    described,
+    read_failure,
+    write_failure,
+)
+from contract_tests.fuzzing.machine import Scope as Vocabulary
+from contract_tests.fuzzing.machine import make_machine
+from contract_tests.fuzzing.rounds import DAMAGED, TIME_UP, Failure
+from contract_tests.fuzzing.steps import (
+    Cancel,
+    Form,
+    Run,
+    Step,
+    Steps,
+    runs_named,
+    steps_from_json,
+    steps_to_json,
+    without,
+)
+from contract_tests.session import Options
+from contract_tests.target import Target, Workflow
+from tests.conftest import Serve
+from tests.contract_tests.conftest import DOCUMENT, run_cli
+from tests.contract_tests.server import ConformingServer, Refused
+from tests.contract_tests.server import Run as ServersRun
+
+SECONDS = 100
+"""How long something may be looked for; it is found much sooner."""
+
+
+def options(url: str, **more: Any) -> Options:
+    settings: dict[str, Any] = {"seed": 1, "max_runs": 5000, "limits": Limits(idle=5, total=10)}
+    return Options(url, DOCUMENT, **settings | more)
+
+
+def fuzz_for(url: str, seconds: float, *, seed: int = 1, **more: Any) -> Campaign:
+    return fuzz_target(Fuzzing(options(url, seed=seed), seconds, **more))
+
+
+def found_by(campaign: Campaign, requirement: str) -> Failure:
+    """The failure that was found first, which is of that requirement."""
+    assert campaign.ended == ENOUGH
+    assert not campaign.notes
+    failure = next(iter(campaign.failures.values()))
+    assert failure.key.requirement == requirement, failure
+    return failure
+
+
+def kinds(failure: Failure) -> list[type[Step]]:
+    return [type(step) for step in failure.steps]
+
+
+class Server(ConformingServer):
+    """It lets callers hang up before it has read what they ask."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with contextlib.suppress(ClientDisconnect):
+            await super().__call__(scope, receive, send)
+
+
+# -- what only sequences show
+
+
+class ForgetsTheThirdRun(Server):
+    """Of a session."""
+
+    is_mended = False
+
+    def listed_runs(self, session_id: str) -> list[dict[str, str]]:
+        runs = super().listed_runs(session_id)
+        return runs if self.is_mended else runs[:2]
+
+
+def test_a_session_that_loses_its_third_run(serve: Serve, tmp_path: Path) -> None:
+    """Found, made as small as it gets, replayed first the next time, by a file too, and gone when
+    it is mended."""
+    server = ForgetsTheThirdRun(("main",))
+    url = serve(server)
+    database = str(tmp_path / "examples")
+    campaign = fuzz_for(url, SECONDS, database=database, max_failures=1)
+    failure = found_by(campaign, "session.continuity")
+    assert kinds(failure) == [Run, Run, Run]
+    assert described(failure) == "shown again 2 of 2 times"
+    assert len(failure.commands) == 4
+    again = fuzz_for(url, SECONDS, seed=2, database=database, max_failures=1)
+    assert found_by(again, "session.continuity").replayed
+    assert again.rounds == 1
+
+    file = write_failure(failure, tmp_path, url, lambda text: text)
+    assert read_failure(file).steps == failure.steps
+    outcome = run_cli("fuzz", url, "--replay", str(file))
+    assert outcome.exit_code == 1
+    assert "FAILED session.continuity" in outcome.output
+    assert "4. curl -sSiN -X GET" in outcome.output
+
+    server.is_mended = True
+    outcome = run_cli("fuzz", url, "--replay", str(file))
+    assert outcome.exit_code == 0
+    assert "nothing is broken" in outcome.output
+    assert list(Path(database).glob("*/*"))
+    assert fuzz_for(url, 1, database=database).failures == {}
+    server.is_mended = False
+    last = fuzz_for(url, 1, seed=3, database=database)
+    assert not any(failure.replayed for failure in last.failures.values())
+
+
+class Patient(Server):
+    """Its slow workflow says all but its last event at once, and then waits: nobody need hurry."""
+
+    async def frames(self, run: ServersRun) -> AsyncIterator[bytes]:
+        events = self.events(run)
+        for event in events[:-1]:
+            yield self.frame(event)
+        if run.workflow_id == "slow":
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(run.cancelled.wait(), 2)
+        is_cancelled = run.workflow_id == "slow" and run.cancelled.is_set()
+        for event in self.after_cancel(run) if is_cancelled else events[-1:]:
+            yield self.frame(event)
+
+
+class CancelsEveryRun(Patient):
+    def cancel(self, run_id: str) -> Response:
+        for run in self.runs.values():
+            run.cancelled.set()
+        return super().cancel(run_id)
+
+
+def test_cancelling_one_run_that_cancels_the_other(serve: Serve) -> None:
+    campaign = fuzz_for(serve(CancelsEveryRun(("main", "slow"))), SECONDS, max_failures=1)
+    failure = found_by(campaign, "session.isolation")
+    assert "nobody cancelled this run" in failure.message
+    assert Cancel in kinds(failure)
+    assert kinds(failure).count(Run) >= 2
+
+
+class ReusesTheIdOfALostRun(Patient):
+    lost: str | None = None
+
+    def make_run(self, workflow_id: str, form: dict[str, str]) -> ServersRun:
+        run = super().make_run(workflow_id, form)
+        if self.lost is not None:
+            run.run_id, self.lost = self.lost, None
+        return run
+
+    async def frames(self, run: ServersRun) -> AsyncIterator[bytes]:
+        is_lost = True
+        try:
+            async for frame in super().frames(run):
+                yield frame
+            is_lost = False
+        finally:
+            if is_lost:
+                self.lost = run.run_id
+
+
+def test_a_run_id_that_is_used_again_after_hanging_up(serve: Serve) -> None:
+    campaign = fuzz_for(serve(ReusesTheIdOfALostRun(("main", "slow"))), SECONDS, max_failures=1)
+    failure = found_by(campaign, "identity.run-id-fresh")
+    assert "had been given to another run before" in failure.message
+
+
+class DiesOfACancelledRun(Patient):
+    is_dead = False
+
+    def cancel(self, run_id: str) -> Response:
+        run = self.runs.get(run_id)
+        self.is_dead = self.is_dead or (run is not None and run.workflow_id == "slow")
+        return super().cancel(run_id)
+
+    async def batch(self, run: ServersRun) -> Response:
+        if self.is_dead:
+            raise Refused(500, "no")
+        return await super().batch(run)
+
+
+def test_a_server_that_is_never_itself_again(serve: Serve) -> None:
+    """Nothing can be made smaller: whatever comes next fails. That is said, with what came
+    before."""
+    campaign = fuzz_for(serve(DiesOfACancelledRun(("main", "slow"))), SECONDS)
+    assert campaign.ended == DAMAGED
+    (failure,) = campaign.failures.values()
+    assert any(
+        isinstance(step, Cancel) for steps in [failure.steps, *failure.before] for step in steps
+    )
+    assert "the server has not been itself since" in described(failure)
+
+
+class NamesAnotherWorkflow(Server):
+    def batch_body(self, run: ServersRun) -> Any:
+        return {**super().batch_body(run), "workflow_id": "another"}
+
+
+def test_a_server_that_breaks_something_in_each_run(serve: Serve) -> None:
+    """It needs no sequence, and is not looked for by one."""
+    campaign = fuzz_for(serve(NamesAnotherWorkflow(("main",))), SECONDS, max_failures=1)
+    failure = found_by(campaign, "identity.batch-echo")
+    assert kinds(failure) == [Run]
+    assert campaign.rounds == 0
+
+
+# -- no wolf
+
+
+def test_nothing_is_found_where_nothing_is_wrong(serve: Serve) -> None:
+    url = serve(Server(("main", "typed")))
+    campaign = fuzz_target(Fuzzing(options(url, max_runs=100), SECONDS))
+    assert campaign.failures == {}
+    assert campaign.notes == []
+    assert campaign.runs == 100
+    assert "--max-runs" in campaign.ended
+
+
+def test_the_mock_is_fuzzed_by_two_processes(mock_url: str) -> None:
+    ids = ("visit-counter", "everything", "order-intake")
+    one = options(mock_url, workflows=ids, max_runs=60)
+    campaign = fuzz_target(Fuzzing(one, SECONDS, workers=2))
+    assert campaign.failures == {}
+    assert campaign.runs == 60
+
+
+def test_the_time_ends_a_run_that_is_under_way(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execution, "GRACE_SECONDS", 0.1)
+
+    class Slow(Server):
+        async def frames(self, run: ServersRun) -> AsyncIterator[bytes]:
+            frames = super().frames(run)
+            yield await anext(frames)
+            self.started = True
+            if run.message == "0":
+                await asyncio.sleep(60)
+            async for frame in frames:
+                yield frame
+
+    server = Slow(("main",))
+    campaign = fuzz_target(Fuzzing(options(serve(server), message="0"), 0.5))
+    assert campaign.ended in ("", TIME_UP)
+    assert server.active == 0
+
+
+# -- the sequences
+
+
+def drawn(seed: int) -> list[Steps]:
+    """What is drawn from a seed."""
+    target = Target((Workflow("main", "hi"), Workflow("slow", "hi")))
+    context = make_context(options("http://127.0.0.1:1"), target, Client("http://127.0.0.1:1"))
+    usual = {"main": Usual(0.1, True), "slow": Usual(5.0, True)}
+    companions = frozenset({"get_workflow_run", "get_session_runs", "cancel_workflow_run"})
+    found: list[Steps] = []
+    machine = make_machine(Vocabulary(context, Baseline(usual, companions)), found.append)
+    settings = hypothesis.settings(
+        max_examples=40,
+        database=None,
+        stateful_step_count=8,
+        deadline=None,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    run_state_machine_as_test(hypothesis.seed(seed)(machine), settings=settings)
+    return found
+
+
+def test_a_seed_draws_the_same_sequences_of_every_kind_of_step() -> None:
+    sequences = drawn(5)
+    assert drawn(5) == sequences
+    assert {type(step) for steps in sequences for step in steps} == set(Step.__args__)
+    for steps in sequences:
+        assert steps_from_json(json.loads(json.dumps(steps_to_json(steps)))) == steps
+        for position in range(len(steps)):
+            shorter = without(steps, position)
+            is_needed = any(position in runs_named(step) for step in steps)
+            assert (shorter is None) == is_needed
+            if shorter:
+                assert len(steps_from_json(steps_to_json(shorter))) == len(steps) - 1
+
+
+def test_a_typed_workflow_is_sent_no_form_that_nobody_can_judge() -> None:
+    for steps in drawn(6):
+        for step in steps:
+            if isinstance(step, Form):
+                assert step.workflow == "main"
+
+
+# -- files
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "expected an object with `steps`"),
+        ('{"steps": []}', "expected one at least"),
+        ('{"steps": [{"kind": "run"}]}', "steps.0.run.workflow"),
+        ('{"steps": [{"kind": "await", "run": 0}]}', "no run before it"),
+    ],
+)
+def test_a_file_that_holds_no_failure(tmp_path: Path, content: str, said: str) -> None:
+    file = tmp_path / "failure.json"
+    file.write_text(content)
+    with pytest.raises(FailureFileError, match=said):
+        read_failure(file)
+
+
+def test_what_does_not_show_again_is_said_to_be_flaky() -> None:
+    steps = (Run(workflow="main"),)
+    failure = Failure(Key("order.ended", "stream"), steps, "seen", ("curl",), confirmed=1, tried=2)
+    assert described(failure) == "FLAKY: shown again 1 of 2 times"
+
+
+def test_what_breaks_now_and_then_is_flaky_and_kept(serve: Serve, tmp_path: Path) -> None:
+    class Moody(Server):
+        times = 0
+
+        def batch_body(self, run: ServersRun) -> Any:
+            body = super().batch_body(run)
+            self.times += 1
+            body["status"] = "RUNNING" if self.times % 9 == 0 else "COMPLETED"
+            return body
+
+    url = serve(Moody(("main",)))
+    outcome = run_cli(
+        *("fuzz", url, "--seed", "1", "--max-failures", "1", "--database", str(tmp_path / "db")),
+        *("--report-dir", str(tmp_path / "failures")),
+    )
+    assert outcome.exit_code == 1, outcome.output
+    assert "FLAKY" in outcome.output
+    (file,) = (tmp_path / "failures").glob("batch.status-completed-*.json")
+    assert replay(options(url), read_failure(file).steps) is not None
+
+
+# -- the command
+
+
+def test_nobody_listens(tmp_path: Path) -> None:
+    place = ("--database", str(tmp_path))
+    outcome = run_cli("fuzz", "http://127.0.0.1:1", "--time", "1s", *place)
+    assert outcome.exit_code == 2
+    assert "nothing listens there" in outcome.output
+    assert len(outcome.output.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--time", "soon"), "expected a time such as 90s, 10m or 1h"),
+        (("--time", "0s"), "expected a time such as 90s, 10m or 1h"),
+        (("--workers", "0"), "--workers"),
+        (("--known", "nobody"), "--known"),
+        (("--database", "http://x"), "expected a folder or redis://HOST:PORT/NUMBER"),
+        (("--database", "redis://127.0.0.1:1/0"), "no Redis answers there"),
+    ],
+)
+def test_options_that_cannot_be(arguments: tuple[str, ...], said: str) -> None:
+    outcome = run_cli("fuzz", "http://127.0.0.1:1", *arguments)
+    assert outcome.exit_code == 2
+    assert said in outcome.output
+
+
+def test_known_deviations_are_no_failures(serve: Serve, tmp_path: Path) -> None:
+    known = tmp_path / "known.yaml"
+    known.write_text("known:\n  identity.batch-echo: it is like that\n")
+    outcome = run_cli(
+        *(
+            "fuzz",
+            serve(NamesAnotherWorkflow(("main",))),
+            "--max-runs",
+            "30",
+            "--known",
+            str(known),
+        ),
+        *("--database", str(tmp_path / "db"), "--seed", "1"),
+    )
+    assert outcome.exit_code == 0, outcome.output
+    assert (
+        "will start as many runs as 10 min allow, at most 30, of: main (seed 1)" in outcome.output
+    )
+    assert "0 failures in" in outcome.output
