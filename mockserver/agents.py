@@ -133,7 +133,8 @@ class AgentRun:
         self._messages = []
         if self._is_team:
             self._message("system", content=system_message(self._executor.members))
-        told = _as_message(self._told)
+        is_run_input = self._told is engine.record.input
+        told = engine.input_text if is_run_input else _as_message(self._told)
         if told is not None:
             self._message("user", content=told)
         requested = branch.now

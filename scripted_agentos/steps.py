@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from agno.workflow import Condition, Loop, Parallel, Router, Step, Steps
+from agno.workflow.types import StepInput
 
 from scripted_agentos.agents import build_agent, build_team
 from scripted_agentos.errors import Place, ScriptError, warn
@@ -84,12 +84,16 @@ def build_loop(described: Mapping[str, Any], place: Place) -> Loop:
 def build_router(described: Mapping[str, Any], place: Place) -> Router:
     # A server's description has a Router's choices under `steps`.
     key = "choices" if described.get("choices") else "steps"
-    choices = build_steps(described.get(key), place / key)
     return Router(
-        choices=choices,
-        selector=decision(described, "selector", json.dumps(choices[0].name, ensure_ascii=False)),
+        choices=build_steps(described.get(key), place / key),
+        selector=decision(described, "selector", select_first),
         **given(described, ("name", "description")),
     )
+
+
+def select_first(step_input: StepInput, step_choices: list[StepLike]) -> StepLike:
+    """The selector of a Router without one. By name Agno finds the last of several."""
+    return step_choices[0]
 
 
 def build_group(described: Mapping[str, Any], place: Place) -> Steps:

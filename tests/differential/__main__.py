@@ -125,6 +125,11 @@ def _unsteady(cause: Difference) -> Difference:
 @click.option("--shrink/--no-shrink", default=True, help="Show the smallest tree of each cause.")
 @click.option("--only", metavar="TEXT", default="", help="Shrink the causes with this text alone.")
 @click.option("--save", is_flag=True, help=f"Write the smallest trees to {FOLDER.name}/ as cases.")
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write the smallest tree seen of each cause into this folder, unshrunk.",
+)
 @click.option("--report", type=click.Path(path_type=Path), help="Write what is printed here too.")
 def main(
     trees: int,
@@ -133,6 +138,7 @@ def main(
     shrink: bool,
     only: str,
     save: bool,
+    keep: Path | None,
     report: Path | None,
 ) -> None:
     """Run drawn workflows by a real AgentOS and by the mock as it; exit 1 if any differs.
@@ -159,6 +165,12 @@ def main(
         say(f"{tally.trees} trees, seed {seed}, {time.monotonic() - started:.0f} s")
         for line in tally.lines():
             say(line)
+        if keep is not None:
+            keep.mkdir(parents=True, exist_ok=True)
+            for signature, sights in tally.found.items():
+                case, cause = min(sights, key=lambda sight: len(case_key(sight[0])))
+                file = keep / f"{_file_name(signature)}.yaml"
+                file.write_text(case_text(case, f"{signature}; {cause}"), encoding="utf-8")
         for signature in tally.found if shrink else ():
             if only in signature:
                 case = _smallest(search, signature, strategy, trees, seed)
@@ -166,12 +178,16 @@ def main(
                 say(f"--- {signature}")
                 say(case_text(case, about) if case else "not found again")
                 if case and save:
-                    name = re.sub(r"\W+", "-", signature).strip("-").lower()
-                    (FOLDER / f"{name}.yaml").write_text(case_text(case, about), encoding="utf-8")
+                    file = FOLDER / f"{_file_name(signature)}.yaml"
+                    file.write_text(case_text(case, about), encoding="utf-8")
     if report:
         report.write_text("\n".join(printed) + "\n", encoding="utf-8")
     new = [s for s, sights in tally.found.items() if not _is_listed(sights[0][1])]
     sys.exit(1 if new else 0)
+
+
+def _file_name(signature: str) -> str:
+    return re.sub(r"\W+", "-", signature).strip("-").lower()[:100]
 
 
 def _is_listed(cause: Difference) -> bool:

@@ -41,8 +41,8 @@ def case_text(case: Case, about: str) -> str:
     if case.session != "given":
         content["session"] = case.session
     content["script"] = case.script
-    lines = " ".join(about.split())
-    return f"# {lines}\n" + yaml.safe_dump(_plain(content), allow_unicode=True, sort_keys=False)
+    line = "".join(c if c.isprintable() else " " for c in about)
+    return f"# {' '.join(line.split())}\n" + yaml.safe_dump(_plain(content), allow_unicode=True, sort_keys=False)
 
 
 def case_key(case: Case) -> str:
