@@ -102,10 +102,6 @@ class ToolCall:
     delay: float = 0.0
     result: str = ""
     is_error: bool = False
-    child_run_id: str | None = None
-    """The member's run that it will be, where that is known before."""
-    shown_child: str | None = None
-    """The same, as it is said before."""
     args: Json = field(init=False)
 
     def __post_init__(self) -> None:

@@ -16,8 +16,9 @@ from mockserver.agent_records import ToolCall, Usage, known_counts, message, req
 from mockserver.pacing import Pace, tokens_of
 from mockserver.results import Result, as_text, deepest_content, result
 from mockserver.run_actions import Action, Actions, Branch, Call, Event, StepFailed, Wait
-from mockserver.script import DELEGATION, Request, Step, Texts, Timing, Tokens, Tool
+from mockserver.script import DELEGATION, Request, Step, Texts, Tokens, Tool
 from mockserver.team_prompt import describe_members, find_member, system_message
+from mockserver.turns import turns
 
 if TYPE_CHECKING:
     from mockserver.engine import Engine
@@ -48,7 +49,6 @@ class AgentRun:
         *,
         parent: AgentRun | None = None,
         task: Any = None,
-        run_id: str | None = None,
     ) -> None:
         """`step` is the team's member where there is a `parent`, and `task` what it is told."""
         self._engine = engine
@@ -59,7 +59,7 @@ class AgentRun:
         self._executor = executor = step.executor
         self._is_team = executor.type == "team"
         self._prefix = "Team" if self._is_team else ""
-        self.run_id = run_id or engine.ids()
+        self.run_id = engine.ids()
         record, kind = engine.record, executor.type
         self._site: Json = parent._site if parent else _site(engine, step, step_id, call)
         self._about = {f"{kind}_id": executor.id, f"{kind}_name": executor.name}
@@ -120,7 +120,7 @@ class AgentRun:
                 if pause:
                     branch.now = yield Wait(branch.now + pause)
                 else:
-                    yield from self._engine.let_others_go_first(branch, turns=1)
+                    yield turns(1)
                 if executor.exponential_backoff:
                     pause *= 2
                 if starts_again:
@@ -271,30 +271,22 @@ class AgentRun:
             for call, execution in zip(calls, self._tools[first:], strict=True)
             if self._is_team and call.name == DELEGATION
         ]
-        # An event leaves the real server later than it happens: out of a Parallel when its branches
-        # wait, out of a team's member when that waits.
-        foretells = "team.child-run-foretold" in engine.deviations
-        is_shown_late = foretells and branch.is_beside_others
-        if foretells and self._parent is not None and not is_shown_late:
-            self._foretell([call for call, _ in delegated])
-        for call, execution in zip(calls, self._tools[first:], strict=True):
-            shown = execution if is_shown_late else {**execution, "child_run_id": call.shown_child}
-            yield self._event("ToolCallStarted", tool=shown)
-        # A member's run is a task of its own, whose events come by a queue.
-        yield from engine.let_others_go_first(branch, turns=5 if delegated else 3)
+        # What is said beside others waits in a queue, and shows what has come of it by then.
+        is_shown_late = "team.child-run-foretold" in engine.deviations and branch.is_beside_others
+        for execution in self._tools[first:]:
+            yield self._event("ToolCallStarted", tool=execution if is_shown_late else {**execution})
         longest = max(call.delay for call in calls)
         if longest:
+            yield turns(1)
             branch.now = yield Wait(branch.now + longest)
-        if len(delegated) == 1:
-            yield from self._delegate(*delegated[0], branch)
-        elif delegated:
-            branches = [Branch(branch.now, max(1, branch.depth)) for _ in delegated]
+        yield turns(2 if longest else 3)
+        if delegated:
+            branches = [Branch(branch.now, is_beside_others=True) for _ in delegated]
             members = [
                 self._delegate(call, execution, own)
                 for (call, execution), own in zip(delegated, branches, strict=True)
             ]
-            yield from engine.side_by_side(members, branches)
-            branch.now = max(own.now for own in branches)
+            yield from engine.side_by_side(members, branches, branch)
         for position, call in enumerate(calls, first):
             execution = {**self._tools[position], **call.answered(engine.clock())}
             self._tools[position] = execution
@@ -320,8 +312,8 @@ class AgentRun:
             return None
         mine = self._call
         inner = Call(mine.step_input, mine.index, mine.parent_id, branch)
-        task, run_id = call.args.get("task"), call.child_run_id
-        run = AgentRun(engine, member, self._step_id, inner, parent=self, task=task, run_id=run_id)
+        task = call.args.get("task")
+        run = AgentRun(engine, member, self._step_id, inner, parent=self, task=task)
         failure = yield from run._carry_out()
         is_silent = (
             failure is not None
@@ -334,25 +326,6 @@ class AgentRun:
             self._note_child(execution, run.run_id)
         self._take_state(run)
         return None
-
-    def _foretell(self, calls: list[ToolCall]) -> None:
-        """Name the members' runs before they are, where they take no time and do not fail."""
-        if not calls or not all(self._is_answered_at_once(call) for call in calls):
-            return
-        for call in calls:
-            call.child_run_id = self._engine.ids()
-        is_shared = "team.child-run-shared" in self._engine.deviations
-        for call in calls:
-            call.shown_child = calls[-1].child_run_id if is_shared else call.child_run_id
-
-    def _is_answered_at_once(self, call: ToolCall) -> bool:
-        """By a member that takes no time and does not fail."""
-        member = find_member(self._executor.members, as_text(call.args.get("member_id")))
-        if member is None:
-            return False
-        mock = member.mock
-        waits = mock.delay or mock.fails or mock.gate or mock.timing != Timing()
-        return not waits and len(mock.requests) == 1
 
     def _reply(self, failure: StepFailed | None) -> str:
         """What a member's run tells its team."""

@@ -10,8 +10,8 @@ and is sent back the run's elapsed time after each Wait. Time within a run is co
 since its start, and a step's delay moves it; the driver decides how long that is on a wall
 clock. Nothing is computed before it is asked for: a step that a client cancelled never ran.
 
-Parallel branches are generators too, taken in turn by the time that each has reached, the
-earlier in the script first among equals. So their order depends on the script alone.
+Parallel branches are generators too, taken in turn as asyncio's tasks are (`turns`). So their
+order depends on the script alone.
 
 Contents, wordings and defaults are those of a real AgentOS 2.5.6 (`agno/workflow/*.py`; the
 tests compare them with a running one). Where the real server breaks the event protocol (a
@@ -22,7 +22,6 @@ it is given deviations (agentos_contract/deviations/run.yaml).
 from __future__ import annotations
 
 import contextlib
-import heapq
 import json
 import logging
 import random
@@ -55,16 +54,13 @@ from mockserver.run_actions import (
 )
 from mockserver.script import Condition, Loop, Node, Parallel, Router, Step, Steps, Workflow
 from mockserver.templates import Renderer, TemplateProblem
+from mockserver.turns import Results, carry_out, together
 
 logger = logging.getLogger(__name__)
 
 
 # The first digit of a UUID's variant (RFC 9562 section 4.1), for any random one.
 _VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
-
-
-TURN = 1e-9
-"""Seconds that stand for one turn of an event loop."""
 
 
 class Ids:
@@ -205,6 +201,14 @@ class Engine:
 
     def run(self) -> Generator[Action, float, None]:
         """The run's events and waits, from WorkflowStarted to the one terminal event."""
+        yield from carry_out(
+            self._run(),
+            self._is_released,
+            is_handed_on=self.is_streamed and not self.is_sent_late,
+            is_sent_late=self.is_sent_late,
+        )
+
+    def _run(self) -> Actions:
         record = self.record
         branch = Branch()
         try:
@@ -212,7 +216,7 @@ class Engine:
             yield from self._workflow(branch)
         except RunCancelled:
             if not self.is_streamed and "cancel.noticed-late" in self.deviations:
-                record.step_results, record.step_executor_runs = [], []
+                record.step_results = []
             self._finish("CANCELLED", self._cancellation, branch)
             terminal = self._event("WorkflowCancelled", reason=record.content)
             if "cancel.completed-too" in self.deviations:
@@ -237,6 +241,7 @@ class Engine:
         # Whoever cancels now is too late.
         with contextlib.suppress(RunCancelled):
             yield terminal
+        return None
 
     def _finish(self, status: str, content: Any, branch: Branch) -> None:
         if "state.run-ids-leak" in self.deviations:
@@ -478,17 +483,14 @@ class Engine:
         count = len(node.children)
         about = {"step_name": node.name, "step_index": call.index, "parallel_step_count": count}
         yield self._step_event("ParallelExecutionStarted", node_id, call.parent_id, about)
-        yield from self.let_others_go_first(call.branch, turns=1)
-        branches = [Branch(call.branch.now, call.branch.depth + 1) for _ in node.children]
+        branches = [Branch(call.branch.now, is_beside_others=True) for _ in node.children]
         children = [
             self._caught(child, self._inner(call, position, node_id, own))
             for position, (child, own) in enumerate(zip(node.children, branches, strict=True))
         ]
-        by_position = yield from _side_by_side(
-            children, branches, self._is_released, is_inner=call.branch.is_beside_others
+        by_position = yield from self.side_by_side(
+            children, branches, call.branch, is_queued=self.is_streamed, is_gathered=True
         )
-        call.branch.now = max((own.now for own in branches), default=call.branch.now)
-        yield from self.let_others_go_first(call.branch, turns=3 if self.is_streamed else 2)
         order: Iterable[int] = by_position
         if not (self.is_streamed and "parallel.results-as-completed" in self.deviations):
             order = sorted(by_position)
@@ -502,20 +504,22 @@ class Engine:
             )
         return outcome
 
-    def let_others_go_first(self, branch: Branch, turns: int) -> Generator[Action, float, None]:
-        """Within a Parallel, a tool call and another Parallel let what is beside them go first.
-
-        `turns` is how many turns of asyncio's event loop they take in the real server. A turn
-        takes no time but for the order. What is said in an inner Parallel has a longer way.
-        """
-        if branch.is_beside_others or self.is_sent_late:
-            branch.now = yield Wait(branch.now + (turns + 0.5 * (branch.depth - 1)) * TURN)
-
     def side_by_side(
-        self, children: Sequence[Actions], branches: Sequence[Branch]
-    ) -> Generator[Action, float, dict[int, Result | None]]:
-        """What a team's members do at once; each with a branch of its own."""
-        return _side_by_side(children, branches, self._is_released, is_inner=True)
+        self,
+        children: Sequence[Actions],
+        branches: Sequence[Branch],
+        branch: Branch,
+        *,
+        is_queued: bool = True,
+        is_gathered: bool = False,
+    ) -> Generator[Action, float, Results]:
+        """Carry out children, each with a branch of its own, as asyncio's tasks do (`together`).
+        `branch` is that of whoever waits for them."""
+        results = yield from together(
+            children, is_heard=self.is_streamed, is_queued=is_queued, is_gathered=is_gathered
+        )
+        branch.now = max((own.now for own in branches), default=branch.now)
+        return results
 
     def _inner(self, call: Call, position: int, node_id: str, branch: Branch) -> Call:
         """The call of a Parallel's branch."""
@@ -872,60 +876,3 @@ def with_content(content: Any) -> dict[str, Any]:
 def bare_error(created_at: int, error: str) -> Event:
     """The WorkflowError, without ids, that the real server sends for an exception."""
     return {"created_at": created_at, "event": "WorkflowError", "error": error}
-
-
-def _side_by_side(
-    children: Sequence[Actions],
-    branches: Sequence[Branch],
-    is_released: Callable[[str], bool],
-    *,
-    is_inner: bool,
-) -> Generator[Action, float, dict[int, Result | None]]:
-    """Take branches in turn by the time that each has reached.
-
-    What they say at one moment is said when none has more to say then; `is_inner`, within another
-    Parallel, when each has had its turn. Gives their results by position, in the order in which
-    they ended.
-    """
-    results: dict[int, Result | None] = {}
-    ready: list[tuple[float, int]] = [(own.now, i) for i, own in enumerate(branches)]
-    heapq.heapify(ready)
-    waits: dict[int, Wait] = {}
-    said: list[Event] = []
-    moment = 0.0
-    try:
-        while ready or waits:
-            while ready:
-                moment, position = heapq.heappop(ready)
-                child = children[position]
-                try:
-                    # A generator that has not begun takes no value.
-                    began = position in waits
-                    action = child.send(moment) if began else next(child)
-                    waits.pop(position, None)
-                    while not isinstance(action, Wait):
-                        said.append(action)
-                        action = next(child)
-                    waits[position] = action
-                except StopIteration as stop:
-                    waits.pop(position, None)
-                    results[position] = stop.value
-            if not waits:
-                yield from said
-                break
-            moments = [wait.until for wait in waits.values() if wait.until is not None]
-            gates = frozenset(gate for wait in waits.values() for gate in wait.gates)
-            until = min(moments, default=None)
-            if is_inner or until is None or until > moment + 1000 * TURN:
-                yield from said
-                said.clear()
-            elapsed = yield Wait(until, gates)
-            for position, wait in waits.items():
-                if wait.until is not None and wait.until <= elapsed:
-                    heapq.heappush(ready, (wait.until, position))
-                elif any(is_released(gate) for gate in wait.gates):
-                    heapq.heappush(ready, (elapsed, position))
-    finally:
-        for child in children:
-            child.close()
-    return results

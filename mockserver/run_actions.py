@@ -47,12 +47,8 @@ class Branch:
     """One line of execution, with the time that it has reached: seconds since the run's start."""
 
     now: float = 0.0
-    depth: int = 0
-    """In how many Parallels it is."""
-
-    @property
-    def is_beside_others(self) -> bool:
-        return self.depth > 0
+    is_beside_others: bool = False
+    """It is within a Parallel, or one of a team's members at work."""
 
 
 class StepInput:

@@ -168,9 +168,9 @@ def main(
         if keep is not None:
             keep.mkdir(parents=True, exist_ok=True)
             for signature, sights in tally.found.items():
-                case, cause = min(sights, key=lambda sight: len(case_key(sight[0])))
+                least, cause = min(sights, key=lambda sight: len(case_key(sight[0])))
                 file = keep / f"{_file_name(signature)}.yaml"
-                file.write_text(case_text(case, f"{signature}; {cause}"), encoding="utf-8")
+                file.write_text(case_text(least, f"{signature}; {cause}"), encoding="utf-8")
         for signature in tally.found if shrink else ():
             if only in signature:
                 case = _smallest(search, signature, strategy, trees, seed)

@@ -42,7 +42,9 @@ def case_text(case: Case, about: str) -> str:
         content["session"] = case.session
     content["script"] = case.script
     line = "".join(c if c.isprintable() else " " for c in about)
-    return f"# {' '.join(line.split())}\n" + yaml.safe_dump(_plain(content), allow_unicode=True, sort_keys=False)
+    return f"# {' '.join(line.split())}\n" + yaml.safe_dump(
+        _plain(content), allow_unicode=True, sort_keys=False
+    )
 
 
 def case_key(case: Case) -> str:
