@@ -553,12 +553,13 @@ class Engine:
             content = f"Condition {node.name} not met - skipped {len(node.children)} steps"
             return result(content, node.name, node_id, "Condition")
         results = yield from self._chain(steps, call, node_id, own_index=self._shares_index(call))
+        counts_all = "condition.all-counted" in self.deviations
         yield self._step_event(
             "ConditionExecutionCompleted",
             node_id,
             call.parent_id,
             about,
-            executed_steps=len(steps),
+            executed_steps=len(steps if counts_all else results),
             branch=name,
             step_results=results,
         )
@@ -639,9 +640,9 @@ class Engine:
             max_iterations=maximum,
             all_results=all_results,
         )
-        if failure is not None:
-            raise StepFailed(str(failure), node_id)
         flat = [inner for results in all_results for inner in results]
+        if failure is not None:
+            raise StepFailed(str(failure), node_id, flat)
         content = f"Loop {node.name} completed {iteration} iterations with {len(flat)} total steps"
         return container_result(content, node.name, node_id, "Loop", flat)
 
@@ -670,7 +671,7 @@ class Engine:
             )
         if failure is not None:
             content = f"Steps execution failed: {failure}"
-            return self._failure(node, StepFailed(str(failure), node_id), content)
+            return self._failure(node, StepFailed(str(failure), node_id, results), content)
         if not node.children:
             return result("No steps to execute", node.name, node_id, "Steps")
         content = f"Steps {node.name} completed with {len(results)} results"
@@ -733,7 +734,7 @@ class Engine:
             outcome["step_type"] = None
             return outcome
         executor = node.executor if isinstance(node, Step) else None
-        return result(
+        outcome = result(
             content,
             node.name,
             error.step_id,
@@ -743,6 +744,9 @@ class Engine:
             success=False,
             error=str(error),
         )
+        if error.results:
+            outcome["steps"] = list(error.results)
+        return outcome
 
     def _keep_partial(self) -> None:
         """What a cancelled step had said by then is a result of the run."""

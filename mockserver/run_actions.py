@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +18,16 @@ class RunCancelled(Exception):
 class StepFailed(Exception):
     """A step or container failed; `str()` is the error.
 
-    `step_id` is that of the outermost one that the failure has left behind.
+    `step_id` is that of the outermost one that the failure has left behind, `results` those within
+    it.
     """
 
-    def __init__(self, error: str, step_id: str | None = None) -> None:
+    def __init__(
+        self, error: str, step_id: str | None = None, results: Sequence[Result] = ()
+    ) -> None:
         super().__init__(error)
         self.step_id = step_id
+        self.results = results
 
 
 @dataclass(frozen=True, slots=True)
