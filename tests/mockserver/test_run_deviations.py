@@ -53,6 +53,9 @@ SHOWN_BY: dict[str, list[dict[str, Any]]] = {
     "condition.else-forgotten": [
         group("Condition", "if", step("a"), evaluator=False, else_steps=[step("b")])
     ],
+    "condition.all-counted": [
+        group("Condition", "if", step("bad", **FAILS), step("next"), evaluator=True)
+    ],
     "router.empty-without-result": [group("Router", "pick", step("a"), selector="'zebra'")],
     "loop.last-continues": [group("Loop", "twice", step("a"), max_iterations=2)],
     "step-index.shared": [NESTED],
