@@ -203,8 +203,7 @@ class _Loop:
                 if task is not self._run:
                     continue
                 error, self._cancelled = self._cancelled, None
-                if self._response is not None and error is None:
-                    self._response.send()
+                if self._response is not None and error is None and not self._response.send():
                     return
 
     def _say(self, action: Action) -> Generator[Action, float, float | None]:
@@ -307,9 +306,19 @@ class _Response:
         """The receiver has a piece: at first the response's head."""
         self._ready.append((self._receiver, 1, 0))
 
-    def send(self) -> None:
-        self._is_sending = True
-        self._ready.append((self._sender, 1, self._sender.epoch))
+    def send(self) -> bool:
+        """Whether the piece is handed over at once; else the sender has to wait for its turn."""
+        if len(self._ready) > (not self._receiver_waits):
+            self._is_sending = True
+            self._ready.append((self._sender, 1, self._sender.epoch))
+            return False
+        # Nobody else is ready. What the turns of these two would come to:
+        if self._receiver_waits:
+            self._receiver_waits, self._has_received = False, True
+            self._ready.append((self._receiver, 1, 0))
+        else:
+            self._has_received = not self._has_received
+        return True
 
     def is_sent(self) -> bool:
         """The sender has its turn: whether it may go on, or has to wait for the receiver."""
