@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +11,14 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from agentos_contract import __version__
 from agentos_contract.document import RUN_OPERATION_ID
-from agentos_contract.events import EVENTS, Role
-from contract_tests.findings import Breach
 from contract_tests.redaction import redact
 from contract_tests.replay import write_replay
-from contract_tests.reporting import MAX_MESSAGE, coverage_lines, cut
+from contract_tests.reporting import MAX_MESSAGE, cut, replay_command
 from contract_tests.results import Result, Status
 from contract_tests.session import Options, Report
+from contract_tests.timeline import Clean, Timelines
 
 TEMPLATE = Path(__file__).parent / "report.html.jinja"
-
-MAX_FRAMES = 400
-"""Events of a stream that the page shows: those around the one that is marked."""
-
-MAX_DATA = 2000
-"""Characters of an event's data on the page."""
 
 
 def write_reports(report: Report, directory: Path, options: Options) -> list[Path]:
@@ -42,14 +33,11 @@ def write_reports(report: Report, directory: Path, options: Options) -> list[Pat
         "report.json": _json(report, clean),
         "junit.xml": _junit(report, clean),
         "results.sarif": _sarif(report, clean),
-        "report.html": _html(report, clean),
+        "report.html": _html(report, directory, clean),
     }
     for name, content in files.items():
         (directory / name).write_text(content, encoding="utf-8", errors="backslashreplace")
     return [*(directory / name for name in files), write_replay(report, options, directory, clean)]
-
-
-Clean = Callable[[str], str]
 
 
 def _message(result: Result, clean: Clean) -> str:
@@ -165,69 +153,38 @@ def _sarif(report: Report, clean: Clean) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-@dataclass(frozen=True)
-class Frame:
-    """One event on the page's timeline."""
-
-    seconds: str
-    name: str
-    depth: int
-    """How many steps and containers were open."""
-    data: str
-    is_marked: bool
+_IN_FULL = (Status.FAILED, Status.ERROR, Status.KNOWN)
 
 
-def timeline(breach: Breach, clean: Clean) -> list[Frame]:
-    """The stream in which a breach was seen, the offending event marked; none for others."""
-    exchange = breach.exchange
-    if exchange is None or not exchange.is_stream:
-        return []
-    frames = []
-    depth = 0
-    marked = breach.event_index
-    first = 0 if marked is None else max(0, marked - MAX_FRAMES // 2)
-    for index, (arrived, event) in enumerate(exchange.events):
-        kind = EVENTS.get(event.event)
-        role = kind.role if kind is not None else None
-        if role in (Role.ENDS, Role.BREAKS):
-            depth = max(0, depth - 1)
-        if first <= index < first + MAX_FRAMES:
-            frames.append(
-                Frame(
-                    f"{arrived:.3f}",
-                    event.event,
-                    depth,
-                    cut(clean(event.data), MAX_DATA),
-                    index == marked,
-                )
-            )
-        if role is Role.STARTS:
-            depth += 1
-    return frames
-
-
-def _html(report: Report, clean: Clean) -> str:
+def _html(report: Report, directory: Path, clean: Clean) -> str:
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    timelines = Timelines(clean)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    order = list(Status)
-    order.sort(key=lambda status: status not in (Status.FAILED, Status.ERROR))
+
+    def entry(result: Result) -> dict[str, Any]:
+        shown = result.shown
+        timeline = None
+        if shown is not None and shown.exchange is not None:
+            timeline = timelines.of(shown.exchange, shown.event_index)
+        return {
+            "result": result,
+            "message": _message(result, clean),
+            "reproduce": clean(result.reproduce),
+            "replay": replay_command(directory, result) if shown is not None else "",
+            "timeline": timeline,
+        }
+
+    order = sorted(Status, key=lambda status: status not in _IN_FULL[:2])
+    sections = [
+        {
+            "status": status.value,
+            "entries": [entry(result) for result in report.results if result.status is status],
+            "is_shown_in_full": status in _IN_FULL,
+        }
+        for status in order
+    ]
     return template.render(
         report=report,
         version=__version__,
-        coverage=coverage_lines(report.results),
-        counts=[
-            (status.value, sum(result.status is status for result in report.results))
-            for status in order
-        ],
-        entries=[
-            {
-                "result": result,
-                "message": _message(result, clean),
-                "reproduce": clean(result.reproduce),
-                "frames": timeline(result.shown, clean) if result.shown else [],
-            }
-            for status in order
-            for result in report.results
-            if result.status is status
-        ],
+        sections=[section for section in sections if section["entries"]],
     )

@@ -89,9 +89,13 @@ def _print_result(
             console.print(f"  {line}", highlight=False, soft_wrap=True)
     _print_commands(result.reproduce, console, token)
     if saved_in is not None and result.shown is not None:
-        replay = shlex.join(["contract-tests", "--replay", f"{saved_in}:{result.requirement.id}"])
-        _print_commands(replay, console, token)
+        _print_commands(replay_command(saved_in, result), console, token)
     console.print()
+
+
+def replay_command(saved_in: Path, result: Result) -> str:
+    """The command that tries a saved failure again."""
+    return shlex.join(["contract-tests", "--replay", f"{saved_in}:{result.requirement.id}"])
 
 
 def _print_commands(commands: str, console: Console, token: str | None) -> None:
