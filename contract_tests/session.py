@@ -106,6 +106,20 @@ def is_run_of(document: Document) -> Callable[[Request], bool]:
     return is_run
 
 
+def find_target(options: Options, client: Client) -> Target:
+    """What there is to ask, as the user wants it. Raises CouldNotRun."""
+    try:
+        return discover(
+            client,
+            options.document,
+            chosen=options.workflows,
+            message=options.message,
+            settings=options.settings,
+        )
+    except NoMoreRuns as error:
+        raise CouldNotRun(str(error)) from error
+
+
 def run_contract_tests(options: Options, listener: Listener | None = None) -> Report:
     """Run all checks against a target. Raises CouldNotRun."""
     listener = listener or Listener()
@@ -119,16 +133,7 @@ def run_contract_tests(options: Options, listener: Listener | None = None) -> Re
         is_run=is_run_of(options.document),
         on_exchange=listener.exchanged,
     ) as client:
-        try:
-            target = discover(
-                client,
-                options.document,
-                chosen=options.workflows,
-                message=options.message,
-                settings=options.settings,
-            )
-        except NoMoreRuns as error:
-            raise CouldNotRun(str(error)) from error
+        target = find_target(options, client)
         checks = ordered_checks()
         if options.checks is not None:
             checks = needed_checks(options.checks, options.resent)

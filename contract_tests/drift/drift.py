@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agentos_contract.json_values import read_json_object
-from contract_tests.client import Client, Exchange, NoMoreRuns, Request, RunBudget
+from contract_tests.client import Client, Exchange, Request, RunBudget
 from contract_tests.drift.baseline import Baseline
 from contract_tests.drift.changes import Change, Impact, merged
 from contract_tests.drift.published import compare_published
 from contract_tests.drift.requests import Asking, Plan, make_plan
 from contract_tests.drift.sent import Fields, Sent, compare_sent
-from contract_tests.session import Options, is_run_of
-from contract_tests.target import CouldNotRun, Target, discover
+from contract_tests.session import Options, find_target, is_run_of
+from contract_tests.target import Target
 
 PUBLISHED_AT = "/openapi.json"
 
@@ -72,16 +72,7 @@ def find_drift(options: Options, baseline: Baseline, listener: Listener | None =
         is_run=is_run_of(options.document),
         on_exchange=exchanged,
     ) as client:
-        try:
-            target = discover(
-                client,
-                options.document,
-                chosen=options.workflows,
-                message=options.message,
-                settings=options.settings,
-            )
-        except NoMoreRuns as error:
-            raise CouldNotRun(str(error)) from error
+        target = find_target(options, client)
         plan = make_plan(target.workflows, options.max_runs)
         budget.limit = plan.runs
         listener.planned(target, plan)

@@ -15,7 +15,7 @@ from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
 from agentos_contract.requirements import load_catalogue
-from contract_tests.client import Client, Exchange, NoMoreRuns, Request, RunBudget
+from contract_tests.client import Client, Exchange, NoMoreRuns, RunBudget
 from contract_tests.context import Context
 from contract_tests.findings import Findings
 from contract_tests.fuzzing.baseline import Baseline, Observed, observe
@@ -25,8 +25,8 @@ from contract_tests.fuzzing.machine import Scope
 from contract_tests.fuzzing.rounds import Failure, Round, RoundResult
 from contract_tests.fuzzing.steps import Form, Run, Steps, weight
 from contract_tests.plan import Plan
-from contract_tests.session import Options
-from contract_tests.target import CouldNotRun, Target, discover
+from contract_tests.session import Options, find_target, is_run_of
+from contract_tests.target import CouldNotRun, Target
 
 ENOUGH = "as many failures as were asked for (--max-failures)"
 """Why it ended."""
@@ -259,39 +259,16 @@ def connected(
     exchanged: Callable[[Exchange], None],
 ) -> Iterator[Client]:
     """A client whose runs are counted."""
-    before, after = options.document.run_operation.path.split("{workflow_id}")
-
-    def is_run(request: Request) -> bool:
-        return (
-            request.method == "POST"
-            and request.path.startswith(before)
-            and request.path.endswith(after)
-        )
-
     budget = SharedBudget(options.max_runs, counters.runs)
     with Client(
         options.url,
         token=options.token,
         limits=options.limits,
         budget=budget,
-        is_run=is_run,
+        is_run=is_run_of(options.document),
         on_exchange=exchanged,
     ) as client:
         yield client
-
-
-def find_target(options: Options, client: Client) -> Target:
-    """What there is to fuzz. Raises CouldNotRun."""
-    try:
-        return discover(
-            client,
-            options.document,
-            chosen=options.workflows,
-            message=options.message,
-            settings=options.settings,
-        )
-    except NoMoreRuns as error:
-        raise CouldNotRun(str(error)) from error
 
 
 def make_context(options: Options, target: Target, client: Client) -> Context:
