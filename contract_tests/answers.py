@@ -196,7 +196,8 @@ class AnswerJudge:
         if exchange.request.method == "HEAD" or exchange.fault is not None:
             return
         judgement.exercise("error.no-traceback")
-        text = exchange.body.decode("utf-8", "replace")
+        # Within JSON a line end is two characters.
+        text = exchange.body.decode("utf-8", "replace").replace("\\n", "\n")
         if found := _TRACEBACK.search(text):
             message = f"the answer ({exchange.status}) shows {found[0].strip()!r}"
             judgement.breach("error.no-traceback", message, exchange)

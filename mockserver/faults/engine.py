@@ -97,6 +97,15 @@ def start_after_the_first_step(event: Event, story: Story) -> Events:
     return [event, start] if start else [event]
 
 
+@told("order.restarted")
+def starts_again_in_the_middle(event: Event, story: Story) -> Events:
+    if event["event"] == "WorkflowStarted":
+        story.notes["start"] = event
+    if event["event"] == "ParallelExecutionStarted" and "start" in story.notes:
+        return [story.notes["start"], event]
+    return [event]
+
+
 @told("order.bare-end")
 def bare_end(event: Event, story: Story) -> Events:
     return [] if event["event"] == "WorkflowCompleted" else [event]
@@ -310,6 +319,11 @@ def content_completed_before_the_last(event: Event, story: Story) -> Events:
     if event["event"] == "RunContentCompleted" and story.notes.pop("completed", False):
         return []
     return [event]
+
+
+@told("order.content-completed-twice")
+def content_completed_twice(event: Event, story: Story) -> Events:
+    return [event, event] if event["event"] == "RunContentCompleted" else [event]
 
 
 @told("order.steps-overlap")
@@ -653,6 +667,13 @@ def the_first_results_content(event: Event, story: Story) -> Events:
 
 
 # -- tools
+
+
+@told("tool.success-failed")
+def a_good_call_fails(event: Event, story: Story) -> Events:
+    if event["event"] == "ToolCallCompleted":
+        return [{**_without(event, "content"), "event": "ToolCallError", "error": "none"}]
+    return [event]
 
 
 @told("tool.failure-completed")

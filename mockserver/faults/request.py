@@ -227,6 +227,12 @@ def true_is_one(request: Seen) -> None:
     request.map_fields({"version": lambda text: words.get(text, text)})
 
 
+@seen("batch.streams")
+def batch_as_a_stream(request: Seen) -> None:
+    if request.run_of is not None and request.field("message") is not None:
+        request.map_fields({"stream": lambda text: "true" if text == "false" else text})
+
+
 @seen("form.line-ends-changed")
 def unix_line_ends(request: Seen) -> None:
     request.map_fields({"message": lambda text: text.replace("\r\n", "\n")})

@@ -7,6 +7,7 @@ from typing import Any
 
 from mockserver.faults.exchange import Answer
 from mockserver.faults.register import answered, framed
+from mockserver.json_text import to_json
 
 TRACEBACK = (
     "Traceback (most recent call last):\n"
@@ -108,7 +109,28 @@ def other_allow(answer: Answer) -> None:
         answer.set_header("allow", "GET, HEAD, OPTIONS")
 
 
+@answered("routing.unknown-succeeds")
+def unknown_workflow_succeeds(answer: Answer) -> None:
+    if answer.status == 404 and answer.request.run_of is not None:
+        answer.status = 200
+
+
+# -- the form
+
+
+@answered("input-schema.unprocessable")
+def message_of_another_schema(answer: Answer) -> None:
+    if answer.status == 400 and b"message" in answer.body:
+        answer.status = 422
+
+
 # -- errors
+
+
+@answered("error.not-acceptable")
+def not_acceptable(answer: Answer) -> None:
+    if answer.status == 415:
+        _refuse(answer, 406, "expected a form", "NOT_ACCEPTABLE")
 
 
 @answered("error.teapot")
@@ -142,6 +164,18 @@ def html(answer: Answer) -> None:
         answer.body = _HTML
 
 
+@answered("error.problem-json")
+def problem_json(answer: Answer) -> None:
+    if answer.is_error:
+        answer.set_header("content-type", "application/problem+json")
+
+
+@answered("error.detail-null")
+def detail_is_null(answer: Answer) -> None:
+    if answer.is_error:
+        _set(answer, detail=None)
+
+
 @answered("error.plain")
 def plain(answer: Answer) -> None:
     if answer.status == 404:
@@ -153,6 +187,25 @@ def plain(answer: Answer) -> None:
 def traceback(answer: Answer) -> None:
     if answer.status == 422:
         _set(answer, detail=TRACEBACK)
+
+
+@answered("error.javascript-trace")
+def javascript_trace(answer: Answer) -> None:
+    if answer.status == 404:
+        trace = "Error: no such workflow\n    at findWorkflow (/srv/app/runs.js:7:11)"
+        _set(answer, detail=trace)
+
+
+@framed("error.trace-in-stream")
+def trace_in_a_stream(chunk: bytes, answer: Answer) -> bytes:
+    trace = to_json(TRACEBACK)
+    return re.sub(rb'("event":"WorkflowError".*?"error":)"[^"]*"', lambda m: m[1] + trace, chunk)
+
+
+@answered("error.multipart-crash")
+def multipart_crashes(answer: Answer) -> None:
+    if answer.is_error and (answer.request.media_type).startswith("multipart/"):
+        _refuse(answer, 500, "Internal Server Error", "INTERNAL_SERVER_ERROR")
 
 
 @answered("error.crash")
@@ -178,6 +231,37 @@ def dead_after_malformed(answer: Answer) -> None:
 def batch_as_text(answer: Answer) -> None:
     if answer.is_batch:
         answer.set_header("content-type", "text/plain; charset=utf-8")
+
+
+@answered("batch.json-in-text")
+def batch_is_json_in_a_text(answer: Answer) -> None:
+    if answer.is_batch:
+        answer.json = answer.body.decode()
+
+
+@answered("batch.run-id-missing")
+def batch_without_run_id(answer: Answer) -> None:
+    if answer.is_batch:
+        _set(answer, run_id=...)
+
+
+@answered("batch.results-missing")
+def batch_without_results(answer: Answer) -> None:
+    if answer.is_batch:
+        _set(answer, step_results=...)
+
+
+@answered("batch.content-null")
+def batch_without_content(answer: Answer) -> None:
+    if answer.is_batch:
+        _set(answer, content=None)
+
+
+@answered("batch.result-renamed")
+def batch_names_a_result_otherwise(answer: Answer) -> None:
+    if answer.is_batch and isinstance(body := answer.json, dict) and body.get("step_results"):
+        first, *rest = body["step_results"]
+        _set(answer, step_results=[{**first, "step_name": "another"}, *rest])
 
 
 @answered("batch.created-at-missing")
@@ -241,6 +325,15 @@ def cancelled_once_only(answer: Answer) -> None:
         answer.memory[path] = True
 
 
+@answered("cancel.crash-on-second")
+def second_cancelling_crashes(answer: Answer) -> None:
+    path = answer.request.path
+    if path.endswith("/cancel") and answer.status == 200:
+        if path in answer.memory:
+            _refuse(answer, 500, "Internal Server Error", "INTERNAL_SERVER_ERROR")
+        answer.memory[path] = True
+
+
 # -- a stream's head and frames
 
 
@@ -248,6 +341,34 @@ def cancelled_once_only(answer: Answer) -> None:
 def stream_as_text(answer: Answer) -> None:
     if answer.is_stream:
         answer.set_header("content-type", "text/plain; charset=utf-8")
+
+
+@answered("sse.json-type")
+def stream_as_json(answer: Answer) -> None:
+    if answer.is_stream:
+        answer.set_header("content-type", "application/json")
+
+
+@framed("sse.character-cut")
+def half_a_character(chunk: bytes, answer: Answer) -> bytes:
+    half = b'"content":"\xf0\x9f\x90'
+    return chunk.replace(b'"content":"', half, 1) if b"RunContent" in chunk else chunk
+
+
+@framed("sse.cut-in-last")
+def last_event_cut(chunk: bytes, answer: Answer) -> bytes:
+    end = chunk.find(b"event: WorkflowCompleted")
+    return chunk if end < 0 else chunk[: end + 60]
+
+
+@framed("sse.bare-json")
+def json_without_a_field(chunk: bytes, answer: Answer) -> bytes:
+    return chunk.replace(b"event: StepStarted\n", b'{"progress": 1}\n\nevent: StepStarted\n')
+
+
+@framed("sse.bare-ping")
+def ping_without_a_colon(chunk: bytes, answer: Answer) -> bytes:
+    return chunk.replace(b"event: StepStarted\n", b"ping\n\nevent: StepStarted\n")
 
 
 @framed("sse.latin-1")
@@ -268,6 +389,42 @@ def other_fields(chunk: bytes, answer: Answer) -> bytes:
 @framed("event.cut-off")
 def data_cut_off(chunk: bytes, answer: Answer) -> bytes:
     return re.sub(rb"(event: RunContent\ndata: .{20}).*\n\n", rb"\1\n\n", chunk, count=1)
+
+
+@framed("event.not-a-number")
+def not_a_number(chunk: bytes, answer: Answer) -> bytes:
+    return re.sub(rb'(event: RunContentCompleted\ndata: \{"created_at":)\d+', rb"\1NaN", chunk)
+
+
+@framed("event.python-text")
+def data_as_python_writes_it(chunk: bytes, answer: Answer) -> bytes:
+    def written(match: re.Match[bytes]) -> bytes:
+        return match[1] + match[2].replace(b'"', b"'") + b"\n\n"
+
+    return re.sub(rb"(event: RunContentCompleted\ndata: )(.*)\n\n", written, chunk)
+
+
+@framed("event.list")
+def data_in_a_list(chunk: bytes, answer: Answer) -> bytes:
+    return re.sub(rb"(event: RunContentCompleted\ndata: )(.*)\n\n", rb"\1[\2]\n\n", chunk)
+
+
+@framed("event.json-in-text")
+def data_is_json_in_a_text(chunk: bytes, answer: Answer) -> bytes:
+    def written(match: re.Match[bytes]) -> bytes:
+        return match[1] + to_json(match[2].decode()) + b"\n\n"
+
+    return re.sub(rb"(event: RunContentCompleted\ndata: )(.*)\n\n", written, chunk)
+
+
+@framed("event.done-marker")
+def done_marker(chunk: bytes, answer: Answer) -> bytes:
+    return re.sub(rb"(event: WorkflowCompleted\n.*\n\n)", rb"\1data: [DONE]\n\n", chunk)
+
+
+@framed("event.other-name-in-data")
+def another_name_in_the_data(chunk: bytes, answer: Answer) -> bytes:
+    return chunk.replace(b'"event":"StepStarted"', b'"event":"step_started"')
 
 
 @framed("event.unnamed")

@@ -29,6 +29,15 @@ def one_session_for_all(request: RunRequest, memory: Memory) -> RunRequest:
     return request if request.session_id else replace(request, session_id="everybody")
 
 
+@started("identity.session-of-last")
+def the_last_runs_session(request: RunRequest, memory: Memory) -> RunRequest:
+    if request.session_id is not None:
+        memory["session_id"] = request.session_id
+    elif "session_id" in memory:
+        return replace(request, session_id=memory["session_id"])
+    return request
+
+
 @started("identity.session-not-taken")
 def a_session_of_its_own(request: RunRequest, memory: Memory) -> RunRequest:
     return replace(request, session_id=None)

@@ -10,6 +10,9 @@ from mockserver.faults.register import carried
 COMMENT_SECONDS = 0.05
 """Between two comments of a stream that never ends."""
 
+BUFFER = 8 * 1024
+"""Bytes that a proxy waits for which holds streams back."""
+
 
 def _position(wire: Wire) -> int:
     """The number of this piece in its answer, from 1."""
@@ -111,7 +114,30 @@ async def all_at_once(chunk: bytes, is_last: bool, wire: Wire) -> None:
         await wire.write(bytes(held), is_last=True)
 
 
+@carried("sse.buffered")
+async def buffered(chunk: bytes, is_last: bool, wire: Wire) -> None:
+    if not wire.answer.is_stream:
+        await wire.write(chunk, is_last=is_last)
+        return
+    held: bytearray = wire.notes.setdefault("held", bytearray())
+    held += chunk
+    if is_last or len(held) >= BUFFER:
+        piece = bytes(held)
+        held.clear()
+        await wire.write(piece, is_last=is_last)
+
+
 # -- batch runs and errors
+
+
+@carried("batch.trickles")
+async def batch_trickles(chunk: bytes, is_last: bool, wire: Wire) -> None:
+    if wire.answer.is_batch and wire.answer.request.field("user_id"):
+        wire.answer.set_header("content-length", None)
+        while not wire.is_left():
+            await wire.write(b" ")
+            await asyncio.sleep(COMMENT_SECONDS)
+    await wire.write(chunk, is_last=is_last)
 
 
 @carried("batch.hangs")

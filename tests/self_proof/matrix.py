@@ -50,6 +50,7 @@ OCCASIONS: dict[str, Occasion] = {
             "sse.comments-for-ever",
             "sse.events-for-ever",
             "batch.hangs",
+            "batch.trickles",
             "error.hangs",
         ),
         _HANGING,
@@ -70,7 +71,9 @@ OCCASIONS: dict[str, Occasion] = {
     "cancel.ignored": Occasion(("showcase", "slower")),
     "session.mixed-up": Occasion(("showcase", "lasting")),
     "session.run-mixed-up": Occasion(("showcase", "lasting")),
-    **dict.fromkeys(("input-schema.in-run", "form.plus-kept"), _TYPED),
+    **dict.fromkeys(
+        ("input-schema.in-run", "input-schema.unprocessable", "form.plus-kept"), _TYPED
+    ),
     # What a real server has been seen to do.
     "agent.failure-answered": Occasion(("brief", "failing-agent")),
     "agent.retry-starts-again": Occasion(("brief", "agents")),
@@ -87,6 +90,8 @@ OCCASIONS: dict[str, Occasion] = {
     "condition.unmet-without-result": Occasion(("brief", "containers")),
     "router.empty-without-result": Occasion(("brief", "containers")),
     "step-index.shared": Occasion(("brief", "containers")),
+    "error.trace-in-stream": Occasion(("brief", "failing")),
+    "sse.buffered": Occasion(("showcase", "paced")),
     "sse.burst": Occasion(("showcase", "paced")),
 }
 """Where the usual workflows without generated requests are not enough."""
