@@ -143,6 +143,8 @@ class Answer(_Headed):
 
     is_stream: bool = False
     """Whether it is a run's stream, whatever content type it is made to say."""
+    is_at_end: bool = False
+    """Whether the piece of a stream that is going out begins with the run's WorkflowCompleted."""
 
     @property
     def is_batch(self) -> bool:

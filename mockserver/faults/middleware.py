@@ -12,6 +12,8 @@ from mockserver.faults.register import Performance, performance_of
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of a request's body; a longer one is passed on as it is."""
 
+_END = b"event: WorkflowCompleted\n"
+
 
 class FaultsMiddleware:
     """Stands around the application; a request without deviations passes through."""
@@ -77,11 +79,11 @@ class _Exchange:
             return
         chunk, is_last = message.get("body", b""), not message.get("more_body", False)
         if answer.is_stream:
-            assert self._onward is not None
-            for name, frame in self._performance.framed:
-                answer.memory = self._request.server.memory(name)
-                chunk = frame(chunk, answer)
-            await self._onward(chunk, is_last)
+            # A run's end goes out by itself, so that it can be held back or broken off before it.
+            end = max(chunk.find(_END), 0)
+            if end:
+                await self._send_piece(chunk[:end], False)
+            await self._send_piece(chunk[end:], is_last)
             return
         self._body += chunk
         if not is_last:
@@ -93,6 +95,15 @@ class _Exchange:
         if length is not None:
             answer.set_header("content-length", str(len(answer.body)))
         await self._onward(answer.body, True)
+
+    async def _send_piece(self, chunk: bytes, is_last: bool) -> None:
+        assert self._onward is not None
+        answer = self._answer
+        answer.is_at_end = chunk.startswith(_END)
+        for name, frame in self._performance.framed:
+            answer.memory = self._request.server.memory(name)
+            chunk = frame(chunk, answer)
+        await self._onward(chunk, is_last)
 
     def _begin(self) -> None:
         for name, change in self._performance.answered:

@@ -14,23 +14,6 @@ BUFFER = 8 * 1024
 """Bytes that a proxy waits for which holds streams back."""
 
 
-def _position(wire: Wire) -> int:
-    """The number of this piece in its answer, from 1."""
-    wire.notes["count"] = wire.notes.get("count", 0) + 1
-    return int(wire.notes["count"])
-
-
-def _has_end(chunk: bytes) -> bool:
-    """Whether a run's last event is in a piece."""
-    return b"event: WorkflowCompleted" in chunk
-
-
-def _before_last_event(chunk: bytes) -> int:
-    """Where the last event of a piece begins."""
-    end = chunk.rfind(b"\n\n", 0, -2)
-    return 0 if end < 0 else end + 2
-
-
 # -- streams
 
 
@@ -44,8 +27,7 @@ async def cut_in_the_first_event(chunk: bytes, is_last: bool, wire: Wire) -> Non
 
 @carried("sse.cut-before-end")
 async def cut_before_the_last_event(chunk: bytes, is_last: bool, wire: Wire) -> None:
-    if wire.answer.is_stream and _has_end(chunk):
-        await wire.write(chunk[: _before_last_event(chunk)])
+    if wire.answer.is_at_end:
         wire.cut()
     await wire.write(chunk, is_last=is_last)
 
@@ -67,8 +49,7 @@ async def silent_from_the_start(chunk: bytes, is_last: bool, wire: Wire) -> None
 
 @carried("sse.silent-before-end")
 async def silent_before_the_last_event(chunk: bytes, is_last: bool, wire: Wire) -> None:
-    if wire.answer.is_stream and _has_end(chunk):
-        await wire.write(chunk[: _before_last_event(chunk)])
+    if wire.answer.is_at_end:
         await wire.silence()
     await wire.write(chunk, is_last=is_last)
 
@@ -83,8 +64,7 @@ async def left_open(chunk: bytes, is_last: bool, wire: Wire) -> None:
 
 @carried("sse.comments-for-ever")
 async def comments_for_ever(chunk: bytes, is_last: bool, wire: Wire) -> None:
-    if wire.answer.is_stream and _has_end(chunk):
-        await wire.write(chunk[: _before_last_event(chunk)])
+    if wire.answer.is_at_end:
         while not wire.is_left():
             await wire.write(b": still here\n\n")
             await asyncio.sleep(COMMENT_SECONDS)
@@ -93,9 +73,7 @@ async def comments_for_ever(chunk: bytes, is_last: bool, wire: Wire) -> None:
 
 @carried("sse.events-for-ever")
 async def events_for_ever(chunk: bytes, is_last: bool, wire: Wire) -> None:
-    if wire.answer.is_stream and _has_end(chunk):
-        end = _before_last_event(chunk)
-        await wire.write(chunk[:end])
+    if wire.answer.is_at_end:
         custom = b'event: CustomEvent\ndata: {"event":"CustomEvent"}\n\n' * 100
         while not wire.is_left():
             await wire.write(custom)

@@ -1,0 +1,127 @@
+"""Deviations together, with variations: each is still found. Variations alone: still nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from agentos_contract.deviations import Deviation
+from agentos_contract.variations import load_variations
+from contract_tests.registry import CHECKS, Stage
+from tests.self_proof.matrix import (
+    BROAD,
+    OCCASIONS,
+    Occasion,
+    Theatre,
+    breaking,
+    broken,
+    published,
+    theatre,
+)
+
+SETTINGS = settings(
+    deadline=None,
+    # What fails is shrunk by hand: each try is a whole contract test.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+IN_BATCH = {"batch_runs", "message_any_string", "recovery", "text_kept"} | {
+    "unknown_fields",
+    "version_null",
+}
+"""Checks that look at batch runs."""
+
+STAGES = {check.name: check.stage for check in CHECKS}
+
+
+def needs(deviation: Deviation) -> set[str]:
+    """What has to be there to be judged, so that the requirement can be seen broken: the
+    requirement and its area, and by the check that finds it
+
+        streams   one can be read as a stream
+        ends      a run is seen to complete
+        batches   a batch run is answered as one
+    """
+    first = deviation.breaks[0]
+    area = first.partition(".")[0]
+    found_by = published()[deviation.id].found_by
+    needed = {first, area}
+    stage = STAGES[found_by]
+    if stage is not Stage.REFUSALS:
+        needed.add("streams")
+    if stage > Stage.STREAMS or area in ("order", "results"):
+        needed.add("ends")
+    if found_by in IN_BATCH:
+        needed.add("batches")
+    return needed
+
+
+def is_hidden(deviation: Deviation, others: list[Deviation]) -> bool:
+    """Whether another denies what the deviation needs to be seen."""
+    return any(needs(deviation) & set(other.denies) for other in others if other != deviation)
+
+
+# Those that show on quick workflows, without time-outs or generated requests.
+QUICK = [
+    deviation
+    for name, deviation in breaking().items()
+    if not deviation.is_observed and (name not in OCCASIONS or OCCASIONS[name] == Occasion(BROAD))
+]
+
+
+def _are_apart(chosen: list[Deviation]) -> bool:
+    """Whether no two are at one site, or about one area."""
+    sites = {deviation.site for deviation in chosen}
+    areas = {deviation.breaks[0].partition(".")[0] for deviation in chosen}
+    return len(sites) == len(areas) == len(chosen)
+
+
+VARIATIONS = st.lists(
+    st.sampled_from([name for name in load_variations() if name != "sse.byte-by-byte"]),
+    unique=True,
+    max_size=5,
+)
+DEVIATIONS = st.lists(st.sampled_from(QUICK), min_size=2, max_size=3, unique=True).filter(
+    _are_apart
+)
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Theatre]:
+    with theatre() as stage:
+        yield stage
+
+
+@settings(SETTINGS, max_examples=12)
+@given(deviations=DEVIATIONS, variations=VARIATIONS)
+def test_each_of_several_deviations_is_found(
+    stage: Theatre, deviations: list[Deviation], variations: list[str]
+) -> None:
+    asked = [f"fault={d.id}" for d in deviations] + [f"vary={name}" for name in variations]
+    found = broken(stage.report(asked, Occasion(BROAD)))
+    missed = [
+        deviation.id
+        for deviation in deviations
+        if deviation.breaks[0] not in found and not is_hidden(deviation, deviations)
+    ]
+    assert missed == []
+
+
+@settings(SETTINGS, max_examples=8)
+@given(variations=VARIATIONS)
+def test_any_variations_together_break_nothing(stage: Theatre, variations: list[str]) -> None:
+    asked = [f"vary={name}" for name in variations]
+    assert broken(stage.report(asked, Occasion(BROAD))) == {}
+
+
+def test_a_deviation_hides_what_is_found_elsewhere_only_by_what_it_denies() -> None:
+    known = {"streams", "ends", "batches"}
+    for deviation in breaking().values():
+        for denied in deviation.denies:
+            areas = {name.partition(".")[0] for d in breaking().values() for name in d.breaks}
+            requirements = {name for d in breaking().values() for name in d.breaks}
+            assert denied in known | areas | requirements
