@@ -308,7 +308,8 @@ class Engine:
         return outcome
 
     def _shown(self, actions: Actions) -> Actions:
-        """A top-level step's actions; a state in an event is that of the moment it is sent."""
+        """A top-level step's actions; what may change in an event is that of the moment in which it
+        is sent."""
         if self.is_sent_late:
             return (yield from actions)
         answer: float | None = None
@@ -319,8 +320,11 @@ class Engine:
                 outcome: Result | None = stop.value
                 return outcome
             state = self.record.session_state
-            if not isinstance(action, Wait) and action.get("session_state") is state:
-                action["session_state"] = dict(state)
+            if not isinstance(action, Wait):
+                if action.get("session_state") is state:
+                    action["session_state"] = dict(state)
+                if "tool" in action:
+                    action["tool"] = dict(action["tool"])
             answer = yield action
 
     def _cancelled_late(self, node: Node, actions: Actions) -> Actions:
