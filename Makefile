@@ -15,7 +15,7 @@ AGENTOS_INSTALLED := $(AGENTOS)/.installed
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install agentos serve test fast differential drift-agno3 drift-data matrix lint format bench lock clean
+.PHONY: help install agentos redis serve test fast differential drift-agno3 drift-data matrix lint format bench lock clean
 
 help:
 	@echo "make install  .venv with the commands mockserver and contract-tests"
@@ -29,6 +29,7 @@ help:
 	@echo "make drift-agno3   contract-tests drift on a real AgentOS 3.1.10, installed in .venv-agno3"
 	@echo "make drift-data    what drift starts from (AgentOS 2.5.6) and is tried on (3.1.10), anew"
 	@echo "make agentos  .venv-agentos with a real AgentOS 2.5.6 (make test calls it)"
+	@echo "make redis    redis-server, a system package, where it is missing (make test calls it)"
 	@echo "make lock     requirements.lock anew from pyproject.toml"
 
 $(INSTALLED): requirements.lock pyproject.toml
@@ -42,13 +43,20 @@ $(AGENTOS_INSTALLED): scripted_agentos/requirements.txt
 	$(AGENTOS)/bin/pip install --quiet -r scripted_agentos/requirements.txt
 	touch $@
 
+# A real redis-server, for what several machines share. A system package: apt-get has it.
+redis:
+	@command -v redis-server >/dev/null || \
+		(apt-get install -y -q redis-server >/dev/null 2>&1 || \
+		(apt-get update -q >/dev/null 2>&1 && apt-get install -y -q redis-server >/dev/null 2>&1)) || \
+		echo "redis-server could not be installed (apt-get): its tests are skipped"
+
 install: $(INSTALLED)
 agentos: $(AGENTOS_INSTALLED)
 
 serve: install
 	$(VENV)/bin/mockserver serve --port $(PORT) $(ARGS)
 
-test: install agentos lint
+test: install agentos redis lint
 	$(VENV)/bin/pytest -n auto --dist loadfile $(ARGS)
 
 fast: install

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -25,8 +26,9 @@ STEPS = 8
 SEQUENCES = 15
 """So many sequences does a round draw."""
 
-SHRINKS = 40
-"""So many sequences may be carried out to make what a round found smaller."""
+SHRINKS, SHRINKING_SECONDS = 25, 15.0
+"""So many sequences may be carried out to make what a round found smaller, and so long may it take:
+Hypothesis has an eye for values. What is needless then is left out step by step."""
 
 BEFORE = 5
 """So many sequences are kept that came before one that did lasting damage."""
@@ -110,6 +112,7 @@ class Round:
         """What sequences that were carried out showed."""
         self._best: dict[Key, Failure] = {}
         self._left = float("inf")
+        self._until = float("inf")
         self._before: deque[Steps] = deque(maxlen=BEFORE)
         self._is_damaged = False
 
@@ -160,7 +163,7 @@ class Round:
         """What the machine has drawn. Raises the class of what is new in it."""
         sight = self._known_outcome(steps)
         if sight is False:
-            if self._left <= 0:
+            if self._left <= 0 or time.monotonic() > self._until:
                 raise Enough
             self._left -= 1
             sight = self._carry_out(steps)
@@ -193,6 +196,7 @@ class Round:
         failure = self._failure(sight, shown, outcome)
         if sight.key not in self._best:
             self._left = min(self._left, SHRINKS)
+            self._until = min(self._until, time.monotonic() + SHRINKING_SECONDS)
             self._best[sight.key] = failure
             if self._does_lasting_damage():
                 self._is_damaged = True

@@ -166,7 +166,6 @@ _PLAIN: dict[str, object] = {
     "extra": (),
     "session": None,
     "stream": "true",
-    "beside": False,
     "after": 1,
 }
 

@@ -1,0 +1,88 @@
+"""Fuzzing by several machines: pytest-xdist's workers share a real Redis."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contract_tests.fuzzing.database import open_database
+from tests.conftest import Serve
+from tests.contract_tests.server import ConformingServer, Refused
+
+SUITE = """
+import pytest
+from contract_tests.fuzzing import fuzz
+
+@pytest.mark.parametrize("shard", range(2))
+def test_nothing_is_found(shard: int) -> None:
+    fuzz("{url}", seconds=100, seed=shard, database="{database}", max_failures=1)
+"""
+
+
+@pytest.fixture
+def redis_url() -> Iterator[str]:
+    """A redis-server of its own."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("there is no redis-server; `make redis` installs it")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        started = any("Ready to accept connections" in line for line in process.stdout)
+        drain = threading.Thread(target=process.stdout.read)
+        drain.start()
+        try:
+            assert started, "redis-server did not start"
+            yield f"redis://127.0.0.1:{port}/0"
+        finally:
+            process.terminate()
+            drain.join()
+
+
+class TripsOverTheSecondRun(ConformingServer):
+    """Of a session."""
+
+    def judge_form(self, form: dict[str, str]) -> bool:
+        stream = super().judge_form(form)
+        if len(self.sessions.get(form.get("session_id", ""), ())) == 1:
+            raise Refused(503, "not now")
+        return stream
+
+
+def run_suite(suite: str, folder: Path) -> str:
+    """What pytest says of it, with two workers."""
+    command = [sys.executable, "-m", "pytest", "-n", "2", suite]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_what_one_found_the_other_replays_first(
+    serve: Serve, redis_url: str, tmp_path: Path
+) -> None:
+    url = serve(TripsOverTheSecondRun(("main",)))
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    suite = tmp_path / "test_fuzz.py"
+    suite.write_text(SUITE.replace("{url}", url).replace("{database}", redis_url))
+    first = run_suite(f"{suite}::test_nothing_is_found[0]", tmp_path)
+    assert "found: error.documented-status" in first
+    # The other has a seed of its own, and begins with what the first has found.
+    both = run_suite(str(suite), tmp_path)
+    assert both.count("replayed: error.documented-status") >= 2
+    assert "found: error.documented-status" not in both
+
+
+def test_examples_are_kept_in_redis(redis_url: str) -> None:
+    database = open_database(redis_url)
+    database.save(b"key", b"value")
+    assert set(open_database(redis_url).fetch(b"key")) == {b"value"}
