@@ -97,12 +97,12 @@ class Model:
             self._over(going, None, completed=False)
             return judgement
         requirement = "form.valid-accepted"
-        if ("version", "null") in step.extra:
+        if not message:
+            requirement = "form.message-any-string"
+        elif ("version", "null") in step.extra:
             requirement = "form.version-null"
         elif step.extra:
             requirement = "form.unknown-fields"
-        elif not message:
-            requirement = "form.message-any-string"
         judgement = self._run_end(context, workflow, going, requirement)
         if step.message is not None or step.user is not None or step.extra:
             self.judge_text(step.workflow, exchange, judgement)
