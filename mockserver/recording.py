@@ -3,17 +3,19 @@
 One file a run, `recordings/*.jsonl` beside the scripts: JSON Lines, to be read and compared by
 people. The first line says what was asked and how it was answered, then comes one line an event
 (`at` is in seconds since the request), or one with the batch body; the last one counts and sums
-up, so that a file that was cut or changed is refused.
+up, the whole and each line before it, so that a file that was cut or changed is refused, with the
+place.
 
     {"recording": 1, "workflow_id": "greeter", "form": {"message": "tea"}, "status": 200}
     {"at": 0.012, "event": "WorkflowStarted", "data": {"created_at": 1795524653, ...}}
-    {"end": "complete", "frames": 1, "sha256": "..."}
+    {"end": "complete", "frames": 1, "sha256": "...", "crc32": ["...", "..."]}
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +76,7 @@ _END = jsonschema_rs.Draft202012Validator(
             "end": {"enum": ["complete", "cut"]},
             "frames": {"type": "integer", "minimum": 0},
             "sha256": {"type": "string"},
+            "crc32": {"type": "array", "items": {"type": "string"}},
         },
     }
 )
@@ -132,14 +135,33 @@ def save_recording(recording: Recording, file: Path) -> None:
         lines.append({"at": round(frame.at, 4), "event": frame.event, "data": frame.data})
     if recording.body is not None:
         lines.append({"at": round(recording.body_at, 4), "body": recording.body})
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    last = {"end": recording.end, "frames": len(recording.frames), "sha256": _checksum(text)}
+    written = [json.dumps(line, ensure_ascii=False) for line in lines]
+    text = "".join(line + "\n" for line in written)
+    last = {
+        "end": recording.end,
+        "frames": len(recording.frames),
+        "sha256": _checksum(text),
+        "crc32": [_crc32(line) for line in written],
+    }
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text + json.dumps(last) + "\n", encoding="utf-8", newline="\n")
 
 
 def _checksum(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _crc32(line: str) -> str:
+    return f"{zlib.crc32(line.encode('utf-8', 'surrogatepass')):08x}"
+
+
+def _changed(lines: Sequence[str], sums: Sequence[str], *, has_body: bool) -> str:
+    """Which of a recording's lines is not as it was recorded."""
+    for number, (line, recorded) in enumerate(zip(lines, sums, strict=False), 1):
+        if _crc32(line) != recorded:
+            what = "the first line" if number == 1 else f"frame {number - 1}"
+            return f"{number}: {'the body' if has_body and number == 2 else what} was changed"
+    return "1: one of its lines was changed"
 
 
 def load_recording(file: Path) -> Recording:
@@ -185,9 +207,9 @@ def load_recording(file: Path) -> Recording:
             f"what follows frame {min(len(frames), last['frames'])} is not as recorded"
         )
     if last["sha256"] != _checksum("".join(line + "\n" for line in lines[:-1])):
+        changed = _changed(lines[:-1], last.get("crc32", ()), has_body=body is not None)
         raise RecordingError(
-            f"{file}: one of the frames 1 to {len(frames)} was changed after it was recorded "
-            "(its checksum is another); record it anew"
+            f"{file}:{changed} after it was recorded (its checksum is another); record it anew"
         )
     return Recording(
         head["workflow_id"],

@@ -210,6 +210,21 @@ def test_a_recording_that_was_changed_is_refused_naming_where(
         assert any(word in said for word in ("frame", "first line", "end", "UTF-8"))
 
 
+@pytest.mark.parametrize("position", [0, 3, -2])
+def test_a_frame_that_says_something_else_is_named(
+    intact: list[str], tmp_path: Path, position: int
+) -> None:
+    lines = list(intact)
+    lines[position] = lines[position].replace("article-writer", "article-riter")
+    assert lines != intact
+    file = tmp_path / "changed.jsonl"
+    file.write_text("\n".join(lines) + "\n")
+    number = len(intact) + position if position < 0 else position
+    what = f"frame {number}" if number else "the first line"
+    with pytest.raises(RecordingError, match=f"changed.jsonl:{number + 1}: {what} was changed"):
+        load_recording(file)
+
+
 def test_a_corrupted_recording_is_not_served(recorded: Path, tmp_path: Path) -> None:
     folder = tmp_path / "scripts"
     shutil.copytree(recorded, folder)
