@@ -67,7 +67,7 @@ class Document:
         return {operation.operation_id: operation for operation in self.iter_operations()}
 
     def iter_operations(self) -> Iterator[Operation]:
-        """All operations, those too whose operationId is another's (AgentOS publishes some)."""
+        """All operations, in the document's order."""
         for path, item in self.content.get("paths", {}).items():
             for method, definition in item.items():
                 if method in METHODS:
@@ -144,13 +144,37 @@ def load_document(path: Path | str | None = None, *, with_overlay: bool = True) 
             content = apply_overlay(published, _read_mapping(overlay_file))
         except OverlayError as error:
             raise DocumentError(f"{overlay_file}: {error}") from error
-    document = Document(content, str(file), published)
+    document = Document(_with_unique_operation_ids(content), str(file), published)
     if RUN_OPERATION_ID not in document.operations:
         raise DocumentError(
             f"{file}: no operation has operationId {RUN_OPERATION_ID!r}; "
             "the kit mocks and tests that operation"
         )
     return document
+
+
+def _with_unique_operation_ids(content: dict[str, Any]) -> dict[str, Any]:
+    """The document with `METHOD PATH` for an operationId that an earlier operation has: AgentOS
+    publishes some twice, which OpenAPI does not allow, and which says nothing of the others."""
+    paths = content.get("paths")
+    if not isinstance(paths, Mapping):
+        return content
+    taken: set[str] = set()
+    unique: dict[str, Any] = {}
+    for path, item in paths.items():
+        unique[path] = item
+        if not isinstance(item, Mapping):
+            continue
+        unique[path] = item = dict(item)
+        for method, definition in item.items():
+            if method not in METHODS or not isinstance(definition, Mapping):
+                continue
+            operation_id = definition.get("operationId")
+            if operation_id in taken:
+                item[method] = {**definition, "operationId": f"{method} {path}"}
+            elif isinstance(operation_id, str):
+                taken.add(operation_id)
+    return {**content, "paths": unique}
 
 
 def _read_mapping(file: Path) -> dict[str, Any]:

@@ -80,8 +80,8 @@ class Companions:
 
 
 def _type(request: ValidRequest) -> SessionType:
-    """Whose session the request takes it for."""
-    asked: SessionType = request.query["type"]
+    """Whose session the request takes it for. A document with --spec may have no default."""
+    asked: SessionType = request.query.get("type", "agent")
     return asked
 
 
@@ -126,7 +126,7 @@ async def _cancel(companions: Companions, request: ValidRequest) -> Answer:
 
 @_handles("get_workflow_run")
 async def _get_run(companions: Companions, request: ValidRequest) -> Answer:
-    session_id = request.query["session_id"]
+    session_id = request.query.get("session_id", "")
     if not session_id and "session.empty-id-fails" in request.deviations:
         raise ApiError(500, "No session_id provided", is_crash=True)
     session = await companions.runner.store.get(session_id)

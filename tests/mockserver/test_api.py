@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agentos_contract.document import Document
+from agentos_contract.document import Document, load_document
 from mockserver.app import Settings, create_app
-from tests.conftest import Serve
+from tests.conftest import ROOT, Serve
 from tests.runs import ORDER, batch, stream
 
 PIPELINE = "/workflows/content-pipeline/runs"
@@ -306,3 +306,17 @@ def test_the_application_speaks_the_lifespan_protocol() -> None:
 
     asyncio.run(start())
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+def test_another_servers_published_document_is_served(serve: Serve) -> None:
+    """AgentOS 3.1.10's, as it stands: an operationId comes twice, GET /sessions has no default."""
+    published = load_document(ROOT / "fixtures" / "drift" / "agno-3.1.10.openapi.json")
+    url = serve(create_app(Settings(published, seed=1)))
+    with httpx.Client(base_url=url) as client:
+        assert client.get("/config").status_code == 200
+        form = {"message": "bees", "session_id": "s-published"}
+        assert "event: WorkflowCompleted" in client.post(PIPELINE, data=form).text
+        assert client.get("/sessions").json()["data"] == []
+        listed = client.get("/sessions", params={"type": "workflow"}).json()["data"]
+        assert [session["session_id"] for session in listed] == ["s-published"]
+        assert client.get("/knowledge/content").status_code == 501
