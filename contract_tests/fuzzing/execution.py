@@ -440,7 +440,7 @@ class _Performance:
         judgement.rename(names)
         if verdict.validity is Validity.VALID:
             self.model.judge_text(step.workflow, exchange, judgement)
-        self._see(judgement, f"{verdict.validity.value} form")
+        self._see(judgement, "run")
 
     def _odd(self, step: Odd) -> None:
         self.is_odd = True
