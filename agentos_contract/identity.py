@@ -99,8 +99,6 @@ class IdentityJudge:
 def _named_in_both(start: EventData, event: EventData) -> list[tuple[str, Any, Any]]:
     """What two events of one thing call it, by key."""
     found = [(key, start[key], event[key]) for key in _NAMES if key in start and key in event]
-    if "parent_step_id" in start and "step_id" in event and "parent_step_id" not in event:
-        found.append(("parent_step_id", start["parent_step_id"], None))
     tools = start.get("tool"), event.get("tool")
     if isinstance(tools[0], Mapping) and isinstance(tools[1], Mapping):
         found += [(key, tools[0].get(key), tools[1].get(key)) for key in _TOOL_NAMES]

@@ -80,12 +80,14 @@ class RunJudge:
         self,
         *,
         workflow_id: str | None = None,
+        workflow_name: str | None = None,
         session_id: str | None = None,
         validators: Mapping[str, PayloadValidator] | None = None,
         now: float | None = None,
     ) -> None:
-        """`workflow_id` and `session_id` are those asked for, where there were any; `now` is when
-        the stream was over (seconds since the epoch), where a created_at after it is a fault."""
+        """`workflow_id` and `session_id` are those asked for, where there were any; `workflow_name`
+        is the one that the server lists; `now` is when the stream was over (seconds since the
+        epoch), where a created_at after it is a fault."""
         self.machine = RunStateMachine()
         self.violations: list[Violation] = []
         self.exercised: set[str] = {"order.first-event", "order.terminal-event"}
@@ -97,7 +99,10 @@ class RunJudge:
         self._identities = IdentityJudge(self._report, self.exercised.add)
         self._containers = ContainersJudge(self._report, self.exercised.add)
         self._results = ResultsJudge(self._report, self.exercised.add)
-        self._workflow_name: Any = None
+        self._workflow_name: Any = workflow_name or None
+        self._names: set[str] = set()
+        self._unnamed: list[tuple[str, int]] = []
+        """Events of the workflow's own without its name."""
         self._run_id: str | None = None
         self._last_created_at: float | None = None
         self._count = 0
@@ -138,6 +143,10 @@ class RunJudge:
         """The stream is over: judge what only the whole can show."""
         before = len(self.violations)
         self.violations += self.machine.end()
+        if self._names and self._unnamed:
+            name, index = self._unnamed[0]
+            message = f"{name} has no workflow_name, other events have"
+            self._report("identity.workflow-name", message, index)
         root = self.machine.root
         if root is not None:
             for span in root.walk():
@@ -217,12 +226,14 @@ class RunJudge:
             )
 
     def _name_of_workflow(self, name: str, data: EventData, index: int) -> None:
-        """Agno leaves it out or empty where a workflow has none. An error may come of a run that
-        had no time to learn it."""
-        kind = EVENTS[name]
+        """Agno leaves it out, or empty, where a workflow has none."""
         value = data.get("workflow_name") or ""
-        if not value and (kind.scope not in _OF_WORKFLOW or name == "WorkflowError"):
+        if not value:
+            # An error may come of a run that had no time to learn it.
+            if EVENTS[name].scope in _OF_WORKFLOW and name != "WorkflowError":
+                self._unnamed.append((name, index))
             return
+        self._names.add(str(value))
         self.exercised.add("identity.workflow-name")
         if self._workflow_name is None:
             self._workflow_name = value

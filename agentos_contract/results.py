@@ -286,16 +286,12 @@ def _difference(child: Span, result: EventData) -> str | None:
         response = child.ended.get("step_response")
         own = response if isinstance(response, Mapping) else {}
         for key in SAME_IN_RESULTS:
-            if key in own and own[key] != result.get(key):
-                return f"ended with {key} {short(own[key])}, and has {short(result.get(key))}"
+            if key in own and key in result and own[key] != result[key]:
+                return f"ended with {key} {short(own[key])}, and has {short(result[key])}"
         return None
     inner = results_within(child)
     nested = result.get("steps")
-    if inner and not nested:
-        if result.get("success") is False:
-            return None  # a failure need not say what went before it
-        return f"had {len(inner)} results, and has none"
-    if inner and isinstance(nested, list):
+    if inner and nested and isinstance(nested, list):
         own_steps = sorted(str(_brief(one)) for one in inner)
         told = sorted(str(_brief(one)) for one in nested if isinstance(one, Mapping))
         if own_steps != told:

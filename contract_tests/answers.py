@@ -180,7 +180,7 @@ class AnswerJudge:
                 judgement.exercise("batch.answered")
         else:
             judgement.exercise("error.answered")
-        if fault is None:
+        if fault is None or fault is Fault.LEFT:
             return
         if not is_run:
             requirement = "error.answered"

@@ -34,16 +34,19 @@ MAX_TIMEOUTS = 3
 """After so many exchanges that ran into a limit no more runs are started."""
 
 CLOSING_SECONDS = 10.0
-"""How long a stream may stay open and silent after its terminal event."""
+"""How long a stream may stay open after its terminal event."""
+
+LEAST_SECONDS = 5.0
+"""Once an answer ran into a time-out, others are waited for a quarter as long, or so long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What an exchange may take."""
 
-    idle: float = 60.0
+    idle: float = 30.0
     """Seconds of silence."""
-    total: float = 300.0
+    total: float = 120.0
     """Seconds from the request to the answer's last byte."""
     max_bytes: int = 16 * 1024 * 1024
     """Of an answer's body."""
@@ -66,6 +69,8 @@ class Fault(Enum):
     SIZE = "size"
     LEFT_OPEN = "left open"
     """A stream that was not closed after its terminal event."""
+    LEFT = "left"
+    """We closed the connection, as was meant."""
 
 
 TIMEOUTS = frozenset({Fault.IDLE, Fault.TOTAL, Fault.SIZE, Fault.LEFT_OPEN})
@@ -96,6 +101,10 @@ class Request:
     authorization: Authorization | None = OWN_TOKEN
     """None sends none."""
     headers: tuple[tuple[str, str], ...] = ()
+    patience: float | None = None
+    """Seconds that the whole answer may take, where that is less than the limit."""
+    leave_after: int | None = None
+    """After how many events the connection is closed; None reads to the end."""
 
     @property
     def body(self) -> bytes | None:
@@ -111,7 +120,8 @@ class Request:
     def field(self, name: str) -> str | None:
         """The text of a form's field; the last where it comes twice."""
         fields = self.fields
-        if fields is None and self.body_type == FORM:
+        media_type = (self.body_type or "").partition(";")[0].strip().lower()
+        if fields is None and media_type == FORM:
             fields = tuple(parse_qsl((self.content or b"").decode("latin-1")))
         found = [value for key, value in fields or () if key == name]
         return found[-1] if found else None
@@ -188,6 +198,10 @@ class RunBudget:
     @property
     def left(self) -> int:
         return self.limit - self.started
+
+    def patience(self, seconds: float) -> float:
+        """How long to wait for what may take so many seconds: less once something ran into that."""
+        return min(seconds, max(LEAST_SECONDS, seconds / 4)) if self.timeouts else seconds
 
     def reserve(self) -> None:
         """Before a request that could start a run. Raises NoMoreRuns."""
@@ -331,9 +345,12 @@ class Client:
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         started = time.monotonic()
+        total = self.budget.patience(self.limits.total)
+        if request.patience is not None:
+            total = min(total, request.patience)
         try:
-            with _wire_faults(exchange, self.limits.total):
-                async with asyncio.timeout(self.limits.total):
+            with _wire_faults(exchange, total):
+                async with asyncio.timeout(total):
                     await self._read(request, exchange, started, on_event)
         finally:
             exchange.seconds = time.monotonic() - started
@@ -371,12 +388,13 @@ class Client:
         )
         # A batch run may think for as long as the whole may take; a stream has to begin.
         is_batch = request.field("stream") in ("false", "False", "0")
+        idle = self.budget.patience(self.limits.idle)
         try:
             # Not wait_for: Python 3.11's loses a cancellation that comes with a result.
-            async with asyncio.timeout(None if is_batch else self.limits.idle):
+            async with asyncio.timeout(None if is_batch else idle):
                 response = await self._http.send(message, stream=True)
         except TimeoutError:
-            raise _Silence(self.limits.idle) from None
+            raise _Silence(idle) from None
         try:
             exchange.status = response.status_code
             exchange.reason = response.reason_phrase
@@ -395,21 +413,24 @@ class Client:
         on_event: EventListener | None,
     ) -> None:
         chunks = response.aiter_bytes()
-        is_over = False
+        over_at: float | None = None
         body = exchange.received
+        idle = self.budget.patience(self.limits.idle)
         while True:
-            patience = self.limits.idle
-            if is_over:
-                patience = min(patience, CLOSING_SECONDS)
+            patience = idle
+            if over_at is not None:
+                left = over_at + min(idle, CLOSING_SECONDS) - time.monotonic()
+                patience = max(0.0, left)
             try:
                 async with asyncio.timeout(patience):
                     chunk = await anext(chunks, None)
             except TimeoutError:
-                if not is_over:
+                if over_at is None:
                     raise _Silence(patience) from None
                 exchange.fault = Fault.LEFT_OPEN
                 exchange.fault_message = (
-                    f"the stream was still open {patience:g} s after its terminal event"
+                    f"the stream was still open {min(idle, CLOSING_SECONDS):g} s "
+                    "after its terminal event"
                 )
                 return
             arrived = time.monotonic() - started
@@ -425,10 +446,16 @@ class Client:
                 events = exchange.decoder.feed(chunk)
             for event in events:
                 exchange.events.append((arrived, event))
-                is_over = is_over or event.event in TERMINAL_EVENTS
+                if over_at is None and event.event in TERMINAL_EVENTS:
+                    over_at = time.monotonic()
                 if on_event is not None:
                     on_event(event)
             if chunk is None:
+                return
+            leave_after = exchange.request.leave_after
+            if leave_after is not None and len(exchange.events) >= leave_after:
+                exchange.fault = Fault.LEFT
+                exchange.fault_message = f"we left after {len(exchange.events)} events"
                 return
             if len(body) > self.limits.max_bytes or len(exchange.events) > self.limits.max_events:
                 exchange.body = b"" if exchange.is_stream else bytes(body)

@@ -8,10 +8,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlencode
 
 import jsonschema_rs
 
 from agentos_contract.document import Document
+from agentos_contract.events import TERMINAL_EVENTS
 from agentos_contract.json_values import read_json_object
 from agentos_contract.judge import PayloadValidator
 from contract_tests.answers import JSON, AnswerJudge, Expected, Judgement
@@ -61,6 +63,8 @@ class Context:
     progress: Callable[[str], None] = lambda text: None
     streams: dict[str, StreamedRun] = field(default_factory=dict)
     """The first stream of each workflow that gave one."""
+    failed_streams: dict[str, Exchange] = field(default_factory=dict)
+    """The answers of workflows that were to be streamed, and were answered with a server error."""
     batches: dict[str, BatchRun] = field(default_factory=dict)
     all_streams: list[StreamedRun] = field(default_factory=list)
     """Every stream that was judged, in order."""
@@ -72,6 +76,10 @@ class Context:
         self._given: dict[tuple[str, str], tuple[Exchange, str]] = {}
         """By kind and id: the exchange that it was given in first, and the check."""
         self.was_let_in = False
+        self._ran: set[tuple[str, str]] = set()
+        """Workflows and messages with which they ran to their end."""
+        self._streamed: set[tuple[str, str]] = set()
+        """The same, of streams."""
 
     def forget_answers(self) -> None:
         """Keep of the answers so far only which ids they gave: for who asks for hours."""
@@ -158,7 +166,20 @@ class Context:
         """
         exchange = self.client.send(request)
         self.record(self.answers.judge(exchange, expected))
+        self._token_kept_secret(exchange)
         return exchange
+
+    def ask_steadily(self, request: Request) -> Exchange:
+        """As `ask` for any answer, and once more where the server fails: what it does now and then
+        is another fault than what it does each time."""
+        exchange = self.ask(request, Expected.ANY)
+        if exchange.status is None or exchange.status < 500:
+            return exchange
+        again = self.ask(request, Expected.ANY)
+        if again.status is not None and again.status < 500:
+            message = f"answered with {exchange.summary}, and asked again with {again.status}"
+            self.breach("error.sporadic", message, exchange, again)
+        return again
 
     def stream(
         self,
@@ -179,14 +200,23 @@ class Context:
         future = self.start_stream(
             workflow, message=message, explicit=explicit, extra=extra, session_id=session_id
         )
-        return self.judge_streamed(
+        run = self.judge_streamed(
             workflow,
-            future.result(),
+            self._unless_sporadic(workflow, future.result(), requirement),
             stream=True if explicit else None,
             requirement=requirement,
             rename=rename,
             expects_session=expects_session,
         )
+        if run is not None:
+            names = [event.event for _, event in run.exchange.events]
+            self.require(
+                "cancel.unasked",
+                [name for name in names if name in TERMINAL_EVENTS] != ["WorkflowCancelled"],
+                f"{workflow.id}: nobody cancelled it, and it ended with WorkflowCancelled",
+                run.exchange,
+            )
+        return run
 
     def start_stream(
         self,
@@ -241,6 +271,8 @@ class Context:
         """What a stream showed, not yet recorded."""
         judgement = self.answers.judge(exchange, Expected.STREAM)
         judgement.merge(self._acceptance(workflow, exchange, requirement))
+        if exchange.status is not None and exchange.status >= 500:
+            self.failed_streams.setdefault(workflow.id, exchange)
         if exchange.status != 200:
             return judgement, None
         judgement.merge(judge_media_type(exchange, stream=stream))
@@ -251,12 +283,14 @@ class Context:
             exchange,
             validators=self.validators,
             workflow_id=workflow.id,
+            workflow_name=workflow.name,
             session_id=(session_id or None) if check_session else None,
         )
         judgement.merge(found)
         message = exchange.request.field("message") or ""
         run = StreamedRun(workflow.id, message, exchange, judge)
         self.all_streams.append(run)
+        judgement.merge(self._ran_again(workflow, run))
         judgement.merge(
             self.judge_ids(exchange, run.run_id, None if session_id else run.session_id)
         )
@@ -270,10 +304,17 @@ class Context:
         extra: Fields = (),
         session_id: str | None = None,
         user_id: str | None = None,
-        requirement: str = "form.valid-accepted",
+        requirement: str | None = "form.valid-accepted",
         rename: Rename | None = None,
+        content_type: str | None = None,
+        once: bool = False,
     ) -> BatchRun:
-        """Run a workflow in batch and judge it."""
+        """Run a workflow in batch and judge it.
+
+        `requirement` is what a refusal breaks, and an answer with 500 where the same message ran
+        before; None lets the latter pass. `content_type` is the form's, where not the plain one.
+        `once`: not again where the server fails, as what it had been asked before may be why.
+        """
         fields = [
             ("message", workflow.message if message is None else message),
             ("stream", "false"),
@@ -282,8 +323,22 @@ class Context:
             fields.append(("session_id", session_id))
         if user_id is not None:
             fields.append(("user_id", user_id))
-        exchange = self.client.send(self.request(workflow.id, [*fields, *extra]))
-        judgement, run = self.judgement_of_batch(workflow, exchange, requirement=requirement)
+        fields += extra
+        if content_type is None:
+            request = self.request(workflow.id, fields)
+        else:
+            content = urlencode(fields).encode("ascii")
+            request = self.request(workflow.id, content=content, content_type=content_type)
+        request = replace(request, patience=self._patience(workflow))
+        exchange = self.client.send(request)
+        if not once:
+            exchange = self._unless_sporadic(workflow, exchange, requirement)
+        judgement, run = self.judgement_of_batch(
+            workflow,
+            exchange,
+            requirement=requirement or "form.valid-accepted",
+            message=fields[0][1],
+        )
         judgement.rename(rename or {})
         self.record(judgement)
         return run
@@ -294,11 +349,12 @@ class Context:
         exchange: Exchange,
         *,
         requirement: str = "form.valid-accepted",
+        message: str | None = None,
     ) -> tuple[Judgement, BatchRun]:
-        """What a batch answer showed, not yet recorded."""
+        """What a batch answer showed, not yet recorded. `message`: as it was certainly sent."""
         judgement = self.answers.judge(exchange, Expected.BATCH)
         judgement.merge(self._acceptance(workflow, exchange, requirement))
-        message = exchange.request.field("message") or ""
+        sent, message = message, message or exchange.request.field("message") or ""
         run = BatchRun(workflow.id, message, exchange, {})
         self.all_batches.append(run)
         if exchange.status != 200 or exchange.fault is not None:
@@ -313,19 +369,81 @@ class Context:
             judgement.breach("batch.body", f"the body is no JSON object: {text}", exchange)
             return judgement, run
         run.body = body
+        self._ran.add((workflow.id, message))
         session_id = exchange.request.field("session_id") or None
-        judgement.merge(
-            judge_batch(
-                exchange,
-                body,
-                workflow_id=workflow.id,
-                session_id=session_id,
-                user_id=exchange.request.field("user_id") or None,
-            )
+        found = judge_batch(
+            exchange,
+            body,
+            workflow_id=workflow.id,
+            workflow_name=workflow.name,
+            message=sent if workflow.input_schema is None else None,
+            session_id=session_id,
+            user_id=exchange.request.field("user_id") or None,
         )
+        if sent != workflow.message:
+            # With its own message it says whether an input is given back at all.
+            found.rename({"batch.input": "form.text-kept"})
+        judgement.merge(found)
         given = body.get("session_id") if session_id is None else None
         judgement.merge(self.judge_ids(exchange, body.get("run_id"), given))
         return judgement, run
+
+    def _token_kept_secret(self, exchange: Exchange) -> None:
+        """No 401 may tell the right token to somebody who did not send it."""
+        token, sent = self.client.token, exchange.request.authorization
+        if token is None or exchange.status != 401 or (sent and token in sent.value):
+            return
+        told = exchange.body + str(exchange.headers).encode()
+        message = "a 401 tells the right token to somebody who did not send it"
+        self.require("authentication.token-secret", token.encode() not in told, message, exchange)
+
+    def _patience(self, workflow: Workflow) -> float | None:
+        """Seconds after which its batch run hangs: where its stream was quick, so is that."""
+        stream = self.streams.get(workflow.id)
+        if stream is None or not stream.is_completed:
+            return None
+        return max(self.client.limits.idle, 10 * stream.seconds)
+
+    def _unless_sporadic(
+        self, workflow: Workflow, exchange: Exchange, requirement: str | None
+    ) -> Exchange:
+        """The answer, or that of a second try where the server failed at what had run before."""
+        status, message = exchange.status, exchange.request.field("message") or ""
+        if not any(workflow_id == workflow.id for workflow_id, _ in self._ran):
+            return exchange
+        self.findings.exercise("error.sporadic", exchanges=[exchange])
+        if status is None or (status < 500 and status != 429):
+            return exchange
+        self.record(self.answers.judge(exchange, Expected.ANY))
+        again = self.client.send(exchange.request)
+        if again.status == 200:
+            message = f"{workflow.id} ran before, failed with {exchange.summary}, and runs again"
+            self.breach("error.sporadic", message, exchange, again)
+        elif (
+            (workflow.id, message) in self._ran
+            and requirement is not None
+            and again.status is not None
+            and again.status >= 500
+        ):
+            message = f"{workflow.id} ran with that message before, and now: {again.summary}"
+            self.breach(requirement, message, exchange, again)
+        return again
+
+    def _ran_again(self, workflow: Workflow, run: StreamedRun) -> Judgement:
+        """Whether what ran to its end before does so now; of a model nobody can ask that."""
+        judgement = Judgement()
+        key = (workflow.id, run.message)
+        if run.is_completed:
+            self._ran.add(key)
+            self._streamed.add(key)
+        if run.terminal is None or key not in self._streamed or workflow.deterministic is False:
+            return judgement
+        judgement.exercise("error.sporadic")
+        if run.terminal.get("event") == "WorkflowError":
+            said = run.terminal.get("error")
+            message = f"{workflow.id} ran with that message before, and now failed: {said!r}"
+            judgement.breach("error.sporadic", message, run.exchange)
+        return judgement
 
     # -- findings
 

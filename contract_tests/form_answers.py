@@ -69,7 +69,9 @@ def judge_form_answer(
         return judgement
     stream = verdict.value("stream")
     if stream == "false":
-        return context.judgement_of_batch(workflow, exchange)[0]
+        is_certain = verdict.validity is Validity.VALID
+        message = verdict.value("message") if is_certain else None
+        return context.judgement_of_batch(workflow, exchange, message=message)[0]
     if exchange.is_stream:
         return context.judgement_of_stream(workflow, exchange, stream=True)[0]
     judgement = context.answers.judge(exchange, Expected.ANY)

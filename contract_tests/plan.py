@@ -11,7 +11,7 @@ from contract_tests.registry import Stage
 if TYPE_CHECKING:
     from contract_tests.target import Workflow
 
-PROBE_RUNS = 12
+PROBE_RUNS = 30
 """Runs that the probes of one workflow take: forms, sessions, recovery, cancelling. Wrong requests
 take some of them where a server does not refuse them."""
 

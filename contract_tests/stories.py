@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from agentos_contract.events import Scope
 from contract_tests.streams import BatchRun, StreamedRun, mappings
 
 Story = Any
-"""What a run came to, without what may differ: nested (name, success, content, children)."""
+"""What a run came to, without what may differ: its content, and its results as nested (name, how it
+ended, what it said, children)."""
 
 
 def story_of_batch(run: BatchRun) -> Story:
@@ -56,8 +58,64 @@ def _result(result: Mapping[str, Any], mask: Callable[[Any], Any]) -> Story:
     if result.get("step_type") == "Parallel":
         children.sort(key=repr)
     # A container's content is a text about its children, with times in it.
-    content = None if children else mask(result.get("content"))
-    return (result.get("step_name"), result.get("success"), content, children)
+    said = None if children else (mask(result.get("content")), mask(result.get("error")))
+    how = tuple(result.get(key) for key in ("success", "stop", "step_type", "executor_type"))
+    return (result.get("step_name"), how, said, children)
+
+
+def runs_of_batch(run: BatchRun) -> Story:
+    """What the agents and teams did that carried out its steps: who, its content, its tool calls.
+    None where the body does not say."""
+    runs = run.body.get("step_executor_runs")
+    if not isinstance(runs, list):
+        return None
+    mask = _masks(run.body)
+    return [
+        (
+            _who(one),
+            mask(one.get("content")),
+            [_call(tool, mask) for tool in mappings(one.get("tools"))],
+        )
+        for one in mappings(runs)
+    ]
+
+
+def runs_of_stream(run: StreamedRun) -> Story:
+    """The same of a stream. None where no agent or team ran, or one did not complete."""
+    root = run.judge.machine.root
+    if root is None or run.terminal is None:
+        return None
+    mask = _masks(run.terminal)
+    runs = []
+    for span in root.walk():
+        if (
+            span.scope is not Scope.RUN
+            or span.parent is None
+            or span.parent.scope is not Scope.STEP
+        ):
+            continue
+        ended = span.ended or {}
+        if not str(ended.get("event")).endswith("RunCompleted"):
+            return None
+        calls = [child for child in span.children if child.scope is Scope.TOOL_CALL]
+        tools = [(call.ended or {}).get("tool") for call in calls]
+        said = [_call(tool, mask) for tool in tools if isinstance(tool, Mapping)]
+        runs.append((_who(ended), mask(ended.get("content")), said))
+    return runs or None
+
+
+def _who(run: Mapping[str, Any]) -> Any:
+    return run.get("agent_id") or run.get("team_id")
+
+
+def _call(tool: Mapping[str, Any], mask: Callable[[Any], Any]) -> Story:
+    arguments = {key: mask(value) for key, value in _mapping(tool.get("tool_args")).items()}
+    failed = bool(tool.get("tool_call_error"))
+    return (tool.get("tool_name"), arguments, mask(tool.get("result")), failed)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def structure(story: Story) -> Story:
@@ -68,8 +126,8 @@ def structure(story: Story) -> Story:
 
 
 def _bare(result: Story) -> Story:
-    name, success, _, children = result
-    return (name, success, None, [_bare(child) for child in children])
+    name, how, _, children = result
+    return (name, how, None, [_bare(child) for child in children])
 
 
 def difference(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,13 +11,22 @@ from typing import Any
 
 from agentos_contract.document import EVENT_STREAM
 from agentos_contract.events import CONTAINERS, EVENTS, STEPS_AND_CONTAINERS, TERMINAL_EVENTS, Scope
-from agentos_contract.judge import JUDGED_REQUIREMENTS, PayloadValidator, RunJudge
+from agentos_contract.judge import JUDGED_REQUIREMENTS, PayloadValidator, RunJudge, wrong_time
 from contract_tests.answers import _TRACEBACK, JSON, Judgement
 from contract_tests.client import Exchange
 
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s;\"']+)", re.IGNORECASE)
+
 FRAMING = frozenset({"sse.content-type", "sse.utf-8", "sse.complete", "sse.known-fields"})
-BATCH = frozenset({"batch.content-type", "batch.status-completed", "batch.content-in-results"})
-DECIDES = JUDGED_REQUIREMENTS | FRAMING | BATCH | {"identity.batch-echo"}
+BATCH = frozenset(
+    {"batch.input", "batch.content-type", "batch.status-completed", "batch.content-in-results"}
+)
+DECIDES = (
+    JUDGED_REQUIREMENTS
+    | FRAMING
+    | BATCH
+    | {"cancel.unasked", "error.sporadic", "identity.batch-echo"}
+)
 """Requirements that every run is judged by."""
 
 MAX_VIOLATIONS = 50
@@ -36,6 +46,7 @@ MISSING = {
     "identity.step-id-unique": "no workflow ran two steps in one container",
     "identity.step-index": "no workflow ran two steps in one container",
     "event.schema": "the document has no schemas for events (it was loaded without an overlay)",
+    "batch.input": "no batch body has the run's input",
     "batch.content-in-results": "no batch body had step results",
 }
 """Why a requirement was not exercised, by what would have exercised it."""
@@ -101,11 +112,16 @@ def judge_stream(
     validators: Mapping[str, PayloadValidator],
     workflow_id: str | None,
     session_id: str | None,
+    workflow_name: str | None = None,
 ) -> tuple[Judgement, RunJudge]:
     """Judge a stream that was answered with 200. `session_id` is the one asked for, if any."""
     judgement = Judgement()
     judge = RunJudge(
-        workflow_id=workflow_id, session_id=session_id, validators=validators, now=time.time()
+        workflow_name=workflow_name,
+        workflow_id=workflow_id,
+        session_id=session_id,
+        validators=validators,
+        now=time.time(),
     )
     judgement.exercise("sse.content-type")
     decoder = exchange.decoder
@@ -123,6 +139,10 @@ def judge_stream(
             message = "the stream ended within an event: its last block has no blank line after it"
             judgement.breach("sse.complete", message, exchange)
     judgement.exercise("sse.utf-8", "sse.known-fields")
+    charset = _CHARSET.search(exchange.headers.get("content-type", ""))
+    if charset is not None and charset[1].lower() not in ("utf-8", "utf8"):
+        message = f"the stream calls itself {charset[1]}; event streams are UTF-8"
+        judgement.breach("sse.utf-8", message, exchange)
     if decoder.invalid_utf8:
         judgement.breach("sse.utf-8", "the stream has bytes that are no UTF-8", exchange)
     if decoder.unknown_fields:
@@ -170,10 +190,28 @@ def judge_batch(
     workflow_id: str,
     session_id: str | None,
     user_id: str | None,
+    workflow_name: str | None = None,
+    message: str | None = None,
 ) -> Judgement:
-    """Judge a batch body that was answered with 200."""
+    """Judge a batch body that was answered with 200. `message`: the one that was sent, where its
+    input must be that."""
     judgement = Judgement()
     judgement.exercise("batch.status-completed", "identity.batch-echo")
+    if message is not None and "input" in body:
+        judgement.exercise("batch.input")
+        if body["input"] != message:
+            said = f"asked with the message {_short(message)}, the body has the input"
+            judgement.breach("batch.input", f"{said} {_short(body['input'])}", exchange)
+    created_at = body.get("created_at")
+    if isinstance(created_at, int | float) and not isinstance(created_at, bool):
+        judgement.exercise("time.seconds")
+        if (fault := wrong_time(created_at, time.time())) is not None:
+            judgement.breach("time.seconds", f"created_at {created_at} {fault}", exchange)
+    if workflow_name and "workflow_name" in body:
+        judgement.exercise("identity.workflow-name")
+        if body["workflow_name"] != workflow_name:
+            text = f"the workflow {workflow_name!r} is {body['workflow_name']!r} in the body"
+            judgement.breach("identity.workflow-name", text, exchange)
     if body.get("status") != "COMPLETED":
         message = f"answered with 200 and the status {body.get('status')!r}"
         judgement.breach("batch.status-completed", message, exchange)
@@ -186,6 +224,12 @@ def judge_batch(
             message = f"asked for {key} {asked!r}, the body has {body.get(key)!r}"
             judgement.breach("identity.batch-echo", message, exchange)
     results = body.get("step_results")
+    ids = [one["step_id"] for one in mappings(results) if isinstance(one.get("step_id"), str)]
+    if len(ids) > 1:
+        judgement.exercise("identity.step-id-unique")
+        if len(set(ids)) < len(ids):
+            text = f"the results at top level have the step_ids {ids}"
+            judgement.breach("identity.step-id-unique", text, exchange)
     if isinstance(results, list) and results:
         judgement.exercise("batch.content-in-results")
         last = last_content(results)
@@ -268,3 +312,8 @@ def describe(run: StreamedRun) -> str:
     """A few words on a run, for messages."""
     end = run.terminal["event"] if run.terminal else "no terminal event"
     return f"{len(run.exchange.events)} events, {end}, {run.seconds:.1f} s"
+
+
+def fails_by_itself(streamed: Exchange) -> bool:
+    """Whether a run failed in its stream: a step did, and not the server before it."""
+    return any(event.event == "WorkflowError" for _, event in streamed.events)

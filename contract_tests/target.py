@@ -43,6 +43,8 @@ class Workflow:
     """Others that it takes."""
     deterministic: bool | None = None
     """Whether the same message gets the same answer; None where nobody said."""
+    name: str | None = None
+    """As the server describes it; None where it does not."""
 
 
 @dataclass(frozen=True)
@@ -142,17 +144,28 @@ def _listed_workflows(client: Client, document: Document) -> list[str] | None:
     return [identifier for identifier in ids if isinstance(identifier, str) and identifier]
 
 
-def read_companion(
-    client: Client, document: Document, operation_id: str, parameters: Mapping[str, str]
-) -> Any:
-    """The JSON body of a companion operation; None where it cannot be had."""
+def companion_path(
+    document: Document, operation_id: str, parameters: Mapping[str, str]
+) -> str | None:
+    """A companion operation's path, percent-encoded; None where the document does not have it."""
     operation = document.operations.get(operation_id)
     if operation is None:
         return None
     path = operation.path
     for name, value in parameters.items():
         path = path.replace(f"{{{name}}}", quote(value, safe=""))
-    exchange = client.send(Request(operation.method.upper(), path))
+    return path
+
+
+def read_companion(
+    client: Client, document: Document, operation_id: str, parameters: Mapping[str, str]
+) -> Any:
+    """The JSON body of a companion operation; None where it cannot be had."""
+    path = companion_path(document, operation_id, parameters)
+    if path is None:
+        return None
+    method = document.operations[operation_id].method.upper()
+    exchange = client.send(Request(method, path))
     refuse_strangers(exchange, client.token)
     if exchange.status != 200 or exchange.fault is not None:
         return None
@@ -197,11 +210,17 @@ def _workflow(
 ) -> Workflow | str:
     """The workflow, or why it cannot be run."""
     described = read_companion(client, document, "get_workflow", {"workflow_id": workflow_id})
-    schema = described.get("input_schema") if isinstance(described, Mapping) else None
+    described = described if isinstance(described, Mapping) else {}
+    schema, name = described.get("input_schema"), described.get("name")
+    name = name if isinstance(name, str) else None
     if not isinstance(schema, Mapping) or not schema:
         first, *more = said.samples or (DEFAULT_MESSAGE if message is None else message,)
         return Workflow(
-            workflow_id, first, more_messages=tuple(more), deterministic=said.deterministic
+            workflow_id,
+            first,
+            more_messages=tuple(more),
+            deterministic=said.deterministic,
+            name=name,
         )
     try:
         validator = jsonschema_rs.Draft202012Validator(dict(schema))
@@ -225,7 +244,9 @@ def _workflow(
                 f"give one as workflows.{workflow_id}.message in the configuration"
             )
         samples = (json.dumps(made, ensure_ascii=False),)
-    return Workflow(workflow_id, samples[0], schema, tuple(wrong), samples[1:], said.deterministic)
+    return Workflow(
+        workflow_id, samples[0], schema, tuple(wrong), samples[1:], said.deterministic, name
+    )
 
 
 def _fits(message: str, validator: jsonschema_rs.Draft202012Validator) -> bool:

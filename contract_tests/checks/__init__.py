@@ -9,7 +9,9 @@ from contract_tests.checks import (
     generated,
     routing,
     session,
+    session_state,
     stream,
+    texts,
 )
 
 __all__ = [
@@ -21,5 +23,7 @@ __all__ = [
     "generated",
     "routing",
     "session",
+    "session_state",
     "stream",
+    "texts",
 ]

@@ -18,7 +18,7 @@ from contract_tests.target import unknown_workflow_id
 NO_TOKEN = "no token was given (--token or AGENTOS_TOKEN)"
 
 
-@check(Stage.REFUSALS, "authentication.token-required")
+@check(Stage.REFUSALS, "authentication.token-required", "authentication.token-secret")
 def token_required(context: Context) -> None:
     """The plainest valid request, without a token."""
     _token(context)

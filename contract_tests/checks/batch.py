@@ -6,8 +6,17 @@ from collections.abc import Callable
 
 from contract_tests.client import NoMoreRuns
 from contract_tests.context import Context
+from contract_tests.form_texts import TRICKY
 from contract_tests.registry import CannotDecide, Stage, check
-from contract_tests.stories import Story, difference, story_of_batch, story_of_stream, structure
+from contract_tests.stories import (
+    Story,
+    difference,
+    runs_of_batch,
+    runs_of_stream,
+    story_of_batch,
+    story_of_stream,
+    structure,
+)
 from contract_tests.streams import BatchRun, StreamedRun
 from contract_tests.target import Workflow
 
@@ -19,6 +28,8 @@ from contract_tests.target import Workflow
     "batch.content-in-results",
     "batch.content-type",
     "batch.equals-stream",
+    "batch.executor-runs",
+    "batch.input",
     "batch.status-completed",
     "identity.batch-echo",
 )
@@ -35,23 +46,56 @@ def batch_runs(context: Context) -> None:
         if workflow.id not in context.plan.batched:
             continue
         context.progress(f"batch {workflow.id}")
-        batch = context.batch(workflow)
+        batch = context.batch(workflow, requirement=None)
         stream = context.streams.get(workflow.id)
         context.batches[workflow.id] = batch
+        if stream is None and batch.body and workflow.id in context.failed_streams:
+            # It may have been an accident: a second try is judged as one of what ran before.
+            failed = context.failed_streams[workflow.id]
+            if context.stream(workflow) is not None:
+                message = f"{workflow.id} failed with {failed.summary}, and runs in both modes"
+                context.breach("error.sporadic", message, failed, batch.exchange)
         if stream is None or story_of_stream(stream) is None or story_of_batch(batch) is None:
             continue
-        message = _compare(context, workflow, batch, stream)
-        if message is not None:
-            message = f"{workflow.id}: {message}"
+        unlike = _compare(context, workflow, batch, stream)
+        if unlike is not None:
+            message = f"{workflow.id}: {unlike}"
             context.breach("batch.equals-stream", message, batch.exchange, stream.exchange)
+        elif workflow.deterministic is not False:
+            _compare_runs(context, workflow, batch, stream)
     if not context.plan.batched:
         raise CannotDecide("--max-runs leaves none for batch runs")
+
+
+@check(Stage.BATCHES, "batch.equals-stream")
+def unusual_message(context: Context) -> None:
+    """A message with unusual characters, in both modes, by a workflow that repeats its message."""
+    repeating = [
+        (context.streams[workflow.id].seconds, position)
+        for position, workflow in enumerate(context.target.workflows)
+        if workflow.id in context.batches
+        and workflow.input_schema is None
+        and workflow.id in context.streams
+        and workflow.message in str((context.streams[workflow.id].terminal or {}).get("content"))
+    ]
+    if not repeating:
+        return
+    workflow = context.target.workflows[min(repeating)[1]]
+    batch = context.batch(workflow, message=TRICKY, requirement=None)
+    stream = context.stream(workflow, message=TRICKY)
+    if stream is None or story_of_stream(stream) is None or story_of_batch(batch) is None:
+        return
+    unlike = _compare(context, workflow, batch, stream)
+    if unlike is not None:
+        message = f"{workflow.id}, with a message of unusual characters: {unlike}"
+        context.breach("batch.equals-stream", message, batch.exchange, stream.exchange)
 
 
 def _compare(
     context: Context, workflow: Workflow, batch: BatchRun, stream: StreamedRun
 ) -> str | None:
-    """What is different in the two modes; None where nothing surely is."""
+    """What is different in the two modes, of the same message; None where nothing surely is."""
+    message = stream.message
     stories = story_of_batch(batch), story_of_stream(stream)
     if workflow.deterministic is False:
         stories = structure(stories[0]), structure(stories[1])
@@ -59,7 +103,10 @@ def _compare(
         context.findings.exercise("batch.equals-stream", exchanges=[batch.exchange])
         return None if stories[0] == stories[1] else difference(*stories)
     try:
-        again = context.batch(workflow), context.stream(workflow)
+        again = (
+            context.batch(workflow, message=message, requirement=None),
+            context.stream(workflow, message=message),
+        )
     except NoMoreRuns:
         reason = "too few runs were left to see what is constant"
         context.findings.cannot(["batch.equals-stream"], reason)
@@ -76,3 +123,24 @@ def _compare(
     reason = "answers differ from run to run, and so do the steps that are taken"
     context.findings.cannot(["batch.equals-stream"], reason)
     return None
+
+
+def _compare_runs(
+    context: Context, workflow: Workflow, batch: BatchRun, stream: StreamedRun
+) -> None:
+    """Whether a batch body tells of the same agents' runs as the stream; where not, both are asked
+    again, and only what is constant in each mode is a breach."""
+    runs = runs_of_batch(batch), runs_of_stream(stream)
+    if None in runs or stream.judge.violations:
+        return  # what is wrong with a stream in itself is another requirement's
+    context.findings.exercise("batch.executor-runs", exchanges=[batch.exchange])
+    if sorted(map(repr, runs[0])) == sorted(map(repr, runs[1])):
+        return
+    if workflow.deterministic is None:
+        again = context.batch(workflow, requirement=None), context.stream(workflow)
+        if again[1] is None or (runs_of_batch(again[0]), runs_of_stream(again[1])) != runs:
+            return
+    lost = [one for one in runs[1] if one not in runs[0]] or runs[1]
+    other = [one for one in runs[0] if one not in runs[1]] or runs[0]
+    message = f"{workflow.id}: the agents' runs are {other} in batch and {lost} in the stream"
+    context.breach("batch.executor-runs", message, batch.exchange, stream.exchange)

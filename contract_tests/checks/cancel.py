@@ -9,18 +9,33 @@ from urllib.parse import quote
 from agentos_contract.events import STEPS_AND_CONTAINERS, TERMINAL_EVENTS
 from agentos_contract.json_values import read_json_object
 from agentos_contract.sse import ServerSentEvent
-from contract_tests.client import Exchange, Request
+from contract_tests.client import Exchange, NoMoreRuns, Request
 from contract_tests.context import Context
 from contract_tests.registry import CannotDecide, Stage, check
 from contract_tests.streams import StreamedRun
+from contract_tests.target import Workflow
 
 SLOW_SECONDS = 0.4
 """A run shorter than that is over before it can be cancelled."""
 
 
-@check(Stage.PROBES, "cancel.one-terminal-event", "cancel.idempotent")
+MIXED_UP: dict[str, str | None] = dict.fromkeys(
+    ("identity.run-id", "identity.run-id-fresh", "identity.session-id", "identity.session-id-fresh")
+)
+"""What session.isolation tests: two runs are under way."""
+
+CANCELLING = (
+    "cancel.answered",
+    "cancel.idempotent",
+    "cancel.one-terminal-event",
+    "cancel.only-one",
+)
+
+
+@check(Stage.PROBES, *CANCELLING)
 def cancel(context: Context) -> None:
-    """Cancel the slowest workflow's run in the middle, from another connection, and read on."""
+    """Cancel the slowest workflow's run in the middle, from another connection, and read on; a run
+    of the same workflow beside it is to go on."""
     operation = context.document.operations.get("cancel_workflow_run")
     if operation is None:
         raise CannotDecide("the document has no operation cancel_workflow_run")
@@ -41,6 +56,10 @@ def cancel(context: Context) -> None:
             under_way.set()
 
     started = time.monotonic()
+    try:
+        beside = context.start_stream(workflow)
+    except NoMoreRuns:
+        beside = None
     future = context.start_stream(workflow, on_event=listen)
     future.add_done_callback(lambda done: under_way.set())
     under_way.wait(context.client.limits.total)
@@ -59,11 +78,21 @@ def cancel(context: Context) -> None:
         "order.one-terminal-event": "cancel.one-terminal-event",
         "order.nothing-after": "cancel.one-terminal-event",
         "order.terminal-event": "cancel.one-terminal-event",
+        "error.sporadic": None,
+        **MIXED_UP,
     }
-    run = context.judge_streamed(workflow, future.result(), rename=names)
+    exchanges = [future.result(), *([beside.result()] if beside is not None else [])]
+    if _mixed_up(exchanges):
+        raise CannotDecide("two runs that were under way named each other's ids")
+    run = context.judge_streamed(workflow, exchanges[0], rename=names)
     if first.status in (404, 405, 501) and not was_over:
         context.findings.cannot(
-            ["cancel.one-terminal-event", "cancel.idempotent"],
+            [
+                "cancel.answered",
+                "cancel.idempotent",
+                "cancel.one-terminal-event",
+                "cancel.only-one",
+            ],
             f"the server does not have the operation (it answered {first.summary})",
         )
         return
@@ -71,6 +100,15 @@ def cancel(context: Context) -> None:
         raise CannotDecide("the run to be cancelled was not answered with a stream")
     if not was_over:
         _judge_end(context, run, first, usual=usual, cancelled_at=cancelled_at)
+        context.require(
+            "cancel.answered",
+            first.status is not None and first.status < 300,
+            f"cancelling a run that was under way was answered with {first.summary}",
+            run.exchange,
+            first,
+        )
+    if beside is not None:
+        _judge_beside(context, workflow, beside.result(), first)
     second = context.client.send(request)
     context.require(
         "cancel.idempotent",
@@ -80,6 +118,40 @@ def cancel(context: Context) -> None:
         first,
         second,
     )
+
+
+def _judge_beside(
+    context: Context, workflow: Workflow, exchange: Exchange, cancelled: Exchange
+) -> None:
+    """The run that nobody cancelled."""
+    names: dict[str, str | None] = {"error.sporadic": None, **MIXED_UP}
+    run = context.judge_streamed(workflow, exchange, rename=names)
+    if run is None or run.terminal is None:
+        return
+    end = run.terminal.get("event")
+    context.require(
+        "cancel.only-one",
+        end == "WorkflowCompleted",
+        f"{workflow.id}: another run was cancelled, and this one ended with {end}",
+        exchange,
+        cancelled,
+    )
+
+
+def _mixed_up(exchanges: list[Exchange]) -> bool:
+    """Whether one run's stream has the other's run_id."""
+    found = []
+    for exchange in exchanges:
+        ids = set()
+        for _, event in exchange.events:
+            try:
+                payload = read_json_object(event.data)
+            except ValueError:
+                continue
+            if isinstance(payload.get("workflow_name"), str):
+                ids.add(str(payload.get("run_id")))
+        found.append(ids)
+    return len(found) == 2 and bool(found[0] & found[1])
 
 
 def _slowest(context: Context) -> StreamedRun:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from contract_tests.answers import Expected
-from contract_tests.client import TIMEOUTS
+from contract_tests.client import TIMEOUTS, Fault
 from contract_tests.context import Context
 from contract_tests.registry import CannotDecide, Stage, check
 
@@ -14,6 +16,11 @@ MALFORMED = (
     (b"&&&===%%%zz", FORM, "broken percent-encoding"),
     (b"--x\r\nbroken", "multipart/form-data", "multipart without a boundary"),
     (b'{"message": ', "application/json", "broken JSON"),
+    (
+        b'--x\r\nContent-Disposition: form-data; name="stream"\r\n\r\nmaybe\r\n--x--\r\n',
+        "multipart/form-data; boundary=x",
+        "multipart without a message",
+    ),
     (b"message=x", "text/plain; charset=no-such-charset", "an unknown charset"),
     (b"\x00\x01\x02\x03", "application/octet-stream", "four bytes"),
 )
@@ -38,7 +45,7 @@ def recovery(context: Context) -> None:
     malformed(context)
     user_id, session_id = context.fresh_id("user"), context.fresh_id("session")
     run = context.batch(
-        workflow, session_id=session_id, user_id=user_id, requirement="error.recovery"
+        workflow, session_id=session_id, user_id=user_id, requirement="error.recovery", once=True
     )
     if run.exchange.status in (401, 403, 404) or run.exchange.fault in TIMEOUTS:
         raise CannotDecide(f"a good request was answered with {run.exchange.summary}")
@@ -46,5 +53,23 @@ def recovery(context: Context) -> None:
         "error.recovery",
         run.exchange.status == 200,
         f"after malformed requests a good one was answered with {run.exchange.summary}",
+        run.exchange,
+    )
+
+
+@check(Stage.PROBES, "error.after-disconnect")
+def after_disconnect(context: Context) -> None:
+    """A client goes away in the middle of a stream, and another one comes."""
+    workflow, lasting = context.probed_workflow, context.lasting_workflow
+    fields = (("message", lasting.message), ("stream", "true"))
+    left = context.client.send(replace(context.request(lasting.id, fields), leave_after=2))
+    if left.fault is not Fault.LEFT:
+        raise CannotDecide(f"a stream to be left was answered with {left.summary}")
+    run = context.batch(workflow, requirement="error.after-disconnect", once=True)
+    context.require(
+        "error.after-disconnect",
+        run.exchange.status is not None and run.exchange.status < 500,
+        f"after a client had left, a good request: {run.exchange.summary}",
+        left,
         run.exchange,
     )

@@ -10,8 +10,14 @@ from contract_tests.target import unknown_workflow_id
 
 @check(Stage.REFUSALS, "routing.unknown-workflow")
 def unknown_workflow(context: Context) -> None:
-    """A workflow that no server has, and one whose id merely begins like a real one's."""
-    for workflow_id in (unknown_workflow_id(), f"{context.any_workflow.id}-{context.seed:x}-x"):
+    """A workflow that no server has, one whose id merely begins like a real one's, and one whose id
+    differs from it in case."""
+    known = context.any_workflow.id
+    ids = {workflow.id for workflow in context.target.workflows}
+    unknown = [unknown_workflow_id(), f"{known}-{context.seed:x}-x", known.swapcase()]
+    for workflow_id in unknown:
+        if workflow_id in ids:
+            continue
         for mode in ("false", "true"):
             exchange = context.ask(
                 context.request(workflow_id, (("message", "x"), ("stream", mode)))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from agentos_contract.document import Document
+from typing import Any
+
+from agentos_contract.events import Scope
+from agentos_contract.results import short as _short
 from contract_tests.client import Request
 from contract_tests.context import Context, mapping, parse_object
+from contract_tests.form_texts import ODD
 from contract_tests.registry import CannotDecide, Stage, check
 from contract_tests.streams import StreamedRun
+from contract_tests.target import companion_path
 
 
 @check(Stage.PROBES, "session.continuity", "identity.session-id")
@@ -33,10 +38,20 @@ def continuity(context: Context) -> None:
 
 
 def _listed(context: Context, session_id: str, first: StreamedRun, second: StreamedRun) -> None:
-    path = _companion_path(context.document, "get_session_runs", session_id)
+    path = companion_path(context.document, "get_session_runs", {"session_id": session_id})
     if path is None:
         return
-    exchange = context.client.send(Request("GET", path))
+    exchange = context.client.send(Request("GET", f"{path}?type=workflow"))
+    if exchange.status == 404 and _lists_sessions(context):
+        context.require(
+            "session.continuity",
+            False,
+            f"the server lists sessions, and of {session_id}, which two runs were of, it says "
+            f"{exchange.summary}",
+            first.exchange,
+            second.exchange,
+            exchange,
+        )
     if exchange.status != 200 or exchange.fault is not None:
         return  # a companion that this server does not have
     body = parse_object(b'{"runs": ' + exchange.body + b"}")
@@ -55,19 +70,28 @@ def _listed(context: Context, session_id: str, first: StreamedRun, second: Strea
     )
 
 
-def _companion_path(document: Document, operation_id: str, session_id: str) -> str | None:
-    operation = document.operations.get(operation_id)
+def _lists_sessions(context: Context) -> bool:
+    operation = context.document.operations.get("get_sessions")
     if operation is None:
-        return None
-    return operation.path.replace("{session_id}", session_id) + "?type=workflow"
+        return False
+    exchange = context.client.send(Request("GET", f"{operation.path}?type=workflow&limit=1"))
+    return exchange.status == 200 and exchange.fault is None
 
 
 @check(Stage.PROBES, "session.isolation")
 def isolation(context: Context) -> None:
-    """Two runs at the same time in two sessions: neither stream has anything of the other."""
+    """Two runs at the same time in two sessions: neither stream has anything of the other. Each has
+    a message of its own, where the workflow takes any."""
     workflow = context.lasting_workflow
     sessions = [context.fresh_id("session-a"), context.fresh_id("session-b")]
-    futures = [context.start_stream(workflow, session_id=session) for session in sessions]
+    marks = [f"({context.fresh_id(which)})" for which in ("this", "that")]
+    messages = [workflow.message] * 2
+    if workflow.input_schema is None:
+        messages = [f"{workflow.message} {mark}" for mark in marks]
+    futures = [
+        context.start_stream(workflow, session_id=session, message=message)
+        for session, message in zip(sessions, messages, strict=True)
+    ]
     # Whatever is wrong with ids here, and was not when one run was alone, comes of the other run.
     names: dict[str, str | None] = {
         requirement: "session.isolation"
@@ -79,6 +103,18 @@ def isolation(context: Context) -> None:
         raise CannotDecide("two runs at the same time were not both answered with a stream")
     found = [run for run in runs if run is not None]
     context.findings.exercise("session.isolation")
+    alone = context.streams.get(workflow.id)
+    for position, run in enumerate(found if messages[0] != messages[1] else ()):
+        _judge_message(context, run, found[1 - position], marks[1 - position])
+        if alone is not None and _repeats(alone, alone.message):
+            context.require(
+                "session.isolation",
+                _repeats(run, run.message),
+                f"{workflow.id} repeats its message, but not beside another run: "
+                f"{run.message!r} gave {_short(_content(run))}",
+                run.exchange,
+                found[1 - position].exchange,
+            )
     for run, other in (found, found[::-1]):
         foreign = {other.run_id, other.exchange.request.field("session_id")} - {None}
         for payload in run.judge.payloads:
@@ -96,3 +132,47 @@ def isolation(context: Context) -> None:
                     other.exchange,
                 )
                 return
+
+
+def _judge_message(context: Context, run: StreamedRun, other: StreamedRun, mark: str) -> None:
+    """Nothing of the other's message may be in a run."""
+    for _, event in run.exchange.events:
+        if mark in event.data:
+            context.breach(
+                "session.isolation",
+                f"{event.event} has the message of the run beside it: {other.message!r}",
+                run.exchange,
+                other.exchange,
+            )
+            return
+
+
+def _repeats(run: StreamedRun, message: str) -> bool:
+    """Whether functions alone carried a workflow out, and its content has the whole message."""
+    root = run.judge.machine.root
+    by_agents = root is not None and any(span.scope is Scope.RUN for span in root.walk())
+    return not by_agents and message in str(_content(run))
+
+
+def _content(run: StreamedRun) -> Any:
+    return (run.terminal or {}).get("content")
+
+
+@check(Stage.PROBES, "identity.ids-kept")
+def ids_kept(context: Context) -> None:
+    """A session_id and a user_id with everything that may stand in a text."""
+    plain = "identity.batch-echo"  # plain ids were asked for before
+    names: dict[str, str | None] = {}
+    if not context.findings.is_broken(plain):
+        names = {plain: "identity.ids-kept"}
+    session_id = f"{context.fresh_id('session')}{ODD}"
+    user_id = f"{context.fresh_id('user')}{ODD}"
+    run = context.batch(
+        context.probed_workflow,
+        session_id=session_id,
+        user_id=user_id,
+        requirement="identity.ids-kept",
+        rename=names,
+    )
+    if run.exchange.status == 200:
+        context.findings.exercise("identity.ids-kept", exchanges=[run.exchange])

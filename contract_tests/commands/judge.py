@@ -36,7 +36,7 @@ from contract_tests.session import Listener, Options, Report, run_contract_tests
 
 
 @click.argument("url", required=False)
-@target_options(max_runs=60)
+@target_options(max_runs=80)
 @click.option(
     "--level",
     type=click.Choice([str(level) for level in Level]),

@@ -60,8 +60,8 @@ def target_options(
     *,
     max_runs: int,
     generates: bool = True,
-    idle_timeout: float = 60.0,
-    total_timeout: float = 300.0,
+    idle_timeout: float = 30.0,
+    total_timeout: float = 120.0,
 ) -> Callable[[F], F]:
     """What every command needs that asks a target; `generates`: whether requests are generated."""
     options = [

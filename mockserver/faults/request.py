@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 import unicodedata
 from urllib.parse import unquote
 
@@ -308,3 +309,45 @@ def json_as_a_form(request: Seen) -> None:
 def another_run_is_cancelled(request: Seen) -> None:
     if request.method == "POST" and request.path.endswith("/cancel"):
         request.path = request.path.removesuffix("/cancel") + "-another/cancel"
+
+
+# -- texts
+
+
+@seen("form.cut-at-64-kib")
+def the_first_64_kib(request: Seen) -> None:
+    if len(request.field("message") or "") > 65_535:
+        request.map_fields({"message": lambda text: text[:65_535]})
+
+
+@seen("form.ends-at-nul")
+def up_to_nul(request: Seen) -> None:
+    if "\0" in (request.field("message") or ""):
+        request.map_fields({"message": lambda text: text.partition("\0")[0]})
+
+
+@seen("form.repeats-joined")
+def repeats_joined(request: Seen) -> None:
+    texts = [text for name, text in request.fields if name == "message"]
+    if len(texts) > 1:
+        others = [(name, text) for name, text in request.fields if name != "message"]
+        request.fields = [*others, ("message", ",".join(texts))]
+
+
+@seen("form.parameter-unknown")
+def no_parameters(request: Seen) -> None:
+    if request.is_form and ";" in (request.header("content-type") or ""):
+        request.set_header("content-type", "application/unknown")
+
+
+@seen("form.empty-session-named")
+def a_session_for_the_nameless(request: Seen) -> None:
+    if request.field("session_id") == "":
+        request.map_fields({"session_id": lambda text: text or "nameless"})
+
+
+@seen("identity.ids-tidied")
+def tidied_ids(request: Seen) -> None:
+    ids = ("session_id", "user_id")
+    if any(request.field(name) for name in ids):
+        request.map_fields(dict.fromkeys(ids, lambda text: re.sub(r"[^\w-]", "_", text)))

@@ -430,3 +430,35 @@ def another_name_in_the_data(chunk: bytes, answer: Answer) -> bytes:
 @framed("event.unnamed")
 def no_event_field(chunk: bytes, answer: Answer) -> bytes:
     return re.sub(rb"^event: .*\n", b"", chunk, flags=re.MULTILINE)
+
+
+@answered("authentication.token-told")
+def the_token_is_told(answer: Answer) -> None:
+    if answer.status == 401:
+        _set(answer, detail=f"expected the token {answer.request.server.token}")
+
+
+@answered("batch.other-input")
+def another_input(answer: Answer) -> None:
+    if answer.is_batch and answer.json.get("input") == "Hello, what is new?":
+        _set(answer, input="Good day")
+
+
+@answered("batch.agents-lost")
+def agents_are_lost(answer: Answer) -> None:
+    if answer.is_batch:
+        _set(answer, step_executor_runs=[])
+
+
+@answered("cancel.answered-500")
+def cancelled_with_an_error(answer: Answer) -> None:
+    if answer.request.path.endswith("/cancel"):
+        _refuse(answer, 500, "it is gone")
+
+
+@answered("error.now-and-then")
+def an_error_now_and_then(answer: Answer) -> None:
+    if answer.is_batch:
+        answer.memory["count"] = answer.memory.get("count", 0) + 1
+        if answer.memory["count"] % 7 == 0:
+            _refuse(answer, 500, "the database is locked")

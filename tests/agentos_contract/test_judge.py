@@ -302,11 +302,6 @@ def a_step_ends_under_another_name(stream: Stream) -> None:
 
 
 @breaks("identity.same-at-end")
-def a_step_ends_without_its_parent(stream: Stream) -> None:
-    del stream[at(stream, "StepCompleted", step_name="c0")]["parent_step_id"]
-
-
-@breaks("identity.same-at-end")
 def an_agent_changes_its_name(stream: Stream) -> None:
     stream[at(stream, "RunContent")]["agent_name"] = "B"
 
@@ -510,11 +505,6 @@ def a_result_has_another_name(stream: Stream) -> None:
 @breaks("results.in-container")
 def a_result_says_that_it_failed(stream: Stream) -> None:
     stream[at(stream, "ConditionExecutionCompleted")]["step_results"][0]["success"] = False
-
-
-@breaks("results.in-container")
-def results_of_a_container_are_lost_in_the_end(stream: Stream) -> None:
-    del stream[-1]["step_results"][1]["steps"]
 
 
 @breaks("results.in-container")

@@ -54,6 +54,8 @@ class Run:
         self.session_id = form.get("session_id") or f"session-{number}"
         self.user_id = form.get("user_id")
         self.cancelled = asyncio.Event()
+        self.visit = 0
+        """Of the workflow `counting`: the run's number in its session."""
 
 
 class ConformingServer:
@@ -66,6 +68,7 @@ class ConformingServer:
         self.workflows = workflows
         self.runs: dict[str, Run] = {}
         self.sessions: dict[str, list[str]] = {}
+        self.counts: dict[str, int] = {}
         self.active = 0
 
     # -- routing
@@ -95,9 +98,19 @@ class ConformingServer:
                 return self.cancel(run_id)
             case _, ["workflows", _, "runs"]:
                 return self.method_not_allowed()
+            case "GET", ["sessions", session_id]:
+                return JSONResponse({"session_state": self.state_of(session_id)})
             case "GET", ["sessions", session_id, "runs"]:
                 return JSONResponse(self.listed_runs(session_id))
         raise Refused(404, "there is nothing")
+
+    def state_of(self, session_id: str) -> dict[str, Any]:
+        """The workflow `counting` counts the runs of a session, and says so."""
+        return {"count": self.counts[session_id]} if session_id in self.counts else {}
+
+    def count_visit(self, run: Run) -> int:
+        self.counts[run.session_id] = self.counts.get(run.session_id, 0) + 1
+        return self.counts[run.session_id]
 
     def listed_runs(self, session_id: str) -> list[dict[str, str]]:
         return [{"run_id": run_id} for run_id in self.sessions.get(session_id, [])]
@@ -137,6 +150,8 @@ class ConformingServer:
             self.judge_message(form["message"], stream)
         run = self.make_run(workflow_id, form)
         self.runs[run.run_id] = run
+        if workflow_id == "counting":
+            run.visit = self.count_visit(run)
         self.sessions.setdefault(run.session_id, []).append(run.run_id)
         return await self.stream(run) if stream else await self.batch(run)
 
@@ -178,7 +193,11 @@ class ConformingServer:
     # -- the run
 
     def events(self, run: Run) -> Stream:
-        return self.with_ids(good(), run)
+        stream = self.with_ids(good(), run)
+        if run.visit:
+            text = json.dumps(stream).replace("said chosen", f"visit {run.visit}")
+            stream = json.loads(text)
+        return stream
 
     def with_ids(self, stream: Stream, run: Run) -> Stream:
         """The events of `good()` with this run's ids."""
@@ -238,6 +257,9 @@ class ConformingServer:
             "content": last.get("content"),
             "step_results": last.get("step_results", []),
         }
+        tool = {"tool_call_id": "call_1", "tool_name": "look", "tool_args": {}}
+        agent = {"run_id": "ar", "agent_id": "a", "content": "one two", "tools": [tool]}
+        body["step_executor_runs"] = [agent]
         if run.user_id is not None:
             body["user_id"] = run.user_id
         return body

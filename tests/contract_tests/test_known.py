@@ -153,7 +153,7 @@ def test_a_narrow_entry_gets_another_beside_it(stage: Serve, tmp_path: Path) -> 
 
 @pytest.fixture(scope="module")
 def real(agentos_url: str) -> Report:
-    return test_target(agentos_url, max_runs=60, max_examples=20)
+    return test_target(agentos_url, max_examples=20)
 
 
 def profile() -> dict[str, Any]:

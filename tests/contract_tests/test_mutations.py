@@ -12,6 +12,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
+from urllib.parse import parse_qsl
 
 import pytest
 from starlette.requests import Request
@@ -22,6 +23,7 @@ from agentos_contract.requirements import load_catalogue
 from contract_tests.plan import PROBE_RUNS
 from contract_tests.results import Status
 from contract_tests.session import decided_requirements
+from contract_tests.target import DEFAULT_MESSAGE
 from tests.agentos_contract import test_judge
 from tests.agentos_contract.test_judge import Stream, good
 from tests.conftest import Serve
@@ -119,7 +121,19 @@ class ForgetsTheToken(Locked):
         raise Refused(401, "who are you?")
 
 
+@breaks("authentication.token-secret", token=TOKEN)
+class TellsItsToken(Locked):
+    def error(self, status: int, detail: str) -> Response:
+        return super().error(status, f"expected {TOKEN}" if status == 401 else detail)
+
+
 # -- routing
+
+
+@breaks("routing.unknown-workflow")
+class FindsWorkflowsInAnyCase(ConformingServer):
+    def find(self, workflow_id: str) -> None:
+        super().find(workflow_id.lower())
 
 
 @breaks("routing.unknown-workflow")
@@ -229,6 +243,96 @@ class FailsOnNonAscii(ConformingServer):
         return await super().batch(run)
 
 
+@breaks("batch.equals-stream", workflows=("main", "echo"))
+class StreamsAscii(ConformingServer):
+    """The workflow `echo` repeats its message; in streams, what is no ASCII is lost."""
+
+    def events(self, run: Run) -> Stream:
+        text = json.dumps(super().events(run))
+        message = json.dumps(run.message)[1:-1]
+        if run.workflow_id == "echo":
+            text = text.replace("said chosen", message)
+        events: Stream = json.loads(text)
+        return events
+
+    def frame(self, event: dict[str, Any]) -> bytes:
+        return super().frame(event).replace(b"\\ud83d\\ude00", b"?")
+
+
+@breaks("form.long-message")
+class CutsMessages(ConformingServer):
+    def make_run(self, workflow_id: str, form: dict[str, str]) -> Run:
+        return super().make_run(workflow_id, {**form, "message": form["message"][:65_535]})
+
+
+@breaks("form.long-message")
+class TakesShortFormsOnly(ConformingServer):
+    async def run(self, request: Request, workflow_id: str) -> Response:
+        if len(await request.body()) > 65_536:
+            raise Refused(413, "too long")
+        return await super().run(request, workflow_id)
+
+
+@breaks("form.control-characters")
+class EndsTextsAtNul(ConformingServer):
+    def make_run(self, workflow_id: str, form: dict[str, str]) -> Run:
+        return super().make_run(workflow_id, {**form, "message": form["message"].split("\0")[0]})
+
+
+@breaks("form.control-characters")
+class FailsOnNul(ConformingServer):
+    def make_run(self, workflow_id: str, form: dict[str, str]) -> Run:
+        if "\0" in form["message"]:
+            raise Refused(500, "null character in string")
+        return super().make_run(workflow_id, form)
+
+
+@breaks("form.repeated-field")
+class JoinsRepeats(ConformingServer):
+    def read_form(self, body: bytes) -> dict[str, str]:
+        super().read_form(body)
+        joined: dict[str, str] = {}
+        for name, text in parse_qsl(body.decode(), keep_blank_values=True, errors="strict"):
+            joined[name] = f"{joined[name]},{text}" if name in joined else text
+        return joined
+
+
+@breaks("form.media-type")
+class WantsNoParameters(ConformingServer):
+    async def run(self, request: Request, workflow_id: str) -> Response:
+        if (
+            "charset" in request.headers.get("content-type", "")
+            and "x-www" in request.headers["content-type"]
+        ):
+            raise Refused(415, "a form, please")
+        return await super().run(request, workflow_id)
+
+
+@breaks("form.empty-session")
+class KeepsASessionForTheNameless(ConformingServer):
+    def make_run(self, workflow_id: str, form: dict[str, str]) -> Run:
+        if form.get("session_id") == "":
+            form["session_id"] = "nameless"
+        return super().make_run(workflow_id, form)
+
+
+@breaks("form.unknown-fields")
+class FailsOnUnknownFields(ConformingServer):
+    def judge_form(self, form: dict[str, str]) -> bool:
+        stream = super().judge_form(form)
+        if set(form) - {"message", "stream", "session_id", "user_id", "version"}:
+            raise Refused(500, "unexpected keyword argument")
+        return stream
+
+
+@breaks("form.message-any-string")
+class FailsOnTheEmptyMessage(ConformingServer):
+    def judge_form(self, form: dict[str, str]) -> bool:
+        if form.get("message") == "":
+            raise Refused(500, "list index out of range")
+        return super().judge_form(form)
+
+
 @breaks("form.json-refused")
 class TakesJson(ConformingServer):
     async def run(self, request: Request, workflow_id: str) -> Response:
@@ -333,8 +437,57 @@ class DoesNotRecover(ConformingServer):
         body = await request.body()
         self.bad += body == b"\x00\x01\x02\x03"
         if self.bad >= 2 and b"contract-tests-user" in body:
+            self.bad = -9
             raise Refused(422, "I have had enough")
         return await super().run(request, workflow_id)
+
+
+@breaks("error.after-disconnect")
+class DiesOfADisconnect(ConformingServer):
+    failures = 0
+
+    async def frames(self, run: Run) -> AsyncIterator[bytes]:
+        is_whole = False
+        try:
+            async for frame in super().frames(run):
+                yield frame
+                await asyncio.sleep(0.002)
+            is_whole = True
+        finally:
+            self.failures += 0 if is_whole else 2
+
+    async def batch(self, run: Run) -> Response:
+        if self.failures:
+            self.failures -= 1
+            raise Refused(500, "broken pipe")
+        return await super().batch(run)
+
+
+@breaks("error.sporadic")
+class FailsNowAndThen(ConformingServer):
+    number = 0
+
+    async def batch(self, run: Run) -> Response:
+        self.number += 1
+        if self.number % 4 == 0:
+            raise Refused(500, "database is locked")
+        return await super().batch(run)
+
+
+@breaks("error.sporadic")
+class FailsInAStreamNowAndThen(ConformingServer):
+    streams = 0
+
+    async def stream(self, run: Run) -> Response:
+        self.streams += 1
+        run.visit = -1 if self.streams % 5 == 0 else run.visit
+        return await super().stream(run)
+
+    def events(self, run: Run) -> Stream:
+        events = super().events(run)
+        if run.visit < 0:
+            return [*events[:1], {**events[0], "event": "WorkflowError", "error": "locked"}]
+        return events
 
 
 # -- batch
@@ -386,6 +539,30 @@ class LosesAResultInBatch(ConformingServer):
         body = super().batch_body(run)
         del body["step_results"][1]
         return body
+
+
+@breaks("batch.input")
+class AnswersToSomethingElse(ConformingServer):
+    def batch_body(self, run: Run) -> Any:
+        body = super().batch_body(run)
+        is_usual = body["input"] == DEFAULT_MESSAGE
+        return {**body, "input": "Good day"} if is_usual else body
+
+
+@breaks("batch.executor-runs")
+class ForgetsToolCallsInBatch(ConformingServer):
+    def batch_body(self, run: Run) -> Any:
+        body = super().batch_body(run)
+        body["step_executor_runs"][0]["tools"] = []
+        return body
+
+
+@breaks("identity.ids-kept")
+class TidiesIds(ConformingServer):
+    def make_run(self, workflow_id: str, form: dict[str, str]) -> Run:
+        ids = ("session_id", "user_id")
+        tidy = {name: re.sub(r"[^\w-]", "_", form[name]) for name in ids if name in form}
+        return super().make_run(workflow_id, form | tidy)
 
 
 @breaks("identity.batch-echo")
@@ -549,7 +726,48 @@ class MixesUpRunsSideBySide(ConformingServer):
             yield frame
 
 
+@breaks("session.kept-state", workflows=("main", "counting"))
+class ForgetsItsStateInBatch(ConformingServer):
+    def make_run(self, workflow_id: str, form: dict[str, str]) -> Run:
+        run = super().make_run(workflow_id, form)
+        if form.get("stream") == "false":
+            self.counts.pop(run.session_id, None)
+        return run
+
+
+@breaks("session.fresh-state", workflows=("main", "counting"))
+class GoesOnFromAnothersState(ConformingServer):
+    everybodys = 0
+
+    def count_visit(self, run: Run) -> int:
+        self.everybodys += 1
+        self.counts[run.session_id] = self.everybodys
+        return self.everybodys
+
+
 # -- cancelling
+
+
+@breaks("cancel.answered", workflows=("main", "slow"))
+class CancelsWithAnError(ConformingServer):
+    def cancel(self, run_id: str) -> Response:
+        super().cancel(run_id)
+        return self.error(500, "it is gone")
+
+
+@breaks("cancel.only-one", workflows=("main", "slow"))
+class CancelsEverything(ConformingServer):
+    def cancel(self, run_id: str) -> Response:
+        for one in self.runs:
+            super().cancel(one)
+        return JSONResponse({})
+
+
+@breaks("cancel.unasked", max_runs=1)
+class CancelsByItself(ConformingServer):
+    def events(self, run: Run) -> Stream:
+        events = super().events(run)
+        return [*events[:-1], {**events[-1], "event": "WorkflowCancelled"}]
 
 
 @breaks("cancel.one-terminal-event", workflows=("main", "slow"))
@@ -578,7 +796,7 @@ class CancelsOnce(ConformingServer):
 
 @pytest.mark.parametrize("token", [None, TOKEN])
 def test_a_conforming_server_keeps_everything(stage: Serve, token: str | None) -> None:
-    server = (Locked if token else ConformingServer)(("main", "typed", "slow"))
+    server = (Locked if token else ConformingServer)(("main", "typed", "slow", "counting"))
     report = test_target(stage(server), token=token, max_examples=20)
     assert not broken(report)
     skipped = set(by_status(report, Status.SKIPPED))

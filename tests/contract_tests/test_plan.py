@@ -14,7 +14,7 @@ from contract_tests.target import Workflow
 @pytest.mark.parametrize(
     ("count", "max_runs", "streams", "batches", "generated"),
     [
-        (18, 60, 18, 18, 12),
+        (18, 80, 18, 18, 14),
         (1, 60, 1, 1, 15),
         (2, 4, 2, 0, 0),
         (18, 1, 1, 0, 0),

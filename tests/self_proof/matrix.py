@@ -67,6 +67,10 @@ OCCASIONS: dict[str, Occasion] = {
     "results.long-chunk-lost": Occasion(
         options={"settings": {"showcase": WorkflowSettings(messages=["short", "long " * 30])}}
     ),
+    **dict.fromkeys(
+        ("session.batch-state-lost", "session.state-shared"), Occasion(("showcase", "counting"))
+    ),
+    "error.left-behind": Occasion(("showcase", "lasting")),
     "sse.byte-by-byte": Occasion(("brief",)),
     "cancel.ignored": Occasion(("showcase", "slower")),
     "session.mixed-up": Occasion(("showcase", "lasting")),

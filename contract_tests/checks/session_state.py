@@ -1,0 +1,133 @@
+"""A session's state: kept from run to run in either mode, and nobody else's.
+
+Which workflows keep a state shows after their batch runs, where the server tells a session's state;
+what the state means nobody knows. So runs are compared: the second run in a session of streams with
+the second one in a session of batch runs, and the states that the four leave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from contract_tests.client import Exchange, Request
+from contract_tests.context import Context, mapping, parse_object
+from contract_tests.registry import CannotDecide, Stage, check
+from contract_tests.stories import Story, difference, story_of_batch, story_of_stream
+from contract_tests.streams import BatchRun, StreamedRun
+from contract_tests.target import Workflow, companion_path
+
+MOST_SECONDS = 3.0
+"""A workflow that takes longer is left alone: four runs of it are made."""
+
+
+@check(Stage.BATCHES, "session.kept-state", "session.fresh-state")
+def session_state(context: Context) -> None:
+    """Two runs in each of two sessions of a workflow that keeps a state: streams, batch runs."""
+    workflow = _stateful(context)
+    runs: dict[str, list[StreamedRun | BatchRun]] = {"stream": [], "batch": []}
+    states = []
+    for mode in ("stream", "batch"):
+        session_id = context.fresh_id(f"session-{mode}")
+        for _ in range(2):
+            run: StreamedRun | BatchRun | None
+            if mode == "stream":
+                run = context.stream(workflow, session_id=session_id)
+            else:
+                run = context.batch(workflow, session_id=session_id)
+            if run is None or _story(run) is None:
+                raise CannotDecide(f"a run of {workflow.id} in a session did not complete")
+            runs[mode].append(run)
+            states.append(_state(context, session_id))
+    exchanges = [run.exchange for mode in ("stream", "batch") for run in runs[mode]]
+    _judge_fresh(context, workflow, states, exchanges)
+    _judge_kept(context, workflow, runs)
+
+
+def _stateful(context: Context) -> Workflow:
+    """The quickest workflow whose sessions have a state. Raises CannotDecide."""
+    candidates = sorted(
+        (context.streams[workflow.id].seconds, position)
+        for position, workflow in enumerate(context.target.workflows)
+        if workflow.id in context.batches
+        and workflow.id in context.streams
+        and context.streams[workflow.id].is_completed
+        and context.streams[workflow.id].seconds <= MOST_SECONDS
+    )
+    for _, position in candidates:
+        workflow = context.target.workflows[position]
+        session_id = context.batches[workflow.id].body.get("session_id")
+        if isinstance(session_id, str) and _state(context, session_id):
+            return workflow
+    raise CannotDecide("no quick workflow's session has a state that the server tells")
+
+
+def _state(context: Context, session_id: str) -> Mapping[str, Any] | None:
+    """The state of a session of ours; None where the server does not tell."""
+    path = companion_path(context.document, "get_session_by_id", {"session_id": session_id})
+    if path is None:
+        return None
+    exchange = context.client.send(Request("GET", f"{path}?type=workflow"))
+    if exchange.status != 200 or exchange.fault is not None:
+        return None
+    body = parse_object(exchange.body)
+    return mapping(mapping(body).get("session_state"))
+
+
+def _judge_fresh(
+    context: Context,
+    workflow: Workflow,
+    states: Sequence[Mapping[str, Any] | None],
+    exchanges: Sequence[Exchange],
+) -> None:
+    """A number that goes on by the same from run to run, as if there was no other session, is of
+    no fresh state."""
+    if not all(states) or workflow.deterministic is False:
+        return
+    numbers = [dict(_numbers(state)) for state in states]
+    counted = {}
+    for path in numbers[0]:
+        values = [state[path] for state in numbers if path in state]
+        steps = {later - earlier for earlier, later in pairwise(values)}
+        if len(values) == len(states) and len(steps) == 1 and min(steps) > 0:
+            counted[path] = values
+    said = ", ".join(f"{path}: {values}" for path, values in counted.items())
+    context.require(
+        "session.fresh-state",
+        not counted,
+        f"{workflow.id}: of two runs each in two sessions the state goes on and on ({said})",
+        *exchanges,
+    )
+
+
+def _numbers(value: Any, path: str = "") -> Iterator[tuple[str, int]]:
+    if isinstance(value, int) and not isinstance(value, bool):
+        yield path, value
+    members = value.items() if isinstance(value, Mapping) else ()
+    for key, member in members:
+        yield from _numbers(member, f"{path}/{key}")
+
+
+def _judge_kept(
+    context: Context, workflow: Workflow, runs: Mapping[str, list[StreamedRun | BatchRun]]
+) -> None:
+    """The second run's story depends on the state that the first one left, in both modes alike."""
+    first, second = ([_story(runs[mode][n]) for mode in ("stream", "batch")] for n in (0, 1))
+    if workflow.deterministic is False or first[0] != first[1]:
+        reason = "answers of the workflow that keeps a state differ from run to run"
+        context.findings.cannot(["session.kept-state"], reason)
+        return
+    exchanges = [run.exchange for mode in ("stream", "batch") for run in runs[mode]]
+    message = ""
+    if second[0] != second[1]:
+        where = ("of streams", "of batch runs")
+        message = (
+            f"{workflow.id}: first runs in a session are alike, second ones are not: "
+            f"{difference(second[0], second[1], where)}"
+        )
+    context.require("session.kept-state", not message, message, *exchanges)
+
+
+def _story(run: StreamedRun | BatchRun) -> Story:
+    return story_of_batch(run) if isinstance(run, BatchRun) else story_of_stream(run)
