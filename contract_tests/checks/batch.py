@@ -76,7 +76,7 @@ def unusual_message(context: Context) -> None:
         if workflow.id in context.batches
         and workflow.input_schema is None
         and workflow.id in context.streams
-        and workflow.message in str((context.streams[workflow.id].terminal or {}).get("content"))
+        and workflow.message in str(context.streams[workflow.id].terminal)
     ]
     if not repeating:
         return

@@ -462,3 +462,8 @@ def an_error_now_and_then(answer: Answer) -> None:
         answer.memory["count"] = answer.memory.get("count", 0) + 1
         if answer.memory["count"] % 7 == 0:
             _refuse(answer, 500, "the database is locked")
+
+
+@framed("sse.ascii")
+def ascii_alone(frame: bytes, answer: Answer) -> bytes:
+    return re.sub(rb"[\x80-\xff]+", b"?", frame)
