@@ -632,7 +632,7 @@ def a_chunk_is_lost(event: Event, story: Story) -> Events:
 
 @told("results.long-chunk-lost")
 def a_chunk_is_lost_of_a_long_talk(event: Event, story: Story) -> Events:
-    is_long = isinstance(story.run.input, str) and len(story.run.input) > 100
+    is_long = isinstance(story.run.input, str) and len(story.run.input) > 500
     return [] if is_long and _is_first(event, "RunContent", story) else [event]
 
 

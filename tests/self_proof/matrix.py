@@ -65,7 +65,7 @@ OCCASIONS: dict[str, Occasion] = {
         _GENERATED,
     ),
     "results.long-chunk-lost": Occasion(
-        options={"settings": {"showcase": WorkflowSettings(messages=["short", "long " * 30])}}
+        options={"settings": {"showcase": WorkflowSettings(messages=["short", "long " * 150])}}
     ),
     **dict.fromkeys(
         ("session.batch-state-lost", "session.state-shared"), Occasion(("showcase", "counting"))
