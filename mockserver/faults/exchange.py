@@ -136,6 +136,8 @@ class Answer(_Headed):
     headers: Headers
     body: bytes = b""
     """Of what is no stream."""
+    original: bytes = b""
+    """The same as the server came to it."""
     memory: Memory = field(default_factory=dict)
     """Of the deviation that is being performed, for the server's life."""
     notes: dict[str, Any] = field(default_factory=dict)

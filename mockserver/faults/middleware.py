@@ -89,7 +89,7 @@ class _Exchange:
         if not is_last:
             return
         length = answer.header("content-length")
-        answer.body = bytes(self._body)
+        answer.body = answer.original = bytes(self._body)
         self._begin()
         assert self._onward is not None
         if length is not None:

@@ -287,18 +287,19 @@ def batch_indented(answer: Answer) -> None:
 # -- errors and heads
 
 
+@answered("error.other-words")
+def other_words(answer: Answer) -> None:
+    # What a deviation has said stays.
+    body = answer.json if answer.is_error and answer.body == answer.original else None
+    if isinstance(body, dict) and isinstance(body.get("detail"), str):
+        answer.json = {**body, "detail": "Das ging nicht \u2013 \u672c\u5f53\u306b."}
+
+
 @answered("error.unknown-code")
 def unknown_error_code(answer: Answer) -> None:
     body = answer.json if answer.is_error else None
     if isinstance(body, dict):
         answer.json = {**body, "error_code": "E_4711"}
-
-
-@answered("error.other-words")
-def other_words(answer: Answer) -> None:
-    body = answer.json if answer.is_error else None
-    if isinstance(body, dict) and isinstance(body.get("detail"), str):
-        answer.json = {**body, "detail": "Das ging nicht \u2013 \u672c\u5f53\u306b."}
 
 
 @answered("error.extra-members")
@@ -349,9 +350,10 @@ def several_challenges(answer: Answer) -> None:
 
 @answered("http.media-type-parameters")
 def media_type_parameters(answer: Answer) -> None:
-    if answer.header("content-type") == "application/json":
+    content_type = answer.header("content-type")
+    if content_type == "application/json":
         answer.set_header("content-type", 'Application/JSON; charset="utf-8"')
-    elif answer.is_stream:
+    elif content_type == "text/event-stream; charset=utf-8":
         answer.set_header("content-type", "Text/Event-Stream;charset=UTF-8")
 
 
