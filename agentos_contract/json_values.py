@@ -45,6 +45,11 @@ def read_json_object(text: str | bytes) -> dict[str, Any]:
     return value
 
 
+def canonical(value: Any) -> str:
+    """A text that is the same for equal JSON values, in whatever order their members stand."""
+    return json.dumps(value, sort_keys=True, default=repr)
+
+
 _TOO_DEEP = f"it is nested more than {MAX_DEPTH} deep"
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agentos_contract.events import CONTAINERS, STEPS_AND_CONTAINERS, Scope
+from agentos_contract.json_values import canonical
 from agentos_contract.run import EventData, Span
 
 RESULT_REQUIREMENTS = frozenset(
@@ -292,8 +293,8 @@ def _difference(child: Span, result: EventData) -> str | None:
     inner = results_within(child)
     nested = result.get("steps")
     if inner and nested and isinstance(nested, list):
-        own_steps = sorted(str(_brief(one)) for one in inner)
-        told = sorted(str(_brief(one)) for one in nested if isinstance(one, Mapping))
+        own_steps = sorted(canonical(_brief(one)) for one in inner)
+        told = sorted(canonical(_brief(one)) for one in nested if isinstance(one, Mapping))
         if own_steps != told:
             return "had other results, or with other contents, than it has as `steps`"
     return None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agentos_contract.events import Scope
+from agentos_contract.json_values import canonical
 from contract_tests.streams import BatchRun, StreamedRun, mappings
 
 Story = Any
@@ -56,7 +57,7 @@ def _story(run: Mapping[str, Any], mask: Callable[[Any], Any]) -> Story:
 def _result(result: Mapping[str, Any], mask: Callable[[Any], Any]) -> Story:
     children = [_result(child, mask) for child in mappings(result.get("steps"))]
     if result.get("step_type") == "Parallel":
-        children.sort(key=repr)
+        children.sort(key=canonical)
     # A container's content is a text about its children, with times in it.
     said = None if children else (mask(result.get("content")), mask(result.get("error")))
     how = tuple(result.get(key) for key in ("success", "stop", "step_type", "executor_type"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from agentos_contract.json_values import canonical
 from contract_tests.client import NoMoreRuns
 from contract_tests.context import Context
 from contract_tests.form_texts import TRICKY
@@ -134,7 +135,7 @@ def _compare_runs(
     if None in runs or stream.judge.violations:
         return  # what is wrong with a stream in itself is another requirement's
     context.findings.exercise("batch.executor-runs", exchanges=[batch.exchange])
-    if sorted(map(repr, runs[0])) == sorted(map(repr, runs[1])):
+    if sorted(map(canonical, runs[0])) == sorted(map(canonical, runs[1])):
         return
     if workflow.deterministic is None:
         again = context.batch(workflow, requirement=None), context.stream(workflow)

@@ -68,7 +68,7 @@ def agent_step(name: str, index: int) -> Stream:
     def own(event_name: str, **more: Any) -> Payload:
         return {"created_at": 1000, "event": event_name, **head, **more}
 
-    tool = {"tool_call_id": "call_1", "tool_name": "look", "tool_args": {}}
+    tool = {"tool_call_id": "call_1", "tool_name": "look", "tool_args": {"where": "x", "at": 1}}
     return [
         event("StepStarted", **here),
         own("RunStarted", model="m", model_provider="p"),

@@ -257,7 +257,8 @@ class ConformingServer:
             "content": last.get("content"),
             "step_results": last.get("step_results", []),
         }
-        tool = {"tool_call_id": "call_1", "tool_name": "look", "tool_args": {}}
+        tool: dict[str, Any] = {"tool_call_id": "call_1", "tool_name": "look"}
+        tool["tool_args"] = {"where": "x", "at": 1}
         agent = {"run_id": "ar", "agent_id": "a", "content": "one two", "tools": [tool]}
         body["step_executor_runs"] = [agent]
         if run.user_id is not None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from starlette.requests import Request
@@ -109,6 +111,14 @@ class SaysMore(ConformingServer):
         response.headers["content-type"] = "application/json; charset=utf-8"
         response.headers["x-request-id"] = "1"
         return response
+
+
+@legal
+class PutsMembersInAnotherOrder(ConformingServer):
+    """In batch, of objects in objects too."""
+
+    def batch_body(self, run: Run) -> Any:
+        return json.loads(json.dumps(super().batch_body(run), sort_keys=True))
 
 
 @legal
