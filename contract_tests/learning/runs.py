@@ -216,6 +216,25 @@ def else_forgotten(evidence: Evidence) -> Sightings:
                 yield Sighting(_ran_nothing(span), where)
 
 
+@observes(
+    "condition.all-counted",
+    occasion="a Condition that was met did not come to its last step (as its description has them)",
+)
+def all_counted(evidence: Evidence) -> Sightings:
+    for run in evidence.runs:
+        steps = {
+            str(node.get("name")): len(node.get("steps") or ())
+            for node in evidence.nodes(run.workflow_id)
+            if node.get("type") == "Condition"
+        }
+        for span in run.of(Scope.CONDITION):
+            began, has = len(children_of(span)), steps.get(span.name, 0)
+            if span.ended and span.started.get("condition_result") is True and began < has:
+                counted = span.ended.get("executed_steps")
+                where = run.say(f"{span.label} ran {began} of {has} steps and counts {counted}")
+                yield Sighting(counted == has, where)
+
+
 def _ran_nothing(span: Span) -> bool:
     is_met = span.started.get("condition_result") is not False
     return not is_met and bool(span.ended) and not children_of(span)

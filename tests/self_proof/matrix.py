@@ -91,7 +91,7 @@ OCCASIONS: dict[str, Occasion] = {
     "result.failure-anonymous": Occasion(("brief", "failing-within")),
     "result.skip-anonymous": Occasion(("brief", "failing-within")),
     "run.error-twice": Occasion(("brief", "failing")),
-    "condition.all-counted": Occasion(("brief", "failing-branch")),
+    "condition.all-counted": Occasion(("brief", "failing-within")),
     "condition.unmet-without-result": Occasion(("brief", "containers")),
     "router.empty-without-result": Occasion(("brief", "containers")),
     "step-index.shared": Occasion(("brief", "containers")),
