@@ -19,7 +19,7 @@ from tests.conftest import Serve
 from tests.contract_tests.conftest import broken, by_status, run_cli, test_target
 from tests.contract_tests.server import ConformingServer, Run
 
-SAID = re.compile(r"will start at most (\d+) runs")
+SAID = re.compile(r"will start at most (\d+) runs?")
 
 
 @pytest.mark.parametrize(
