@@ -118,13 +118,12 @@ def refuse_strangers(exchange: Exchange, token: str | None) -> None:
 
 def _knock(client: Client, document: Document) -> None:
     """The first request: whether anybody answers, and lets us in."""
-    exchange = client.send(
-        Request(
-            "POST",
-            run_path(document, unknown_workflow_id()),
-            fields=(("message", DEFAULT_MESSAGE), ("stream", "false")),
-        )
-    )
+    path = run_path(document, unknown_workflow_id())
+    for mode in ("false", "true"):
+        fields = (("message", DEFAULT_MESSAGE), ("stream", mode))
+        exchange = client.send(Request("POST", path, fields=fields, patience=client.limits.idle))
+        if exchange.fault not in TIMEOUTS or exchange.status is not None:
+            break  # one that hangs in one mode is found to do so by the checks
     if exchange.fault is Fault.UNREACHABLE:
         raise CouldNotRun(f"nothing listens there ({exchange.fault_message})")
     if exchange.status is None and exchange.fault is not None:
