@@ -23,9 +23,11 @@ IDS = load_catalogue().requirements
 class Flawed(ConformingServer):
     """The workflow `other` says in its last event that it is of another run; `main` is fine."""
 
+    flawed = "other"
+
     def events(self, run: Run) -> Stream:
         events = super().events(run)
-        if run.workflow_id == "other":
+        if run.workflow_id == self.flawed:
             events[-1]["run_id"] = "another"
         return events
 
