@@ -33,6 +33,7 @@ from contract_tests.target import Workflow
     "batch.input",
     "batch.status-completed",
     "identity.batch-echo",
+    "identity.workflow-name",
 )
 def batch_runs(context: Context) -> None:
     """Each workflow once in batch, beside its stream.
@@ -56,6 +57,8 @@ def batch_runs(context: Context) -> None:
             if context.stream(workflow) is not None:
                 message = f"{workflow.id} failed with {failed.summary}, and runs in both modes"
                 context.breach("error.sporadic", message, failed, batch.exchange)
+        if stream is not None:
+            _compare_names(context, workflow, batch, stream)
         if stream is None or story_of_stream(stream) is None or story_of_batch(batch) is None:
             continue
         unlike = _compare(context, workflow, batch, stream)
@@ -124,6 +127,20 @@ def _compare(
     reason = "answers differ from run to run, and so do the steps that are taken"
     context.findings.cannot(["batch.equals-stream"], reason)
     return None
+
+
+def _compare_names(
+    context: Context, workflow: Workflow, batch: BatchRun, stream: StreamedRun
+) -> None:
+    """Whether both modes give the workflow one name, where the server does not list it under one:
+    where it does, each was judged by that."""
+    told = (payload.get("workflow_name") for payload in stream.judge.payloads)
+    one, other = next(filter(None, told), None), batch.body.get("workflow_name")
+    if workflow.name or not one or not other:
+        return
+    message = f"the workflow {one!r} of the stream is {other!r} in the body"
+    exchanges = batch.exchange, stream.exchange
+    context.require("identity.workflow-name", one == other, message, *exchanges)
 
 
 def _compare_runs(

@@ -313,6 +313,12 @@ def batch_of_another_session(answer: Answer) -> None:
         _set(answer, session_id="another")
 
 
+@answered("identity.batch-renamed")
+def batch_of_another_name(answer: Answer) -> None:
+    if answer.is_batch and isinstance(body := answer.json, dict) and "workflow_name" in body:
+        _set(answer, workflow_name="another")
+
+
 # -- cancelling
 
 

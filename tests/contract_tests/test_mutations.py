@@ -571,6 +571,17 @@ class MixesUpUsers(ConformingServer):
         return {**super().batch_body(run), **({"user_id": "bob"} if run.user_id else {})}
 
 
+@breaks("identity.workflow-name")
+class RenamesItsWorkflowInBatch(ConformingServer):
+    """Describes it without a name, so that nothing but its stream says what it is called."""
+
+    def events(self, run: Run) -> Stream:
+        return [{**event, "workflow_name": "Main"} for event in super().events(run)]
+
+    def batch_body(self, run: Run) -> Any:
+        return {**super().batch_body(run), "workflow_name": "Other"}
+
+
 # -- the stream's framing and transfer
 
 
