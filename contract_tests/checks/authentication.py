@@ -9,11 +9,11 @@ from __future__ import annotations
 import base64
 
 from contract_tests.answers import Expected
-from contract_tests.client import Authorization, Exchange
+from contract_tests.client import Authorization, Exchange, Request
 from contract_tests.context import Context
 from contract_tests.curl import TOKEN_IN_SHELL
 from contract_tests.registry import CannotDecide, Stage, check
-from contract_tests.target import unknown_workflow_id
+from contract_tests.target import companion_path, unknown_workflow_id
 
 NO_TOKEN = "no token was given (--token or AGENTOS_TOKEN)"
 
@@ -84,6 +84,11 @@ def before_workflow(context: Context) -> None:
         )
     if _is_open(context):
         raise CannotDecide("the server lets everybody in")
+    path = companion_path(context.document, "get_workflows", {})
+    if path is not None:
+        exchange = context.client.send(Request("GET", path, authorization=None))
+        message = f"the list of workflows without a token: {exchange.summary}"
+        context.require("authentication.before-workflow", exchange.status != 200, message, exchange)
 
 
 @check(Stage.PROBES, "authentication.scheme-case", "authentication.right-token")

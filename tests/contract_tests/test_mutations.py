@@ -115,6 +115,13 @@ class TellsStrangersItsWorkflows(Locked):
         super().let_in(request)
 
 
+@breaks("authentication.before-workflow", token=TOKEN)
+class ListsItsWorkflowsForStrangers(Locked):
+    def let_in(self, request: Request) -> None:
+        if request.url.path != "/workflows":
+            super().let_in(request)
+
+
 @breaks("authentication.right-token", token=TOKEN)
 class ForgetsTheToken(Locked):
     async def batch(self, run: Run) -> Response:
