@@ -100,7 +100,8 @@ class AgentRun:
     def _carry_out(self) -> Generator[Action, float, StepFailed | None]:
         """The run, tried as often as the agent says; its failure where it failed for good."""
         deviations, executor = self._engine.deviations, self._executor
-        if "state.run-ids-leak" in deviations:
+        leaks = "state.run-ids-leak" in deviations
+        if leaks:
             self._state.update(self._run_ids())
         starts_again = "agent.retry-starts-again" in deviations
         yield self._event("RunStarted", **self._model)
@@ -124,6 +125,9 @@ class AgentRun:
                 if executor.exponential_backoff:
                     pause *= 2
                 if starts_again:
+                    if leaks and not self._is_team:
+                        # An agent prepares the state at each try, a team once.
+                        self._state.update(self._run_ids())
                     yield self._event("RunStarted", **self._model)
         yield self._event("RunError", content=str(failure))
         return failure
