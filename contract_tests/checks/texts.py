@@ -23,6 +23,14 @@ def text_kept(context: Context) -> None:
     _judge_arrival(context, "form.text-kept", TRICKY, run, "a message with unusual characters")
 
 
+@check(Stage.PROBES, "form.text-kept")
+def digits_kept(context: Context) -> None:
+    """A message that is a number for whoever guesses types: it is a text all the same."""
+    text = "007"
+    run = context.batch(context.untyped_workflow, message=text, requirement="form.text-kept")
+    _judge_arrival(context, "form.text-kept", text, run, "a message of digits")
+
+
 @check(Stage.PROBES, "form.long-message")
 def long_message(context: Context) -> None:
     """Longer than 64 KiB, and no two parts alike."""

@@ -278,6 +278,11 @@ def plus_is_plus(request: Seen) -> None:
         request.body = request.body.replace(b"+", b"%2B")
 
 
+@seen("form.number-read")
+def number_read(request: Seen) -> None:
+    request.map_fields({"message": lambda text: str(int(text)) if text.isdecimal() else text})
+
+
 @seen("form.decoded-twice")
 def decoded_twice(request: Seen) -> None:
     request.map_fields({"message": unquote})

@@ -470,6 +470,13 @@ def an_error_now_and_then(answer: Answer) -> None:
             _refuse(answer, 500, "the database is locked")
 
 
+@answered("error.broken-percent")
+def broken_percent_encoding_fails(answer: Answer) -> None:
+    request = answer.request
+    if answer.is_error and request.is_form and re.search(rb"%(?![0-9A-Fa-f]{2})", request.body):
+        _refuse(answer, 500, "malformed escape")
+
+
 @framed("sse.ascii")
 def ascii_alone(frame: bytes, answer: Answer) -> bytes:
     return re.sub(rb"[\x80-\xff]+", b"?", frame)

@@ -236,6 +236,14 @@ class TidiesTheMessage(ConformingServer):
 
 
 @breaks("form.text-kept")
+class GuessesTypes(ConformingServer):
+    def read_form(self, body: bytes) -> dict[str, str]:
+        form = super().read_form(body)
+        is_number = form.get("message", "").isdecimal()
+        return {**form, "message": str(int(form["message"]))} if is_number else form
+
+
+@breaks("form.text-kept")
 class ReadsLatin1(ConformingServer):
     def batch_body(self, run: Run) -> Any:
         text = run.message.encode().decode("latin-1")
@@ -426,6 +434,14 @@ class FailsOnBrokenJson(ConformingServer):
         if await request.body() == b'{"message": ':
             raise Refused(500, "Expecting value")
         return await super().run(request, workflow_id)
+
+
+@breaks("error.no-server-error")
+class FailsOnBrokenPercentEncoding(ConformingServer):
+    def read_form(self, body: bytes) -> dict[str, str]:
+        if re.search(rb"%(?![0-9A-Fa-f]{2})", body):
+            raise Refused(500, "malformed escape")
+        return super().read_form(body)
 
 
 @breaks("error.answered", limits=SHORT)
