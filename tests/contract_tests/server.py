@@ -99,10 +99,17 @@ class ConformingServer:
             case _, ["workflows", _, "runs"]:
                 return self.method_not_allowed()
             case "GET", ["sessions", session_id]:
-                return JSONResponse({"session_state": self.state_of(session_id)})
+                return JSONResponse(self.session(session_id))
             case "GET", ["sessions", session_id, "runs"]:
                 return JSONResponse(self.listed_runs(session_id))
         raise Refused(404, "there is nothing")
+
+    def session(self, session_id: str) -> dict[str, Any]:
+        return {
+            "session_id": session_id,
+            "session_name": "",
+            "session_state": self.state_of(session_id),
+        }
 
     def state_of(self, session_id: str) -> dict[str, Any]:
         """The workflow `counting` counts the runs of a session, and says so."""
