@@ -15,7 +15,7 @@ AGENTOS_INSTALLED := $(AGENTOS)/.installed
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install agentos redis serve test fast differential drift-agno3 drift-data matrix lint format bench lock clean
+.PHONY: help install agentos redis serve test fast differential drift-agno3 drift-data matrix compositions lint format bench lock clean
 
 help:
 	@echo "make install  .venv with the commands mockserver and contract-tests"
@@ -24,6 +24,7 @@ help:
 	@echo "make fast     the suite without what needs a real AgentOS"
 	@echo "make differential  a thousand drawn workflows by a real AgentOS and by the mock (ARGS='--trees N --seed S')"
 	@echo "make matrix   docs/self-proof.md anew: what the contract tests find of each deviation"
+	@echo "make compositions  200 random sets of deviations and variations (N=200)"
 	@echo "make lint     ruff, mypy, import-linter"
 	@echo "make bench    the benchmarks, as ratios"
 	@echo "make drift-agno3   contract-tests drift on a real AgentOS 3.1.10, installed in .venv-agno3"
@@ -82,6 +83,9 @@ differential: install agentos
 
 matrix: install
 	$(VENV)/bin/python -m tests.self_proof $(ARGS)
+
+compositions: install
+	COMPOSITIONS=$(or $(N),200) $(VENV)/bin/pytest -q -n auto --timeout 0 tests/self_proof/test_composition.py $(ARGS)
 
 lint: install
 	$(VENV)/bin/ruff check .
