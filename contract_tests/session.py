@@ -120,19 +120,24 @@ def find_target(options: Options, client: Client) -> Target:
         raise CouldNotRun(str(error)) from error
 
 
-def run_contract_tests(options: Options, listener: Listener | None = None) -> Report:
-    """Run all checks against a target. Raises CouldNotRun."""
-    listener = listener or Listener()
-    findings = Findings()
-    budget = RunBudget(options.max_runs)
-    with Client(
+def connect(options: Options, budget: RunBudget, exchanged: Callable[[Exchange], None]) -> Client:
+    """A client of the target, whose runs `budget` counts; `exchanged` is told each exchange."""
+    return Client(
         options.url,
         token=options.token,
         limits=options.limits,
         budget=budget,
         is_run=is_run_of(options.document),
-        on_exchange=listener.exchanged,
-    ) as client:
+        on_exchange=exchanged,
+    )
+
+
+def run_contract_tests(options: Options, listener: Listener | None = None) -> Report:
+    """Run all checks against a target. Raises CouldNotRun."""
+    listener = listener or Listener()
+    findings = Findings()
+    budget = RunBudget(options.max_runs)
+    with connect(options, budget, listener.exchanged) as client:
         target = find_target(options, client)
         checks = ordered_checks()
         if options.checks is not None:

@@ -13,7 +13,7 @@ from contract_tests.drift.changes import Change, Impact, merged
 from contract_tests.drift.published import compare_published
 from contract_tests.drift.requests import Asking, Plan, make_plan
 from contract_tests.drift.sent import Fields, Sent, compare_sent
-from contract_tests.session import Options, find_target, is_run_of
+from contract_tests.session import Options, connect, find_target
 from contract_tests.target import Target
 
 PUBLISHED_AT = "/openapi.json"
@@ -64,14 +64,7 @@ def find_drift(options: Options, baseline: Baseline, listener: Listener | None =
         listener.exchanged(exchange)
 
     budget = RunBudget(options.max_runs)
-    with Client(
-        options.url,
-        token=options.token,
-        limits=options.limits,
-        budget=budget,
-        is_run=is_run_of(options.document),
-        on_exchange=exchanged,
-    ) as client:
+    with connect(options, budget, exchanged) as client:
         target = find_target(options, client)
         plan = make_plan(target.workflows, options.max_runs)
         budget.limit = plan.runs

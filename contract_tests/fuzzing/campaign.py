@@ -25,7 +25,7 @@ from contract_tests.fuzzing.machine import Scope
 from contract_tests.fuzzing.rounds import Failure, Round, RoundResult
 from contract_tests.fuzzing.steps import Form, Run, Steps, weight
 from contract_tests.plan import Plan
-from contract_tests.session import Options, find_target, is_run_of
+from contract_tests.session import Options, connect, find_target
 from contract_tests.target import CouldNotRun, Target
 
 ENOUGH = "as many failures as were asked for (--max-failures)"
@@ -260,14 +260,7 @@ def connected(
 ) -> Iterator[Client]:
     """A client whose runs are counted."""
     budget = SharedBudget(options.max_runs, counters.runs)
-    with Client(
-        options.url,
-        token=options.token,
-        limits=options.limits,
-        budget=budget,
-        is_run=is_run_of(options.document),
-        on_exchange=exchanged,
-    ) as client:
+    with connect(options, budget, exchanged) as client:
         yield client
 
 
