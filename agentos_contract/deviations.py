@@ -32,6 +32,10 @@ DEVIATIONS = Path(__file__).parent / "deviations"
 INVENTED = DEVIATIONS / "invented"
 
 
+Deviations = frozenset[str]
+"""Names of deviations, and of variations: no name is both."""
+
+
 class UnknownDeviation(ValueError):
     """There is no deviation of that name; str() names the nearest."""
 

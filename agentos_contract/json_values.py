@@ -1,9 +1,11 @@
-"""JSON that strangers sent, read without surprises."""
+"""JSON: what strangers sent, read without surprises; what is sent, as the real server writes it."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
+
+import orjson
 
 MAX_DEPTH = 200
 """Arrays and objects within each other. Beyond it what the reader's stack allows would decide."""
@@ -43,6 +45,18 @@ def read_json_object(text: str | bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f"expected a JSON object, found {type(value).__name__}")
     return value
+
+
+def to_json(value: Any) -> bytes:
+    """`value` as UTF-8 JSON, in one line.
+
+    orjson is many times faster than the standard library, which takes over for what orjson
+    refuses: integers beyond 64 bits, keys that are no texts, halves of surrogate pairs.
+    """
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def canonical(value: Any) -> str:

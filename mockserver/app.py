@@ -9,19 +9,21 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
+from agentos_contract.deviations import Deviations
 from agentos_contract.document import Document, load_document
-from mockserver.cors import Cors
-from mockserver.deviating import Deviations, DeviationsMiddleware
 from mockserver.faults.exchange import Server
 from mockserver.faults.middleware import FaultsMiddleware
-from mockserver.openapi import connexion_application
-from mockserver.operations import Operations
-from mockserver.recording import Recordings
-from mockserver.runner import Runner
-from mockserver.script import BUNDLED_SCRIPTS, Workflow, load_scripts
-from mockserver.sessions import MemoryStore, SessionStore
-from mockserver.validation import DEFAULT_MAX_BODY, Validation
-from mockserver.websocket import WorkflowSocket
+from mockserver.faults.selection import DeviationsMiddleware
+from mockserver.http.cors import Cors
+from mockserver.http.openapi import connexion_application
+from mockserver.http.operations import Operations
+from mockserver.http.validation import DEFAULT_MAX_BODY, Validation
+from mockserver.http.websocket import WorkflowSocket
+from mockserver.recordings.recording import Recordings
+from mockserver.runner.runner import Runner
+from mockserver.script.loader import BUNDLED_SCRIPTS, load_scripts
+from mockserver.script.model import Workflow
+from mockserver.sessions.sessions import MemoryStore, SessionStore
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ import pytest
 from starlette.types import ASGIApp
 
 from agentos_contract.document import Document, load_document
-from contract_tests.serving import serving as serve_in_thread
+from contract_tests.target.serving import serving as serve_in_thread
 from mockserver.app import Settings, create_app
-from mockserver.script import BUNDLED_SCRIPTS
+from mockserver.script.loader import BUNDLED_SCRIPTS
 
 ROOT = Path(__file__).parent.parent
 AGENTOS_PYTHON = ROOT / ".venv-agentos" / "bin" / "python"

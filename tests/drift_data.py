@@ -23,12 +23,12 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from agentos_contract.document import load_document
-from contract_tests.client import Exchange
 from contract_tests.drift.baseline import Baseline
 from contract_tests.drift.drift import PUBLISHED_AT, Drift, Listener, find_drift
 from contract_tests.drift.report import to_json
-from contract_tests.session import Options
-from mockserver.script import BUNDLED_SCRIPTS
+from contract_tests.running.run import Options
+from contract_tests.target.client import Exchange
+from mockserver.script.loader import BUNDLED_SCRIPTS
 from tests.conftest import agentos
 
 RECORDED_WORKFLOWS = ("everything", "article-writer", "doomed", "order-intake", "research-team")

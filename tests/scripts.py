@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from mockserver.script import Workflow, load_scripts
+from mockserver.script.loader import load_scripts
+from mockserver.script.model import Workflow
 
 
 def workflow_from(script: dict[str, Any]) -> Workflow:

@@ -20,9 +20,9 @@ from markdown_it import MarkdownIt
 import contract_tests.cli
 import mockserver.cli
 from agentos_contract.requirements import load_catalogue
-from contract_tests.configuration import load_configuration
-from contract_tests.known import load_known
-from mockserver.script import load_scripts
+from contract_tests.judging.known import load_known
+from contract_tests.target.configuration import load_configuration
+from mockserver.script.loader import load_scripts
 from tests.conftest import ROOT
 
 PAGES = sorted(

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agentos_contract.json_values import canonical
-from contract_tests.client import NoMoreRuns
-from contract_tests.context import Context
-from contract_tests.form_texts import TRICKY
-from contract_tests.registry import CannotDecide, Stage, check
-from contract_tests.stories import (
+from contract_tests.checks.context import Context
+from contract_tests.checks.registry import CannotDecide, Stage, check
+from contract_tests.forms.texts import TRICKY
+from contract_tests.judging.outcomes import (
     Story,
     difference,
     runs_of_batch,
@@ -18,8 +17,9 @@ from contract_tests.stories import (
     story_of_stream,
     structure,
 )
-from contract_tests.streams import BatchRun, StreamedRun
-from contract_tests.target import Workflow
+from contract_tests.judging.streams import BatchRun, StreamedRun
+from contract_tests.target.client import NoMoreRuns
+from contract_tests.target.target import Workflow
 
 
 @check(

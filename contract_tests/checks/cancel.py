@@ -9,11 +9,11 @@ from urllib.parse import quote
 from agentos_contract.events import STEPS_AND_CONTAINERS, TERMINAL_EVENTS
 from agentos_contract.json_values import read_json_object
 from agentos_contract.sse import ServerSentEvent
-from contract_tests.client import Exchange, NoMoreRuns, Request
-from contract_tests.context import Context
-from contract_tests.registry import CannotDecide, Stage, check
-from contract_tests.streams import StreamedRun
-from contract_tests.target import Workflow
+from contract_tests.checks.context import Context
+from contract_tests.checks.registry import CannotDecide, Stage, check
+from contract_tests.judging.streams import StreamedRun
+from contract_tests.target.client import Exchange, NoMoreRuns, Request
+from contract_tests.target.target import Workflow
 
 SLOW_SECONDS = 0.4
 """A run shorter than that is over before it can be cancelled."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from contract_tests.answers import Expected
-from contract_tests.client import TIMEOUTS, Fault
-from contract_tests.context import Context
-from contract_tests.registry import CannotDecide, Stage, check
+from contract_tests.checks.context import Context
+from contract_tests.checks.registry import CannotDecide, Stage, check
+from contract_tests.judging.answers import Expected
+from contract_tests.target.client import TIMEOUTS, Fault
 
 FORM = "application/x-www-form-urlencoded"
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contract_tests.answers import Expected
-from contract_tests.client import Exchange
-from contract_tests.context import Context
-from contract_tests.registry import CannotDecide, Stage, check
-from contract_tests.streams import fails_by_itself
+from contract_tests.checks.context import Context
+from contract_tests.checks.registry import CannotDecide, Stage, check
+from contract_tests.judging.answers import Expected
+from contract_tests.judging.streams import fails_by_itself
+from contract_tests.target.client import Exchange
 
 
 @check(Stage.REFUSALS, "form.message-required")

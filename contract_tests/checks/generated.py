@@ -15,14 +15,14 @@ from hypothesis import HealthCheck, Phase
 from hypothesis.errors import HypothesisException
 from schemathesis import GenerationMode
 
-from contract_tests.answers import Judgement
-from contract_tests.client import NoMoreRuns, Request
-from contract_tests.context import Context, own_session_prefix
-from contract_tests.form import Validity
-from contract_tests.form_answers import judge_form_answer
-from contract_tests.generated_bodies import body_of
-from contract_tests.registry import CannotDecide, Stage, check
-from contract_tests.target import Workflow
+from contract_tests.checks.context import Context, own_session_prefix
+from contract_tests.checks.form_answers import judge_form_answer
+from contract_tests.checks.registry import CannotDecide, Stage, check
+from contract_tests.forms.form import Validity
+from contract_tests.forms.generated_bodies import body_of
+from contract_tests.judging.answers import Judgement
+from contract_tests.target.client import NoMoreRuns, Request
+from contract_tests.target.target import Workflow
 
 SHRINKING_REQUESTS = 40
 """How many requests making a failure smaller may take."""

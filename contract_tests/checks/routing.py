@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from contract_tests.answers import Expected
-from contract_tests.context import Context
-from contract_tests.registry import Stage, check
-from contract_tests.target import unknown_workflow_id
+from contract_tests.checks.context import Context
+from contract_tests.checks.registry import Stage, check
+from contract_tests.judging.answers import Expected
+from contract_tests.target.target import unknown_workflow_id
 
 
 @check(Stage.REFUSALS, "routing.unknown-workflow")

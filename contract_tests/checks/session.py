@@ -6,12 +6,12 @@ from typing import Any
 
 from agentos_contract.events import Scope
 from agentos_contract.results import short as _short
-from contract_tests.client import Request
-from contract_tests.context import Context, mapping, parse_object
-from contract_tests.form_texts import ODD
-from contract_tests.registry import CannotDecide, Stage, check
-from contract_tests.streams import StreamedRun
-from contract_tests.target import companion_path
+from contract_tests.checks.context import Context, mapping, parse_object
+from contract_tests.checks.registry import CannotDecide, Stage, check
+from contract_tests.forms.texts import ODD
+from contract_tests.judging.streams import StreamedRun
+from contract_tests.target.client import Request
+from contract_tests.target.target import companion_path
 
 
 @check(Stage.PROBES, "session.continuity", "identity.session-id")

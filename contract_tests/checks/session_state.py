@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from contract_tests.client import Exchange, Request
-from contract_tests.context import Context, mapping, parse_object
-from contract_tests.registry import CannotDecide, Stage, check
-from contract_tests.stories import Story, difference, story_of_batch, story_of_stream
-from contract_tests.streams import BatchRun, StreamedRun
-from contract_tests.target import Workflow, companion_path
+from contract_tests.checks.context import Context, mapping, parse_object
+from contract_tests.checks.registry import CannotDecide, Stage, check
+from contract_tests.judging.outcomes import Story, difference, story_of_batch, story_of_stream
+from contract_tests.judging.streams import BatchRun, StreamedRun
+from contract_tests.target.client import Exchange, Request
+from contract_tests.target.target import Workflow, companion_path
 
 MOST_SECONDS = 3.0
 """A workflow that takes longer is left alone: four runs of it are made."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from agentos_contract.judge import JUDGED_REQUIREMENTS
-from contract_tests.client import NoMoreRuns
-from contract_tests.context import Context
-from contract_tests.registry import Stage, check
-from contract_tests.streams import describe, held_back, shows_pacing
+from contract_tests.checks.context import Context
+from contract_tests.checks.registry import Stage, check
+from contract_tests.judging.streams import describe, held_back, shows_pacing
+from contract_tests.target.client import NoMoreRuns
 
 # How late the first event is, as a part of the whole run, where all come in one burst at the end.
 LATE = 0.9

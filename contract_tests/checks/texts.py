@@ -7,11 +7,11 @@ and as a stream does not fail before it begins, that is not the server's decodin
 
 from __future__ import annotations
 
-from contract_tests.client import Exchange
-from contract_tests.context import Context
-from contract_tests.form_texts import LONG_CHARACTERS, TRICKY
-from contract_tests.registry import Stage, check
-from contract_tests.streams import BatchRun, fails_by_itself
+from contract_tests.checks.context import Context
+from contract_tests.checks.registry import Stage, check
+from contract_tests.forms.texts import LONG_CHARACTERS, TRICKY
+from contract_tests.judging.streams import BatchRun, fails_by_itself
+from contract_tests.target.client import Exchange
 
 FORM = "application/x-www-form-urlencoded"
 

@@ -13,8 +13,8 @@ from agentos_contract.profiles import Profile, ProfileError, load_profile
 from agentos_contract.requirements import load_catalogue
 from contract_tests.commands.options import HELP
 from contract_tests.commands.outcome import BROKEN, KEPT
-from contract_tests.known import KnownError, load_known
-from contract_tests.reporting import describe_differences
+from contract_tests.judging.known import KnownError, load_known
+from contract_tests.reports.terminal import describe_differences
 
 
 @click.command(context_settings=HELP)

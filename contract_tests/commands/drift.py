@@ -16,9 +16,9 @@ from contract_tests.drift.baseline import Baseline, BaselineError, load_baseline
 from contract_tests.drift.drift import Drift, Listener, find_drift
 from contract_tests.drift.report import describe, write_report
 from contract_tests.drift.requests import Plan
-from contract_tests.redaction import redact
-from contract_tests.session import Options
-from contract_tests.target import CouldNotRun, Target
+from contract_tests.running.run import Options
+from contract_tests.target.redaction import redact
+from contract_tests.target.target import CouldNotRun, Target
 
 DEFAULT_BASELINE = "agno-2.5.6"
 

@@ -24,11 +24,11 @@ from contract_tests.fuzzing.failure_files import (
     write_failure,
 )
 from contract_tests.fuzzing.rounds import INTERRUPTED, TIME_UP, Failure
-from contract_tests.known import KnownError, load_known
-from contract_tests.redaction import redact
-from contract_tests.reporting import MAX_MESSAGE, cut
-from contract_tests.session import Options
-from contract_tests.target import CouldNotRun, Target
+from contract_tests.judging.known import KnownError, load_known
+from contract_tests.reports.terminal import MAX_MESSAGE, cut
+from contract_tests.running.run import Options
+from contract_tests.target.redaction import redact
+from contract_tests.target.target import CouldNotRun, Target
 
 MAX_COMMAND = 1000
 """Characters of a command that is printed; the file has all of it."""

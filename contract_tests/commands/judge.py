@@ -24,15 +24,15 @@ from contract_tests.commands.outcome import (
     tested,
 )
 from contract_tests.commands.replay import replay
-from contract_tests.exchange_log import logging_to
-from contract_tests.known import KnownError, check_id, load_known
-from contract_tests.known_file import update_known_file
-from contract_tests.redaction import redact
-from contract_tests.replay import ReplayError, find_failures
-from contract_tests.report_files import write_reports
-from contract_tests.reporting import print_kept, print_report
-from contract_tests.results import REQUIRED, Status
-from contract_tests.session import Listener, Options, Report, run_contract_tests
+from contract_tests.judging.known import KnownError, check_id, load_known
+from contract_tests.judging.results import REQUIRED, Status
+from contract_tests.reports.exchange_log import logging_to
+from contract_tests.reports.files import write_reports
+from contract_tests.reports.known_file import update_known_file
+from contract_tests.reports.terminal import print_kept, print_report
+from contract_tests.running.replay import ReplayError, find_failures
+from contract_tests.running.run import Listener, Options, Report, run_contract_tests
+from contract_tests.target.redaction import redact
 
 
 @click.argument("url", required=False)

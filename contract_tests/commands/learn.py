@@ -15,8 +15,8 @@ from contract_tests.commands.outcome import COULD_NOT_RUN, KEPT, could_not_run, 
 from contract_tests.learning.learn import EXTRA_RUNS, Seen, learn_profile
 from contract_tests.learning.profile_file import write_profile
 from contract_tests.learning.script_sources import ScriptsError, load_scripts_as_written
-from contract_tests.redaction import redact
-from contract_tests.session import Options
+from contract_tests.running.run import Options
+from contract_tests.target.redaction import redact
 
 
 @click.command(context_settings=HELP)

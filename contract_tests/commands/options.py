@@ -12,16 +12,16 @@ import httpx
 from click.core import ParameterSource
 
 from agentos_contract.document import DocumentError, load_document
-from contract_tests.client import Limits
-from contract_tests.configuration import (
+from contract_tests.running.run import Options
+from contract_tests.target.client import Limits
+from contract_tests.target.configuration import (
     Configuration,
     ConfigurationError,
     find_configuration,
     load_configuration,
     token_from,
 )
-from contract_tests.curl import TOKEN_VARIABLE
-from contract_tests.session import Options
+from contract_tests.target.curl import TOKEN_VARIABLE
 
 F = TypeVar("F", bound=Callable[..., Any])
 

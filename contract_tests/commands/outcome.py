@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status as Spinner
 
-from contract_tests.plan import Plan
-from contract_tests.redaction import redact
-from contract_tests.registry import Check
-from contract_tests.session import Listener, Options, Report
-from contract_tests.target import CouldNotRun, Target
+from contract_tests.checks.plan import Plan
+from contract_tests.checks.registry import Check
+from contract_tests.running.run import Listener, Options, Report
+from contract_tests.target.redaction import redact
+from contract_tests.target.target import CouldNotRun, Target
 
 KEPT, BROKEN, COULD_NOT_RUN = 0, 1, 2
 """Exit codes."""

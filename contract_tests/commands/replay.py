@@ -11,20 +11,20 @@ from click.core import ParameterSource
 from rich.console import Console
 
 from agentos_contract.document import DocumentError, load_document
-from contract_tests.client import Limits
+from contract_tests.checks.plan import Plan
 from contract_tests.commands.outcome import BROKEN, COULD_NOT_RUN, KEPT, tested
-from contract_tests.exchange_log import logging_to
-from contract_tests.plan import Plan
-from contract_tests.replay import (
+from contract_tests.reports.exchange_log import logging_to
+from contract_tests.reports.terminal import print_replayed
+from contract_tests.running.replay import (
     Outcome,
     Replayed,
     SavedFailure,
     SavedFailures,
     replay_failures,
 )
-from contract_tests.reporting import print_replayed
-from contract_tests.session import Listener, Options
-from contract_tests.target import Target
+from contract_tests.running.run import Listener, Options
+from contract_tests.target.client import Limits
+from contract_tests.target.target import Target
 
 
 def replay(

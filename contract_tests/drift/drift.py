@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agentos_contract.json_values import read_json_object
-from contract_tests.client import Client, Exchange, Request, RunBudget
 from contract_tests.drift.baseline import Baseline
 from contract_tests.drift.changes import Change, Impact, merged
 from contract_tests.drift.published import compare_published
 from contract_tests.drift.requests import Asking, Plan, make_plan
 from contract_tests.drift.sent import Fields, Sent, compare_sent
-from contract_tests.session import Options, connect, find_target
-from contract_tests.target import Target
+from contract_tests.running.run import Options, connect, find_target
+from contract_tests.target.client import Client, Exchange, Request, RunBudget
+from contract_tests.target.target import Target
 
 PUBLISHED_AT = "/openapi.json"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from contract_tests.drift.baseline import fields_to_json
 from contract_tests.drift.changes import Change, Impact
 from contract_tests.drift.drift import Drift
-from contract_tests.reporting import cut
+from contract_tests.reports.terminal import cut
 
 Clean = Callable[[str], str]
 """Takes the token out of a text."""

@@ -13,7 +13,8 @@ from urllib.parse import quote, urlencode
 
 from agentos_contract.document import Document
 from agentos_contract.json_values import read_json_object
-from contract_tests.client import (
+from contract_tests.drift.sent import Asked
+from contract_tests.target.client import (
     MAX_TIMEOUTS,
     Authorization,
     Client,
@@ -21,8 +22,7 @@ from contract_tests.client import (
     NoMoreRuns,
     Request,
 )
-from contract_tests.drift.sent import Asked
-from contract_tests.target import Workflow, run_path, unknown_workflow_id
+from contract_tests.target.target import Workflow, run_path, unknown_workflow_id
 
 WRONG_TOKEN = Authorization("Bearer contract-tests-wrong", "Bearer contract-tests-wrong")
 

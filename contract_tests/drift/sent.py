@@ -15,12 +15,12 @@ from agentos_contract.document import EVENT_STREAM, RUN_OPERATION_ID, Document, 
 from agentos_contract.events import CUSTOM_EVENT
 from agentos_contract.json_values import read_json
 from agentos_contract.sse import ServerSentEvent
-from contract_tests.client import Exchange
 from contract_tests.drift.changes import Change, Difference, Impact, Source, at
 from contract_tests.drift.published import operation_title
 from contract_tests.drift.shown import events_shown_by
 from contract_tests.drift.values import Came, ValueComparison
 from contract_tests.drift.views import Views, type_of
+from contract_tests.target.client import Exchange
 
 JSON = "application/json"
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from agentos_contract.document import Document
-from contract_tests.answers import Judgement
-from contract_tests.client import Exchange, Request
-from contract_tests.context import Context
+from contract_tests.checks.context import Context
 from contract_tests.fuzzing.steps import MARK, Run, Steps
-from contract_tests.stories import Story, story_of_batch, story_of_stream
-from contract_tests.streams import BatchRun, StreamedRun
-from contract_tests.target import Workflow
+from contract_tests.judging.answers import Judgement
+from contract_tests.judging.outcomes import Story, story_of_batch, story_of_stream
+from contract_tests.judging.streams import BatchRun, StreamedRun
+from contract_tests.target.client import Exchange, Request
+from contract_tests.target.target import Workflow
 
 LASTING_SECONDS = 0.5
 """A run that is shorter does not last, however short the others are."""

@@ -15,18 +15,18 @@ from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
 from agentos_contract.requirements import load_catalogue
-from contract_tests.client import Client, Exchange, NoMoreRuns, RunBudget
-from contract_tests.context import Context
-from contract_tests.findings import Findings
+from contract_tests.checks.context import Context
+from contract_tests.checks.plan import Plan
 from contract_tests.fuzzing.baseline import Baseline, Observed, observe
 from contract_tests.fuzzing.database import KeyedDatabase, open_database
 from contract_tests.fuzzing.execution import Executor, Key, Settings, TargetGone, TimeUp, sights
 from contract_tests.fuzzing.machine import Scope
 from contract_tests.fuzzing.rounds import Failure, Round, RoundResult
 from contract_tests.fuzzing.steps import Form, Run, Steps, weight
-from contract_tests.plan import Plan
-from contract_tests.session import Options, connect, find_target
-from contract_tests.target import CouldNotRun, Target
+from contract_tests.judging.findings import Findings
+from contract_tests.running.run import Options, connect, find_target
+from contract_tests.target.client import Client, Exchange, NoMoreRuns, RunBudget
+from contract_tests.target.target import CouldNotRun, Target
 
 ENOUGH = "as many failures as were asked for (--max-failures)"
 """Why it ended."""

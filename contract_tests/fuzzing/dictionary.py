@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode
 
 from agentos_contract.document import FORM
 from contract_tests.checks.error import MALFORMED
-from contract_tests.form_texts import TRICKY
+from contract_tests.forms.texts import TRICKY
 
 TEXTS = (
     "0",

@@ -14,16 +14,13 @@ from typing import TYPE_CHECKING
 
 from agentos_contract.json_values import read_json_object
 from agentos_contract.sse import ServerSentEvent
-from contract_tests.answers import Expected, Judgement
-from contract_tests.client import Exchange, Fault, NoMoreRuns, Request
-from contract_tests.context import Context
-from contract_tests.findings import Breach
-from contract_tests.form import Validity
-from contract_tests.form_answers import (
+from contract_tests.checks.context import Context
+from contract_tests.checks.form_answers import (
     judge_form_answer,
     suspects_of_acceptance,
     suspects_of_refusal,
 )
+from contract_tests.forms.form import Validity
 from contract_tests.fuzzing.baseline import Baseline, cancel_run, read_run, read_session
 from contract_tests.fuzzing.model import Model
 from contract_tests.fuzzing.steps import (
@@ -39,10 +36,13 @@ from contract_tests.fuzzing.steps import (
     Step,
     Steps,
 )
-from contract_tests.occasions import Occasion
+from contract_tests.judging.answers import Expected, Judgement
+from contract_tests.judging.conditions import Occasion
+from contract_tests.judging.findings import Breach
+from contract_tests.target.client import Exchange, Fault, NoMoreRuns, Request
 
 if TYPE_CHECKING:
-    from contract_tests.known import KnownList
+    from contract_tests.judging.known import KnownList
 
 GRACE_SECONDS = 5.0
 """How long runs that are under way may go on when the time is up."""

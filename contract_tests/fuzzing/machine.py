@@ -26,8 +26,9 @@ from hypothesis.stateful import (
 from schemathesis import GenerationMode
 
 from agentos_contract.document import FORM
-from contract_tests.context import Context
-from contract_tests.form import Validity
+from contract_tests.checks.context import Context
+from contract_tests.forms.form import Validity
+from contract_tests.forms.generated_bodies import body_of
 from contract_tests.fuzzing import dictionary
 from contract_tests.fuzzing.baseline import Baseline
 from contract_tests.fuzzing.steps import (
@@ -43,8 +44,7 @@ from contract_tests.fuzzing.steps import (
     Step,
     Steps,
 )
-from contract_tests.generated_bodies import body_of
-from contract_tests.target import Workflow, run_path
+from contract_tests.target.target import Workflow, run_path
 
 SESSIONS = tuple(f"{MARK}{number}" for number in range(2))
 USERS = (None, None, "ada", "contract-tests-ü")

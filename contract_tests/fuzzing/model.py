@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from agentos_contract.events import TERMINAL_EVENTS
-from contract_tests.answers import Expected, Judgement
-from contract_tests.client import Exchange
-from contract_tests.context import Context, mapping, parse_object
+from contract_tests.checks.context import Context, mapping, parse_object
 from contract_tests.fuzzing.baseline import Baseline
-from contract_tests.stories import Story, difference, story_of_batch, story_of_stream
-from contract_tests.streams import BatchRun, StreamedRun
-from contract_tests.target import Workflow
+from contract_tests.judging.answers import Expected, Judgement
+from contract_tests.judging.outcomes import Story, difference, story_of_batch, story_of_stream
+from contract_tests.judging.streams import BatchRun, StreamedRun
+from contract_tests.target.client import Exchange
+from contract_tests.target.target import Workflow
 
 if TYPE_CHECKING:
     from contract_tests.fuzzing.execution import Going

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from agentos_contract.document import load_document
 from agentos_contract.requirements import load_catalogue
-from contract_tests.client import Limits
 from contract_tests.fuzzing.campaign import Campaign, Fuzzing, Listener, fuzz_target
 from contract_tests.fuzzing.failure_files import described, write_failure
 from contract_tests.fuzzing.rounds import Failure
-from contract_tests.known import load_known
-from contract_tests.redaction import redact
-from contract_tests.session import Options
+from contract_tests.judging.known import load_known
+from contract_tests.running.run import Options
+from contract_tests.target.client import Limits
+from contract_tests.target.redaction import redact
 
 
 def fuzz(

@@ -8,8 +8,8 @@ from typing import Any
 
 from agentos_contract.events import Scope
 from agentos_contract.run import Span, step_key
-from contract_tests.client import NoMoreRuns
-from contract_tests.context import mapping
+from contract_tests.checks.context import mapping
+from contract_tests.judging.streams import mappings
 from contract_tests.learning.evidence import (
     Evidence,
     Json,
@@ -21,7 +21,7 @@ from contract_tests.learning.evidence import (
     walk_results,
 )
 from contract_tests.learning.runs import Sightings
-from contract_tests.streams import mappings
+from contract_tests.target.client import NoMoreRuns
 
 DELEGATION = "delegate_task_to_member"
 """The tool by which a team asks a member (Agno's name)."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from agentos_contract.events import Scope
-from contract_tests.client import Exchange
+from contract_tests.judging.streams import StreamedRun, mappings
 from contract_tests.learning.evidence import (
     Evidence,
     Json,
@@ -18,7 +18,7 @@ from contract_tests.learning.evidence import (
 )
 from contract_tests.learning.runs import SKIPPED_AT_TOP, Sightings
 from contract_tests.learning.silences import MIN_SILENCE, Silence, in_silence, silences_of
-from contract_tests.streams import StreamedRun, mappings
+from contract_tests.target.client import Exchange
 
 ENDS = ("WorkflowCompleted", "WorkflowCancelled")
 

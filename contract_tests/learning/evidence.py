@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 from agentos_contract.events import STEPS_AND_CONTAINERS, TERMINAL_EVENTS, Scope
 from agentos_contract.run import Span
-from contract_tests.client import Exchange, Fault, NoMoreRuns, Request
-from contract_tests.context import Context, mapping, parse_object
-from contract_tests.streams import BatchRun, StreamedRun, mappings
-from contract_tests.target import read_companion
+from contract_tests.checks.context import Context, mapping, parse_object
+from contract_tests.judging.streams import BatchRun, StreamedRun, mappings
+from contract_tests.target.client import Exchange, Fault, NoMoreRuns, Request
+from contract_tests.target.target import read_companion
 
 Json = Mapping[str, Any]
 T = TypeVar("T")

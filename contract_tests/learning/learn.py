@@ -12,14 +12,14 @@ import contract_tests.learning.remembering
 import contract_tests.learning.runs
 import contract_tests.learning.surface  # noqa: F401 - registers observers, as those before it
 from agentos_contract.deviations import Deviation, load_deviations
-from contract_tests.client import Exchange
-from contract_tests.context import Context
-from contract_tests.known import Known
+from contract_tests.checks.context import Context
+from contract_tests.judging.known import Known
+from contract_tests.judging.results import Status
+from contract_tests.judging.streams import StreamedRun
 from contract_tests.learning.evidence import OBSERVERS, Evidence, Json, Observer, Sighting
-from contract_tests.results import Status
-from contract_tests.session import Listener, Options, Report, run_contract_tests
-from contract_tests.streams import StreamedRun
-from contract_tests.target import CouldNotRun
+from contract_tests.running.run import Listener, Options, Report, run_contract_tests
+from contract_tests.target.client import Exchange
+from contract_tests.target.target import CouldNotRun
 
 EXTRA_RUNS = 16
 """How many runs observers start themselves, at most."""

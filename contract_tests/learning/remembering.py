@@ -11,8 +11,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from agentos_contract.json_values import read_json
-from contract_tests.client import Exchange
-from contract_tests.context import Fields, mapping
+from contract_tests.checks.context import Fields, mapping
+from contract_tests.checks.registry import CannotDecide
+from contract_tests.judging.streams import mappings
 from contract_tests.learning.evidence import (
     Evidence,
     Json,
@@ -22,9 +23,8 @@ from contract_tests.learning.evidence import (
 )
 from contract_tests.learning.runs import Sightings
 from contract_tests.learning.silences import in_silence, silences_of
-from contract_tests.registry import CannotDecide
-from contract_tests.streams import mappings
-from contract_tests.target import run_path
+from contract_tests.target.client import Exchange
+from contract_tests.target.target import run_path
 
 MARK = "contract_tests_mark"
 """A key that no other session's state has."""

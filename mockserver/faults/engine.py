@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mockserver.engine.actions import Event
 from mockserver.faults.register import Story, told
-from mockserver.run_actions import Event
 
 Events = Iterable[Event]
 

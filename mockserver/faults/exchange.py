@@ -12,9 +12,8 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.types import Receive, Send
 
 from agentos_contract.document import FORM
-from agentos_contract.json_values import read_json
+from agentos_contract.json_values import read_json, to_json
 from mockserver.faults.register import Carrying, Memory
-from mockserver.json_text import to_json
 
 Headers = list[tuple[bytes, bytes]]
 Fields = list[tuple[str, str]]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agentos_contract.document import EVENT_STREAM
-from mockserver.deviating import deviations_of
 from mockserver.faults.exchange import Answer, Connection, Cut, Onward, Seen, Server
 from mockserver.faults.register import Performance, performance_of
+from mockserver.http.deviating import deviations_of
 
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of a request's body; a longer one is passed on as it is."""

@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from mockserver.run_actions import Event
+from mockserver.engine.actions import Event
 
 if TYPE_CHECKING:
-    from mockserver.engine import Run
+    from mockserver.engine.run import Run
     from mockserver.faults.exchange import Answer, Seen, Wire
-    from mockserver.runner import RunRequest
-    from mockserver.sessions import Session
+    from mockserver.runner.runner import RunRequest
+    from mockserver.sessions.sessions import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
 

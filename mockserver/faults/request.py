@@ -12,7 +12,7 @@ from agentos_contract.document import FORM
 from agentos_contract.json_values import read_json_object
 from mockserver.faults.exchange import Seen
 from mockserver.faults.register import seen
-from mockserver.forms import BOOLEANS
+from mockserver.http.forms import BOOLEANS
 
 _KNOWN_FIELDS = frozenset({"message", "stream", "session_id", "user_id", "version"})
 _REFUSED = ("stream", "maybe")

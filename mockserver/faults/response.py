@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from agentos_contract.json_values import to_json
 from mockserver.faults.exchange import Answer
 from mockserver.faults.register import answered, framed
-from mockserver.json_text import to_json
 
 TRACEBACK = (
     "Traceback (most recent call last):\n"

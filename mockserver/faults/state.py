@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agentos_contract.events import TERMINAL_EVENTS
+from mockserver.engine.actions import Event
 from mockserver.faults.register import Memory, Story, kept, started, told
-from mockserver.run_actions import Event
 
 if TYPE_CHECKING:
-    from mockserver.runner import RunRequest
-    from mockserver.sessions import Session
+    from mockserver.runner.runner import RunRequest
+    from mockserver.sessions.sessions import Session
 
 
 @started("identity.run-id-constant")

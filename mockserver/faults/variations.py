@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from mockserver.engine.actions import Event
 from mockserver.faults.exchange import Answer, Wire
 from mockserver.faults.register import Story, answered, carried, framed, told
-from mockserver.run_actions import Event
 
 _FIELD = re.compile(rb"^(event|data|id|retry): ", re.MULTILINE)
 _BLOCK = re.compile(rb"event: (.*)\ndata: (.*)\n\n")

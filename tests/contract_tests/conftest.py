@@ -12,9 +12,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agentos_contract.document import load_document
 from contract_tests.cli import main
-from contract_tests.client import Limits
-from contract_tests.results import Result, Status
-from contract_tests.session import Options, Report, run_contract_tests
+from contract_tests.judging.results import Result, Status
+from contract_tests.running.run import Options, Report, run_contract_tests
+from contract_tests.target.client import Limits
 from tests.conftest import Serve, serving
 
 DOCUMENT = load_document()

@@ -9,7 +9,7 @@ import pytest
 from starlette.responses import JSONResponse, Response
 
 from agentos_contract.requirements import Level, load_catalogue
-from contract_tests.results import Status
+from contract_tests.judging.results import Status
 from tests.conftest import Serve
 from tests.contract_tests.conftest import run_cli
 from tests.contract_tests.server import ConformingServer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-from contract_tests.client import Client, Request, RunBudget
+from contract_tests.target.client import Client, Request, RunBudget
 from tests.conftest import Serve
 from tests.contract_tests.test_mutations import CommentsForEver
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract_tests.configuration import (
+from contract_tests.target.configuration import (
     ConfigurationError,
     WorkflowSettings,
     find_configuration,

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from contract_tests.plan import PROBE_RUNS
-from contract_tests.results import Status
+from contract_tests.checks.plan import PROBE_RUNS
+from contract_tests.judging.results import Status
 from mockserver.app import Settings, create_app
 from tests.agentos_contract.test_judge import Stream
 from tests.conftest import Serve

@@ -11,9 +11,9 @@ from starlette.requests import Request as Received
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from contract_tests.client import Authorization, Client, Request
-from contract_tests.curl import TOKEN_IN_SHELL
-from contract_tests.form_texts import TRICKY
+from contract_tests.forms.texts import TRICKY
+from contract_tests.target.client import Authorization, Client, Request
+from contract_tests.target.curl import TOKEN_IN_SHELL
 from tests.conftest import Serve
 
 TOKEN = 's3cret "quoted" $HOME `x`'

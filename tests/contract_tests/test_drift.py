@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from contract_tests.client import Limits
 from contract_tests.drift.baseline import Baseline
 from contract_tests.drift.changes import Impact
 from contract_tests.drift.drift import Drift, find_drift
 from contract_tests.drift.published import compare_published
-from contract_tests.session import Options
+from contract_tests.running.run import Options
+from contract_tests.target.client import Limits
 from tests.agentos_contract.test_judge import Payload, Stream
 from tests.conftest import Serve
 from tests.contract_tests.conftest import DOCUMENT, run_cli

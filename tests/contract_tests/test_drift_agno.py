@@ -13,9 +13,9 @@ from agentos_contract.document import load_document
 from agentos_contract.profiles import load_profile
 from contract_tests.drift.baseline import Baseline, load_baseline
 from contract_tests.drift.drift import Drift, find_drift
-from contract_tests.session import Options
+from contract_tests.running.run import Options
 from mockserver.app import Settings, create_app
-from mockserver.script import BUNDLED_SCRIPTS
+from mockserver.script.loader import BUNDLED_SCRIPTS
 from tests.conftest import ROOT, Serve, agentos, serving
 from tests.contract_tests.conftest import DOCUMENT, run_cli
 from tests.drift_data import RECORDED_WORKFLOWS, RecordedServer

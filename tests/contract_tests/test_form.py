@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentos_contract.document import Document
-from contract_tests.form import FormOracle, Validity
+from contract_tests.forms.form import FormOracle, Validity
 from tests.contract_tests.conftest import DOCUMENT
 
 ORACLE = FormOracle(DOCUMENT)

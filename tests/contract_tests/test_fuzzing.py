@@ -16,7 +16,6 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from contract_tests.client import Client, Limits
 from contract_tests.fuzzing import execution
 from contract_tests.fuzzing.baseline import Baseline, Usual
 from contract_tests.fuzzing.campaign import (
@@ -51,8 +50,9 @@ from contract_tests.fuzzing.steps import (
     steps_to_json,
     without,
 )
-from contract_tests.session import Options
-from contract_tests.target import Target, Workflow
+from contract_tests.running.run import Options
+from contract_tests.target.client import Client, Limits
+from contract_tests.target.target import Target, Workflow
 from tests.conftest import Serve
 from tests.contract_tests.conftest import DOCUMENT, run_cli
 from tests.contract_tests.server import ConformingServer, Refused

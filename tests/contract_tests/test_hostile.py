@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 
 from agentos_contract.judge import RunJudge
 from agentos_contract.sse import EventStreamDecoder, ServerSentEvent
-from contract_tests.answers import AnswerJudge, Expected
-from contract_tests.client import Exchange, Request
-from contract_tests.context import parse_object
-from contract_tests.stories import story_of_batch, story_of_stream
-from contract_tests.streams import (
+from contract_tests.checks.context import parse_object
+from contract_tests.judging.answers import AnswerJudge, Expected
+from contract_tests.judging.outcomes import story_of_batch, story_of_stream
+from contract_tests.judging.streams import (
     BatchRun,
     StreamedRun,
     held_back,
@@ -25,6 +24,7 @@ from contract_tests.streams import (
     judge_stream,
     shows_pacing,
 )
+from contract_tests.target.client import Exchange, Request
 from tests.agentos_contract.test_judge import good
 from tests.contract_tests.conftest import DOCUMENT
 from tests.contract_tests.server import ConformingServer, Run

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from agentos_contract.requirements import Level, load_catalogue
-from contract_tests.known import Known, KnownError, KnownList, load_known
-from contract_tests.results import Result, Status, settle
-from contract_tests.session import Report
+from contract_tests.judging.known import Known, KnownError, KnownList, load_known
+from contract_tests.judging.results import Result, Status, settle
+from contract_tests.running.run import Report
 from tests.agentos_contract.test_judge import Stream
 from tests.conftest import Serve
 from tests.contract_tests.conftest import run_cli, test_target

@@ -10,7 +10,7 @@ import pytest
 from agentos_contract.deviations import load_deviations
 from agentos_contract.profiles import Profile, load_profile
 from mockserver.app import Settings, create_app
-from mockserver.script import load_scripts
+from mockserver.script.loader import load_scripts
 from tests.conftest import ROOT, Serve, agentos
 from tests.contract_tests.conftest import run_cli
 

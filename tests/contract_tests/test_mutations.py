@@ -20,10 +20,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 
 from agentos_contract.judge import JUDGED_REQUIREMENTS
 from agentos_contract.requirements import load_catalogue
-from contract_tests.plan import PROBE_RUNS
-from contract_tests.results import Status
-from contract_tests.session import decided_requirements
-from contract_tests.target import DEFAULT_MESSAGE
+from contract_tests.checks.plan import PROBE_RUNS
+from contract_tests.judging.results import Status
+from contract_tests.running.run import decided_requirements
+from contract_tests.target.target import DEFAULT_MESSAGE
 from tests.agentos_contract import test_judge
 from tests.agentos_contract.test_judge import Stream, good
 from tests.conftest import Serve

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from contract_tests.redaction import redact
+from contract_tests.target.redaction import redact
 from tests.conftest import Serve
 from tests.contract_tests.conftest import run_cli
 from tests.contract_tests.server import ConformingServer, Run

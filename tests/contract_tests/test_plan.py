@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract_tests.plan import GENERATED_RUNS, PROBE_RUNS, make_plan
-from contract_tests.registry import Stage
-from contract_tests.target import Workflow
+from contract_tests.checks.plan import GENERATED_RUNS, PROBE_RUNS, make_plan
+from contract_tests.checks.registry import Stage
+from contract_tests.target.target import Workflow
 
 
 @pytest.mark.parametrize(

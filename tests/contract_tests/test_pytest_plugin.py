@@ -11,10 +11,10 @@ import click
 import pytest
 from markdown_it import MarkdownIt
 
-import contract_tests.pytest_run  # noqa: F401 - else each inner pytest would import it anew
+import contract_tests.pytest_plugin.run  # noqa: F401 - else each inner pytest would import it anew
 from agentos_contract.requirements import Level, load_catalogue
 from contract_tests.cli import main
-from contract_tests.pytest_plugin import OPTIONS, REPEATED
+from contract_tests.pytest_plugin.plugin import OPTIONS, REPEATED
 from tests.conftest import ROOT, Serve
 from tests.contract_tests.conftest import run_cli
 from tests.contract_tests.server import ConformingServer
@@ -306,7 +306,7 @@ def test_it_costs_nothing_where_it_is_not_used() -> None:
     code = """
         import sys, pytest
         before = set(sys.modules)
-        import contract_tests.pytest_plugin
+        import contract_tests.pytest_plugin.plugin
         print(*set(sys.modules) - before)
     """
     done = subprocess.run(
@@ -316,7 +316,11 @@ def test_it_costs_nothing_where_it_is_not_used() -> None:
         check=True,
         cwd=ROOT,
     )
-    assert set(done.stdout.split()) == {"contract_tests", "contract_tests.pytest_plugin"}
+    assert set(done.stdout.split()) == {
+        "contract_tests",
+        "contract_tests.pytest_plugin",
+        "contract_tests.pytest_plugin.plugin",
+    }
 
 
 def test_other_suites_are_as_they_were(pytester: pytest.Pytester) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from contract_tests.results import Status
+from contract_tests.judging.results import Status
 from tests.contract_tests.conftest import broken, by_status, run_cli, test_target
 
 # Seen by hand, each by the curl command that the failure prints.

@@ -13,12 +13,10 @@ from hypothesis import strategies as st
 from agentos_contract.events import EVENTS
 from agentos_contract.requirements import load_catalogue
 from agentos_contract.sse import encode_event
-from contract_tests.client import Exchange
-from contract_tests.findings import Breach
-from contract_tests.report_files import write_reports
-from contract_tests.results import Result, Status
-from contract_tests.session import Options, Report
-from contract_tests.timeline import (
+from contract_tests.judging.findings import Breach
+from contract_tests.judging.results import Result, Status
+from contract_tests.reports.files import write_reports
+from contract_tests.reports.timeline import (
     AFTER,
     BEFORE,
     MAX_BARS,
@@ -26,6 +24,8 @@ from contract_tests.timeline import (
     Timeline,
     Timelines,
 )
+from contract_tests.running.run import Options, Report
+from contract_tests.target.client import Exchange
 from tests.agentos_contract.test_judge import Stream, event, good, step
 from tests.contract_tests.conftest import DOCUMENT
 from tests.contract_tests.test_hostile import JSON, an_exchange

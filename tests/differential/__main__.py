@@ -17,8 +17,8 @@ import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.strategies import SearchStrategy
 
-from mockserver.cel import Cel
-from mockserver.script import ScriptError
+from mockserver.script.cel import Cel
+from mockserver.script.loader import ScriptError
 from tests.differential.case_files import FOLDER, case_key, case_text
 from tests.differential.compare import Comparison, Difference, compare
 from tests.differential.exceptions import listed_exceptions

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from agentos_contract.profiles import load_profile
 from agentos_contract.sse import EventStreamDecoder
 from mockserver.app import Settings, create_app
-from mockserver.script import BUNDLED_SCRIPTS
+from mockserver.script.loader import BUNDLED_SCRIPTS
 from tests.conftest import agentos, serving
 from tests.differential.requests_drawn import TOKEN, HttpRequest
 from tests.runs import masked

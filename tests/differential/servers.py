@@ -16,7 +16,7 @@ import httpx
 from agentos_contract.profiles import load_profile
 from agentos_contract.sse import EventStreamDecoder
 from mockserver.app import Settings, create_app
-from mockserver.script import Workflow
+from mockserver.script.model import Workflow
 from tests.conftest import AGENTOS_PYTHON, ROOT, START_SECONDS, serving
 from tests.differential.compare import Comparison, Outcome, compare
 from tests.scripts import workflow_from

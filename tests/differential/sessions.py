@@ -12,7 +12,7 @@ import hypothesis
 from hypothesis import HealthCheck, Verbosity
 from hypothesis.stateful import run_state_machine_as_test
 
-from mockserver.cel import Cel
+from mockserver.script.cel import Cel
 from tests.differential.sessions_calls import Differs, both_servers
 from tests.differential.sessions_machine import machine
 

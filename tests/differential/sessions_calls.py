@@ -16,8 +16,8 @@ import httpx
 from agentos_contract.profiles import load_profile
 from agentos_contract.sse import EventStreamDecoder
 from mockserver.app import Settings, create_app
-from mockserver.descriptions import OS_ID
-from mockserver.script import load_scripts
+from mockserver.http.descriptions import OS_ID
+from mockserver.script.loader import load_scripts
 from tests.conftest import agentos, serving
 from tests.runs import masked
 

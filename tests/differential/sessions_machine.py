@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule
 
-from mockserver.descriptions import DATABASE_ID
+from mockserver.http.descriptions import DATABASE_ID
 from tests.differential.sessions_calls import Both, Call
 
 SESSIONS = ["s1", "s2", "Zürich s3"]

@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 from hypothesis import HealthCheck
 
-from mockserver.cel import Cel
+from mockserver.script.cel import Cel
 from tests.differential.case_files import case_files, read_case
 from tests.differential.exceptions import listed_exceptions, unexcused
 from tests.differential.servers import Case, Pair, both_servers, compare_patiently

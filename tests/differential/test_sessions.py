@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis.stateful import run_state_machine_as_test
 
-from mockserver.cel import Cel
+from mockserver.script.cel import Cel
 from tests.differential.sessions_calls import both_servers
 from tests.differential.sessions_machine import machine
 

@@ -12,13 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentos_contract.deviations import load_deviations
+from agentos_contract.json_values import to_json
 from agentos_contract.judge import RunJudge
 from agentos_contract.sse import EventStreamDecoder, encode_json_event
-from mockserver.engine import Engine, Ids, Run
-from mockserver.json_text import to_json
-from mockserver.pacing import tokens_of
-from mockserver.run_actions import Wait
-from mockserver.script import ScriptError
+from mockserver.engine.actions import Wait
+from mockserver.engine.engine import Engine
+from mockserver.engine.ids import Ids
+from mockserver.engine.pacing import tokens_of
+from mockserver.engine.run import Run
+from mockserver.script.loader import ScriptError
 from tests.scripts import workflow_from
 
 Json = dict[str, Any]

@@ -12,7 +12,7 @@ import yaml
 
 from agentos_contract.profiles import load_profile
 from mockserver.app import Settings, create_app
-from mockserver.script import load_scripts
+from mockserver.script.loader import load_scripts
 from tests.conftest import agentos, serving
 from tests.mockserver.test_agents import LOOKS, NESTED, agent, delegations, member, team
 from tests.runs import masked, stream

@@ -278,7 +278,7 @@ def test_a_fault_of_the_mock_shows_no_traceback(
     def fail(*arguments: object) -> None:
         raise RuntimeError("secret of the implementation")
 
-    monkeypatch.setattr("mockserver.engine.Engine._function", fail)
+    monkeypatch.setattr("mockserver.engine.engine.Engine._function", fail)
     url = serve(create_app())
     with httpx.Client(base_url=url) as client:
         run = stream(client, "content-pipeline")
@@ -286,7 +286,7 @@ def test_a_fault_of_the_mock_shows_no_traceback(
         assert b"secret" not in run.raw
         response = client.post(PIPELINE, data={"message": "x", "stream": "false"})
         assert "secret" not in check_error(document, response, 500)
-    monkeypatch.setattr("mockserver.runner.Runner.start", fail)
+    monkeypatch.setattr("mockserver.runner.runner.Runner.start", fail)
     response = httpx.post(url + PIPELINE, data={"message": "x"})
     assert "secret" not in check_error(document, response, 500)
 

@@ -11,7 +11,7 @@ import pytest
 
 from agentos_contract.profiles import load_profile
 from mockserver.app import Settings, create_app
-from mockserver.script import BUNDLED_SCRIPTS, load_scripts
+from mockserver.script.loader import BUNDLED_SCRIPTS, load_scripts
 from tests.conftest import serving
 from tests.runs import masked, message_for, stream
 

@@ -16,7 +16,7 @@ import pytest
 from agentos_contract.profiles import load_profile
 from agentos_contract.sse import EventStreamDecoder
 from mockserver.app import Settings, create_app
-from mockserver.script import load_scripts
+from mockserver.script.loader import load_scripts
 from tests.conftest import agentos, serving
 from tests.runs import masked
 

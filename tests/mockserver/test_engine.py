@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from agentos_contract.judge import RunJudge
 from agentos_contract.sse import ServerSentEvent
-from mockserver.cel import Cel
-from mockserver.engine import Engine, Ids, Run
-from mockserver.run_actions import RunCancelled, Wait
-from mockserver.script import Workflow
+from mockserver.engine.actions import RunCancelled, Wait
+from mockserver.engine.engine import Engine
+from mockserver.engine.ids import Ids
+from mockserver.engine.run import Run
+from mockserver.script.cel import Cel
+from mockserver.script.model import Workflow
 from tests.scripts import workflow_from
 
 # cel-python raises the recursion limit at its first expression; Hypothesis minds if that happens

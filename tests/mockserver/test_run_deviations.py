@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from agentos_contract.deviations import load_deviations
+from agentos_contract.json_values import to_json
 from agentos_contract.judge import RunJudge
 from agentos_contract.sse import EventStreamDecoder, encode_json_event
-from mockserver.engine import Engine, Ids, Run
-from mockserver.json_text import to_json
-from mockserver.run_actions import RunCancelled, Wait
-from mockserver.script import Workflow
+from mockserver.engine.actions import RunCancelled, Wait
+from mockserver.engine.engine import Engine
+from mockserver.engine.ids import Ids
+from mockserver.engine.run import Run
+from mockserver.script.model import Workflow
 from tests.scripts import workflow_from
 
 FAILS: dict[str, Any] = {"fails": 9, "error": "boom"}

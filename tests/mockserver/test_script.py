@@ -9,18 +9,8 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from mockserver.script import (
-    BUNDLED_SCRIPTS,
-    Condition,
-    Loop,
-    Parallel,
-    Router,
-    ScriptError,
-    Step,
-    Steps,
-    load_scripts,
-    script_schema,
-)
+from mockserver.script.loader import BUNDLED_SCRIPTS, ScriptError, load_scripts, script_schema
+from mockserver.script.model import Condition, Loop, Parallel, Router, Step, Steps
 
 
 def faults_of(folder: Path, **files: str) -> list[str]:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mockserver.run_actions import Actions
-from mockserver.turns import carry_out, together, turns
+from mockserver.engine.actions import Actions
+from mockserver.engine.turns import carry_out, together, turns
 
 Program = list[Any]
 """What is done in order: a number is said, a text lets others go first as often as it is long, a

@@ -14,7 +14,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from agentos_contract.profiles import load_profile
 from mockserver.app import Settings, create_app
-from mockserver.script import BUNDLED_SCRIPTS
+from mockserver.script.loader import BUNDLED_SCRIPTS
 from tests.conftest import Serve, agentos, serving
 from tests.runs import masked
 

@@ -15,10 +15,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agentos_contract.deviations import Deviation, load_deviations
 from agentos_contract.requirements import load_catalogue
-from contract_tests.configuration import WorkflowSettings
-from contract_tests.session import Report
+from contract_tests.running.run import Report
+from contract_tests.target.configuration import WorkflowSettings
 from mockserver.app import Settings, create_app
-from mockserver.script import load_scripts
+from mockserver.script.loader import load_scripts
 from tests.conftest import ROOT, serving
 from tests.contract_tests.conftest import DOCUMENT, SHORT, test_target
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from agentos_contract.deviations import Deviation
 from agentos_contract.variations import load_variations
-from contract_tests.registry import CHECKS, Stage
-from contract_tests.target import CouldNotRun
+from contract_tests.checks.registry import CHECKS, Stage
+from contract_tests.target.target import CouldNotRun
 from tests.self_proof.matrix import (
     BROAD,
     OCCASIONS,

@@ -9,7 +9,7 @@ import pytest
 from agentos_contract.deviations import load_deviations
 from agentos_contract.requirements import load_catalogue
 from agentos_contract.variations import load_variations
-from contract_tests.registry import CHECKS
+from contract_tests.checks.registry import CHECKS
 from mockserver.faults.register import performed
 from tests.self_proof.matrix import (
     Theatre,

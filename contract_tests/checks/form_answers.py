@@ -1,0 +1,107 @@
+"""Judges the answer to any form, by what the bytes of the form mean (form.py).
+
+What a wrong answer breaks may be a requirement of its own that a deterministic probe tests: those
+are the form's *suspects*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from contract_tests.checks.context import REFUSED, Context
+from contract_tests.forms.form import Validity, Verdict
+from contract_tests.judging.answers import Expected, Judgement
+from contract_tests.target.client import Exchange
+from contract_tests.target.target import Workflow
+
+_SPECIFIC = {
+    "message": "form.message-required",
+    "stream": "form.stream-boolean",
+    "version": "form.version-integer",
+}
+"""Which requirement a wrong field breaks, where it is let pass."""
+
+
+def suspects_of_acceptance(verdict: Verdict) -> list[str | None]:
+    """Which requirement each fault of an invalid form breaks, where it is let pass; None where
+    there is none but form.invalid-refused."""
+    return [_SPECIFIC.get(fault.field) for fault in verdict.faults]
+
+
+def suspects_of_refusal(verdict: Verdict) -> list[str]:
+    """Which requirements may be broken where a valid form is refused, besides
+    form.valid-accepted."""
+    suspects = []
+    if verdict.value("message") == "":
+        suspects.append("form.message-any-string")
+    if verdict.value("version") == "null":
+        suspects.append("form.version-null")
+    if verdict.undeclared:
+        suspects.append("form.unknown-fields")
+    return suspects
+
+
+def judge_form_answer(
+    context: Context,
+    workflow: Workflow,
+    verdict: Verdict,
+    exchange: Exchange,
+    is_broken: Callable[[str], bool],
+) -> Judgement:
+    """Everything that the answer to a form shows. What `is_broken` says of a suspect is not
+    reported again under the general requirement."""
+    if verdict.validity is Validity.INVALID:
+        judgement = context.answers.judge(exchange, Expected.REFUSAL)
+        judgement.exercise("form.invalid-refused")
+        if exchange.status is not None and exchange.status < 400:
+            _accepted(verdict, exchange, judgement, is_broken)
+        return judgement
+    if exchange.status != 200:
+        # An undecided form may be refused; a run may fail.
+        expected = Expected.ANY
+        if verdict.validity is Validity.VALID:
+            is_batch = verdict.value("stream") == "false"
+            expected = Expected.BATCH if is_batch else Expected.STREAM
+        judgement = context.answers.judge(exchange, expected)
+        if verdict.validity is Validity.VALID:
+            judgement.exercise("form.valid-accepted")
+            _refused(verdict, exchange, judgement, is_broken)
+        return judgement
+    stream = verdict.value("stream")
+    if stream == "false":
+        is_certain = verdict.validity is Validity.VALID
+        message = verdict.value("message") if is_certain else None
+        return context.judgement_of_batch(workflow, exchange, message=message)[0]
+    if exchange.is_stream:
+        return context.judgement_of_stream(workflow, exchange, stream=True)[0]
+    judgement = context.answers.judge(exchange, Expected.ANY)
+    if verdict.validity is Validity.VALID:
+        requirement = "form.stream-default" if stream is None else "sse.content-type"
+        came = exchange.headers.get("content-type", "no content type")
+        judgement.breach(requirement, f"expected a stream, got {came}", exchange)
+    return judgement
+
+
+def _accepted(
+    verdict: Verdict, exchange: Exchange, judgement: Judgement, is_broken: Callable[[str], bool]
+) -> None:
+    suspects = suspects_of_acceptance(verdict)
+    if all(name is not None and is_broken(name) for name in suspects):
+        return
+    faults = "; ".join(f"{fault.field} {fault.reason}" for fault in verdict.faults)
+    message = f"an invalid form ({faults}) was answered with {exchange.summary}"
+    judgement.breach("form.invalid-refused", message, exchange)
+
+
+def _refused(
+    verdict: Verdict, exchange: Exchange, judgement: Judgement, is_broken: Callable[[str], bool]
+) -> None:
+    if exchange.status not in REFUSED:
+        return
+    version = verdict.value("version")
+    if exchange.status == 400 and version not in (None, "null"):
+        return  # there may be no such version
+    if any(is_broken(name) for name in suspects_of_refusal(verdict)):
+        return
+    message = f"a valid form was answered with {exchange.summary}"
+    judgement.breach("form.valid-accepted", message, exchange)

@@ -1,0 +1,98 @@
+"""Which runs will be made, before any is: runs of a real workflow call models and cost money."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from contract_tests.checks.registry import Stage
+
+if TYPE_CHECKING:
+    from contract_tests.target.target import Workflow
+
+PROBE_RUNS = 30
+"""Runs that the probes of one workflow take: forms, sessions, recovery, cancelling. Wrong requests
+take some of them where a server does not refuse them."""
+
+GENERATED_RUNS = 15
+"""At most so many valid generated forms are sent."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the budget is shared out. What one run can show is judged from that one run."""
+
+    streamed: tuple[str, ...]
+    """Workflows whose stream is judged, one run each."""
+    probes: int
+    """Runs that probes may take."""
+    batched: tuple[str, ...]
+    """Workflows that run in batch, one run each, to be compared with their streams."""
+    samples: int
+    """Streams of further messages that the configuration has, one run each."""
+    repeats: int
+    """Runs that telling apart may take what differs from run to run."""
+    generated: int
+    """Runs that generated forms may start."""
+    limit: int
+    """No more are started, whatever happens."""
+
+    def describe(self) -> str:
+        """A line for people."""
+        parts = [
+            f"{number} {what}"
+            for number, what in (
+                (len(self.streamed), "streams"),
+                (self.probes, "for probes"),
+                (len(self.batched), "in batch"),
+                (self.samples, "of further messages"),
+                (self.repeats, "to see what varies"),
+                (self.generated, "of generated forms"),
+            )
+            if number
+        ]
+        of = f", of: {', '.join(self.streamed)}" if self.streamed else ""
+        runs = "run" if self.limit == 1 else "runs"
+        return f"will start at most {self.limit} {runs} (up to {', '.join(parts)}){of}"
+
+
+def make_plan(
+    workflows: Sequence[Workflow],
+    max_runs: int,
+    max_examples: int,
+    stages: Set[Stage] = frozenset(Stage),
+) -> Plan:
+    """Share `max_runs` out: streams and probes first, then a batch each, further messages, and
+    generated forms. `stages`: those that there are checks of.
+
+    Where there are too few for both, half are streams: they show the most, and the probes need one
+    that ran to its end.
+    """
+    count = len(workflows)
+    probes = PROBE_RUNS if stages & {Stage.REFUSALS, Stage.PROBES} else 0
+    streams = min(count, max(max_runs - probes, (max_runs + 1) // 2))
+    if Stage.STREAMS not in stages:
+        streams = 0
+    left = max(0, max_runs - streams - probes)
+    batches = min(count, left) if Stage.BATCHES in stages else 0
+    left -= batches
+    wanted = 0
+    if Stage.BATCHES in stages:
+        wanted = sum(len(workflow.more_messages) for workflow in workflows[:streams])
+    samples = min(wanted, left)
+    left -= samples
+    # Where nobody said whether answers differ from run to run, that takes two runs more to tell.
+    repeats = 2 * sum(workflow.deterministic is None for workflow in workflows[:batches])
+    generated = min(GENERATED_RUNS, max_examples, left) if Stage.GENERATED in stages else 0
+    ids = [workflow.id for workflow in workflows]
+    need = streams + probes + batches + samples + repeats + generated
+    return Plan(
+        tuple(ids[:streams]),
+        probes,
+        tuple(ids[:batches]),
+        samples,
+        repeats,
+        generated,
+        min(max_runs, need),
+    )

@@ -1,0 +1,87 @@
+"""The register of checks: each says which requirements it decides, and by that is found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from contract_tests.checks.context import Context
+    from contract_tests.target.client import Request
+
+
+class Stage(IntEnum):
+    """When a check runs. Those that start no runs come first: they are free."""
+
+    REFUSALS = 1
+    STREAMS = 2
+    PROBES = 3
+    BATCHES = 4
+    GENERATED = 5
+
+
+class CannotDecide(Exception):
+    """Raised by a check: the target offers nothing that could show its requirements broken."""
+
+
+CheckFunction = Callable[["Context"], None]
+Resend = Callable[["Context", "Request"], None]
+"""Sends one request that a check had made up, and judges its answer as the check does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check."""
+
+    name: str
+    stage: Stage
+    decides: frozenset[str]
+    """Requirement ids. What only generated requests can break is decided by a check too."""
+    run: CheckFunction
+    resend: Resend | None = None
+    """Of a check whose requests are drawn: to have the same one again."""
+
+
+CHECKS: list[Check] = []
+
+
+def check(
+    stage: Stage, *decides: str, resend: Resend | None = None
+) -> Callable[[CheckFunction], CheckFunction]:
+    """Register a function as the check that decides these requirements."""
+
+    def register(function: CheckFunction) -> CheckFunction:
+        CHECKS.append(Check(function.__name__, stage, frozenset(decides), function, resend))
+        return function
+
+    return register
+
+
+def ordered_checks() -> list[Check]:
+    """All checks, by stage and then as registered."""
+    return sorted(CHECKS, key=lambda check: check.stage)
+
+
+def needed_checks(names: Collection[str], resent: Collection[str] = ()) -> list[Check]:
+    """The checks of these names, and the one whose streams those after it look at. `resent`: those
+    that only send a request again."""
+    chosen = [check for check in ordered_checks() if check.name in names]
+    if any(check.stage > Stage.REFUSALS and check.name not in resent for check in chosen):
+        names = {*names, "streams"}
+    return [check for check in ordered_checks() if check.name in names]
+
+
+def deciding_checks(requirements: Collection[str]) -> frozenset[str]:
+    """Names of the checks that are there for these requirements.
+
+    Others may see one broken by the way. What no check is there for is judged on every answer:
+    then these are the checks that start no run.
+    """
+    names: set[str] = set()
+    for requirement in requirements:
+        deciding = {check.name for check in CHECKS if requirement in check.decides}
+        free = {check.name for check in CHECKS if check.stage is Stage.REFUSALS}
+        names |= deciding or free
+    return frozenset(names)

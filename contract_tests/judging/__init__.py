@@ -1,0 +1,1 @@
+"""What an answer, a stream or a batch body breaks."""

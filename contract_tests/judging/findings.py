@@ -1,0 +1,120 @@
+"""What the probes found: which requirements were exercised, which broken, and why the rest not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from contract_tests.judging.conditions import Occasion, occasion_of
+
+if TYPE_CHECKING:
+    from contract_tests.target.client import Exchange
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """One sight of a broken requirement."""
+
+    requirement: str
+    message: str
+    reproduce: str
+    """Shell commands, without the token."""
+    exchange: Exchange | None = field(default=None, compare=False, repr=False)
+    """Where it was seen: the last one, if there were several."""
+    event_index: int | None = field(default=None, compare=False)
+    """The stream's event that shows it, from 0; None where no single one does."""
+    before: tuple[Exchange, ...] = field(default=(), compare=False, repr=False)
+    """The exchanges that it took before that one."""
+    check: str = field(default="", compare=False)
+    """The check that saw it."""
+    earlier_check: str = field(default="", compare=False)
+    """The check that made the exchanges before, where that was another."""
+
+    @property
+    def checks(self) -> tuple[str, ...]:
+        """Those that it takes to see it again."""
+        return tuple(dict.fromkeys(name for name in (self.earlier_check, self.check) if name))
+
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """All that it took, in their order."""
+        return (*self.before, self.exchange) if self.exchange is not None else self.before
+
+    @property
+    def occasion(self) -> Occasion:
+        return occasion_of(self.exchanges)
+
+
+class Findings:
+    """Collects; `session.py` settles statuses from it."""
+
+    def __init__(self) -> None:
+        self.breaches: dict[str, list[Breach]] = {}
+        self.exercised: set[str] = set()
+        """What some request could have broken, generated ones included."""
+        self.probed: set[str] = set()
+        """What a deterministic probe could have broken: only that makes a known entry stale."""
+        self.broken_by_probes: set[str] = set()
+        """What a deterministic probe did break."""
+        self.probed_at: dict[str, set[Occasion]] = {}
+        """On which occasions a deterministic probe could have broken it, where that is known."""
+        self.exercised_by: dict[str, Counter[str]] = {}
+        """How often each check could have broken it."""
+        self.cases: Counter[str] = Counter()
+        """How many requests could have broken it."""
+        self.check = ""
+        """The check that is running."""
+        self.reasons: dict[str, str] = {}
+        """Why a requirement could not be exercised."""
+        self.crashes: dict[str, str] = {}
+        """Of a check that decides it, by requirement."""
+        self._lock = Lock()
+
+    def exercise(
+        self,
+        *requirements: str,
+        generated: bool = False,
+        exchanges: Iterable[Exchange | None] = (),
+    ) -> None:
+        """A request could have broken these; `exchanges`: the request, if it is one's."""
+        occasion = occasion_of(exchange for exchange in exchanges if exchange is not None)
+        with self._lock:
+            self.exercised.update(requirements)
+            self.cases.update(requirements)
+            for requirement in requirements:
+                self.exercised_by.setdefault(requirement, Counter())[self.check] += 1
+            if not generated:
+                self.probed.update(requirements)
+                for requirement in requirements:
+                    self.probed_at.setdefault(requirement, set()).add(occasion)
+
+    def breach(self, breach: Breach, *, generated: bool = False) -> None:
+        """A request did break one."""
+        name = breach.requirement
+        is_counted = name in self.exercised
+        self.exercise(name, generated=generated, exchanges=breach.exchanges)
+        breach = replace(breach, check=breach.check or self.check)
+        with self._lock:
+            self.cases[name] -= is_counted
+            self.exercised_by[name][self.check] -= is_counted
+            if not generated:
+                self.broken_by_probes.add(breach.requirement)
+            found = self.breaches.setdefault(breach.requirement, [])
+            if breach not in found:
+                found.append(breach)
+
+    def is_broken(self, requirement: str) -> bool:
+        return requirement in self.breaches
+
+    def cannot(self, requirements: Iterable[str], reason: str) -> None:
+        """These could not be exercised; the first reason given stays."""
+        for requirement in requirements:
+            self.reasons.setdefault(requirement, reason)
+
+    def crash(self, requirements: Iterable[str], reason: str) -> None:
+        """The check that decides these failed itself."""
+        for requirement in requirements:
+            self.crashes.setdefault(requirement, reason)

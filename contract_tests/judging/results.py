@@ -1,0 +1,129 @@
+"""From findings to one result for each requirement."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from agentos_contract.requirements import Requirement
+from contract_tests.judging.findings import Breach, Findings
+from contract_tests.judging.known import Known, KnownList
+from contract_tests.judging.streams import MISSING
+
+REQUIRED = "required, but skipped: "
+"""How the message of a requirement begins that --require names, and that was not exercised."""
+
+
+class Status(Enum):
+    """How a requirement fared."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    KNOWN = "known"
+    """Broken, and listed as known."""
+    SKIPPED = "skipped"
+    """No case could have broken it."""
+    ERROR = "error"
+    """The check itself failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One requirement's result."""
+
+    requirement: Requirement
+    status: Status
+    message: str
+    reproduce: str
+    """Shell commands that show it again, with `$AGENTOS_TOKEN` for the token; may be empty."""
+    sights: int = 0
+    """How often a breach was seen."""
+    shown: Breach | None = None
+    """The breach that message and reproduce are of."""
+    cases: int = 0
+    """How many requests could have broken it."""
+
+
+def settle(
+    requirements: Sequence[Requirement],
+    findings: Findings,
+    *,
+    known: KnownList,
+    required: Collection[str],
+) -> list[Result]:
+    """A result for each requirement, in the catalogue's order."""
+    return [
+        replace(
+            _settle(
+                requirement,
+                findings,
+                known.get(requirement.id, ()),
+                requirement.id in required,
+            ),
+            cases=findings.cases[requirement.id],
+        )
+        for requirement in requirements
+    ]
+
+
+def new_breaches(findings: Findings, name: str, known: Sequence[Known]) -> list[Breach]:
+    """The sights of a broken requirement that no known deviation covers."""
+    return [
+        breach
+        for breach in findings.breaches.get(name, [])
+        if not any(entry.covers(breach.occasion) for entry in known)
+    ]
+
+
+def stale_entries(findings: Findings, name: str, known: Sequence[Known]) -> list[Known]:
+    """The known deviations of a requirement that a deterministic probe could have shown, and that
+    nothing showed."""
+    shown = [breach.occasion for breach in findings.breaches.get(name, [])]
+    probed = findings.probed_at.get(name, set())
+    return [
+        entry
+        for entry in known
+        if not entry.sometimes
+        and any(entry.covers(occasion) for occasion in probed)
+        and not any(entry.covers(occasion) for occasion in shown)
+    ]
+
+
+def _settle(
+    requirement: Requirement, findings: Findings, known: Sequence[Known], is_required: bool
+) -> Result:
+    name = requirement.id
+    breaches = findings.breaches.get(name, [])
+    if new := new_breaches(findings, name, known):
+        return _result(requirement, Status.FAILED, _shown(new).message, new)
+    if name in findings.crashes and not breaches:
+        return _result(requirement, Status.ERROR, findings.crashes[name])
+    if stale := stale_entries(findings, name, known):
+        said = "; ".join(f"{entry.reason}{entry.where}" for entry in stale)
+        message = f"no longer broken: remove it from the known ones ({said})"
+        return _result(requirement, Status.FAILED, message)
+    if breaches:
+        shown = _shown(breaches)
+        reason = next(entry.reason for entry in known if entry.covers(shown.occasion))
+        message = f"{shown.message} (known: {reason})"
+        return _result(requirement, Status.KNOWN, message, breaches)
+    if name in findings.exercised:
+        return _result(requirement, Status.PASSED, "")
+    reason = MISSING.get(name) or findings.reasons.get(name) or "no request could have broken it"
+    if is_required:
+        return _result(requirement, Status.FAILED, f"{REQUIRED}{reason}")
+    return _result(requirement, Status.SKIPPED, reason)
+
+
+def _shown(breaches: Sequence[Breach]) -> Breach:
+    """The one that is shown again most easily."""
+    return min(breaches, key=lambda breach: len(breach.reproduce))
+
+
+def _result(
+    requirement: Requirement, status: Status, message: str, breaches: Sequence[Breach] = ()
+) -> Result:
+    shown = _shown(breaches) if breaches else None
+    reproduce = shown.reproduce if shown else ""
+    return Result(requirement, status, message, reproduce, len(breaches), shown)

@@ -1,0 +1,1 @@
+"""Reports for people and machines: terminal, files, timeline, exchange log."""

@@ -1,0 +1,122 @@
+"""Writes known deviations: what was seen is added, what is gone is dropped, the rest stays as it
+is, with its comments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import YAMLError
+
+from contract_tests.judging.findings import Findings
+from contract_tests.judging.known import KnownError, KnownList
+from contract_tests.judging.results import new_breaches, stale_entries
+
+MAX_REASON = 300
+"""Characters of a reason that is made of what was seen."""
+
+
+@dataclass(frozen=True)
+class Update:
+    """What was changed in a file."""
+
+    added: tuple[str, ...]
+    dropped: tuple[str, ...]
+    """Requirement ids."""
+
+    def describe(self) -> str:
+        parts = [
+            f"{verb} {', '.join(names)}"
+            for verb, names in (("added", self.added), ("dropped", self.dropped))
+            if names
+        ]
+        return "; ".join(parts) or "nothing to change"
+
+
+def update_known_file(
+    file: Path,
+    start: Path | None,
+    findings: Findings,
+    requirement_ids: Sequence[str],
+    known: KnownList,
+    redact: Callable[[str], str],
+) -> Update:
+    """Bring the file up to date with what was found of these requirements.
+
+    `start` is read in its place where it does not exist; `known` is what it says, as loaded.
+    Whatever is new is added for all workflows: narrow it by hand. `redact` takes out of a text what
+    must not be written. Raises KnownError, OSError.
+    """
+    yaml = YAML()
+    yaml.width = 2**16  # a reason is a line, however long
+    yaml.preserve_quotes = True
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    content = _read(yaml, file if file.exists() else start)
+    entries = content.setdefault("known", CommentedMap())
+    added, dropped = [], []
+    for name in requirement_ids:
+        listed = known.get(name, ())
+        new = new_breaches(findings, name, listed)
+        stale = stale_entries(findings, name, listed)
+        if stale:
+            dropped.append(name)
+            _keep(entries, name, [entry not in stale for entry in listed])
+        if new:
+            added.append(name)
+            shown = min(new, key=lambda breach: len(breach.reproduce))
+            is_sure = name in findings.broken_by_probes
+            _add(entries, name, _line(redact(shown.message)), sometimes=not is_sure)
+    if added or dropped or not file.exists():
+        stream = StringIO()
+        yaml.dump(content, stream)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(stream.getvalue(), encoding="utf-8")
+    return Update(tuple(added), tuple(dropped))
+
+
+def _read(yaml: YAML, file: Path | None) -> Any:
+    if file is None:
+        return CommentedMap()
+    try:
+        content = yaml.load(file.read_text(encoding="utf-8"))
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise KnownError(f"{file}: cannot be read: {error}") from error
+    if content is None:
+        return CommentedMap()
+    if not isinstance(content, CommentedMap):
+        raise KnownError(f"{file}: expected `known:` with a reason by requirement id")
+    return content
+
+
+def _keep(entries: Any, name: str, keep: Sequence[bool]) -> None:
+    """Of a requirement's entries only those that are to be kept."""
+    if not any(keep):
+        del entries[name]
+        return
+    for position in reversed(range(len(keep))):
+        if not keep[position]:
+            del entries[name][position]
+
+
+def _add(entries: Any, name: str, reason: str, *, sometimes: bool) -> None:
+    entry: Any = CommentedMap(reason=reason, sometimes=True) if sometimes else reason
+    present = entries.get(name)
+    if present is None:
+        entries[name] = entry
+        return
+    as_list = present if isinstance(present, list) else [present]
+    if not isinstance(entry, Mapping):
+        entry = CommentedMap(reason=reason)
+    as_list.append(entry)
+    entries[name] = as_list
+
+
+def _line(text: str) -> str:
+    line = " ".join(text.split())
+    line = "".join(letter if letter.isprintable() else "\ufffd" for letter in line)
+    return line if len(line) <= MAX_REASON else line[: MAX_REASON - 1] + "…"

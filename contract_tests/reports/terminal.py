@@ -1,0 +1,178 @@
+"""The report on a terminal. The token is not in it."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+
+from agentos_contract.profile_diff import Change, Difference, Impact
+from contract_tests.judging.results import REQUIRED, Result, Status
+from contract_tests.running.replay import Outcome, Replayed
+from contract_tests.running.run import Report
+from contract_tests.target.redaction import redact
+
+_STYLES = {
+    Status.FAILED: "bold red",
+    Status.KNOWN: "yellow",
+}
+MAX_MESSAGE = 600
+"""Characters of a message on a terminal; four times that in the files."""
+
+
+def cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def print_report(
+    report: Report, console: Console, token: str | None, saved_in: Path | None = None
+) -> None:
+    """Failures first, each with what to do; then what was not exercised.
+
+    `saved_in`: the directory that failures were saved in, to be replayed.
+    """
+    for status in (Status.FAILED, Status.KNOWN):
+        for result in report.results:
+            if result.status is status:
+                _print_result(result, console, token, saved_in)
+    _print_crashes(report.results, console, token)
+    for line in coverage_lines(report.results):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    counts = Counter(result.status for result in report.results)
+    said = ", ".join(f"{counts[status]} {status.value}" for status in Status if counts[status])
+    console.print(f"{said}; {report.runs} runs started; seed {report.seed}", highlight=False)
+
+
+def print_kept(report: Report, console: Console) -> None:
+    """What was kept, a line each: by how many requests of each check it could have been broken."""
+    for result in report.results:
+        if result.status is not Status.PASSED:
+            continue
+        name = result.requirement.id
+        checks = report.findings.exercised_by[name]
+        by = ", ".join(f"{check} {count}" for check, count in checks.most_common() if count)
+        line = f"PASSED {name} ({by})"
+        console.print(line, style="green", markup=False, highlight=False, soft_wrap=True)
+    console.print()
+
+
+def _print_crashes(results: Sequence[Result], console: Console, token: str | None) -> None:
+    crashed: dict[str, list[str]] = {}
+    for result in results:
+        if result.status is Status.ERROR:
+            crashed.setdefault(result.message, []).append(result.requirement.id)
+    for message, names in crashed.items():
+        console.print(f"[bold magenta]ERROR[/bold magenta] {escape(', '.join(names))}")
+        console.print(f"  {escape(redact(message, token))}\n")
+
+
+def _print_result(
+    result: Result, console: Console, token: str | None, saved_in: Path | None
+) -> None:
+    style = _STYLES[result.status]
+    again = f" ({result.sights} times)" if result.sights > 1 else ""
+    console.print(
+        f"[{style}]{result.status.value.upper()} {result.requirement.id}[/{style}]{again}",
+        highlight=False,
+    )
+    message = cut(redact(result.message, token), MAX_MESSAGE)
+    text = f"{result.requirement.text}\n[dim]seen:[/dim] {escape(message)}"
+    if console.is_terminal:
+        console.print(Padding(text, (0, 0, 0, 2)), highlight=False)
+    else:  # a log: its reader wraps lines
+        for line in text.split("\n"):
+            console.print(f"  {line}", highlight=False, soft_wrap=True)
+    _print_commands(result.reproduce, console, token)
+    if saved_in is not None and result.shown is not None:
+        _print_commands(replay_command(saved_in, result), console, token)
+    console.print()
+
+
+def replay_command(saved_in: Path, result: Result) -> str:
+    """The command that tries a saved failure again."""
+    return shlex.join(["contract-tests", "--replay", f"{saved_in}:{result.requirement.id}"])
+
+
+def _print_commands(commands: str, console: Console, token: str | None) -> None:
+    """One line each, however long: to be copied."""
+    for line in redact(commands, token).split("\n"):
+        if line:
+            console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+
+
+_OUTCOME_STYLES = {
+    Outcome.STILL_FAILS: "bold red",
+    Outcome.FIXED: "green",
+    Outcome.UNDECIDED: "yellow",
+}
+
+
+def print_replayed(replayed: Sequence[Replayed], console: Console, token: str | None) -> None:
+    """What came of each failure that was replayed."""
+    for one in replayed:
+        style, outcome = _OUTCOME_STYLES[one.outcome], one.outcome.value.upper()
+        name = escape(one.failure.requirement)
+        console.print(f"[{style}]{outcome} {name}[/{style}]", highlight=False)
+        if one.message:
+            message = cut(redact(one.message, token), MAX_MESSAGE)
+            console.print(f"  {message}", markup=False, highlight=False, soft_wrap=True)
+        _print_commands(one.reproduce, console, token)
+    counts = Counter(one.outcome for one in replayed)
+    said = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome])
+    console.print(f"replayed: {said}", highlight=False)
+
+
+def coverage_lines(results: Sequence[Result]) -> list[str]:
+    """How many requirements were exercised, and why the others were not."""
+    skipped: dict[str, list[str]] = {}
+    exercised = 0
+    for result in results:
+        if result.status is Status.SKIPPED or result.message.startswith(REQUIRED):
+            skipped.setdefault(result.message, []).append(result.requirement.id)
+        else:
+            exercised += 1
+    if not skipped:
+        return [f"{exercised} of {len(results)} requirements exercised"]
+    names = ", ".join(name for names in skipped.values() for name in names)
+    lines = [f"{exercised} of {len(results)} requirements exercised; not: {names}"]
+    lines += [f"  {reason}: {', '.join(names)}" for reason, names in skipped.items()]
+    return lines
+
+
+_TITLES = {
+    Impact.BREAKING: "BREAKING: the contract promises it, {old} keeps it, {new} does not",
+    Impact.NOTICEABLE: "NOTICEABLE: somebody may have built on it",
+    Impact.BETTER: "BETTER: {old} departs from the contract or from common sense, {new} does not",
+}
+
+
+def describe_differences(differences: Sequence[Difference], old: str, new: str) -> list[str]:
+    """What a front end built for `old` would notice of `new`, in lines."""
+    if not differences:
+        return [f"{old} and {new}: no difference"]
+    lines: list[str] = []
+    for impact, title in _TITLES.items():
+        found = [difference for difference in differences if difference.impact is impact]
+        if found:
+            lines += [*([""] if lines else []), title.format(old=old, new=new)]
+        for difference in found:
+            lines += [f"  {line}" for line in _difference(difference, old, new)]
+    counts = Counter(difference.impact for difference in differences)
+    said = ", ".join(f"{counts[impact]} {impact.value}" for impact in Impact if counts[impact])
+    return [*lines, "", f"from {old} to {new}: {said}"]
+
+
+def _difference(difference: Difference, old: str, new: str) -> list[str]:
+    has = new if difference.change is Change.NEW else old
+    if difference.kind == "deviation":
+        breaks = f" (breaks {', '.join(difference.breaks)})" if difference.breaks else ""
+        return [f"{difference.id}, {has} only: {difference.text}{breaks}"]
+    return [
+        f"{difference.id} ({difference.level}), broken by {has} only: {difference.text}",
+        f"  seen: {difference.reason}",
+    ]

@@ -1,0 +1,1 @@
+"""Runs the checks, settles each requirement's status, replays failures."""

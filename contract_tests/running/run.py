@@ -1,0 +1,210 @@
+"""One run of the tests: discover, plan, check, settle."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import contract_tests.checks  # noqa: F401 - registers them
+from agentos_contract.document import Document
+from agentos_contract.requirements import Level, load_catalogue
+from contract_tests.checks.context import Context
+from contract_tests.checks.plan import Plan, make_plan
+from contract_tests.checks.registry import (
+    CHECKS,
+    CannotDecide,
+    Check,
+    needed_checks,
+    ordered_checks,
+)
+from contract_tests.judging.answers import DECIDES as BY_ANSWER
+from contract_tests.judging.findings import Breach, Findings
+from contract_tests.judging.known import KnownList
+from contract_tests.judging.results import Result, settle
+from contract_tests.judging.streams import DECIDES as BY_RUN
+from contract_tests.target.client import (
+    Client,
+    Exchange,
+    Limits,
+    NoMoreRuns,
+    Request,
+    RunBudget,
+)
+from contract_tests.target.configuration import WorkflowSettings
+from contract_tests.target.target import CouldNotRun, Target, Workflow, discover
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for."""
+
+    url: str
+    document: Document
+    seed: int
+    token: str | None = None
+    workflows: Sequence[str] = ()
+    level: Level = Level.PROTOCOL
+    known: KnownList = field(default_factory=dict)
+    required: Collection[str] = ()
+    max_examples: int = 50
+    max_runs: int = 80
+    message: str | None = None
+    settings: Mapping[str, WorkflowSettings] = field(default_factory=dict)
+    """By workflow id; a message of theirs wins."""
+    limits: Limits = field(default_factory=Limits)
+    checks: Collection[str] | None = None
+    """Names of the checks to run, beside those that they need; None is all."""
+    resent: Mapping[str, Sequence[Request]] = field(default_factory=dict)
+    """By check: requests of an earlier run that it sends instead of drawing its own."""
+    spec: Path | None = None
+    """The document's file, where it is not the kit's."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of it."""
+
+    target: str
+    seed: int
+    results: list[Result]
+    runs: int
+    """How many runs were started."""
+    crashes: tuple[str, ...] = ()
+    """Checks that failed themselves, and how."""
+    breaches: tuple[Breach, ...] = ()
+    """Every sight of a broken requirement, where a result shows one each."""
+    probed: frozenset[str] = frozenset()
+    """Requirements that a deterministic probe broke, not generated requests alone."""
+    findings: Findings = field(default_factory=Findings)
+    """All that the results were made of."""
+    workflows: tuple[Workflow, ...] = ()
+    """Those that were tested."""
+
+
+@dataclass
+class Listener:
+    """Told what happens; each does nothing unless replaced."""
+
+    planned: Callable[[Target, Plan], None] = lambda target, plan: None
+    checking: Callable[[Check, int, int], None] = lambda check, position, count: None
+    progress: Callable[[str], None] = lambda text: None
+    exchanged: Callable[[Exchange], None] = lambda exchange: None
+    """Called in the client's thread, for each exchange that is over."""
+    checked: Callable[[Context], None] = lambda context: None
+    """Called when all checks are done, while the target may still be asked."""
+
+
+def decided_requirements() -> frozenset[str]:
+    """Every requirement that some check decides."""
+    return BY_ANSWER | BY_RUN | frozenset().union(*(check.decides for check in CHECKS))
+
+
+def is_run_of(document: Document) -> Callable[[Request], bool]:
+    """Whether a request could start a run."""
+    before, _, after = document.run_operation.path.partition("{workflow_id}")
+
+    def is_run(request: Request) -> bool:
+        path = request.path
+        return request.method == "POST" and path.startswith(before) and path.endswith(after)
+
+    return is_run
+
+
+def find_target(options: Options, client: Client) -> Target:
+    """What there is to ask, as the user wants it. Raises CouldNotRun."""
+    try:
+        return discover(
+            client,
+            options.document,
+            chosen=options.workflows,
+            message=options.message,
+            settings=options.settings,
+        )
+    except NoMoreRuns as error:
+        raise CouldNotRun(str(error)) from error
+
+
+def connect(options: Options, budget: RunBudget, exchanged: Callable[[Exchange], None]) -> Client:
+    """A client of the target, whose runs `budget` counts; `exchanged` is told each exchange."""
+    return Client(
+        options.url,
+        token=options.token,
+        limits=options.limits,
+        budget=budget,
+        is_run=is_run_of(options.document),
+        on_exchange=exchanged,
+    )
+
+
+def run_contract_tests(options: Options, listener: Listener | None = None) -> Report:
+    """Run all checks against a target. Raises CouldNotRun."""
+    listener = listener or Listener()
+    findings = Findings()
+    budget = RunBudget(options.max_runs)
+    with connect(options, budget, listener.exchanged) as client:
+        target = find_target(options, client)
+        checks = ordered_checks()
+        if options.checks is not None:
+            checks = needed_checks(options.checks, options.resent)
+        stages = {check.stage for check in checks}
+        plan = make_plan(target.workflows, options.max_runs, options.max_examples, stages)
+        budget.limit = plan.limit
+        listener.planned(target, plan)
+        context = Context(
+            options.document,
+            client,
+            target,
+            plan,
+            findings,
+            options.seed,
+            options.max_examples,
+            listener.progress,
+        )
+        for position, check in enumerate(checks):
+            listener.checking(check, position, len(checks))
+            _run_check(check, context, options.resent.get(check.name))
+        budget.limit = options.max_runs
+        listener.checked(context)
+    catalogue = load_catalogue()
+    results = settle(
+        list(catalogue.at_level(options.level)),
+        findings,
+        known=options.known,
+        required=options.required,
+    )
+    crashes = tuple(dict.fromkeys(findings.crashes.values()))
+    breaches = tuple(breach for found in findings.breaches.values() for breach in found)
+    probed = frozenset(findings.broken_by_probes)
+    return Report(
+        options.url,
+        options.seed,
+        results,
+        budget.started,
+        crashes,
+        breaches,
+        probed,
+        findings,
+        target.workflows,
+    )
+
+
+def _run_check(check: Check, context: Context, resent: Sequence[Request] | None) -> None:
+    context.findings.check = check.name
+    try:
+        if resent is None or check.resend is None:
+            check.run(context)
+        else:
+            for request in resent:
+                check.resend(context, request)
+    except (CannotDecide, NoMoreRuns) as reason:
+        context.findings.cannot(check.decides, str(reason))
+    except CouldNotRun:
+        raise
+    except Exception as error:
+        # A fault of ours, whatever the server sent: said as such, and the rest goes on.
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
+        text = f"the check {check.name} failed: {type(error).__name__}: {error} ({where})"
+        context.findings.crash(check.decides, text)

@@ -1,0 +1,307 @@
+"""What is there to test: whether the target answers, lets us in, and which workflows it has."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import hypothesis
+import jsonschema_rs
+import schemathesis
+from hypothesis import HealthCheck, Phase
+from schemathesis import GenerationMode
+
+from agentos_contract.document import Document
+from agentos_contract.json_values import read_json
+from contract_tests.target.client import TIMEOUTS, Client, Exchange, Fault, Request
+from contract_tests.target.configuration import WorkflowSettings
+
+DEFAULT_MESSAGE = "Hello, what is new?"
+_UNREADABLE = "this is no JSON {"
+
+
+class CouldNotRun(Exception):
+    """The tests cannot be run against this target; str() is one line that says why."""
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """One workflow of the target."""
+
+    id: str
+    message: str
+    """A message that it takes."""
+    input_schema: Mapping[str, Any] | None = None
+    wrong_messages: tuple[str, ...] = ()
+    """Messages that break its input_schema."""
+    more_messages: tuple[str, ...] = ()
+    """Others that it takes."""
+    deterministic: bool | None = None
+    """Whether the same message gets the same answer; None where nobody said."""
+    name: str | None = None
+    """As the server describes it; None where it does not."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The target, as far as it says."""
+
+    workflows: tuple[Workflow, ...]
+    unusable: tuple[tuple[str, str], ...] = ()
+    """Workflows that cannot be run, and why."""
+
+
+def run_path(document: Document, workflow_id: str) -> str:
+    """The run operation's path for a workflow, percent-encoded."""
+    return document.run_operation.path.replace("{workflow_id}", quote(workflow_id, safe=""))
+
+
+def unknown_workflow_id() -> str:
+    """An id that no server has. Always the same, as a seed repeats a run's requests."""
+    return "no-such-workflow-5b0e9c47a1d3"
+
+
+def discover(
+    client: Client,
+    document: Document,
+    *,
+    chosen: Sequence[str],
+    message: str | None,
+    settings: Mapping[str, WorkflowSettings] | None = None,
+) -> Target:
+    """Find out what can be tested. Raises CouldNotRun. Starts no run on a conforming server.
+
+    `settings` of workflows by id; a message of theirs comes before `message`.
+    """
+    _knock(client, document)
+    listed = _listed_workflows(client, document)
+    settings = settings or {}
+    for workflow_id in settings if listed else ():
+        if workflow_id not in (listed or ()):
+            near = _nearest(workflow_id, listed or [])
+            raise CouldNotRun(f"workflows.{workflow_id} is configured, and it has none such{near}")
+    if chosen:
+        for workflow_id in chosen:
+            _must_exist(client, document, workflow_id, listed)
+        ids = list(dict.fromkeys(chosen))
+    elif listed is None:
+        raise CouldNotRun("it does not list its workflows; name one with --workflow ID")
+    elif not listed:
+        raise CouldNotRun("it has no workflow")
+    else:
+        ids = listed
+    workflows, unusable = [], []
+    for workflow_id in ids:
+        said = settings.get(workflow_id) or WorkflowSettings()
+        workflow = _workflow(client, document, workflow_id, message, said)
+        if isinstance(workflow, str):
+            unusable.append((workflow_id, workflow))
+        else:
+            workflows.append(workflow)
+    if not workflows:
+        raise CouldNotRun(f"no workflow can be run: {unusable[0][0]}: {unusable[0][1]}")
+    return Target(tuple(workflows), tuple(unusable))
+
+
+def refuse_strangers(exchange: Exchange, token: str | None) -> None:
+    """Raises CouldNotRun where an ordinary request was not let in."""
+    if exchange.status not in (401, 403):
+        return
+    if token is None:
+        raise CouldNotRun(f"it wants a token ({exchange.status}): give --token or AGENTOS_TOKEN")
+    raise CouldNotRun(f"it refuses the token ({exchange.status})")
+
+
+def _knock(client: Client, document: Document) -> None:
+    """The first request: whether anybody answers, and lets us in."""
+    path = run_path(document, unknown_workflow_id())
+    for mode in ("false", "true"):
+        fields = (("message", DEFAULT_MESSAGE), ("stream", mode))
+        exchange = client.send(Request("POST", path, fields=fields, patience=client.limits.idle))
+        if exchange.fault not in TIMEOUTS or exchange.status is not None:
+            break  # one that hangs in one mode is found to do so by the checks
+    if exchange.fault is Fault.UNREACHABLE:
+        raise CouldNotRun(f"nothing listens there ({exchange.fault_message})")
+    if exchange.status is None and exchange.fault is not None:
+        if exchange.fault in TIMEOUTS:
+            raise CouldNotRun(f"it does not answer ({exchange.fault_message})")
+        raise CouldNotRun(exchange.fault_message)
+    refuse_strangers(exchange, client.token)
+
+
+def _listed_workflows(client: Client, document: Document) -> list[str] | None:
+    """The ids that the server lists; None where it does not."""
+    body = read_companion(client, document, "get_workflows", {})
+    if not isinstance(body, list):
+        return None
+    ids = [item.get("id") for item in body if isinstance(item, Mapping)]
+    return [identifier for identifier in ids if isinstance(identifier, str) and identifier]
+
+
+def companion_path(
+    document: Document, operation_id: str, parameters: Mapping[str, str]
+) -> str | None:
+    """A companion operation's path, percent-encoded; None where the document does not have it."""
+    operation = document.operations.get(operation_id)
+    if operation is None:
+        return None
+    path = operation.path
+    for name, value in parameters.items():
+        path = path.replace(f"{{{name}}}", quote(value, safe=""))
+    return path
+
+
+def read_companion(
+    client: Client, document: Document, operation_id: str, parameters: Mapping[str, str]
+) -> Any:
+    """The JSON body of a companion operation; None where it cannot be had."""
+    path = companion_path(document, operation_id, parameters)
+    if path is None:
+        return None
+    method = document.operations[operation_id].method.upper()
+    exchange = client.send(Request(method, path))
+    refuse_strangers(exchange, client.token)
+    if exchange.status != 200 or exchange.fault is not None:
+        return None
+    try:
+        return read_json(exchange.body)
+    except ValueError:
+        return None
+
+
+def _must_exist(
+    client: Client, document: Document, workflow_id: str, listed: list[str] | None
+) -> None:
+    if listed is not None:
+        described = read_companion(client, document, "get_workflow", {"workflow_id": workflow_id})
+        if workflow_id in listed or described is not None:
+            return
+    else:
+        # A form without message starts no run. Where it is refused before the workflow is looked
+        # for, the first run will tell.
+        probe = client.send(
+            Request("POST", run_path(document, workflow_id), fields=(("stream", "false"),))
+        )
+        refuse_strangers(probe, client.token)
+        if probe.status != 404:
+            return
+    raise CouldNotRun(f"it has no workflow {workflow_id!r}{_nearest(workflow_id, listed or [])}")
+
+
+def _nearest(workflow_id: str, listed: Sequence[str]) -> str:
+    if not listed:
+        return ""
+    near = difflib.get_close_matches(workflow_id, listed, n=1)
+    return f"; did you mean {near[0]}?" if near else f"; it has {', '.join(sorted(listed))}"
+
+
+def _workflow(
+    client: Client,
+    document: Document,
+    workflow_id: str,
+    message: str | None,
+    said: WorkflowSettings,
+) -> Workflow | str:
+    """The workflow, or why it cannot be run."""
+    described = read_companion(client, document, "get_workflow", {"workflow_id": workflow_id})
+    described = described if isinstance(described, Mapping) else {}
+    schema, name = described.get("input_schema"), described.get("name")
+    name = name if isinstance(name, str) else None
+    if not isinstance(schema, Mapping) or not schema:
+        first, *more = said.samples or (DEFAULT_MESSAGE if message is None else message,)
+        return Workflow(
+            workflow_id,
+            first,
+            more_messages=tuple(more),
+            deterministic=said.deterministic,
+            name=name,
+        )
+    try:
+        validator = jsonschema_rs.Draft202012Validator(dict(schema))
+    except ValueError as error:
+        return f"its input_schema is no JSON Schema: {error}"
+    values: list[Any] = [{}, [], "text", 0, None, True]
+    wrong = [json.dumps(value) for value in values if not validator.is_valid(value)]
+    if not validator.is_valid(_UNREADABLE):
+        wrong.insert(0, _UNREADABLE)
+    samples = said.samples
+    for position, sample in enumerate(samples):
+        if not _fits(sample, validator):
+            return f"message {position + 1} of its configuration does not fit its input_schema"
+    if not samples and message is not None and _fits(message, validator):
+        samples = (message,)
+    if not samples:
+        made = sample_of(schema)
+        if made is None or not validator.is_valid(made):
+            return (
+                "no message could be made from its input_schema; "
+                f"give one as workflows.{workflow_id}.message in the configuration"
+            )
+        samples = (json.dumps(made, ensure_ascii=False),)
+    return Workflow(
+        workflow_id, samples[0], schema, tuple(wrong), samples[1:], said.deterministic, name
+    )
+
+
+def _fits(message: str, validator: jsonschema_rs.Draft202012Validator) -> bool:
+    """Whether a message is JSON that fits."""
+    try:
+        return bool(validator.is_valid(read_json(message)))
+    except ValueError:
+        return False
+
+
+def sample_of(schema: Mapping[str, Any]) -> Any:
+    """A small value that fits a JSON Schema, by Schemathesis's generators; None if none came."""
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "sample", "version": "1"},
+        # A $ref such as #/$defs/Item is resolved against the whole document.
+        "$defs": schema.get("$defs", {}),
+        "definitions": schema.get("definitions", {}),
+        "paths": {
+            "/": {
+                "post": {
+                    "requestBody": {
+                        "required": True,
+                        "content": {"application/json": {"schema": dict(schema)}},
+                    },
+                    "responses": {"200": {"description": "ok"}},
+                }
+            }
+        },
+    }
+    found: list[Any] = []
+
+    def keep(case: Any) -> None:
+        found.append(case.body)
+
+    try:
+        operation = schemathesis.openapi.from_dict(document)["/"]["post"]
+        strategy = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
+        test = hypothesis.given(strategy)(keep)
+        hypothesis.settings(
+            max_examples=5,
+            database=None,
+            deadline=None,
+            derandomize=True,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )(test)()
+        validator = jsonschema_rs.Draft202012Validator(dict(schema))
+    except Exception:
+        return None
+    fitting = [body for body in found if _is_json(body) and validator.is_valid(body)]
+    return min(fitting, key=lambda body: len(json.dumps(body)), default=None)
+
+
+def _is_json(body: Any) -> bool:
+    try:
+        json.dumps(body)
+    except (TypeError, ValueError):
+        return False
+    return True

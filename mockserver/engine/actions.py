@@ -1,0 +1,98 @@
+"""What the engine's parts hand to each other: actions, time, a step's input, failures."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mockserver.engine.results import Result
+
+Event = dict[str, Any]
+
+
+class RunCancelled(Exception):
+    """Thrown into the engine to cancel its run."""
+
+
+class StepFailed(Exception):
+    """A step or container failed; `str()` is the error.
+
+    `step_id` is that of the outermost one that the failure has left behind, `results` those within
+    it.
+    """
+
+    def __init__(
+        self, error: str, step_id: str | None = None, results: Sequence[Result] = ()
+    ) -> None:
+        super().__init__(error)
+        self.step_id = step_id
+        self.results = results
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing happens before `until` (seconds since the run's start; None: not by time alone)
+    unless one of `gates` is released."""
+
+    until: float | None
+    gates: frozenset[str] = frozenset()
+
+
+Action = Event | Wait
+Actions = Generator[Action, float, Result | None]
+"""What a node does. None: it came to no result (which only a deviation brings about)."""
+
+StepIndex = int | tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Branch:
+    """One line of execution, with the time that it has reached: seconds since the run's start."""
+
+    now: float = 0.0
+    is_beside_others: bool = False
+    """It is within a Parallel, or one of a team's members at work."""
+
+
+class StepInput:
+    """What a step gets to see (Agno's StepInput). It is handed on and updated as there: a Step
+    looks as deep as it can into what came before, and whoever shares its input sees the same."""
+
+    __slots__ = ("previous_step_content", "previous_step_outputs")
+
+    def __init__(
+        self, previous_step_outputs: dict[str, Result], previous_step_content: Any = None
+    ) -> None:
+        self.previous_step_outputs = previous_step_outputs
+        self.previous_step_content = previous_step_content
+
+    def after(self, outcome: Result, outputs: Mapping[str, Result]) -> StepInput:
+        """The next step's input, in a container that has come to `outputs` so far."""
+        return StepInput({**self.previous_step_outputs, **outputs}, outcome["content"])
+
+
+@dataclass(slots=True)
+class Call:
+    """One carrying out of a step or container: with what, and where in the run."""
+
+    step_input: StepInput
+    index: StepIndex
+    """Its place among its siblings, and its parents' among theirs."""
+    parent_id: str | None
+    """The step_id of the container that it is in; None at the top level."""
+    branch: Branch
+
+    def child(
+        self,
+        position: int,
+        node_id: str,
+        branch: Branch | None = None,
+        *,
+        step_input: StepInput | None = None,
+    ) -> Call:
+        """The call of a step within this one, which is the container `node_id`."""
+        above = (self.index,) if isinstance(self.index, int) else self.index
+        return Call(
+            step_input or self.step_input, (*above, position), node_id, branch or self.branch
+        )

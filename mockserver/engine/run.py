@@ -1,0 +1,75 @@
+"""One run's record: what was asked, and what has come of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from mockserver.engine.results import Result, metrics_by_step
+from mockserver.script.model import Workflow
+
+
+@dataclass
+class Run:
+    """One run: what was asked, and what has come of it so far."""
+
+    workflow: Workflow
+    run_id: str
+    session_id: str
+    user_id: str | None
+    input: Any
+    """The message: a text, or the JSON value in it where the workflow has an input_schema."""
+    session_state: dict[str, Any]
+    created_at: int
+    """Seconds since the epoch."""
+    status: str = "RUNNING"
+    """One of Agno's RunStatus: RUNNING, COMPLETED, CANCELLED, ERROR."""
+    content: Any = None
+    step_results: list[Result] = field(default_factory=list)
+    step_executor_runs: list[dict[str, Any]] = field(default_factory=list)
+    duration: float = 0.0
+    """Seconds."""
+    is_streamed: bool = False
+    additional_data: Any = None
+    """The form's field of that name: a text, or True."""
+    workflow_name: str | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.workflow_name = self.workflow.name
+
+    def to_dict(self) -> dict[str, Any]:
+        """The batch body, with its keys in Agno's order (`WorkflowRunOutput.to_dict`)."""
+        # The real server has them in batch only, and not where a run was cancelled.
+        has_media = not self.is_streamed and self.status != "CANCELLED"
+        body: dict[str, Any] = {
+            "input": self.input,
+            "content": self.content,
+            "content_type": "str",
+            "workflow_id": self.workflow.id,
+            "workflow_name": self.workflow_name,
+            "run_id": self.run_id,
+            "session_id": self.session_id,
+            "user_id": self.user_id,
+            "created_at": self.created_at,
+            "status": self.status,
+            **({"images": [], "videos": [], "audio": [], "files": []} if has_media else {}),
+            "step_results": self.step_results or None,
+            "step_executor_runs": self.step_executor_runs or None,
+            "metrics": {
+                "steps": metrics_by_step(self.step_results),
+                "duration": round(self.duration, 6),
+            },
+        }
+        return {key: value for key, value in body.items() if value is not None}
+
+
+OF_THE_RUN = (
+    "current_session_id",
+    "current_user_id",
+    "current_run_id",
+    "workflow_id",
+    "run_id",
+    "session_id",
+    "workflow_name",
+)
+"""What Agno puts into a session's state while a run is under way, and takes out to keep it."""

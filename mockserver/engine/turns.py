@@ -1,0 +1,348 @@
+"""Tasks side by side, in the order in which asyncio's event loop would let them run.
+
+The real server's Parallel makes a task of each branch and passes on what they say by a queue; so
+does a team with the members that it delegates to. Without delays the order of events is then that
+of the loop: whoever waits for others goes to the end of the line of those who are ready. This is
+that loop for generators, so that the order is the real server's and depends on the script alone.
+
+The run itself is such a task, and what it says takes turns too: a middleware of the real server
+hands each piece of the response to another task (`anyio.create_memory_object_stream(0)`). So while
+one event is sent the branches go on, and later ones show what has changed in the meantime.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+
+from mockserver.engine.actions import Action, Actions, Event, RunCancelled, Wait
+from mockserver.engine.results import Result
+
+Results = dict[int, Result | None]
+"""What tasks have come to, by position, in the order in which they ended."""
+
+
+@dataclass(slots=True, eq=False)
+class _Group:
+    """Tasks that are begun together, and the queue of what they say."""
+
+    children: Sequence[Actions]
+    is_queued: bool
+    """Who waits for them hears of each that ends; else only when all have ended."""
+    is_heard: bool
+    """What they say waits in the queue too; else it is said at once."""
+    queue: deque[Event | None] = field(default_factory=deque)
+    """None is where one has ended."""
+    results: Results = field(default_factory=dict)
+    listener: _Task | None = None
+    """Who waits for them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Turns(Wait):
+    """Others who are ready go first, so many times; `asyncio.sleep(0)` is once."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begin(Wait):
+    """Begin these tasks. It takes no turn."""
+
+    group: _Group
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listen(Wait):
+    """Until something is in their queue; where it is, it takes no turn. Of a group that has none:
+    until all have ended."""
+
+    group: _Group
+
+
+@dataclass(slots=True, eq=False)
+class _Task:
+    actions: Actions | None
+    """None: it is the one that takes the response."""
+    group: _Group | None = None
+    """None: it is the run."""
+    position: int = 0
+    answer: float | None = None
+    """What its Wait has come to; None before its first."""
+    epoch: int = 0
+    """How often it was called off what it waited for."""
+
+
+def turns(count: int) -> Wait:
+    """A Wait for a task to yield: others who are ready go first, so many times."""
+    return _Turns(None, count=count)
+
+
+def together(
+    children: Sequence[Actions], *, is_heard: bool, is_queued: bool, is_gathered: bool
+) -> Generator[Action, float, Results]:
+    """Carry these out side by side, and say what they say. To be yielded from within a task.
+
+    `is_queued`: their ends, and if they are `is_heard` all that they say, come by a queue.
+    `is_gathered`: in the end they are waited for by `asyncio.gather`, which takes two turns.
+    """
+    group = _Group(children, is_queued, is_heard)
+    try:
+        yield _Begin(None, group=group)
+        ended = 0
+        while ended < len(children):
+            yield _Listen(None, group=group)
+            if not is_queued:
+                break
+            said = group.queue.popleft()
+            if said is None:
+                ended += 1
+            else:
+                yield said
+        if is_gathered and is_queued:
+            yield turns(2)
+    finally:
+        for child in children:
+            child.close()
+    return group.results
+
+
+def carry_out(
+    run: Actions, is_released: Callable[[str], bool], *, is_handed_on: bool, is_sent_late: bool
+) -> Actions:
+    """Carry out a run and the tasks that it begins; gives its events, and Waits for a time or a
+    gate, and its result.
+
+    `is_handed_on`: what it says takes the way of a streamed response. `is_sent_late`: there is a
+    Wait, over at once, wherever the run itself waits for others.
+    """
+    loop = _Loop(run, is_released, is_handed_on=is_handed_on, is_sent_late=is_sent_late)
+    return (yield from loop.run())
+
+
+class _Loop:
+    def __init__(
+        self,
+        run: Actions,
+        is_released: Callable[[str], bool],
+        *,
+        is_handed_on: bool,
+        is_sent_late: bool,
+    ) -> None:
+        self._is_released = is_released
+        self._is_sent_late = is_sent_late
+        self._run = _Task(run)
+        self._groups: list[_Group] = []
+        self._ready: deque[tuple[_Task, int, int]] = deque()
+        """Who goes on, in which turn from now (1 is the next), and its epoch."""
+        self._timers: list[tuple[float, int, _Task, int]] = []
+        self._gated: list[tuple[Wait, _Task, int]] = []
+        self._elapsed = 0.0
+        self._count = 0
+        self._cancelled: RunCancelled | None = None
+        self._has_ended = False
+        self._result: Result | None = None
+        self._response = _Response(self._run, self._ready) if is_handed_on else None
+
+    def run(self) -> Actions:
+        try:
+            yield from self._go_on(self._run)
+            while not self._has_ended:
+                if not self._ready:
+                    yield from self._pass_time()
+                else:
+                    yield from self._next()
+                if self._cancelled is not None:
+                    yield from self._cancel()
+        finally:
+            assert self._run.actions is not None
+            self._run.actions.close()
+        return self._result
+
+    def _next(self) -> Generator[Action, float, None]:
+        task, count, epoch = self._ready.popleft()
+        if epoch != task.epoch:
+            return
+        if count > 1:
+            self._ready.append((task, count - 1, epoch))
+        elif task.actions is None:
+            assert self._response is not None
+            self._response.receive()
+        elif task is not self._run or self._response is None or self._response.is_sent():
+            yield from self._go_on(task)
+
+    def _go_on(
+        self, task: _Task, error: RunCancelled | None = None
+    ) -> Generator[Action, float, None]:
+        """Carry a task out until it has to wait, or ends. `error` is thrown into it first."""
+        actions = task.actions
+        assert actions is not None
+        while True:
+            try:
+                if error is not None:
+                    action, error = actions.throw(error), None
+                elif task.answer is None:  # a generator that has not begun takes no value
+                    action = next(actions)
+                else:
+                    action = actions.send(task.answer)
+            except StopIteration as stop:
+                self._end(task, stop.value)
+                return
+            task.answer = None
+            if isinstance(action, Wait):
+                if self._waits(task, action):
+                    if task is self._run and self._is_sent_late:
+                        yield from self._say(Wait(self._elapsed))
+                    return
+            elif task.group is not None and task.group.is_heard:
+                self._tell(task.group, action)
+            else:
+                yield from self._say(action)
+                if task is not self._run:
+                    continue
+                error, self._cancelled = self._cancelled, None
+                if self._response is not None and error is None and not self._response.send():
+                    return
+
+    def _say(self, action: Action) -> Generator[Action, float, float | None]:
+        try:
+            return (yield action)
+        except RunCancelled as error:
+            self._cancelled = error
+            return None
+
+    def _cancel(self) -> Generator[Action, float, None]:
+        """The run is cancelled while it waits: it is called off that, and told."""
+        error, self._cancelled = self._cancelled, None
+        self._run.epoch += 1
+        for group in self._groups:
+            if group.listener is self._run:
+                group.listener = None
+        if self._response is not None:
+            self._response.call_off()
+        yield from self._go_on(self._run, error)
+
+    def _waits(self, task: _Task, wait: Wait) -> bool:
+        """Whether it has to wait, for something that will let it go on."""
+        task.answer = self._elapsed
+        match wait:
+            case _Turns(count=count):
+                self._ready.append((task, count, task.epoch))
+            case _Begin(group=group):
+                self._groups.append(group)
+                for position, actions in enumerate(group.children):
+                    self._ready.append((_Task(actions, group, position), 1, 0))
+                return False
+            case _Listen(group=group):
+                if group.queue or not group.children:
+                    return False
+                group.listener = task
+            case _ if wait.until is not None:
+                self._count += 1  # of two for one moment the first comes first
+                heapq.heappush(self._timers, (wait.until, self._count, task, task.epoch))
+            case _:
+                self._gated.append((wait, task, task.epoch))
+        return True
+
+    def _tell(self, group: _Group, said: Event | None) -> None:
+        group.queue.append(said)
+        self._wake(group, 1)
+
+    def _wake(self, group: _Group, count: int) -> None:
+        listener, group.listener = group.listener, None
+        if listener is not None:
+            self._ready.append((listener, count, listener.epoch))
+
+    def _end(self, task: _Task, result: Result | None) -> None:
+        group = task.group
+        if group is None:
+            self._has_ended, self._result = True, result
+            return
+        group.results[task.position] = result
+        if group.is_queued:
+            self._tell(group, None)
+        elif len(group.results) == len(group.children):
+            self._wake(group, 2)
+
+    def _pass_time(self) -> Generator[Action, float, None]:
+        """Nobody is ready: wait for the next of those who wait for a time or a gate."""
+        gates = frozenset(gate for wait, _, _ in self._gated for gate in wait.gates)
+        until = self._timers[0][0] if self._timers else None
+        elapsed = yield from self._say(Wait(until, gates))
+        if elapsed is None:
+            return
+        self._elapsed = elapsed
+        while self._timers and self._timers[0][0] <= elapsed:
+            until, _, task, epoch = heapq.heappop(self._timers)
+            if epoch == task.epoch:
+                task.answer = until
+                # One turn for the timer, one for the task that it wakes.
+                self._ready.append((task, 2, epoch))
+        for entry in list(self._gated):
+            wait, task, epoch = entry
+            if any(self._is_released(gate) for gate in wait.gates):
+                self._gated.remove(entry)
+                if epoch == task.epoch:
+                    task.answer = elapsed
+                    self._ready.append((task, 1, epoch))
+
+
+class _Response:
+    """The way of a streamed response from the run to the task that writes it to the connection:
+    a stream that holds nothing, so that each waits for the other (anyio's `send` and `receive`,
+    both of which let others go first once)."""
+
+    def __init__(self, sender: _Task, ready: deque[tuple[_Task, int, int]]) -> None:
+        self._sender = sender
+        self._ready = ready
+        self._receiver = _Task(None)
+        self._is_sending = False
+        """The sender has let others go first, and is to hand its piece over."""
+        self._sender_waits = False
+        self._receiver_waits = False
+        self._has_received = True
+        """The receiver has a piece: at first the response's head."""
+        self._ready.append((self._receiver, 1, 0))
+
+    def send(self) -> bool:
+        """Whether the piece is handed over at once; else the sender has to wait for its turn."""
+        if len(self._ready) > (not self._receiver_waits):
+            self._is_sending = True
+            self._ready.append((self._sender, 1, self._sender.epoch))
+            return False
+        # Nobody else is ready. What the turns of these two would come to:
+        if self._receiver_waits:
+            self._receiver_waits, self._has_received = False, True
+            self._ready.append((self._receiver, 1, 0))
+        else:
+            self._has_received = not self._has_received
+        return True
+
+    def is_sent(self) -> bool:
+        """The sender has its turn: whether it may go on, or has to wait for the receiver."""
+        if not self._is_sending:
+            return True
+        self._is_sending = False
+        if not self._receiver_waits:
+            self._sender_waits = True
+            return False
+        self._receiver_waits, self._has_received = False, True
+        self._ready.append((self._receiver, 1, 0))
+        return True
+
+    def receive(self) -> None:
+        """The receiver has its turn."""
+        if self._has_received:
+            self._has_received = False
+            self._ready.append((self._receiver, 1, 0))
+        elif self._sender_waits:
+            self._sender_waits = False
+            self._ready.append((self._sender, 1, self._sender.epoch))
+            self._ready.append((self._receiver, 1, 0))
+        else:
+            self._receiver_waits = True
+
+    def call_off(self) -> None:
+        self._is_sending = self._sender_waits = False

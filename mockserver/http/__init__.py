@@ -1,0 +1,1 @@
+"""One HTTP request: routing and security by Connexion, the stages, operations, the websocket."""

@@ -1,0 +1,260 @@
+"""`/workflows/ws`: runs over a websocket, as the observed server has them (no document says so).
+
+A client sends JSON objects with an `action`: `authenticate`, `ping`, `start-workflow`, `reconnect`.
+What a run says comes as texts, each a server-sent event with its `event_index`. A run goes on when
+its client leaves; `reconnect` gives what was missed, and what is still to come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from agentos_contract.deviations import Deviations
+from mockserver.http.errors import ApiError
+from mockserver.http.operations import read_message
+from mockserver.runner.runner import ActiveRun, Runner, RunRequest
+from mockserver.script.model import Workflow
+
+PATH = "/workflows/ws"
+
+Json = dict[str, Any]
+
+
+class WorkflowSocket:
+    """ASGI middleware that serves the websocket; all else goes on to `application`."""
+
+    def __init__(
+        self,
+        application: ASGIApp,
+        workflows: Mapping[str, Workflow],
+        runner: Runner,
+        *,
+        token: str | None,
+        deviations: Deviations,
+    ) -> None:
+        self._application = application
+        self._workflows = workflows
+        self._runner = runner
+        self._token = token
+        self._deviations = deviations
+        self._subscribers: dict[str, WebSocket] = {}
+        """Who takes a run's events besides the one who started it, by run id: the last to ask."""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "websocket":
+            await self._application(scope, receive, send)
+            return
+        socket = WebSocket(scope, receive, send)
+        if scope["path"] != PATH:
+            await socket.close(reason=f"expected {PATH}")  # before it is accepted: a 403
+            return
+        await socket.accept()
+        with contextlib.suppress(WebSocketDisconnect):
+            await self._serve(socket)
+        self._subscribers = {key: s for key, s in self._subscribers.items() if s is not socket}
+
+    async def _serve(self, socket: WebSocket) -> None:
+        needs_token = self._token is not None
+        please = " Please authenticate to continue." if needs_token else ""
+        await _say(
+            socket, "connected", message=f"Connected to AgentOS.{please}", requires_auth=needs_token
+        )
+        is_known = not needs_token
+        while True:
+            message = await self._receive(socket)
+            if message is None:
+                return
+            action = message.get("action")
+            if action == "authenticate":
+                is_known = await self._authenticate(socket, message.get("token")) or is_known
+            elif not is_known:
+                error = "Authentication required. Send authenticate action with valid token."
+                await _say(socket, "auth_required", error=error)
+            elif action == "ping":
+                await _say(socket, "pong")
+            elif action == "start-workflow":
+                await self._start(socket, message)
+            elif action == "reconnect":
+                await self._reconnect(socket, message)
+            else:
+                await _say(socket, "error", error=f"Unknown action: {action}")
+
+    async def _receive(self, socket: WebSocket) -> Json | None:
+        """The next message; None where a text that is none ends the connection."""
+        while True:
+            received = await socket.receive()
+            if received["type"] == "websocket.disconnect":
+                raise WebSocketDisconnect(received.get("code", 1005))
+            try:
+                value = json.loads(received.get("text") or "")
+            except (ValueError, RecursionError):
+                value = None
+            if isinstance(value, dict):
+                return value
+            if "websocket.broken-text-fatal" in self._deviations:
+                return None
+            expected = 'expected a JSON object, such as {"action": "ping"}'
+            await _say(socket, "error", error=expected)
+
+    async def _authenticate(self, socket: WebSocket, token: Any) -> bool:
+        if not token:
+            await _say(socket, "auth_error", error="Token is required")
+            return False
+        if self._token is not None and not hmac.compare_digest(
+            str(token).encode("utf-8", "replace"), self._token.encode()
+        ):
+            await _say(socket, "auth_error", error="Invalid token")
+            return False
+        welcome = "Authentication successful. You can now send commands."
+        await _say(socket, "authenticated", message=welcome)
+        return True
+
+    # -- runs
+
+    async def _start(self, socket: WebSocket, message: Json) -> None:
+        workflow_id = message.get("workflow_id")
+        if not workflow_id:
+            await _say(socket, "error", error="workflow_id is required")
+            return
+        workflow = self._workflows.get(str(workflow_id))
+        if workflow is None:
+            await _say(socket, "error", error=f"Workflow {workflow_id} not found")
+            return
+        asked = message.get("message", "")
+        try:
+            if isinstance(asked, str) or workflow.input_validator is not None:
+                text = asked if isinstance(asked, str) else json.dumps(asked)
+                asked = read_message(workflow, text, self._deviations)
+        except ApiError as error:
+            await _say(socket, "error", error=error.words or error.detail)
+            return
+        active = await self._runner.start(
+            RunRequest(
+                workflow,
+                asked,
+                _text(message.get("session_id")),
+                _text(message.get("user_id")),
+                None,
+                is_background=True,
+                is_over_websocket=True,
+                stream=True,
+                deviations=self._deviations,
+            )
+        )
+        task = asyncio.create_task(self._carry_out(active, socket))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry_out(self, active: ActiveRun, socket: WebSocket) -> None:
+        """A run's events to whoever started it, and to whoever subscribed since."""
+        run_id = active.run.run_id
+        index = 0
+        is_silent = "websocket.failure-silent" in self._deviations
+        async with contextlib.aclosing(self._runner.events(active)) as moments:
+            async for events in moments:
+                for name, payload in events:
+                    if name == "StepOutput" or (is_silent and name == "WorkflowError"):
+                        continue
+                    data = _indexed(json.loads(payload), index)
+                    index += 1
+                    await _send(socket, f"event: {name}\ndata: {data}\n\n")
+                    other = self._subscribers.get(run_id)
+                    if other is not None:
+                        await _send(other, data)
+
+    async def _reconnect(self, socket: WebSocket, message: Json) -> None:
+        run_id = message.get("run_id")
+        if not run_id:
+            await _say(socket, "error", error="run_id is required for subscription")
+            return
+        active = self._runner.recent(str(run_id))
+        if active is None:
+            await self._replay_stored(socket, str(run_id), message)
+            return
+        events = active.stored.event_payloads()
+        status = active.run.status
+        if status != "RUNNING":
+            said = f"Run {status}. Replaying all events."
+            await _replay(socket, str(run_id), status, events, said)
+            return
+        last = message.get("last_event_index")
+        first = last + 1 if isinstance(last, int) else 0
+        missed = events[first:]
+        if missed:
+            await _say(
+                socket,
+                "catch_up",
+                run_id=run_id,
+                status="running",
+                missed_events=len(missed),
+                current_event_count=len(events),
+                message=f"Catching up on {len(missed)} missed events.",
+            )
+            for index, event in enumerate(missed, first):
+                await _send(socket, _indexed(event, index))
+        self._subscribers[str(run_id)] = socket
+        await _say(
+            socket,
+            "subscribed",
+            run_id=run_id,
+            status="running",
+            current_event_count=len(events),
+            message="Subscribed to workflow run. You will receive new events as they occur.",
+        )
+
+    async def _replay_stored(self, socket: WebSocket, run_id: str, message: Json) -> None:
+        session_id = message.get("session_id")
+        stored = None
+        if session_id and message.get("workflow_id") in self._workflows:
+            session = await self._runner.store.get(str(session_id))
+            stored = session.runs.get(run_id) if session else None
+        if stored is None:
+            await _say(socket, "error", error=f"Run {run_id} not found in buffer or database")
+            return
+        if "websocket.stored-run-unreadable" in self._deviations:
+            error = "Subscription failed: 'str' object has no attribute 'value'"
+            await _say(socket, "error", error=error)
+            return
+        events = stored.event_payloads()
+        said = "Run completed. Replaying all events from database."
+        if not events:
+            said = "Run completed but no events stored."
+        await _replay(socket, run_id, stored.to_dict()["status"], events, said)
+
+
+async def _replay(
+    socket: WebSocket, run_id: str, status: str, events: list[Json], said: str
+) -> None:
+    await _say(
+        socket, "replay", run_id=run_id, status=status, total_events=len(events), message=said
+    )
+    for index, event in enumerate(events):
+        await _send(socket, _indexed(event, index))
+
+
+def _indexed(event: Mapping[str, Any], index: int) -> str:
+    """An event as the real server writes it here: with spaces, and in ASCII."""
+    return json.dumps({**event, "event_index": index})
+
+
+async def _say(socket: WebSocket, event: str, **members: Any) -> None:
+    await _send(socket, json.dumps({"event": event, **members}))
+
+
+async def _send(socket: WebSocket, text: str) -> None:
+    """Send to a client, who may be gone: its run goes on."""
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):
+        await socket.send_text(text)
+
+
+def _text(value: Any) -> str | None:
+    return str(value) if value else None

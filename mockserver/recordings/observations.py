@@ -1,0 +1,290 @@
+"""What recorded streams show of each step: when it was carried out, and what came of it.
+
+The tree is the description's; an event belongs to the step that its step_id has been given by a
+...Started event before. What an agent's or a team's model said and asked for is told apart by the
+run_id of its events, what a team's members did by the parent_run_id of theirs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mockserver.engine.run import OF_THE_RUN
+from mockserver.recordings.recording import Recording
+
+Json = dict[str, Any]
+Path = tuple[Any, ...]
+"""Keys and positions that lead to a step in its description."""
+
+SKIPPED = re.compile(r"Step (.*) failed but skipped", re.DOTALL)
+"""The content of a failure that was skipped (Agno 2.5.6)."""
+
+_STARTS = re.compile(
+    r"(Step|ParallelExecution|ConditionExecution|LoopExecution|RouterExecution|StepsExecution)Started"
+)
+_DECISIONS = ("condition_result", "selected_steps", "max_iterations")
+_RESULT = ("content", "stop", "error", "executor_type", "executor_name")
+_TOKENS = ("input", "output", "total", "reasoning", "cache_read", "cache_write")
+
+
+@dataclass
+class Piece:
+    """Something that a model said."""
+
+    at: float
+    text: str
+    is_reasoning: bool
+
+
+@dataclass
+class ModelRequest:
+    """One request to a model, and what it answered."""
+
+    asked: float
+    """Seconds since the recording began, like all times here."""
+    pieces: list[Piece] = field(default_factory=list)
+    tools: dict[str, Json] = field(default_factory=dict)
+    """What it asked for, by tool_call_id: `name`, `args`, and `result` or `error`."""
+    tokens: dict[str, int] = field(default_factory=dict)
+    ended: float | None = None
+    time_to_first_token: float | None = None
+    """As the server measured it, from the request to the first content."""
+
+
+@dataclass
+class AgentSight:
+    """One run of an agent or a team."""
+
+    executor_id: str
+    requests: list[ModelRequest] = field(default_factory=list)
+    failures: int = 0
+    error: str | None = None
+    is_over: bool = False
+    """It came to an answer."""
+
+
+@dataclass
+class Sight:
+    """One carrying out of a step or container."""
+
+    recording: int
+    """Which of the recordings shows it."""
+    message: str
+    name: str
+    above: Sight | None
+    started: float
+    facts: Json = field(default_factory=dict)
+    """Of its result (content, stop, error, ...), and a container's decision."""
+    runs: list[AgentSight] = field(default_factory=list)
+    """The runs of its agent or team, one each try."""
+    members: dict[str, list[AgentSight]] = field(default_factory=dict)
+    """The runs of the team's members, by their ids."""
+    ended: float | None = None
+    is_skipped: bool = False
+    """It failed, and that was skipped."""
+
+
+class Sightings:
+    """Which events belong to which step of the description."""
+
+    def __init__(self, description: Mapping[str, Any]) -> None:
+        self._description = description
+        self.of: dict[Path, list[Sight]] = {}
+        """By path, in the order in which they were recorded."""
+        self.unknown: dict[str, None] = {}
+        """The names of steps that events have and the description has not."""
+        self.states: list[Json] = []
+        """The session's state, as the ends of agents' runs show it."""
+        self.count = 0
+        """The streams that were watched."""
+
+    def watch(self, recording: Recording) -> None:
+        """Read one stream."""
+        _Watching(self, self._description, recording).read()
+        self.count += 1
+
+
+class _Watching:
+    """The reading of one stream."""
+
+    def __init__(
+        self, sightings: Sightings, description: Mapping[str, Any], recording: Recording
+    ) -> None:
+        self._sightings = sightings
+        self._description = description
+        self._recording = recording
+        self._by_id: dict[str, tuple[Path, Sight]] = {}
+        self._latest: dict[str | None, Sight] = {}
+        """By name; by None the latest of the workflow's own steps."""
+        self._runs: dict[str, AgentSight] = {}
+        self._errors: dict[str, list[tuple[str, bool]]] = {}
+        """What failed, by name: the error, and whether it was skipped."""
+        self._fatal: str | None = None
+
+    def read(self) -> None:
+        for frame in self._recording.frames:
+            data, name = frame.data, frame.event
+            if _STARTS.fullmatch(name):
+                self._start(data, frame.at)
+                continue
+            found = self._by_id.get(str(data.get("step_id")))
+            # A StepOutput has no step_id, and of a skipped failure no name either.
+            step_name = data.get("step_name")
+            sight = found[1] if found else self._latest.get(step_name and str(step_name))
+            if "run_id" in data and ("agent_id" in data or "team_id" in data) and sight:
+                self._note_run(sight, name.removeprefix("Team"), data, frame.at)
+            elif sight and name in ("StepOutput", "StepCompleted", "StepError"):
+                self._note_end(sight, name, data, frame.at)
+            elif sight and name == "LoopExecutionCompleted":
+                sight.facts["total_iterations"] = data.get("total_iterations")
+            elif name == "WorkflowError" and self._fatal is None:
+                self._fatal = str(data.get("error"))
+            for result in _results(data):
+                self._note_failure(result)
+        for _, sight in self._by_id.values():
+            if sight.ended is None and "error" not in sight.facts:
+                self._find_error(sight)
+
+    def _start(self, data: Json, at: float) -> None:
+        parent = self._by_id.get(str(data.get("parent_step_id")))
+        name = str(data.get("step_name"))
+        path = self._child(parent[0] if parent else (), name, data.get("step_index"))
+        if path is None:
+            self._sightings.unknown[name] = None
+            return
+        above = parent[1] if parent else None
+        recording = self._recording
+        sight = Sight(self._sightings.count, recording.message, name, above, at)
+        # A Step has one id in a run, however often it is carried out.
+        known = self._by_id.get(str(data.get("step_id")))
+        if known is not None:
+            self._by_id[f"{data.get('step_id')} {len(self._by_id)}"] = known
+        self._by_id[str(data.get("step_id"))] = (path, sight)
+        self._latest[name] = sight
+        if parent is None:
+            self._latest[None] = sight
+        self._sightings.of.setdefault(path, []).append(sight)
+        sight.facts.update({key: data[key] for key in _DECISIONS if key in data})
+
+    def _child(self, parent: Path, name: str, index: Any) -> Path | None:
+        node: Any = self._description
+        for key in parent:
+            node = node[key]
+        position = index[-1] if isinstance(index, list) and index else index
+        for key in ("steps", "choices", "else_steps"):
+            items = node.get(key) or []
+            names = [item.get("name") or f"step_{i + 1}" for i, item in enumerate(items)]
+            fitting = [i for i, known in enumerate(names) if known == name]
+            if fitting:
+                # Steps of one name are told apart by their place, where the server says it.
+                return (*parent, key, position if position in fitting else fitting[0])
+        return None
+
+    # -- a step's end
+
+    def _note_end(self, sight: Sight, name: str, data: Json, at: float) -> None:
+        if name == "StepError":
+            sight.facts["error"] = data.get("error")
+            return
+        result = data.get("step_output" if name == "StepOutput" else "step_response") or {}
+        sight.ended = at if sight.ended is None else sight.ended
+        for key in _RESULT:
+            if key in result:
+                sight.facts.setdefault(key, result[key])
+        if SKIPPED.fullmatch(str(result.get("content"))):
+            sight.is_skipped = True
+
+    def _note_failure(self, result: Json) -> None:
+        if result.get("success") is not False or not isinstance(result.get("error"), str):
+            return
+        skipped = SKIPPED.fullmatch(str(result.get("content")))
+        name = skipped[1] if skipped else str(result.get("step_name"))
+        self._errors.setdefault(name, []).append((result["error"], bool(skipped)))
+
+    def _find_error(self, sight: Sight) -> None:
+        """Of a step that never ended: its own result says why, or that of what it is in."""
+        above: Sight | None = sight
+        while above is not None:
+            for error, is_skipped in self._errors.get(above.name, ()):
+                sight.facts["error"] = error
+                sight.is_skipped = is_skipped and above is sight
+                return
+            above = above.above
+        if self._fatal is not None:
+            sight.facts["error"] = self._fatal
+
+    # -- an agent's or a team's run
+
+    def _note_run(self, sight: Sight, name: str, data: Json, at: float) -> None:
+        run_id = str(data["run_id"])
+        run = self._runs.get(run_id)
+        if run is None:
+            run = self._runs[run_id] = AgentSight(str(data.get("agent_id") or data.get("team_id")))
+            if data.get("parent_run_id") in self._runs:
+                sight.members.setdefault(run.executor_id, []).append(run)
+            else:
+                sight.runs.append(run)
+        elif name == "RunStarted":
+            # Agno's own retry: what was asked before has failed.
+            run.failures += 1
+            run.requests.clear()
+        request = run.requests[-1] if run.requests else None
+        tool = data.get("tool") or {}
+        match name:
+            case "ModelRequestStarted":
+                run.requests.append(ModelRequest(at))
+            case "RunContent" if request:
+                for key, is_reasoning in (("reasoning_content", True), ("content", False)):
+                    text = data.get(key)
+                    # An empty reasoning_content stands beside each content.
+                    if isinstance(text, str) and (text or not is_reasoning):
+                        request.pieces.append(Piece(at, text, is_reasoning))
+            case "ModelRequestCompleted" if request:
+                request.ended = at
+                counts = {key: data.get(f"{key}_tokens") for key in _TOKENS}
+                request.tokens = {key: count for key, count in counts.items() if count}
+                first = data.get("time_to_first_token")
+                request.time_to_first_token = first if isinstance(first, int | float) else None
+            case "ToolCallStarted" if request:
+                asked = {"name": tool.get("tool_name"), "args": tool.get("tool_args") or {}}
+                request.tools[str(tool.get("tool_call_id"))] = asked
+            case "ToolCallCompleted" if request:
+                known = request.tools.setdefault(
+                    str(tool.get("tool_call_id")),
+                    {"name": tool.get("tool_name"), "args": tool.get("tool_args") or {}},
+                )
+                key = "error" if tool.get("tool_call_error") else "result"
+                known[key] = tool.get("result")
+                duration = (tool.get("metrics") or {}).get("duration")
+                if isinstance(duration, int | float):
+                    known["delay"] = duration
+            case "ToolCallError" if request:
+                known = request.tools.get(str(tool.get("tool_call_id")), {})
+                known.pop("result", None)
+                known["error"] = data.get("error")
+            case "RunCompleted":
+                run.is_over = True
+                state = data.get("session_state")
+                if isinstance(state, dict) and "parent_run_id" not in data:
+                    kept = {key: state[key] for key in state if key not in OF_THE_RUN}
+                    self._sightings.states.append(kept)
+            case "RunError":
+                run.failures += 1
+                run.error = str(data.get("content"))
+            case _:
+                pass
+
+
+def _results(value: Any) -> Iterator[Json]:
+    """The results of steps within an event, however deep."""
+    if isinstance(value, dict):
+        if "success" in value and "step_name" in value:
+            yield value
+        for item in value.values():
+            yield from _results(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _results(item)

@@ -1,0 +1,1 @@
+"""Runs on the wall clock: start, drive, cancel, disconnect, background."""

@@ -1,0 +1,1 @@
+"""Workflow scripts: the format, its loader, CEL and templates."""

@@ -1,0 +1,200 @@
+"""What a workflow script says, compiled: steps, what they answer, scenarios.
+
+`mockserver.script.loader` makes it of a file. All of it is immutable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mockserver.script.cel import Cel
+from mockserver.script.templates import Renderer
+
+DELEGATION = "delegate_task_to_member"
+"""A team's own tool: a call of it is a run of the member."""
+
+# Agno's defaults, for what a description leaves out.
+DEFAULT_MAX_ITERATIONS = 3
+DEFAULT_MAX_RETRIES = 3
+
+
+# -- what a script says, compiled
+
+
+@dataclass(frozen=True)
+class Executor:
+    """What carries a step out: a function, an agent or a team."""
+
+    type: Literal["function", "agent", "team"]
+    id: str
+    name: str
+    model: str = "scripted"
+    """The model's id, as `model` has it in events."""
+    model_provider: str = "Scripted"
+    model_name: str = "Scripted"
+    retries: int = 0
+    """How often a run of it tries its model again (Agno's Agent.retries)."""
+    delay_between_retries: float = 1.0
+    """Seconds."""
+    exponential_backoff: bool = False
+    """Each retry's delay is twice the one before."""
+    members: tuple[Step, ...] = ()
+    """A team's: each has its own executor and mock."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One tool call of an agent or a team."""
+
+    name: str
+    args: Renderer
+    result: Renderer
+    error: Renderer | None = None
+    """What it raises instead of giving `result`."""
+    delay: float = 0.0
+    """Seconds."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What one model request used."""
+
+    input: int = 0
+    output: int = 0
+    total: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    reasoning: int = 0
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How fast a model speaks."""
+
+    time_to_first_token: float = 0.0
+    """Seconds."""
+    tokens_per_second: float = 0.0
+    """0: all at once."""
+    jitter: float = 0.0
+    """By which part of itself each of its times may be longer or shorter, at most 1."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What a model says, in pieces."""
+
+    pieces: tuple[Renderer, ...] = ()
+    is_whole: bool = False
+    """The one piece may be streamed token by token."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request to an agent's or a team's model."""
+
+    content: Texts
+    reasoning: Texts = Texts()
+    tools: tuple[Tool, ...] = ()
+    """What it asks for, at once; the last request of a run asks for nothing."""
+    tokens: Tokens | None = None
+
+
+@dataclass(frozen=True)
+class Mock:
+    """What a step answers instead of calling its function or model."""
+
+    content: Renderer
+    chunks: tuple[Renderer, ...] | None = None
+    requests: tuple[Request, ...] = ()
+    """An agent's or a team's; the last gives `content` or `chunks`."""
+    timing: Timing = Timing()
+    delay: float = 0.0
+    """Seconds."""
+    fails: int = 0
+    error: str = ""
+    stop: bool = False
+    session_state: Renderer | None = None
+    gate: str | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    path: str
+    """Where it stands in the script, such as `steps[1].steps[0]`: its identity there."""
+    name: str
+    description: str | None
+    executor: Executor
+    mock: Mock
+    max_retries: int = DEFAULT_MAX_RETRIES
+    skip_on_failure: bool = False
+    skip_on_error: bool = False
+    """`on_error: skip`: at the top level, a failure for good is a result and the run goes on."""
+
+
+@dataclass(frozen=True)
+class Container:
+    path: str
+    name: str
+    description: str | None
+    children: tuple[Node, ...]
+    """Its steps; a Router's choices."""
+
+
+@dataclass(frozen=True)
+class Parallel(Container):
+    pass
+
+
+@dataclass(frozen=True)
+class Steps(Container):
+    pass
+
+
+@dataclass(frozen=True)
+class Condition(Container):
+    evaluator: Cel | bool
+    else_steps: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Loop(Container):
+    max_iterations: int
+    end_condition: Cel | bool | None
+
+
+@dataclass(frozen=True)
+class Router(Container):
+    selector: Cel | None
+    """None: the first choice."""
+
+
+Node = Step | Parallel | Steps | Condition | Loop | Router
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """An answer for the whole run, instead of carrying out the steps."""
+
+    name: str
+    status: int
+    detail: str
+    error_code: str | None
+    when: Cel | bool
+
+
+@dataclass(frozen=True)
+class Workflow:
+    id: str
+    name: str
+    description: str | None
+    steps: tuple[Node, ...]
+    session_state: Mapping[str, Any]
+    input_schema: Mapping[str, Any] | None
+    input_validator: Any | None
+    """A compiled jsonschema-rs validator of `input_schema`."""
+    scenarios: tuple[Scenario, ...]
+    source: Mapping[str, Any]
+    """The script as written."""
+    file: str
