@@ -71,7 +71,7 @@ $(AGNO3)/.installed: scripted_agentos/requirements.in
 	touch $@
 
 drift-agno3: install $(AGNO3)/.installed
-	AGNO3_PYTHON=$(AGNO3)/bin/python $(VENV)/bin/pytest -q tests/contract_tests/test_drift_agno.py \
+	AGNO3_PYTHON=$(AGNO3)/bin/python $(VENV)/bin/pytest -q tests/contract_tests/drift/test_drift_agno.py \
 		-k 3_1_10 $(ARGS)
 
 drift-data: install agentos $(AGNO3)/.installed

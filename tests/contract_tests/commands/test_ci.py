@@ -13,8 +13,8 @@ import yaml
 from markdown_it import MarkdownIt
 
 from tests.conftest import ROOT, Serve
-from tests.contract_tests.test_cli import Broken
-from tests.contract_tests.test_mutations import TOKEN, Locked
+from tests.contract_tests.checks.test_mutations import TOKEN, Locked
+from tests.contract_tests.commands.test_cli import Broken
 
 ACTION = ROOT / ".github" / "actions" / "contract-tests"
 PAGE = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")

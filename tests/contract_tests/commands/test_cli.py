@@ -11,9 +11,9 @@ from starlette.responses import JSONResponse, Response
 from agentos_contract.requirements import Level, load_catalogue
 from contract_tests.judging.results import Status
 from tests.conftest import Serve
+from tests.contract_tests.checks.test_mutations import TOKEN, Locked
 from tests.contract_tests.conftest import run_cli
 from tests.contract_tests.server import ConformingServer
-from tests.contract_tests.test_mutations import TOKEN, Locked
 
 QUICK = ("--max-examples", "0", "--seed", "3")
 

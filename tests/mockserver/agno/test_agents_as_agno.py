@@ -14,7 +14,7 @@ from agentos_contract.profiles import load_profile
 from mockserver.app import Settings, create_app
 from mockserver.script.loader import load_scripts
 from tests.conftest import agentos, serving
-from tests.mockserver.test_agents import LOOKS, NESTED, agent, delegations, member, team
+from tests.mockserver.engine.test_agents import LOOKS, NESTED, agent, delegations, member, team
 from tests.runs import masked, stream
 
 pytestmark = pytest.mark.agentos

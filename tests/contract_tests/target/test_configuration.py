@@ -19,9 +19,9 @@ from contract_tests.target.configuration import (
     token_from,
 )
 from tests.conftest import Serve
+from tests.contract_tests.checks.test_mutations import TOKEN, Locked
 from tests.contract_tests.conftest import run_cli
 from tests.contract_tests.server import ConformingServer, Run
-from tests.contract_tests.test_mutations import TOKEN, Locked
 
 
 class Noting(ConformingServer):

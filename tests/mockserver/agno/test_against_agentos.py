@@ -12,7 +12,7 @@ import pytest
 from tests.runs import Stream, batch, masked, message_for, stream
 
 # The bundled workflows in whose runs the real server keeps the event protocol. In the others it
-# does not, and the mock does: tests/mockserver/test_departures.py
+# does not, and the mock does: tests/mockserver/agno/test_departures.py
 IDENTICAL = [
     "article-steps",
     "article-writer",

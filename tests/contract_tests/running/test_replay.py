@@ -11,11 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Serve
-from tests.contract_tests.conftest import run_cli
-from tests.contract_tests.server import ConformingServer, Refused, Run
-from tests.contract_tests.test_cli import Broken
-from tests.contract_tests.test_known import Flawed
-from tests.contract_tests.test_mutations import (
+from tests.contract_tests.checks.test_mutations import (
     TOKEN,
     FallsSilent,
     IgnoresCase,
@@ -26,6 +22,10 @@ from tests.contract_tests.test_mutations import (
     TakesCapitals,
     TakesTheWordNullForNothing,
 )
+from tests.contract_tests.commands.test_cli import Broken
+from tests.contract_tests.conftest import run_cli
+from tests.contract_tests.judging.test_known import Flawed
+from tests.contract_tests.server import ConformingServer, Refused, Run
 
 
 class CutSessions(ConformingServer):

@@ -6,7 +6,7 @@ import gc
 
 from contract_tests.target.client import Client, Request, RunBudget
 from tests.conftest import Serve
-from tests.contract_tests.test_mutations import CommentsForEver
+from tests.contract_tests.checks.test_mutations import CommentsForEver
 
 
 def test_what_nobody_waits_for_is_broken_off(serve: Serve) -> None:

@@ -16,10 +16,10 @@ from agentos_contract.requirements import Level, load_catalogue
 from contract_tests.cli import main
 from contract_tests.pytest_plugin.plugin import OPTIONS, REPEATED
 from tests.conftest import ROOT, Serve
+from tests.contract_tests.checks.test_mutations import TOKEN, Locked
 from tests.contract_tests.conftest import run_cli
+from tests.contract_tests.running.test_replay import CutSessions
 from tests.contract_tests.server import ConformingServer
-from tests.contract_tests.test_mutations import TOKEN, Locked
-from tests.contract_tests.test_replay import CutSessions
 
 pytest_plugins = ["pytester"]
 
@@ -51,7 +51,7 @@ def output_of(result: pytest.RunResult) -> str:
 def test_every_status_is_an_outcome(pytester: pytest.Pytester) -> None:
     pytester.makeconftest("""
         import pytest
-        from tests.contract_tests.test_cli import Broken
+        from tests.contract_tests.commands.test_cli import Broken
 
         class BrokenTwice(Broken):
             def error(self, status, detail):
@@ -194,7 +194,7 @@ def test_fixtures_name_target_and_token(pytester: pytest.Pytester) -> None:
     """And a test of one's own sees the whole report."""
     pytester.makeconftest("""
         import pytest
-        from tests.contract_tests.test_mutations import Locked, TOKEN
+        from tests.contract_tests.checks.test_mutations import Locked, TOKEN
 
         class Echoing(Locked):
             def error(self, status, detail):

@@ -17,9 +17,9 @@ from starlette.responses import JSONResponse, Response
 
 from contract_tests.target.redaction import redact
 from tests.conftest import Serve
+from tests.contract_tests.commands.test_cli import QUICK, Broken
 from tests.contract_tests.conftest import run_cli
 from tests.contract_tests.server import ConformingServer, Run
-from tests.contract_tests.test_cli import QUICK, Broken
 
 TOKEN = 'pass"word/&<7>+x'
 
