@@ -9,12 +9,12 @@ from contract_tests.checks.context import Context
 from contract_tests.checks.registry import CannotDecide, Stage, check
 from contract_tests.forms.texts import TRICKY
 from contract_tests.judging.outcomes import (
-    Story,
+    RunOutcome,
     difference,
+    outcome_of_batch,
+    outcome_of_stream,
     runs_of_batch,
     runs_of_stream,
-    story_of_batch,
-    story_of_stream,
     structure,
 )
 from contract_tests.judging.streams import BatchRun, StreamedRun
@@ -38,8 +38,8 @@ from contract_tests.target.target import Workflow
 def batch_runs(context: Context) -> None:
     """Each workflow once in batch, beside its stream.
 
-    What differs might differ from one stream to the next (a model answered). So where the two tell
-    different stories both are asked again, and only what is constant in each mode and different
+    What differs might differ from one stream to the next (a model answered). so where the two
+    different outcomes both are asked again, and only what is constant in each mode and different
     between them is a breach: the contents, or else the structure alone. A workflow that the
     configuration calls deterministic is not asked again; of one that it calls not deterministic
     only the structure is compared.
@@ -59,7 +59,7 @@ def batch_runs(context: Context) -> None:
                 context.breach("error.sporadic", message, failed, batch.exchange)
         if stream is not None:
             _compare_names(context, workflow, batch, stream)
-        if stream is None or story_of_stream(stream) is None or story_of_batch(batch) is None:
+        if stream is None or outcome_of_stream(stream) is None or outcome_of_batch(batch) is None:
             continue
         unlike = _compare(context, workflow, batch, stream)
         if unlike is not None:
@@ -87,7 +87,7 @@ def unusual_message(context: Context) -> None:
     workflow = context.target.workflows[min(repeating)[1]]
     batch = context.batch(workflow, message=TRICKY, requirement=None)
     stream = context.stream(workflow, message=TRICKY)
-    if stream is None or story_of_stream(stream) is None or story_of_batch(batch) is None:
+    if stream is None or outcome_of_stream(stream) is None or outcome_of_batch(batch) is None:
         return
     unlike = _compare(context, workflow, batch, stream)
     if unlike is not None:
@@ -100,12 +100,12 @@ def _compare(
 ) -> str | None:
     """What is different in the two modes, of the same message; None where nothing surely is."""
     message = stream.message
-    stories = story_of_batch(batch), story_of_stream(stream)
+    outcomes = outcome_of_batch(batch), outcome_of_stream(stream)
     if workflow.deterministic is False:
-        stories = structure(stories[0]), structure(stories[1])
-    if stories[0] == stories[1] or workflow.deterministic:
+        outcomes = structure(outcomes[0]), structure(outcomes[1])
+    if outcomes[0] == outcomes[1] or workflow.deterministic:
         context.findings.exercise("batch.equals-stream", exchanges=[batch.exchange])
-        return None if stories[0] == stories[1] else difference(*stories)
+        return None if outcomes[0] == outcomes[1] else difference(*outcomes)
     try:
         again = (
             context.batch(workflow, message=message, requirement=None),
@@ -117,11 +117,11 @@ def _compare(
         return None
     if again[1] is None:
         return None
-    others = story_of_batch(again[0]), story_of_stream(again[1])
-    views: list[Callable[[Story], Story]] = [lambda story: story, structure]
+    others = outcome_of_batch(again[0]), outcome_of_stream(again[1])
+    views: list[Callable[[RunOutcome], RunOutcome]] = [lambda outcome: outcome, structure]
     for view in views:
-        kept = [view(story) for story in stories]
-        if kept == [view(story) for story in others]:
+        kept = [view(outcome) for outcome in outcomes]
+        if kept == [view(outcome) for outcome in others]:
             context.findings.exercise("batch.equals-stream", exchanges=[batch.exchange])
             return None if kept[0] == kept[1] else difference(*kept)
     reason = "answers differ from run to run, and so do the steps that are taken"

@@ -36,7 +36,7 @@ from contract_tests.target.client import (
     Exchange,
     Request,
 )
-from contract_tests.target.target import CouldNotRun, Target, Workflow, refuse_strangers, run_path
+from contract_tests.target.target import CouldNotRun, Target, Workflow, require_auth, run_path
 
 REFUSED = frozenset({400, 415, 422})
 
@@ -329,7 +329,7 @@ class Context:
         else:
             content = urlencode(fields).encode("ascii")
             request = self.request(workflow.id, content=content, content_type=content_type)
-        request = replace(request, patience=self._patience(workflow))
+        request = replace(request, timeout=self._timeout(workflow))
         exchange = self.client.send(request)
         if not once:
             exchange = self._unless_sporadic(workflow, exchange, requirement)
@@ -357,7 +357,7 @@ class Context:
         sent, message = message, message or exchange.request.field("message") or ""
         run = BatchRun(workflow.id, message, exchange, {})
         self.all_batches.append(run)
-        if exchange.status != 200 or exchange.fault is not None:
+        if exchange.status != 200 or exchange.error is not None:
             return judgement, run
         judgement.merge(judge_media_type(exchange, stream=False))
         if exchange.media_type != JSON:
@@ -397,7 +397,7 @@ class Context:
         message = "a 401 tells the right token to somebody who did not send it"
         self.require("authentication.token-secret", token.encode() not in told, message, exchange)
 
-    def _patience(self, workflow: Workflow) -> float | None:
+    def _timeout(self, workflow: Workflow) -> float | None:
         """Seconds after which its batch run hangs: where its stream was quick, so is that."""
         stream = self.streams.get(workflow.id)
         if stream is None or not stream.is_completed:
@@ -476,7 +476,7 @@ class Context:
         if status is None:
             return judgement
         if not self.was_let_in:
-            refuse_strangers(exchange, self.client.token)
+            require_auth(exchange, self.client.token)
             if status == 404:
                 raise CouldNotRun(f"it has no workflow {workflow.id!r} (404)")
         if self.client.token is not None:

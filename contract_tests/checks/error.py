@@ -7,7 +7,7 @@ from dataclasses import replace
 from contract_tests.checks.context import Context
 from contract_tests.checks.registry import CannotDecide, Stage, check
 from contract_tests.judging.answers import Expected
-from contract_tests.target.client import TIMEOUTS, Fault
+from contract_tests.target.client import TIMEOUTS, TransferError
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -47,7 +47,7 @@ def recovery(context: Context) -> None:
     run = context.batch(
         workflow, session_id=session_id, user_id=user_id, requirement="error.recovery", once=True
     )
-    if run.exchange.status in (401, 403, 404) or run.exchange.fault in TIMEOUTS:
+    if run.exchange.status in (401, 403, 404) or run.exchange.error in TIMEOUTS:
         raise CannotDecide(f"a good request was answered with {run.exchange.summary}")
     context.require(
         "error.recovery",
@@ -62,8 +62,8 @@ def after_disconnect(context: Context) -> None:
     """A client goes away in the middle of a stream, and another one comes."""
     workflow, lasting = context.probed_workflow, context.lasting_workflow
     fields = (("message", lasting.message), ("stream", "true"))
-    left = context.client.send(replace(context.request(lasting.id, fields), leave_after=2))
-    if left.fault is not Fault.LEFT:
+    left = context.client.send(replace(context.request(lasting.id, fields), disconnect_after=2))
+    if left.error is not TransferError.DISCONNECTED:
         raise CannotDecide(f"a stream to be left was answered with {left.summary}")
     run = context.batch(workflow, requirement="error.after-disconnect", once=True)
     context.require(

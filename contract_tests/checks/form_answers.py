@@ -25,7 +25,7 @@ _SPECIFIC = {
 def suspects_of_acceptance(verdict: Verdict) -> list[str | None]:
     """Which requirement each fault of an invalid form breaks, where it is let pass; None where
     there is none but form.invalid-refused."""
-    return [_SPECIFIC.get(fault.field) for fault in verdict.faults]
+    return [_SPECIFIC.get(error.field) for error in verdict.errors]
 
 
 def suspects_of_refusal(verdict: Verdict) -> list[str]:
@@ -88,7 +88,7 @@ def _accepted(
     suspects = suspects_of_acceptance(verdict)
     if all(name is not None and is_broken(name) for name in suspects):
         return
-    faults = "; ".join(f"{fault.field} {fault.reason}" for fault in verdict.faults)
+    faults = "; ".join(f"{error.field} {error.reason}" for error in verdict.errors)
     message = f"an invalid form ({faults}) was answered with {exchange.summary}"
     judgement.breach("form.invalid-refused", message, exchange)
 

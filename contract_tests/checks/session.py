@@ -52,7 +52,7 @@ def _listed(context: Context, session_id: str, first: StreamedRun, second: Strea
             second.exchange,
             exchange,
         )
-    if exchange.status != 200 or exchange.fault is not None:
+    if exchange.status != 200 or exchange.error is not None:
         return  # a companion that this server does not have
     body = parse_object(b'{"runs": ' + exchange.body + b"}")
     runs = mapping(body).get("runs")
@@ -75,7 +75,7 @@ def _lists_sessions(context: Context) -> bool:
     if operation is None:
         return False
     exchange = context.client.send(Request("GET", f"{operation.path}?type=workflow&limit=1"))
-    return exchange.status == 200 and exchange.fault is None
+    return exchange.status == 200 and exchange.error is None
 
 
 @check(Stage.PROBES, "session.isolation")

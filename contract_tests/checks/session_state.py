@@ -13,7 +13,12 @@ from typing import Any
 
 from contract_tests.checks.context import Context, mapping, parse_object
 from contract_tests.checks.registry import CannotDecide, Stage, check
-from contract_tests.judging.outcomes import Story, difference, story_of_batch, story_of_stream
+from contract_tests.judging.outcomes import (
+    RunOutcome,
+    difference,
+    outcome_of_batch,
+    outcome_of_stream,
+)
 from contract_tests.judging.streams import BatchRun, StreamedRun
 from contract_tests.target.client import Exchange, Request
 from contract_tests.target.target import Workflow, companion_path
@@ -36,7 +41,7 @@ def session_state(context: Context) -> None:
                 run = context.stream(workflow, session_id=session_id)
             else:
                 run = context.batch(workflow, session_id=session_id)
-            if run is None or _story(run) is None:
+            if run is None or _outcome(run) is None:
                 raise CannotDecide(f"a run of {workflow.id} in a session did not complete")
             runs[mode].append(run)
             states.append(_state(context, session_id))
@@ -69,7 +74,7 @@ def _state(context: Context, session_id: str) -> Mapping[str, Any] | None:
     if path is None:
         return None
     exchange = context.client.send(Request("GET", f"{path}?type=workflow"))
-    if exchange.status != 200 or exchange.fault is not None:
+    if exchange.status != 200 or exchange.error is not None:
         return None
     body = parse_object(exchange.body)
     return mapping(mapping(body).get("session_state"))
@@ -112,8 +117,8 @@ def _numbers(value: Any, path: str = "") -> Iterator[tuple[str, int]]:
 def _judge_kept(
     context: Context, workflow: Workflow, runs: Mapping[str, list[StreamedRun | BatchRun]]
 ) -> None:
-    """The second run's story depends on the state that the first one left, in both modes alike."""
-    first, second = ([_story(runs[mode][n]) for mode in ("stream", "batch")] for n in (0, 1))
+    """The second run's outcome depends on the state that the first left, in both modes alike."""
+    first, second = ([_outcome(runs[mode][n]) for mode in ("stream", "batch")] for n in (0, 1))
     if workflow.deterministic is False or first[0] != first[1]:
         reason = "answers of the workflow that keeps a state differ from run to run"
         context.findings.cannot(["session.kept-state"], reason)
@@ -129,5 +134,5 @@ def _judge_kept(
     context.require("session.kept-state", not message, message, *exchanges)
 
 
-def _story(run: StreamedRun | BatchRun) -> Story:
-    return story_of_batch(run) if isinstance(run, BatchRun) else story_of_stream(run)
+def _outcome(run: StreamedRun | BatchRun) -> RunOutcome:
+    return outcome_of_batch(run) if isinstance(run, BatchRun) else outcome_of_stream(run)

@@ -122,8 +122,8 @@ def _published(client: Client) -> Mapping[str, Any] | str:
     """The server's document, or why there is none to compare."""
     exchange = client.send(Request("GET", PUBLISHED_AT))
     where = f"{PUBLISHED_AT}: nothing compared that is published"
-    if exchange.status != 200 or exchange.fault is not None:
-        return f"{where}: {exchange.fault_message or exchange.summary}"
+    if exchange.status != 200 or exchange.error is not None:
+        return f"{where}: {exchange.error_message or exchange.summary}"
     try:
         document = read_json_object(exchange.body)
     except ValueError as error:

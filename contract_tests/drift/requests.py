@@ -130,8 +130,8 @@ class Asking:
 
     def _note(self, workflow: Workflow, how: str, exchange: Exchange) -> None:
         """A run that shows nothing, or not all; one that fails (500) is an answer too."""
-        if exchange.fault is not None or exchange.status not in (200, 500):
-            said = exchange.fault_message or exchange.summary
+        if exchange.error is not None or exchange.status not in (200, 500):
+            said = exchange.error_message or exchange.summary
             self.notes.append(f"a run of {workflow.id}, {how}: {said}")
 
     def _refusals(self, workflow: Workflow) -> None:

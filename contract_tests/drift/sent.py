@@ -181,7 +181,7 @@ class _Comparison:
             self._tell(
                 exchange, part, Difference(kind, Impact.BREAKING, listed, listed, came, notice)
             )
-        elif exchange.media_type == JSON and exchange.fault is None:
+        elif exchange.media_type == JSON and exchange.error is None:
             value = self._read(exchange, part, exchange.body)
             if value is not _UNREADABLE:
                 self._values(exchange, part, content[JSON].get("schema")).add(value, exchange)
@@ -247,7 +247,7 @@ class _Comparison:
             kit = "the frame's event and its data's are the same"
             said = ("event-name-differs", Impact.BREAKING, "", kit, came, notice)
             self._tell(exchange, "stream", Difference(*said))
-        if name == "WorkflowCompleted" and exchange.fault is None:
+        if name == "WorkflowCompleted" and exchange.error is None:
             for shown, why in events_shown_by(fields.get("step_results")):
                 self._shown.setdefault(shown, (why, exchange))
 

@@ -47,7 +47,7 @@ class Validity(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FieldError:
     """Why a form is invalid."""
 
     field: str
@@ -59,7 +59,7 @@ class Verdict:
     """A form's judgement."""
 
     validity: Validity
-    faults: tuple[Fault, ...] = ()
+    errors: tuple[FieldError, ...] = ()
     """Of an invalid form: what no reading allows."""
     fields: tuple[tuple[str, str], ...] = ()
     """The form as decoded, in order."""
@@ -101,25 +101,25 @@ class FormOracle:
         for name, text in fields:
             texts.setdefault(name, []).append(text)
         undeclared = tuple(name for name in texts if name not in self._validators)
-        faults = [
-            Fault(name, "is required") for name in sorted(self._required) if name not in texts
+        errors = [
+            FieldError(name, "is required") for name in sorted(self._required) if name not in texts
         ]
         undecided = False
         if self._closed:
-            faults += [Fault(name, "is not allowed") for name in undeclared]
+            errors += [FieldError(name, "is not allowed") for name in undeclared]
         for name, validator in self._validators.items():
             values = texts.get(name, [])
             verdicts = {_judge_text(text, validator) for text in values}
             if verdicts == {Validity.INVALID}:
-                faults.append(Fault(name, f"no reading of {values[-1]!r} is valid"))
+                errors.append(FieldError(name, f"no reading of {values[-1]!r} is valid"))
             elif Validity.UNDECIDED in verdicts or len(verdicts) > 1 or len(values) > 1:
                 # Of a repeated field servers take the first, the last, or refuse it.
                 undecided = True
-        if faults:
+        if errors:
             validity = Validity.INVALID
         else:
             validity = Validity.UNDECIDED if undecided else Validity.VALID
-        return Verdict(validity, tuple(faults), tuple(fields), undeclared)
+        return Verdict(validity, tuple(errors), tuple(fields), undeclared)
 
 
 def _judge_text(text: str, validator: Any) -> Validity:

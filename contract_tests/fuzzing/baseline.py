@@ -15,7 +15,7 @@ from agentos_contract.document import Document
 from contract_tests.checks.context import Context
 from contract_tests.fuzzing.steps import MARK, Run, Steps
 from contract_tests.judging.answers import Judgement
-from contract_tests.judging.outcomes import Story, story_of_batch, story_of_stream
+from contract_tests.judging.outcomes import RunOutcome, outcome_of_batch, outcome_of_stream
 from contract_tests.judging.streams import BatchRun, StreamedRun
 from contract_tests.target.client import Exchange, Request
 from contract_tests.target.target import Workflow
@@ -36,7 +36,7 @@ class Usual:
 
     seconds: float
     completes: bool
-    story: Story = None
+    story: RunOutcome = None
     """What it comes to; None where that differs from run to run."""
 
 
@@ -132,8 +132,8 @@ def _usual(
         return Usual(streamed.seconds, False)
     if batch is None:
         return Usual(_seconds(stream), stream.is_completed)
-    told = story_of_batch(batch)
-    is_constant = told == story_of_stream(stream) and workflow.deterministic is not False
+    told = outcome_of_batch(batch)
+    is_constant = told == outcome_of_stream(stream) and workflow.deterministic is not False
     completes = stream.is_completed and batch.exchange.status == 200
     return Usual(_seconds(stream), completes, told if is_constant else None)
 
@@ -190,6 +190,6 @@ def _companions(context: Context, run: StreamedRun) -> frozenset[str]:
     for name, request in requests.items():
         if name in document.operations:
             exchange = context.client.send(request())
-            if exchange.status == 200 and exchange.fault is None:
+            if exchange.status == 200 and exchange.error is None:
                 found.add(name)
     return frozenset(found)

@@ -37,9 +37,9 @@ from contract_tests.fuzzing.steps import (
     Steps,
 )
 from contract_tests.judging.answers import Expected, Judgement
-from contract_tests.judging.conditions import Occasion
+from contract_tests.judging.conditions import Conditions
 from contract_tests.judging.findings import Breach
-from contract_tests.target.client import Exchange, Fault, NoMoreRuns, Request
+from contract_tests.target.client import Exchange, NoMoreRuns, Request, TransferError
 
 if TYPE_CHECKING:
     from contract_tests.judging.known import KnownList
@@ -290,7 +290,7 @@ class _Performance:
             judgement = self.context.answers.judge(exchange, Expected.BATCH)
             judgement.rename(dict.fromkeys(("batch.answered", "sse.transfer"), "error.recovery"))
             judgement.exercise("error.recovery")
-            if exchange.status != 200 and exchange.fault is None:
+            if exchange.status != 200 and exchange.error is None:
                 message = f"after all that a good request was answered with {exchange.summary}"
                 judgement.breach("error.recovery", message, exchange)
             self._see(judgement, "recovery")
@@ -386,7 +386,7 @@ class _Performance:
         was_over = going.is_over
         note = f"cancels the run of {step.run + 1}, after {step.after} of its events"
         exchange = self._send(request, note)
-        if exchange.fault is None and exchange.status == 200 and not was_over:
+        if exchange.error is None and exchange.status == 200 and not was_over:
             going.cancelled_at = going.cancelled_at or time.monotonic() - going.started
         judgement = self._companion(exchange)
         self.model.judge_cancelling(going, exchange, judgement, was_over=was_over)
@@ -506,15 +506,15 @@ class _Performance:
 
     def _reached(self, exchange: Exchange) -> None:
         """Raises TargetGone where nothing listens any more, and nothing comes back."""
-        if exchange.fault is not Fault.UNREACHABLE:
+        if exchange.error is not TransferError.UNREACHABLE:
             return
         until = time.monotonic() + REVIVAL_SECONDS
         while time.monotonic() < until:
             again = self.context.client.send(Request("GET", "/"))
-            if again.fault is not Fault.UNREACHABLE:
+            if again.error is not TransferError.UNREACHABLE:
                 return
             time.sleep(0.2)
-        message = f"the server is gone: {exchange.fault_message}"
+        message = f"the server is gone: {exchange.error_message}"
         judgement = Judgement()
         judgement.breach("error.recovery", message, exchange)
         self._see(judgement, "gone")
@@ -531,18 +531,18 @@ def sights(judgement: Judgement, kind: str, position: int, settings: Settings) -
     """What a judgement shows that is not known. `kind` of step, and its `position`."""
     found = []
     for breach in judgement.breaches:
-        occasion = breach.occasion
+        conditions = breach.conditions
         entries = settings.known.get(breach.requirement, ())
         if breach.requirement in settings.requirements and not any(
-            entry.covers(occasion) for entry in entries
+            entry.covers(conditions) for entry in entries
         ):
-            key = Key(breach.requirement, _where(breach, occasion, kind))
+            key = Key(breach.requirement, _where(breach, conditions, kind))
             found.append(Sight(key, breach, position))
     return found
 
 
-def _where(breach: Breach, occasion: Occasion, kind: str) -> str:
-    parts = [kind if kind != "run" else "", *sorted(occasion.conditions)]
+def _where(breach: Breach, conditions: Conditions, kind: str) -> str:
+    parts = [kind if kind != "run" else "", *sorted(conditions.answers)]
     if breach.requirement == "event.schema" and breach.exchange and breach.event_index is not None:
         parts.append(breach.exchange.events[breach.event_index][1].event)
     return ", ".join(part for part in parts if part) or kind

@@ -9,7 +9,12 @@ from agentos_contract.events import TERMINAL_EVENTS
 from contract_tests.checks.context import Context, mapping, parse_object
 from contract_tests.fuzzing.baseline import Baseline
 from contract_tests.judging.answers import Expected, Judgement
-from contract_tests.judging.outcomes import Story, difference, story_of_batch, story_of_stream
+from contract_tests.judging.outcomes import (
+    RunOutcome,
+    difference,
+    outcome_of_batch,
+    outcome_of_stream,
+)
 from contract_tests.judging.streams import BatchRun, StreamedRun
 from contract_tests.target.client import Exchange
 from contract_tests.target.target import Workflow
@@ -42,7 +47,7 @@ class Model:
         self._histories: dict[str, History | None] = {}
         """By session; None where more than one run was under way, or one did not complete."""
         self._under_way: dict[str, int] = {}
-        self._stories: dict[tuple[str, str, History], Story] = {}
+        self._stories: dict[tuple[str, str, History], RunOutcome] = {}
         self._cancelled: dict[str, Exchange] = {}
         """The first answer to a run's cancelling, by run id."""
 
@@ -151,17 +156,17 @@ class Model:
         assert going.run_id is not None
         first = self._cancelled.setdefault(going.run_id, exchange)
         judgement.exercise("cancel.idempotent")
-        if first.status != exchange.status and exchange.fault is None:
+        if first.status != exchange.status and exchange.error is None:
             message = f"cancelled once: {first.summary}; cancelled again: {exchange.summary}"
             judgement.breach("cancel.idempotent", message, exchange)
-        if not was_over and exchange.fault is None and exchange.status != 200:
+        if not was_over and exchange.error is None and exchange.status != 200:
             message = f"a run that was under way was to be cancelled: {exchange.summary}"
             judgement.breach("cancel.one-terminal-event", message, exchange)
 
     def judge_read_run(self, going: Going, exchange: Exchange, judgement: Judgement) -> None:
         """A run that was read back: one that completed must be there, as it was told."""
         is_shared = going.session_id in self._shared
-        if going.run_id not in self._contents or exchange.fault is not None or is_shared:
+        if going.run_id not in self._contents or exchange.error is not None or is_shared:
             return
         judgement.exercise("session.continuity")
         if exchange.status != 200:
@@ -185,7 +190,7 @@ class Model:
         self, session_id: str, expected: list[str], exchange: Exchange, judgement: Judgement
     ) -> None:
         """A session's list, which has all runs that completed in it."""
-        if not expected or exchange.fault is not None:
+        if not expected or exchange.error is not None:
             return
         judgement.exercise("session.continuity")
         body = mapping(parse_object(b'{"runs": ' + exchange.body + b"}"))
@@ -227,7 +232,7 @@ class Model:
                 judgement.breach("form.text-kept", message, exchange)
         if completed:
             self._completed(going, run.body.get("content"))
-        self._story(going, story_of_batch(run), judgement)
+        self._story(going, outcome_of_batch(run), judgement)
         self._over(going, going.session_id, completed=completed)
 
     def _stream(self, going: Going, run: StreamedRun, judgement: Judgement) -> None:
@@ -241,7 +246,7 @@ class Model:
         if run.is_completed and run.terminal is not None and going.cancelled_at is None:
             self._completed(going, run.terminal.get("content"))
         if going.cancelled_at is None:
-            self._story(going, story_of_stream(run), judgement)
+            self._story(going, outcome_of_stream(run), judgement)
         is_usual = run.is_completed and going.cancelled_at is None
         self._over(going, going.session_id, completed=is_usual)
 
@@ -286,7 +291,7 @@ class Model:
         elif history is not None:
             self._histories[session_id] = (*history, (going.step.workflow, message))
 
-    def _story(self, going: Going, story: Story, judgement: Judgement) -> None:
+    def _story(self, going: Going, story: RunOutcome, judgement: Judgement) -> None:
         """The same workflow, told the same message after the same runs, tells the same."""
         usual = self._baseline.usual.get(going.step.workflow)
         if story is None or usual is None or usual.story is None:

@@ -22,7 +22,7 @@ from schemathesis.core.transport import Response
 
 from agentos_contract.document import FORM, Document
 from contract_tests.judging.findings import Breach
-from contract_tests.target.client import TIMEOUTS, Exchange, Fault
+from contract_tests.target.client import TIMEOUTS, Exchange, TransferError
 
 JSON = "application/json"
 
@@ -161,7 +161,7 @@ class AnswerJudge:
         """The body of a batch run that was answered with 200 and application/json."""
         judgement = Judgement()
         judgement.exercise("batch.body")
-        if exchange.fault is None:
+        if exchange.error is None:
             for failure in self._run(exchange, self._schema):
                 judgement.breach("batch.body", _message(failure, exchange), exchange)
         return judgement
@@ -170,7 +170,7 @@ class AnswerJudge:
 
     def _wire(self, exchange: Exchange, expected: Expected, judgement: Judgement) -> None:
         """Whether the answer came, and whole."""
-        fault, message = exchange.fault, exchange.fault_message
+        error, message = exchange.error, exchange.error_message
         is_run = exchange.is_stream or expected in (Expected.STREAM, Expected.BATCH)
         if is_run:
             judgement.exercise("sse.transfer")
@@ -180,20 +180,20 @@ class AnswerJudge:
                 judgement.exercise("batch.answered")
         else:
             judgement.exercise("error.answered")
-        if fault is None or fault is Fault.LEFT:
+        if error is None or error is TransferError.DISCONNECTED:
             return
         if not is_run:
             requirement = "error.answered"
-        elif fault not in TIMEOUTS:
+        elif error not in TIMEOUTS:
             requirement = "sse.transfer"
         elif not exchange.is_stream and expected is not Expected.STREAM:
             requirement = "batch.answered"
         else:
-            requirement = "sse.idle" if fault is Fault.IDLE else "sse.ends"
+            requirement = "sse.idle" if error is TransferError.IDLE else "sse.ends"
         judgement.breach(requirement, message, exchange)
 
     def _error(self, exchange: Exchange, judgement: Judgement) -> None:
-        if exchange.request.method == "HEAD" or exchange.fault is not None:
+        if exchange.request.method == "HEAD" or exchange.error is not None:
             return
         judgement.exercise("error.no-traceback")
         # Within JSON a line end is two characters.

@@ -1,4 +1,4 @@
-"""On which occasion something was seen: of which workflows, and in what kind of answer."""
+"""Under which conditions something was seen: of which workflows, and in what kind of answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import unquote
 if TYPE_CHECKING:
     from contract_tests.target.client import Exchange
 
-CONDITIONS = {
+ANSWER_KINDS = {
     "stream": "an event stream",
     "batch": "a batch run's answer",
     "refused": "a 4xx",
@@ -24,26 +24,26 @@ _WORKFLOW = re.compile(r"/workflows/([^/?]+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Occasion:
+class Conditions:
     """Where a requirement was exercised, or broken."""
 
     workflows: frozenset[str] = frozenset()
-    conditions: frozenset[str] = frozenset()
-    """Keys of CONDITIONS."""
+    answers: frozenset[str] = frozenset()
+    """Keys of ANSWER_KINDS."""
 
 
-def occasion_of(exchanges: Iterable[Exchange]) -> Occasion:
-    """The occasion that these exchanges were, all together."""
+def conditions_of(exchanges: Iterable[Exchange]) -> Conditions:
+    """The conditions of these exchanges, all together."""
     workflows: set[str] = set()
-    conditions: set[str] = set()
+    answers: set[str] = set()
     for exchange in exchanges:
         if found := _WORKFLOW.search(exchange.request.path):
             workflows.add(unquote(found[1]))
-        conditions |= _conditions(exchange)
-    return Occasion(frozenset(workflows), frozenset(conditions))
+        answers |= _answer_kinds(exchange)
+    return Conditions(frozenset(workflows), frozenset(answers))
 
 
-def _conditions(exchange: Exchange) -> set[str]:
+def _answer_kinds(exchange: Exchange) -> set[str]:
     found = set()
     status = exchange.status or 0
     if exchange.is_stream:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from contract_tests.judging.conditions import Occasion, occasion_of
+from contract_tests.judging.conditions import Conditions, conditions_of
 
 if TYPE_CHECKING:
     from contract_tests.target.client import Exchange
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """One sight of a broken requirement."""
+    """A requirement that was broken, as one exchange or several showed."""
 
     requirement: str
     message: str
@@ -44,8 +44,8 @@ class Breach:
         return (*self.before, self.exchange) if self.exchange is not None else self.before
 
     @property
-    def occasion(self) -> Occasion:
-        return occasion_of(self.exchanges)
+    def conditions(self) -> Conditions:
+        return conditions_of(self.exchanges)
 
 
 class Findings:
@@ -59,8 +59,8 @@ class Findings:
         """What a deterministic probe could have broken: only that makes a known entry stale."""
         self.broken_by_probes: set[str] = set()
         """What a deterministic probe did break."""
-        self.probed_at: dict[str, set[Occasion]] = {}
-        """On which occasions a deterministic probe could have broken it, where that is known."""
+        self.probed_at: dict[str, set[Conditions]] = {}
+        """Under which conditions a deterministic probe could have broken it."""
         self.exercised_by: dict[str, Counter[str]] = {}
         """How often each check could have broken it."""
         self.cases: Counter[str] = Counter()
@@ -80,7 +80,7 @@ class Findings:
         exchanges: Iterable[Exchange | None] = (),
     ) -> None:
         """A request could have broken these; `exchanges`: the request, if it is one's."""
-        occasion = occasion_of(exchange for exchange in exchanges if exchange is not None)
+        conditions = conditions_of(exchange for exchange in exchanges if exchange is not None)
         with self._lock:
             self.exercised.update(requirements)
             self.cases.update(requirements)
@@ -89,7 +89,7 @@ class Findings:
             if not generated:
                 self.probed.update(requirements)
                 for requirement in requirements:
-                    self.probed_at.setdefault(requirement, set()).add(occasion)
+                    self.probed_at.setdefault(requirement, set()).add(conditions)
 
     def breach(self, breach: Breach, *, generated: bool = False) -> None:
         """A request did break one."""

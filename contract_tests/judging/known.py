@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentos_contract.profiles import ProfileError, load_profile
-from contract_tests.judging.conditions import CONDITIONS, Occasion
+from contract_tests.judging.conditions import ANSWER_KINDS, Conditions
 
 
 class KnownError(ValueError):
@@ -45,17 +45,17 @@ class Known:
     workflows: tuple[str, ...] = ()
     """Only in runs of these; none is any."""
     when: str | None = None
-    """Only in answers of this kind, one of `occasions.CONDITIONS`; None is any."""
+    """Only in answers of this kind, one of `conditions.ANSWER_KINDS`; None is any."""
 
     @property
     def is_narrow(self) -> bool:
         return bool(self.workflows) or self.when is not None
 
-    def covers(self, occasion: Occasion) -> bool:
+    def covers(self, conditions: Conditions) -> bool:
         """Whether what was seen there is known."""
-        if self.workflows and not occasion.workflows & set(self.workflows):
+        if self.workflows and not conditions.workflows & set(self.workflows):
             return False
-        return self.when is None or self.when in occasion.conditions
+        return self.when is None or self.when in conditions.answers
 
     @property
     def where(self) -> str:
@@ -118,6 +118,6 @@ def _entry(entry: Any, where: str) -> Known:
     workflows, when = settings.get("workflows", []), settings.get("when")
     if not isinstance(workflows, list) or not all(isinstance(one, str) for one in workflows):
         raise KnownError(f"{where}.workflows: expected a list of ids, found {workflows!r}")
-    if when is not None and when not in CONDITIONS:
-        raise KnownError(f"{where}.when: expected one of {', '.join(CONDITIONS)}, found {when!r}")
+    if when is not None and when not in ANSWER_KINDS:
+        raise KnownError(f"{where}.when: expected one of {', '.join(ANSWER_KINDS)}, found {when!r}")
     return Known(" ".join(reason.split()), sometimes, tuple(workflows), when)

@@ -1,4 +1,4 @@
-"""What a run came to, told alike by a stream and by a batch body, so that two can be compared."""
+"""What a run came to, alike of a stream and of a batch body, so that two can be compared."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from agentos_contract.events import Scope
 from agentos_contract.json_values import canonical
 from contract_tests.judging.streams import BatchRun, StreamedRun, mappings
 
-Story = Any
+RunOutcome = Any
 """What a run came to, without what may differ: its content, and its results as nested (name, how it
 ended, what it said, children)."""
 
 
-def story_of_batch(run: BatchRun) -> Story:
+def outcome_of_batch(run: BatchRun) -> RunOutcome:
     """None where there is nothing to compare: what is wrong then is another requirement's."""
     if run.exchange.status == 500:
         return "failed"
-    if run.exchange.status != 200 or run.exchange.fault is not None or not run.body:
+    if run.exchange.status != 200 or run.exchange.error is not None or not run.body:
         return None
-    return _story(run.body, _masks(run.body))
+    return _outcome(run.body, _masks(run.body))
 
 
-def story_of_stream(run: StreamedRun) -> Story:
+def outcome_of_stream(run: StreamedRun) -> RunOutcome:
     """None where the stream does not tell how the run ended."""
-    if run.terminal is None or run.exchange.fault is not None:
+    if run.terminal is None or run.exchange.error is not None:
         return None
     if run.terminal["event"] == "WorkflowError":
         return "failed"
     if run.terminal["event"] != "WorkflowCompleted":
         return None
-    return _story(run.terminal, _masks(run.terminal))
+    return _outcome(run.terminal, _masks(run.terminal))
 
 
 def _masks(run: Mapping[str, Any]) -> Callable[[Any], Any]:
@@ -47,14 +47,14 @@ def _masks(run: Mapping[str, Any]) -> Callable[[Any], Any]:
     return mask
 
 
-def _story(run: Mapping[str, Any], mask: Callable[[Any], Any]) -> Story:
+def _outcome(run: Mapping[str, Any], mask: Callable[[Any], Any]) -> RunOutcome:
     return (
         mask(run.get("content")),
         [_result(result, mask) for result in mappings(run.get("step_results"))],
     )
 
 
-def _result(result: Mapping[str, Any], mask: Callable[[Any], Any]) -> Story:
+def _result(result: Mapping[str, Any], mask: Callable[[Any], Any]) -> RunOutcome:
     children = [_result(child, mask) for child in mappings(result.get("steps"))]
     if result.get("step_type") == "Parallel":
         children.sort(key=canonical)
@@ -64,7 +64,7 @@ def _result(result: Mapping[str, Any], mask: Callable[[Any], Any]) -> Story:
     return (result.get("step_name"), how, said, children)
 
 
-def runs_of_batch(run: BatchRun) -> Story:
+def runs_of_batch(run: BatchRun) -> RunOutcome:
     """What the agents and teams did that carried out its steps: who, its content, its tool calls.
     None where the body does not say."""
     runs = run.body.get("step_executor_runs")
@@ -81,7 +81,7 @@ def runs_of_batch(run: BatchRun) -> Story:
     ]
 
 
-def runs_of_stream(run: StreamedRun) -> Story:
+def runs_of_stream(run: StreamedRun) -> RunOutcome:
     """The same of a stream. None where no agent or team ran, or one did not complete."""
     root = run.judge.machine.root
     if root is None or run.terminal is None:
@@ -109,7 +109,7 @@ def _who(run: Mapping[str, Any]) -> Any:
     return run.get("agent_id") or run.get("team_id")
 
 
-def _call(tool: Mapping[str, Any], mask: Callable[[Any], Any]) -> Story:
+def _call(tool: Mapping[str, Any], mask: Callable[[Any], Any]) -> RunOutcome:
     arguments = {key: mask(value) for key, value in _mapping(tool.get("tool_args")).items()}
     failed = bool(tool.get("tool_call_error"))
     return (tool.get("tool_name"), arguments, mask(tool.get("result")), failed)
@@ -119,29 +119,29 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def structure(story: Story) -> Story:
+def structure(outcome: RunOutcome) -> RunOutcome:
     """The same without what a model may have said: which steps ran, and how they ended."""
-    if not isinstance(story, tuple):
-        return story
-    return (None, [_bare(result) for result in story[1]])
+    if not isinstance(outcome, tuple):
+        return outcome
+    return (None, [_bare(result) for result in outcome[1]])
 
 
-def _bare(result: Story) -> Story:
+def _bare(result: RunOutcome) -> RunOutcome:
     name, how, _, children = result
     return (name, how, None, [_bare(child) for child in children])
 
 
 def difference(
-    one: Story, other: Story, where: tuple[str, str] = ("in batch", "in the stream")
+    one: RunOutcome, other: RunOutcome, where: tuple[str, str] = ("in batch", "in the stream")
 ) -> str:
-    """What two different stories differ in; `where` each was told, for the message."""
+    """What two different outcomes differ in; `where` each was, for the message."""
     here, there = where
     if one == "failed" or other == "failed":
         failing, completing = (here, there) if one == "failed" else (there, here)
         return f"the run fails {failing} and completes {completing}"
     if one[0] != other[0]:
         return f"the content is {one[0]!r} {here} and {other[0]!r} {there}"
-    names = [[_names(result) for result in story[1]] for story in (one, other)]
+    names = [[_names(result) for result in outcome[1]] for outcome in (one, other)]
     if names[0] != names[1]:
         return f"the results are {names[0]} {here} and {names[1]} {there}"
     for first, second in zip(one[1], other[1], strict=True):
@@ -150,5 +150,5 @@ def difference(
     return "the results differ"
 
 
-def _names(result: Story) -> Any:
+def _names(result: RunOutcome) -> Any:
     return [result[0], [_names(child) for child in result[3]]] if result[3] else result[0]

@@ -37,7 +37,7 @@ class Result:
     message: str
     reproduce: str
     """Shell commands that show it again, with `$AGENTOS_TOKEN` for the token; may be empty."""
-    sights: int = 0
+    occurrences: int = 0
     """How often a breach was seen."""
     shown: Breach | None = None
     """The breach that message and reproduce are of."""
@@ -68,25 +68,25 @@ def settle(
 
 
 def new_breaches(findings: Findings, name: str, known: Sequence[Known]) -> list[Breach]:
-    """The sights of a broken requirement that no known deviation covers."""
+    """The breaches of a requirement that no known deviation covers."""
     return [
         breach
         for breach in findings.breaches.get(name, [])
-        if not any(entry.covers(breach.occasion) for entry in known)
+        if not any(entry.covers(breach.conditions) for entry in known)
     ]
 
 
 def stale_entries(findings: Findings, name: str, known: Sequence[Known]) -> list[Known]:
     """The known deviations of a requirement that a deterministic probe could have shown, and that
     nothing showed."""
-    shown = [breach.occasion for breach in findings.breaches.get(name, [])]
+    shown = [breach.conditions for breach in findings.breaches.get(name, [])]
     probed = findings.probed_at.get(name, set())
     return [
         entry
         for entry in known
         if not entry.sometimes
-        and any(entry.covers(occasion) for occasion in probed)
-        and not any(entry.covers(occasion) for occasion in shown)
+        and any(entry.covers(conditions) for conditions in probed)
+        and not any(entry.covers(conditions) for conditions in shown)
     ]
 
 
@@ -105,7 +105,7 @@ def _settle(
         return _result(requirement, Status.FAILED, message)
     if breaches:
         shown = _shown(breaches)
-        reason = next(entry.reason for entry in known if entry.covers(shown.occasion))
+        reason = next(entry.reason for entry in known if entry.covers(shown.conditions))
         message = f"{shown.message} (known: {reason})"
         return _result(requirement, Status.KNOWN, message, breaches)
     if name in findings.exercised:

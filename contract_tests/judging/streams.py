@@ -132,7 +132,7 @@ def judge_stream(
         if len(judge.violations) > MAX_VIOLATIONS:
             break
     # A stream that was cut or ran into a limit has no end to judge.
-    if exchange.fault is None:
+    if exchange.error is None:
         judge.end()
         judgement.exercise("sse.complete")
         if decoder.incomplete:

@@ -12,7 +12,7 @@ from agentos_contract.events import STEPS_AND_CONTAINERS, TERMINAL_EVENTS, Scope
 from agentos_contract.run import Span
 from contract_tests.checks.context import Context, mapping, parse_object
 from contract_tests.judging.streams import BatchRun, StreamedRun, mappings
-from contract_tests.target.client import Exchange, Fault, NoMoreRuns, Request
+from contract_tests.target.client import Exchange, NoMoreRuns, Request, TransferError
 from contract_tests.target.target import read_companion
 
 Json = Mapping[str, Any]
@@ -77,7 +77,7 @@ class Evidence:
             Run(stream)
             for stream in self.context.all_streams
             if stream.judge.machine.root is not None
-            and stream.exchange.fault is None
+            and stream.exchange.error is None
             and not any(quote(stream.run_id or "?", safe="") in path for path in cancelled)
         ]
 
@@ -141,12 +141,12 @@ class Evidence:
         request = Request(method, path, **more)
         try:
             answer = self.context.client.send(request)
-            if answer.fault is Fault.NO_ANSWER:
+            if answer.error is TransferError.NO_ANSWER:
                 # A server that has crashed over the request before closes the connection.
                 answer = self.context.client.send(request)
             return answer
         except NoMoreRuns as error:
-            return Exchange(request, "", fault_message=str(error))
+            return Exchange(request, "", error_message=str(error))
 
     def path(self, operation_id: str, **parameters: str) -> str | None:
         """The path of an operation; None where the document does not have it."""

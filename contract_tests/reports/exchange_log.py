@@ -73,7 +73,7 @@ class _ExchangeLog:
     def _add(self, exchange: Exchange) -> None:
         started = datetime.now(UTC) - timedelta(seconds=exchange.seconds)
         first = exchange.events[0][0] if exchange.events else exchange.seconds
-        comment = "; ".join(text for text in (self._check, exchange.fault_message) if text)
+        comment = "; ".join(text for text in (self._check, exchange.error_message) if text)
         with self._lock:
             if self._file.closed:  # what was broken off at the end
                 return

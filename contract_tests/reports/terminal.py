@@ -75,7 +75,7 @@ def _print_result(
     result: Result, console: Console, token: str | None, saved_in: Path | None
 ) -> None:
     style = _STYLES[result.status]
-    again = f" ({result.sights} times)" if result.sights > 1 else ""
+    again = f" ({result.occurrences} times)" if result.occurrences > 1 else ""
     console.print(
         f"[{style}]{result.status.value.upper()} {result.requirement.id}[/{style}]{again}",
         highlight=False,

@@ -157,7 +157,7 @@ def _timeline(followed: _Followed, marked: int | None, clean: Clean) -> Timeline
         count,
         before + count - after,
         f"{exchange.events[-1][0] if count else exchange.seconds:.3f}",
-        clean(exchange.fault_message),
+        clean(exchange.error_message),
     )
 
 

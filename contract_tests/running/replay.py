@@ -104,7 +104,7 @@ def _cleaned(value: Any, clean: Callable[[str], str]) -> Any:
 
 
 def _saved(breach: Breach, report: Report) -> SavedFailure:
-    told = breach.occasion.workflows
+    told = breach.conditions.workflows
     took = [workflow for workflow in report.workflows if workflow.id in told]
     messages = {exchange.request.field("message") for exchange in breach.exchanges}
     request = breach.exchange.request if breach.exchange is not None else None
@@ -255,6 +255,6 @@ def _judge(failure: SavedFailure, report: Report) -> Replayed:
     reason = (
         result.message
         or report.findings.reasons.get(name)
-        or (f"the check {failure.checks[-1]} found no occasion for it")
+        or (f"the check {failure.checks[-1]} found nothing that could show it")
     )
     return Replayed(failure, Outcome.UNDECIDED, reason, "")

@@ -74,7 +74,7 @@ class Report:
     crashes: tuple[str, ...] = ()
     """Checks that failed themselves, and how."""
     breaches: tuple[Breach, ...] = ()
-    """Every sight of a broken requirement, where a result shows one each."""
+    """Every breach, where a result shows one of each requirement."""
     probed: frozenset[str] = frozenset()
     """Requirements that a deterministic probe broke, not generated requests alone."""
     findings: Findings = field(default_factory=Findings)

@@ -53,7 +53,7 @@ class Limits:
     max_events: int = 20_000
 
 
-class Fault(Enum):
+class TransferError(Enum):
     """What went wrong on the wire."""
 
     UNREACHABLE = "unreachable"
@@ -69,11 +69,13 @@ class Fault(Enum):
     SIZE = "size"
     LEFT_OPEN = "left open"
     """A stream that was not closed after its terminal event."""
-    LEFT = "left"
+    DISCONNECTED = "disconnected"
     """We closed the connection, as was meant."""
 
 
-TIMEOUTS = frozenset({Fault.IDLE, Fault.TOTAL, Fault.SIZE, Fault.LEFT_OPEN})
+TIMEOUTS = frozenset(
+    {TransferError.IDLE, TransferError.TOTAL, TransferError.SIZE, TransferError.LEFT_OPEN}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +103,9 @@ class Request:
     authorization: Authorization | None = OWN_TOKEN
     """None sends none."""
     headers: tuple[tuple[str, str], ...] = ()
-    patience: float | None = None
+    timeout: float | None = None
     """Seconds that the whole answer may take, where that is less than the limit."""
-    leave_after: int | None = None
+    disconnect_after: int | None = None
     """After how many events the connection is closed; None reads to the end."""
 
     @property
@@ -143,8 +145,8 @@ class Exchange:
     """The body's bytes as far as they came, a stream's too."""
     sent_headers: list[tuple[str, str]] = field(default_factory=list)
     """The request's, as a shell would make them that does not know the token."""
-    fault: Fault | None = None
-    fault_message: str = ""
+    error: TransferError | None = None
+    error_message: str = ""
     seconds: float = 0.0
     events: list[tuple[float, ServerSentEvent]] = field(default_factory=list)
     """When each arrived, and it."""
@@ -164,7 +166,7 @@ class Exchange:
     def summary(self) -> str:
         """A few words on what came, for messages."""
         if self.status is None:
-            return self.fault_message or "no answer"
+            return self.error_message or "no answer"
         if self.is_stream:
             return f"{self.status} and a stream of {len(self.events)} events"
         text = self.body[:200].decode("utf-8", "replace").strip()
@@ -172,8 +174,8 @@ class Exchange:
         return f"{self.status} {text[:120]}".strip()
 
 
-class _Silence(Exception):
-    """Nothing came for so many seconds."""
+class _IdleTimeout(Exception):
+    """Nothing came for as long as may be waited for the next byte."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(seconds)
@@ -199,7 +201,7 @@ class RunBudget:
     def left(self) -> int:
         return self.limit - self.started
 
-    def patience(self, seconds: float) -> float:
+    def timeout(self, seconds: float) -> float:
         """How long to wait for what may take so many seconds: less once something ran into that."""
         return min(seconds, max(LEAST_SECONDS, seconds / 4)) if self.timeouts else seconds
 
@@ -218,13 +220,13 @@ class RunBudget:
         may_have_run = status == 200 or (
             _looks_valid(exchange.request) and status >= 500
             if status is not None
-            else exchange.fault is not Fault.UNREACHABLE
+            else exchange.error is not TransferError.UNREACHABLE
         )
         with self._lock:
             if counted:
                 self._pending -= 1
                 self.started += may_have_run
-            if exchange.fault in TIMEOUTS:
+            if exchange.error in TIMEOUTS:
                 self.timeouts += 1
 
 
@@ -345,11 +347,11 @@ class Client:
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         started = time.monotonic()
-        total = self.budget.patience(self.limits.total)
-        if request.patience is not None:
-            total = min(total, request.patience)
+        total = self.budget.timeout(self.limits.total)
+        if request.timeout is not None:
+            total = min(total, request.timeout)
         try:
-            with _wire_faults(exchange, total):
+            with _note_errors(exchange, total):
                 async with asyncio.timeout(total):
                     await self._read(request, exchange, started, on_event)
         finally:
@@ -388,13 +390,13 @@ class Client:
         )
         # A batch run may think for as long as the whole may take; a stream has to begin.
         is_batch = request.field("stream") in ("false", "False", "0")
-        idle = self.budget.patience(self.limits.idle)
+        idle = self.budget.timeout(self.limits.idle)
         try:
             # Not wait_for: Python 3.11's loses a cancellation that comes with a result.
             async with asyncio.timeout(None if is_batch else idle):
                 response = await self._http.send(message, stream=True)
         except TimeoutError:
-            raise _Silence(idle) from None
+            raise _IdleTimeout(idle) from None
         try:
             exchange.status = response.status_code
             exchange.reason = response.reason_phrase
@@ -415,20 +417,20 @@ class Client:
         chunks = response.aiter_bytes()
         over_at: float | None = None
         body = exchange.received
-        idle = self.budget.patience(self.limits.idle)
+        idle = self.budget.timeout(self.limits.idle)
         while True:
-            patience = idle
+            timeout = idle
             if over_at is not None:
                 left = over_at + min(idle, CLOSING_SECONDS) - time.monotonic()
-                patience = max(0.0, left)
+                timeout = max(0.0, left)
             try:
-                async with asyncio.timeout(patience):
+                async with asyncio.timeout(timeout):
                     chunk = await anext(chunks, None)
             except TimeoutError:
                 if over_at is None:
-                    raise _Silence(patience) from None
-                exchange.fault = Fault.LEFT_OPEN
-                exchange.fault_message = (
+                    raise _IdleTimeout(timeout) from None
+                exchange.error = TransferError.LEFT_OPEN
+                exchange.error_message = (
                     f"the stream was still open {min(idle, CLOSING_SECONDS):g} s "
                     "after its terminal event"
                 )
@@ -452,15 +454,15 @@ class Client:
                     on_event(event)
             if chunk is None:
                 return
-            leave_after = exchange.request.leave_after
-            if leave_after is not None and len(exchange.events) >= leave_after:
-                exchange.fault = Fault.LEFT
-                exchange.fault_message = f"we left after {len(exchange.events)} events"
+            disconnect_after = exchange.request.disconnect_after
+            if disconnect_after is not None and len(exchange.events) >= disconnect_after:
+                exchange.error = TransferError.DISCONNECTED
+                exchange.error_message = f"we left after {len(exchange.events)} events"
                 return
             if len(body) > self.limits.max_bytes or len(exchange.events) > self.limits.max_events:
                 exchange.body = b"" if exchange.is_stream else bytes(body)
-                exchange.fault = Fault.SIZE
-                exchange.fault_message = (
+                exchange.error = TransferError.SIZE
+                exchange.error_message = (
                     f"the answer went on after {len(body)} bytes"
                     + (f" and {len(exchange.events)} events" if exchange.is_stream else "")
                     + f", {arrived:.1f} s after the request"
@@ -469,33 +471,33 @@ class Client:
 
 
 @contextmanager
-def _wire_faults(exchange: Exchange, total: float) -> Iterator[None]:
+def _note_errors(exchange: Exchange, total: float) -> Iterator[None]:
     """Note what goes wrong on the wire in the exchange."""
     try:
         yield
-    except _Silence as silence:
-        exchange.fault = Fault.IDLE
-        exchange.fault_message = f"{_so_far(exchange)}, then silence for {silence.seconds:g} s"
+    except _IdleTimeout as reached:
+        exchange.error = TransferError.IDLE
+        exchange.error_message = f"{_so_far(exchange)}, then silence for {reached.seconds:g} s"
     except TimeoutError:
-        exchange.fault = Fault.TOTAL
-        exchange.fault_message = f"{_so_far(exchange)}, and no end within {total:g} s"
+        exchange.error = TransferError.TOTAL
+        exchange.error_message = f"{_so_far(exchange)}, and no end within {total:g} s"
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
-        exchange.fault = Fault.UNREACHABLE
-        exchange.fault_message = f"no connection: {_innermost(error)}"
+        exchange.error = TransferError.UNREACHABLE
+        exchange.error_message = f"no connection: {_innermost(error)}"
     except (httpx.LocalProtocolError, httpx.InvalidURL) as error:
         # Ours: what we built cannot be sent.
         raise RuntimeError(f"the request cannot be sent: {error}") from error
     except httpx.HTTPError as error:
         text = str(error) or type(error).__name__
         if exchange.status is not None:
-            exchange.fault = Fault.CUT
-            exchange.fault_message = f"the connection was cut in the middle of the answer: {text}"
+            exchange.error = TransferError.CUT
+            exchange.error_message = f"the connection was cut in the middle of the answer: {text}"
         elif isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in text:
-            exchange.fault = Fault.MALFORMED
-            exchange.fault_message = f"the answer is no HTTP: {text}"
+            exchange.error = TransferError.MALFORMED
+            exchange.error_message = f"the answer is no HTTP: {text}"
         else:
-            exchange.fault = Fault.NO_ANSWER
-            exchange.fault_message = f"the connection was closed without an answer ({text})"
+            exchange.error = TransferError.NO_ANSWER
+            exchange.error_message = f"the connection was closed without an answer ({text})"
 
 
 def _so_far(exchange: Exchange) -> str:

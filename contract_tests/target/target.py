@@ -17,7 +17,7 @@ from schemathesis import GenerationMode
 
 from agentos_contract.document import Document
 from agentos_contract.json_values import read_json
-from contract_tests.target.client import TIMEOUTS, Client, Exchange, Fault, Request
+from contract_tests.target.client import TIMEOUTS, Client, Exchange, Request, TransferError
 from contract_tests.target.configuration import WorkflowSettings
 
 DEFAULT_MESSAGE = "Hello, what is new?"
@@ -77,7 +77,7 @@ def discover(
 
     `settings` of workflows by id; a message of theirs comes before `message`.
     """
-    _knock(client, document)
+    preflight(client, document)
     listed = _listed_workflows(client, document)
     settings = settings or {}
     for workflow_id in settings if listed else ():
@@ -107,7 +107,7 @@ def discover(
     return Target(tuple(workflows), tuple(unusable))
 
 
-def refuse_strangers(exchange: Exchange, token: str | None) -> None:
+def require_auth(exchange: Exchange, token: str | None) -> None:
     """Raises CouldNotRun where an ordinary request was not let in."""
     if exchange.status not in (401, 403):
         return
@@ -116,21 +116,21 @@ def refuse_strangers(exchange: Exchange, token: str | None) -> None:
     raise CouldNotRun(f"it refuses the token ({exchange.status})")
 
 
-def _knock(client: Client, document: Document) -> None:
+def preflight(client: Client, document: Document) -> None:
     """The first request: whether anybody answers, and lets us in."""
     path = run_path(document, unknown_workflow_id())
     for mode in ("false", "true"):
         fields = (("message", DEFAULT_MESSAGE), ("stream", mode))
-        exchange = client.send(Request("POST", path, fields=fields, patience=client.limits.idle))
-        if exchange.fault not in TIMEOUTS or exchange.status is not None:
+        exchange = client.send(Request("POST", path, fields=fields, timeout=client.limits.idle))
+        if exchange.error not in TIMEOUTS or exchange.status is not None:
             break  # one that hangs in one mode is found to do so by the checks
-    if exchange.fault is Fault.UNREACHABLE:
-        raise CouldNotRun(f"nothing listens there ({exchange.fault_message})")
-    if exchange.status is None and exchange.fault is not None:
-        if exchange.fault in TIMEOUTS:
-            raise CouldNotRun(f"it does not answer ({exchange.fault_message})")
-        raise CouldNotRun(exchange.fault_message)
-    refuse_strangers(exchange, client.token)
+    if exchange.error is TransferError.UNREACHABLE:
+        raise CouldNotRun(f"nothing listens there ({exchange.error_message})")
+    if exchange.status is None and exchange.error is not None:
+        if exchange.error in TIMEOUTS:
+            raise CouldNotRun(f"it does not answer ({exchange.error_message})")
+        raise CouldNotRun(exchange.error_message)
+    require_auth(exchange, client.token)
 
 
 def _listed_workflows(client: Client, document: Document) -> list[str] | None:
@@ -164,8 +164,8 @@ def read_companion(
         return None
     method = document.operations[operation_id].method.upper()
     exchange = client.send(Request(method, path))
-    refuse_strangers(exchange, client.token)
-    if exchange.status != 200 or exchange.fault is not None:
+    require_auth(exchange, client.token)
+    if exchange.status != 200 or exchange.error is not None:
         return None
     try:
         return read_json(exchange.body)
@@ -186,7 +186,7 @@ def _must_exist(
         probe = client.send(
             Request("POST", run_path(document, workflow_id), fields=(("stream", "false"),))
         )
-        refuse_strangers(probe, client.token)
+        require_auth(probe, client.token)
         if probe.status != 404:
             return
     raise CouldNotRun(f"it has no workflow {workflow_id!r}{_nearest(workflow_id, listed or [])}")

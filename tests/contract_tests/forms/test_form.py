@@ -61,7 +61,7 @@ VALID, INVALID, UNDECIDED = Validity.VALID, Validity.INVALID, Validity.UNDECIDED
 def test_a_form_is_judged_by_its_bytes(body: str, validity: Validity) -> None:
     verdict = ORACLE.judge(body.encode("latin-1"))
     assert verdict.validity is validity
-    assert bool(verdict.faults) is (validity is INVALID)
+    assert bool(verdict.errors) is (validity is INVALID)
 
 
 def test_another_content_type_is_not_for_the_form_to_judge() -> None:

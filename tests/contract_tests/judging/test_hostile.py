@@ -15,7 +15,7 @@ from agentos_contract.judge import RunJudge
 from agentos_contract.sse import EventStreamDecoder, ServerSentEvent
 from contract_tests.checks.context import parse_object
 from contract_tests.judging.answers import AnswerJudge, Expected
-from contract_tests.judging.outcomes import story_of_batch, story_of_stream
+from contract_tests.judging.outcomes import outcome_of_batch, outcome_of_stream
 from contract_tests.judging.streams import (
     BatchRun,
     StreamedRun,
@@ -79,7 +79,7 @@ def judge_everything_of_a_stream(content: bytes) -> None:
         exchange, validators=VALIDATORS, workflow_id="w", session_id="s"
     )
     run = StreamedRun("w", "x", exchange, judge)
-    story_of_stream(run)
+    outcome_of_stream(run)
     held_back(run)
     shows_pacing(run)
     assert run.run_id is None or isinstance(run.run_id, str)
@@ -171,7 +171,7 @@ def judge_batch_body(content: bytes) -> BatchRun:
     body = parse_object(content) or {}
     judge_batch(exchange, body, workflow_id="w", session_id="s", user_id=None)
     run = BatchRun("w", "x", exchange, body)
-    story_of_batch(run)
+    outcome_of_batch(run)
     return run
 
 
