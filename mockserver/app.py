@@ -77,10 +77,10 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     faults = FaultsMiddleware(
         Cors(application), Server(settings.token, tuple(workflows), runner.memories)
     )
-    http = DeviationsMiddleware(faults, settings.deviations)
-    return WorkflowSocket(
-        http, workflows, runner, token=settings.token, deviations=settings.deviations
+    socket = WorkflowSocket(
+        faults, workflows, runner, token=settings.token, deviations=settings.deviations
     )
+    return DeviationsMiddleware(socket, settings.deviations)
 
 
 def load_workflows(directory: Path | str | None) -> Mapping[str, Workflow]:

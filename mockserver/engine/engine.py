@@ -39,6 +39,7 @@ from mockserver.engine.actions import (
     Wait,
 )
 from mockserver.engine.agents import AgentRun
+from mockserver.engine.hooks import EngineHooks
 from mockserver.engine.ids import Ids
 from mockserver.engine.results import (
     Result,
@@ -70,6 +71,7 @@ class Engine:
         is_released: Callable[[str], bool] = lambda gate: False,
         is_streamed: bool = True,
         is_sent_late: bool = False,
+        hooks: EngineHooks | None = None,
         deviations: frozenset[str] = frozenset(),
     ) -> None:
         """`clock` gives seconds since the epoch, for created_at.
@@ -81,6 +83,7 @@ class Engine:
         self.is_streamed = record.is_streamed = is_streamed
         self.is_sent_late = is_sent_late
         self.deviations = deviations
+        self.hooks = hooks or EngineHooks()
         self.record = record
         self.ids = ids
         self.clock = clock

@@ -22,6 +22,7 @@ from mockserver.engine.engine import bare_error
 from mockserver.http.companions import Companions
 from mockserver.http.deviating import deviations_of, preferences
 from mockserver.http.errors import ApiError
+from mockserver.http.hooks import hooks_of
 from mockserver.http.forms import BOOLEANS
 from mockserver.http.validation import REQUEST_KEY, ValidRequest
 from mockserver.recordings.recording import Recordings
@@ -129,6 +130,7 @@ class Operations:
                 is_background=is_background,
                 recording=recording,
                 stream=stream,
+                hooks=hooks_of(scope).runner,
                 deviations=deviations,
             )
         )

@@ -19,6 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from agentos_contract.deviations import Deviations
 from mockserver.http.errors import ApiError
+from mockserver.http.hooks import hooks_of
 from mockserver.http.operations import read_message
 from mockserver.runner.runner import ActiveRun, Runner, RunRequest
 from mockserver.script.model import Workflow
@@ -147,6 +148,7 @@ class WorkflowSocket:
                 is_background=True,
                 is_over_websocket=True,
                 stream=True,
+                hooks=hooks_of(socket.scope).runner,
                 deviations=self._deviations,
             )
         )

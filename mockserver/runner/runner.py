@@ -28,6 +28,7 @@ from mockserver.engine.run import Run
 from mockserver.faults.register import Memory, Story, Telling, performance_of
 from mockserver.recordings.recording import Recording
 from mockserver.recordings.replay import Replay, ReplayedRun
+from mockserver.runner.hooks import RunnerHooks
 from mockserver.script.model import Workflow
 from mockserver.sessions.sessions import (
     Session,
@@ -94,6 +95,8 @@ class RunRequest:
     recording: Recording | None = None
     """What to replay instead of carrying the steps out."""
     stream: bool = True
+    hooks: RunnerHooks = RunnerHooks()
+    """Where carrying it out parts from the contract."""
     deviations: Deviations = frozenset()
     """What the run does that it should not (agentos_contract/deviations.py)."""
 
@@ -300,6 +303,7 @@ class Runner:
                 clock=self.clock,
                 is_streamed=request.stream,
                 is_sent_late=is_sent_late,
+                hooks=request.hooks.engine(),
                 deviations=request.deviations,
             )
             active = ActiveRun(run, session, engine, self._speed)
