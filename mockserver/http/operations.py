@@ -22,8 +22,8 @@ from mockserver.engine.engine import bare_error
 from mockserver.http.companions import Companions
 from mockserver.http.deviating import deviations_of, preferences
 from mockserver.http.errors import ApiError
-from mockserver.http.hooks import hooks_of
 from mockserver.http.forms import BOOLEANS
+from mockserver.http.hooks import hooks_of
 from mockserver.http.validation import REQUEST_KEY, ValidRequest
 from mockserver.recordings.recording import Recordings
 from mockserver.runner.runner import ActiveRun, Runner, RunRequest

@@ -14,7 +14,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from agentos_contract.deviations import Deviations
@@ -95,7 +95,7 @@ class RunRequest:
     recording: Recording | None = None
     """What to replay instead of carrying the steps out."""
     stream: bool = True
-    hooks: RunnerHooks = RunnerHooks()
+    hooks: RunnerHooks = field(default_factory=RunnerHooks)
     """Where carrying it out parts from the contract."""
     deviations: Deviations = frozenset()
     """What the run does that it should not (agentos_contract/deviations.py)."""
