@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agentos_contract.events import Scope
-from agentos_contract.results import short, steps_of
+from agentos_contract.json_values import short
+from agentos_contract.results import steps_of
 from agentos_contract.run import EventData, Span
 
 IDENTITY_REQUIREMENTS = frozenset(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agentos_contract.events import CONTAINERS, STEPS_AND_CONTAINERS, Scope
-from agentos_contract.json_values import canonical
+from agentos_contract.json_values import canonical, mapping, mappings, short
 from agentos_contract.run import EventData, Span
 
 RESULT_REQUIREMENTS = frozenset(
@@ -120,7 +120,7 @@ class ResultsJudge:
         self._exercise("loop.all-results")
         brief = [[_brief(result) for result in results or ()] for results in own]
         said = [
-            [_brief(result) for result in results if isinstance(result, Mapping)]
+            [_brief(result) for result in mappings(results)]
             for results in told
             if isinstance(results, list)
         ]
@@ -250,7 +250,7 @@ def results_of(span: Span) -> list[EventData] | None:
     results = span.ended.get(key)
     if not isinstance(results, list):
         return None
-    return [result for result in results if isinstance(result, Mapping)]
+    return mappings(results)
 
 
 def results_within(span: Span) -> list[EventData]:
@@ -259,12 +259,6 @@ def results_within(span: Span) -> list[EventData]:
         return results_of(span) or []
     iterations = [child for child in span.children if child.ended]
     return [result for child in iterations for result in results_of(child) or []]
-
-
-def short(value: Any, limit: int = 80) -> str:
-    """A value for a message."""
-    text = repr(value)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _unlike(child: Span, results: Sequence[EventData]) -> str | None:
@@ -284,8 +278,7 @@ def _difference(child: Span, result: EventData) -> str | None:
         content = child.ended.get("content")
         if content is not None and result.get("content") != content:
             return f"ended with content {short(content)}, and has {short(result.get('content'))}"
-        response = child.ended.get("step_response")
-        own = response if isinstance(response, Mapping) else {}
+        own = mapping(child.ended.get("step_response"))
         for key in SAME_IN_RESULTS:
             if key in own and key in result and own[key] != result[key]:
                 return f"ended with {key} {short(own[key])}, and has {short(result[key])}"
@@ -294,7 +287,7 @@ def _difference(child: Span, result: EventData) -> str | None:
     nested = result.get("steps")
     if inner and nested and isinstance(nested, list):
         own_steps = sorted(canonical(_brief(one)) for one in inner)
-        told = sorted(canonical(_brief(one)) for one in nested if isinstance(one, Mapping))
+        told = sorted(canonical(_brief(one)) for one in mappings(nested))
         if own_steps != told:
             return "had other results, or with other contents, than it has as `steps`"
     return None

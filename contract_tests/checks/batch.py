@@ -38,7 +38,7 @@ from contract_tests.target.target import Workflow
 def batch_runs(context: Context) -> None:
     """Each workflow once in batch, beside its stream.
 
-    What differs might differ from one stream to the next (a model answered). so where the two
+    What differs might differ from one stream to the next (a model answered). Where the two have
     different outcomes both are asked again, and only what is constant in each mode and different
     between them is a breach: the contents, or else the structure alone. A workflow that the
     configuration calls deterministic is not asked again; of one that it calls not deterministic

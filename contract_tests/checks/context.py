@@ -14,7 +14,7 @@ import jsonschema_rs
 
 from agentos_contract.document import Document
 from agentos_contract.events import TERMINAL_EVENTS
-from agentos_contract.json_values import read_json_object
+from agentos_contract.json_values import parse_object
 from agentos_contract.judge import PayloadValidator
 from contract_tests.checks.plan import Plan
 from contract_tests.checks.registry import CannotDecide
@@ -548,16 +548,3 @@ class EventValidators(Mapping[str, PayloadValidator]):
 def _compiled(document: Document) -> tuple[AnswerJudge, FormOracle, EventValidators]:
     """What is made of a document once, however many targets are tested by it."""
     return AnswerJudge(document), FormOracle(document), EventValidators(document)
-
-
-def parse_object(body: bytes) -> dict[str, Any] | None:
-    """A body as a JSON object; None where it is none."""
-    try:
-        return read_json_object(body)
-    except ValueError:
-        return None
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    """A mapping, or an empty one."""
-    return value if isinstance(value, Mapping) else {}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from agentos_contract.events import Scope
-from agentos_contract.results import short as _short
-from contract_tests.checks.context import Context, mapping, parse_object
+from agentos_contract.json_values import mapping, parse_object, short
+from contract_tests.checks.context import Context
 from contract_tests.checks.registry import CannotDecide, Stage, check
 from contract_tests.forms.texts import ODD
 from contract_tests.judging.streams import StreamedRun
@@ -111,7 +111,7 @@ def isolation(context: Context) -> None:
                 "session.isolation",
                 _repeats(run, run.message),
                 f"{workflow.id} repeats its message, but not beside another run: "
-                f"{run.message!r} gave {_short(_content(run))}",
+                f"{run.message!r} gave {short(_content(run))}",
                 run.exchange,
                 found[1 - position].exchange,
             )

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from contract_tests.checks.context import Context, mapping, parse_object
+from agentos_contract.json_values import mapping, parse_object
+from contract_tests.checks.context import Context
 from contract_tests.checks.registry import CannotDecide, Stage, check
 from contract_tests.judging.outcomes import (
     RunOutcome,

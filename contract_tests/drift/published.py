@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentos_contract.document import EVENT_STREAM, FORM, METHODS, Document, Operation
+from agentos_contract.json_values import mapping
 from contract_tests.drift.changes import Change, Difference, Impact, Source, at
 from contract_tests.drift.schemas import Direction, SchemaComparison
 from contract_tests.drift.views import TooInvolved, Views, describe_types
@@ -83,8 +84,8 @@ class _Comparison:
         return changes, notes
 
     def _published(self) -> Iterator[tuple[Key, PublishedOperation]]:
-        for path, item in _mapping(self.server.get("paths")).items():
-            item = _mapping(self.server_views.resolve(item))
+        for path, item in mapping(self.server.get("paths")).items():
+            item = mapping(self.server_views.resolve(item))
             for method, definition in item.items():
                 if method in METHODS and isinstance(definition, Mapping):
                     yield (
@@ -124,7 +125,7 @@ class _Comparison:
             for difference in differences:
                 yield at(difference, Source.PUBLISHED, title, part)
 
-        item = _mapping(self.kit.content["paths"][kit.path])
+        item = mapping(self.kit.content["paths"][kit.path])
         mine = self._parameters(self.kit_views, item, kit.definition)
         theirs = self._parameters(self.server_views, server.item, server.definition)
         yield from published("request", *self._compare_parameters(mine, theirs))
@@ -134,8 +135,8 @@ class _Comparison:
             notice = "a later release may not have it"
             deprecated = ("deprecated", Impact.NOTICE, "", "an operation", "deprecated", notice)
             yield from published("", Difference(*deprecated))
-        ours = _mapping(kit.definition.get("responses"))
-        others = _mapping(server.definition.get("responses"))
+        ours = mapping(kit.definition.get("responses"))
+        others = mapping(server.definition.get("responses"))
         yield from published("", *self._compare_statuses(ours, others))
         for status in ours:
             if status in others:
@@ -155,7 +156,7 @@ class _Comparison:
         for source in (item, definition):
             listed = source.get("parameters")
             for one in listed if isinstance(listed, list) else ():
-                one = _mapping(views.resolve(one))
+                one = mapping(views.resolve(one))
                 where, name = str(one.get("in")), str(one.get("name"))
                 if where in ("query", "header", "cookie"):
                     found[where, name.lower() if where == "header" else name] = one
@@ -194,8 +195,8 @@ class _Comparison:
     def _compare_bodies(
         self, kit: Mapping[str, Any], server: Mapping[str, Any]
     ) -> Iterator[Difference]:
-        mine = _mapping(self.kit_views.resolve(kit.get("requestBody")))
-        theirs = _mapping(self.server_views.resolve(server.get("requestBody")))
+        mine = mapping(self.kit_views.resolve(kit.get("requestBody")))
+        theirs = mapping(self.server_views.resolve(server.get("requestBody")))
         ours, others = _content(mine), _content(theirs)
         if mine and theirs:
             yield from _compare_required(mine, theirs, "")
@@ -295,14 +296,10 @@ def _demands(security: Any) -> bool:
 def _content(part: Any) -> dict[str, Mapping[str, Any]]:
     """Media types with what is said of them, in lower case and without parameters."""
     return {
-        str(name).partition(";")[0].strip().lower(): _mapping(media)
-        for name, media in _mapping(_mapping(part).get("content")).items()
+        str(name).partition(";")[0].strip().lower(): mapping(media)
+        for name, media in mapping(mapping(part).get("content")).items()
     }
 
 
 def _key(method: str, path: str) -> Key:
     return method, _PARAMETER.sub("{}", path).rstrip("/") or "/"
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

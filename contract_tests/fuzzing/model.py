@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from agentos_contract.events import TERMINAL_EVENTS
-from contract_tests.checks.context import Context, mapping, parse_object
+from agentos_contract.json_values import mapping, parse_object, short
+from contract_tests.checks.context import Context
 from contract_tests.fuzzing.baseline import Baseline
 from contract_tests.judging.answers import Expected, Judgement
 from contract_tests.judging.outcomes import (
@@ -181,8 +182,8 @@ class Model:
                 judgement.breach("session.continuity", message, exchange)
         if body.get("content") != content:
             message = (
-                f"the run {going.run_id} had the content {_short(content)} and was read back "
-                f"with {_short(body.get('content'))}"
+                f"the run {going.run_id} had the content {short(content)} and was read back "
+                f"with {short(body.get('content'))}"
             )
             judgement.breach("session.continuity", message, exchange)
 
@@ -227,7 +228,7 @@ class Model:
             given = run.body.get("input", going.step.message)
             if given != going.step.message and isinstance(given, str):
                 message = (
-                    f"the message was {_short(going.step.message)} and arrived as {_short(given)}"
+                    f"the message was {short(going.step.message)} and arrived as {short(given)}"
                 )
                 judgement.breach("form.text-kept", message, exchange)
         if completed:
@@ -310,8 +311,3 @@ class Model:
             told = difference(first, story, ("in another run", "in this one"))
             text = f"{going.step.workflow}, asked the same in a session like that: {told}"
             judgement.breach("batch.equals-stream", text, going.exchange)
-
-
-def _short(value: object, limit: int = 80) -> str:
-    text = repr(value)
-    return text if len(text) <= limit else text[: limit - 1] + "…"

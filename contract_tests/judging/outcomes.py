@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agentos_contract.events import Scope
-from agentos_contract.json_values import canonical
-from contract_tests.judging.streams import BatchRun, StreamedRun, mappings
+from agentos_contract.json_values import canonical, mapping, mappings
+from contract_tests.judging.streams import BatchRun, StreamedRun
 
 RunOutcome = Any
 """What a run came to, without what may differ: its content, and its results as nested (name, how it
@@ -100,7 +100,7 @@ def runs_of_stream(run: StreamedRun) -> RunOutcome:
             return None
         calls = [child for child in span.children if child.scope is Scope.TOOL_CALL]
         tools = [(call.ended or {}).get("tool") for call in calls]
-        said = [_call(tool, mask) for tool in tools if isinstance(tool, Mapping)]
+        said = [_call(tool, mask) for tool in mappings(tools)]
         runs.append((_who(ended), mask(ended.get("content")), said))
     return runs or None
 
@@ -110,13 +110,9 @@ def _who(run: Mapping[str, Any]) -> Any:
 
 
 def _call(tool: Mapping[str, Any], mask: Callable[[Any], Any]) -> RunOutcome:
-    arguments = {key: mask(value) for key, value in _mapping(tool.get("tool_args")).items()}
+    arguments = {key: mask(value) for key, value in mapping(tool.get("tool_args")).items()}
     failed = bool(tool.get("tool_call_error"))
     return (tool.get("tool_name"), arguments, mask(tool.get("result")), failed)
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def structure(outcome: RunOutcome) -> RunOutcome:

@@ -11,6 +11,7 @@ from typing import Any
 
 from agentos_contract.document import EVENT_STREAM
 from agentos_contract.events import CONTAINERS, EVENTS, STEPS_AND_CONTAINERS, TERMINAL_EVENTS, Scope
+from agentos_contract.json_values import mappings, short
 from agentos_contract.judge import JUDGED_REQUIREMENTS, PayloadValidator, RunJudge, wrong_time
 from contract_tests.judging.answers import _TRACEBACK, JSON, Judgement
 from contract_tests.target.client import Exchange
@@ -200,8 +201,8 @@ def judge_batch(
     if message is not None and "input" in body:
         judgement.exercise("batch.input")
         if body["input"] != message:
-            said = f"asked with the message {_short(message)}, the body has the input"
-            judgement.breach("batch.input", f"{said} {_short(body['input'])}", exchange)
+            said = f"asked with the message {short(message)}, the body has the input"
+            judgement.breach("batch.input", f"{said} {short(body['input'])}", exchange)
     created_at = body.get("created_at")
     if isinstance(created_at, int | float) and not isinstance(created_at, bool):
         judgement.exercise("time.seconds")
@@ -235,8 +236,8 @@ def judge_batch(
         last = last_content(results)
         if last != body.get("content"):
             message = (
-                f"the run's content is {_short(body.get('content'))}, "
-                f"its last result has {_short(last)}"
+                f"the run's content is {short(body.get('content'))}, "
+                f"its last result has {short(last)}"
             )
             judgement.breach("batch.content-in-results", message, exchange)
     return judgement
@@ -248,13 +249,6 @@ def last_content(results: list[Any]) -> Any:
     while isinstance(last, Mapping) and mappings(last.get("steps")):
         last = mappings(last["steps"])[-1]
     return last.get("content") if isinstance(last, Mapping) else None
-
-
-def mappings(value: Any) -> list[Mapping[str, Any]]:
-    """The objects in a list; none where it is no list."""
-    if not isinstance(value, list):
-        return []
-    return [item for item in value if isinstance(item, Mapping)]
 
 
 def held_back(run: StreamedRun) -> str | None:
@@ -301,11 +295,6 @@ def _timed(run: StreamedRun) -> list[tuple[float, str, float]]:
         if abs(created) < 1e15:  # a time, whatever its unit
             timed.append((arrived, event.event, float(created)))
     return timed
-
-
-def _short(value: Any, limit: int = 80) -> str:
-    text = repr(value)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def describe(run: StreamedRun) -> str:

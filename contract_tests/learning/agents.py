@@ -7,9 +7,8 @@ from itertools import combinations, pairwise
 from typing import Any
 
 from agentos_contract.events import Scope
+from agentos_contract.json_values import mapping, mappings
 from agentos_contract.run import Span, step_key
-from contract_tests.checks.context import mapping
-from contract_tests.judging.streams import mappings
 from contract_tests.learning.evidence import (
     Evidence,
     Json,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from agentos_contract.events import Scope
-from contract_tests.judging.streams import StreamedRun, mappings
+from agentos_contract.json_values import mappings
+from contract_tests.judging.streams import StreamedRun
 from contract_tests.learning.evidence import (
     Evidence,
     Json,

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from agentos_contract.events import STEPS_AND_CONTAINERS, TERMINAL_EVENTS, Scope
+from agentos_contract.json_values import mapping, mappings, parse_object
 from agentos_contract.run import Span
-from contract_tests.checks.context import Context, mapping, parse_object
-from contract_tests.judging.streams import BatchRun, StreamedRun, mappings
+from contract_tests.checks.context import Context
+from contract_tests.judging.streams import BatchRun, StreamedRun
 from contract_tests.target.client import Exchange, NoMoreRuns, Request, TransferError
 from contract_tests.target.target import read_companion
 

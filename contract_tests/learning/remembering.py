@@ -10,10 +10,9 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import urlencode
 
-from agentos_contract.json_values import read_json
-from contract_tests.checks.context import Fields, mapping
+from agentos_contract.json_values import mapping, mappings, read_json
+from contract_tests.checks.context import Fields
 from contract_tests.checks.registry import CannotDecide
-from contract_tests.judging.streams import mappings
 from contract_tests.learning.evidence import (
     Evidence,
     Json,

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from agentos_contract.events import Scope
+from agentos_contract.json_values import parse_object
 from agentos_contract.run import Span
 from agentos_contract.sse import ServerSentEvent
-from contract_tests.checks.context import Fields, parse_object
+from contract_tests.checks.context import Fields
 from contract_tests.judging.streams import StreamedRun
 from contract_tests.learning.evidence import Evidence, Json, Run, event_of
 from contract_tests.target.client import NoMoreRuns

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agentos_contract.json_values import parse_object
 from agentos_contract.judge import RunJudge
 from agentos_contract.sse import EventStreamDecoder, ServerSentEvent
-from contract_tests.checks.context import parse_object
 from contract_tests.judging.answers import AnswerJudge, Expected
 from contract_tests.judging.outcomes import outcome_of_batch, outcome_of_stream
 from contract_tests.judging.streams import (
