@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from starlette.types import ASGIApp
 
+import mockserver.agno  # noqa: F401 - its departures are registered
 from agentos_contract.deviations import Deviations
 from agentos_contract.document import Document, load_document
 from mockserver.faults.exchange import Server
@@ -81,8 +81,3 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         faults, workflows, runner, token=settings.token, deviations=settings.deviations
     )
     return DeviationsMiddleware(socket, settings.deviations)
-
-
-def load_workflows(directory: Path | str | None) -> Mapping[str, Workflow]:
-    """The scripts of a folder, or the bundled ones. Raises ScriptError."""
-    return load_scripts(directory or BUNDLED_SCRIPTS).workflows

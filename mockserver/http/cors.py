@@ -1,4 +1,4 @@
-"""Which pages may read the answers: Starlette's CORS, outermost, by the request's deviations."""
+"""Which pages may read the answers: Starlette's CORS, outermost, by the request's hooks."""
 
 from __future__ import annotations
 
@@ -7,17 +7,7 @@ from functools import cache
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mockserver.http.deviating import deviations_of
-
-AGNO_ORIGINS = (
-    "http://localhost:3000",
-    "https://agno.com",
-    "https://www.agno.com",
-    "https://app.agno.com",
-    "https://os-stg.agno.com",
-    "https://os.agno.com",
-)
-"""The origins that Agno allows where it is told none (`agno.os.utils.resolve_origins`)."""
+from mockserver.http.hooks import hooks_of
 
 _UNREADABLE_KEY = "mockserver.http.cors.unreadable"
 _SEND_KEY = "mockserver.http.cors.send"
@@ -29,7 +19,7 @@ def make_unreadable(scope: Scope) -> None:
 
 
 class Cors:
-    """Lets every page read, or with `cors.*` those that Agno lets.
+    """Lets pages of other origins read, as the request's hooks say.
 
     It is outermost, so that a preflight is answered before anybody asks for a token, and an error
     can be read by the page that caused it.
@@ -43,20 +33,22 @@ class Cors:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        deviations = deviations_of(scope)
+        hooks = hooks_of(scope)
         scope[_SEND_KEY] = send
-        policy = self._policy("cors.agno-origins" in deviations, "cors.expose-star" in deviations)
+        policy = self._policy(hooks.origins, hooks.exposed_headers)
         await policy(scope, receive, send)
 
-    def _make_policy(self, agno_origins: bool, expose_star: bool) -> CORSMiddleware:
+    def _make_policy(
+        self, origins: tuple[str, ...] | None, exposed: tuple[str, ...]
+    ) -> CORSMiddleware:
         return CORSMiddleware(
             self._readable,
-            allow_origins=AGNO_ORIGINS if agno_origins else (),
-            allow_origin_regex=None if agno_origins else ".*",
+            allow_origins=origins or (),
+            allow_origin_regex=".*" if origins is None else None,
             allow_credentials=True,
             allow_methods=["*"],
             allow_headers=["*"],
-            expose_headers=["*"] if expose_star else ["WWW-Authenticate", "Allow"],
+            expose_headers=exposed,
         )
 
     async def _readable(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from agentos_contract.deviations import Deviations
-from mockserver.script.model import Condition, Executor, Node, Step, Workflow
+from mockserver.http.hooks import HttpHooks
+from mockserver.http.session_views import without_none
+from mockserver.script.model import DELEGATION, Condition, Executor, Node, Step, Workflow
 
 OS_ID = "agentos-mock"
 DATABASE_ID = f"{OS_ID}-db"
@@ -14,12 +16,12 @@ TABLES = ("agno_sessions", "agno_memories", "agno_metrics", "agno_eval_runs", "a
 """The tables that the database has, as far as a request may name them."""
 
 
-def workflow_summary(workflow: Workflow, deviations: Deviations = frozenset()) -> dict[str, Any]:
+def workflow_summary(workflow: Workflow, hooks: HttpHooks) -> dict[str, Any]:
     """A workflow as GET /workflows lists it."""
-    return _without_none(
+    return without_none(
         {
             "id": workflow.id,
-            "name": _name(workflow, deviations),
+            "name": hooks.workflow_name(workflow),
             "description": workflow.description,
             "db_id": DATABASE_ID,
             "is_component": False,
@@ -27,17 +29,16 @@ def workflow_summary(workflow: Workflow, deviations: Deviations = frozenset()) -
     )
 
 
-def workflow_detail(workflow: Workflow, deviations: Deviations = frozenset()) -> dict[str, Any]:
+def workflow_detail(workflow: Workflow, hooks: HttpHooks) -> dict[str, Any]:
     """A workflow as GET /workflows/{workflow_id} shows it: a runnable script."""
-    steps = _sources(workflow.source, workflow.steps)
-    return _without_none(
+    return without_none(
         {
             "id": workflow.id,
-            "name": _name(workflow, deviations),
+            "name": hooks.workflow_name(workflow),
             "db_id": DATABASE_ID,
             "description": workflow.description,
             "input_schema": workflow.input_schema,
-            "steps": [_step(node, source, deviations) for node, source in steps],
+            "steps": _Describer(workflow, hooks).steps(workflow.steps),
             "metadata": workflow.source.get("metadata"),
             "workflow_agent": False,
             "is_component": False,
@@ -45,75 +46,81 @@ def workflow_detail(workflow: Workflow, deviations: Deviations = frozenset()) ->
     )
 
 
-def _name(workflow: Workflow, deviations: Deviations) -> str | None:
-    is_unnamed = "run.unnamed" in deviations and not workflow.source.get("name")
-    return None if is_unnamed else workflow.name
+_PATH = re.compile(r"\[(\d+)\]|(\w+)")
 
 
-def _sources(
-    source: Mapping[str, Any], nodes: Iterable[Node]
-) -> list[tuple[Node, Mapping[str, Any]]]:
-    """Steps, each with what the script says of it."""
-    written = source.get("choices") or source.get("steps") or ()
-    return list(zip(nodes, written, strict=True))
+def _written(workflow: Workflow, path: str) -> Any:
+    """What the script says at the path of a step, such as `steps[1].choices[0]`."""
+    value: Any = workflow.source
+    for index, key in _PATH.findall(path):
+        value = value[int(index)] if index else value[key]
+    return value
 
 
-def _step(node: Node, source: Mapping[str, Any], deviations: Deviations) -> dict[str, Any]:
-    described: dict[str, Any] = {"name": node.name}
-    if node.description is not None:
-        described["description"] = node.description
-    described["type"] = type(node).__name__
-    if isinstance(node, Step):
-        kind = node.executor.type
-        if kind != "function":
-            mock = source.get("mock") or {}
-            described[kind] = _executor(node.executor, source.get(kind) or {}, mock)
+class _Describer:
+    """Describes one workflow's steps."""
+
+    def __init__(self, workflow: Workflow, hooks: HttpHooks) -> None:
+        self._workflow = workflow
+        self._hooks = hooks
+
+    def steps(self, nodes: Iterable[Node]) -> list[dict[str, Any]]:
+        return [self._step(node) for node in nodes]
+
+    def _step(self, node: Node) -> dict[str, Any]:
+        described: dict[str, Any] = {"name": node.name}
+        if node.description is not None:
+            described["description"] = node.description
+        described["type"] = type(node).__name__
+        if isinstance(node, Step):
+            kind = node.executor.type
+            if kind != "function":
+                source = _written(self._workflow, node.path)
+                mock = source.get("mock") or {}
+                described[kind] = self._executor(node.executor, source.get(kind) or {}, mock)
+            return described
+        described["steps"] = self.steps(node.children)
+        if self._hooks.describes_else_steps and isinstance(node, Condition) and node.else_steps:
+            described["else_steps"] = self.steps(node.else_steps)
         return described
-    described["steps"] = [_step(*child, deviations) for child in _sources(source, node.children)]
-    is_whole = "condition.else-forgotten" not in deviations
-    if is_whole and isinstance(node, Condition) and node.else_steps:
-        branch = _sources({"steps": source.get("else_steps")}, node.else_steps)
-        described["else_steps"] = [_step(*child, deviations) for child in branch]
-    return described
 
+    def _executor(
+        self, executor: Executor, source: Mapping[str, Any], mock: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """An agent or a team, in the form of Agno's AgentResponse and TeamResponse.
 
-def _executor(
-    executor: Executor, source: Mapping[str, Any], mock: Mapping[str, Any]
-) -> dict[str, Any]:
-    """An agent or a team, in the form of Agno's AgentResponse and TeamResponse.
-
-    What the script says of it beyond its mock is kept: it may be a real server's description.
-    """
-    is_team = executor.type == "team"
-    tools = _tools(mock)
-    members = zip(executor.members, source.get("members") or (), strict=True)
-    described_members = [
-        _executor(member.executor, item, item.get("mock") or {}) for member, item in members
-    ]
-    if described_members:
-        tools.append(DELEGATION_TOOL)
-    described = {
-        "id": executor.id,
-        "name": executor.name,
-        "mode": "coordinate" if is_team else None,
-        "model": {
-            "name": executor.model_name,
-            "model": executor.model,
-            "provider": executor.model_provider,
-        },
-        "tools": {"tools": tools} if tools else None,
-        "streaming": {"stream_member_events": True} if is_team else None,
-        "members": described_members or None,
-        "is_component": False,
-    }
-    kept = {key: source[key] for key in _DESCRIBED if key in source}
-    return _without_none({**described, **kept})
+        What the script says of it beyond its mock is kept: it may be a real server's description.
+        """
+        is_team = executor.type == "team"
+        tools = _tools(mock)
+        members = []
+        for member in executor.members:
+            item = _written(self._workflow, member.path)
+            members.append(self._executor(member.executor, item, item.get("mock") or {}))
+        if members:
+            tools.append(DELEGATION_TOOL)
+        described = {
+            "id": executor.id,
+            "name": executor.name,
+            "mode": "coordinate" if is_team else None,
+            "model": {
+                "name": executor.model_name,
+                "model": executor.model,
+                "provider": executor.model_provider,
+            },
+            "tools": {"tools": tools} if tools else None,
+            "streaming": {"stream_member_events": True} if is_team else None,
+            "members": members or None,
+            "is_component": False,
+        }
+        kept = {key: source[key] for key in _DESCRIBED if key in source}
+        return without_none({**described, **kept})
 
 
 _DESCRIBED = ("description", "role", "mode", "tools", "streaming", "metadata", "is_component")
 
 DELEGATION_TOOL = {
-    "name": "delegate_task_to_member",
+    "name": DELEGATION,
     "description": "Use this function to delegate a task to the selected team member.\n"
     "You must provide a clear and concise description of the task the member should achieve AND "
     "the expected output.",
@@ -157,9 +164,7 @@ def _tools(mock: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def server_config(
-    workflows: Iterable[Workflow], deviations: Deviations = frozenset()
-) -> dict[str, Any]:
+def server_config(workflows: Iterable[Workflow], hooks: HttpHooks) -> dict[str, Any]:
     """GET /config, in the form that Agno's ConfigResponse reads."""
 
     def domain(*tables: str) -> dict[str, Any]:
@@ -184,10 +189,6 @@ def server_config(
         "traces": domain(),
         "agents": [],
         "teams": [],
-        "workflows": [workflow_summary(workflow, deviations) for workflow in workflows],
+        "workflows": [workflow_summary(workflow, hooks) for workflow in workflows],
         "interfaces": [],
     }
-
-
-def _without_none(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in body.items() if value is not None}

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 import openapi_spec_validator
-from connexion.exceptions import InvalidSpecification, ProblemException, Unauthorized
+from connexion.exceptions import InvalidSpecification, ProblemException
 from connexion.lifecycle import ConnexionRequest, ConnexionResponse
 from connexion.middleware import ConnexionMiddleware
 from connexion.middleware.abstract import ROUTING_CONTEXT
@@ -37,7 +38,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from agentos_contract.document import Document, DocumentError
 from mockserver.http.cors import make_unreadable
 from mockserver.http.deviating import deviations_of
-from mockserver.http.errors import ApiError, ErrorBodies
+from mockserver.http.errors import ApiError, ErrorCodes
+from mockserver.http.hooks import HttpHooks, hooks_of
 from mockserver.http.validation import (
     UNAUTHORIZED_KEY,
     ClientDisconnected,
@@ -50,14 +52,6 @@ logger = logging.getLogger(__name__)
 
 _NO_TOKEN = "an Authorization header with a bearer token is required"
 _WRONG_TOKEN = "the bearer token is not the right one"
-
-# What the real server says: by our words, else by status.
-_FRAMEWORK_WORDS: dict[str | int, str] = {
-    _WRONG_TOKEN: "Invalid authentication token",
-    401: "Authorization header required",
-    404: "Not Found",
-    405: "Method Not Allowed",
-}
 
 
 class OpenAPI31Specification(OpenAPISpecification):
@@ -91,7 +85,7 @@ def bearer_handler(token: str | None) -> type[BearerSecurityHandler]:
             def verify(request: ConnexionRequest) -> dict[str, Any]:
                 try:
                     check(request)
-                except Unauthorized as error:
+                except ApiError as error:
                     if "authentication.body-first" not in deviations_of(request.scope):
                         raise
                     request.scope[UNAUTHORIZED_KEY] = error
@@ -101,14 +95,19 @@ def bearer_handler(token: str | None) -> type[BearerSecurityHandler]:
                 header = request.headers.get("authorization", "")
                 scheme, _, given = header.partition(" ")
                 if not header:
-                    raise Unauthorized(_NO_TOKEN)
+                    raise ApiError(401, _NO_TOKEN, kind="no-token")
                 if scheme.lower() == "bearer" and not given.strip():
-                    raise Unauthorized(_NO_TOKEN)
+                    raise ApiError(401, _NO_TOKEN, kind="no-token")
                 if scheme.lower() != "bearer":
-                    raise Unauthorized(f"the scheme {scheme!r} is not known; expected Bearer")
+                    raise ApiError(
+                        401,
+                        f"the scheme {scheme!r} is not known",
+                        hint="expected Bearer",
+                        kind="no-token",
+                    )
                 # Header values are Latin-1 on the wire; a token is compared byte by byte.
                 if not secrets.compare_digest(given.strip().encode("latin-1", "replace"), expected):
-                    raise Unauthorized(_WRONG_TOKEN)
+                    raise ApiError(401, _WRONG_TOKEN, kind="wrong-token")
 
             return verify
 
@@ -133,7 +132,7 @@ class PathRoutingMiddleware(RoutingMiddleware):
 
 
 class HeadMiddleware:
-    """Refuses HEAD before anybody asks for a token, with `routing.head-refused`."""
+    """Refuses HEAD before anybody asks for a token, where the hooks say so."""
 
     def __init__(self, application: ASGIApp) -> None:
         self._application = application
@@ -141,7 +140,7 @@ class HeadMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (
             scope.get("method") == "HEAD"
-            and "routing.head-refused" in deviations_of(scope)
+            and not hooks_of(scope).answers_head
             and scope["extensions"][ROUTING_CONTEXT].get("operation_id") is not None
         ):
             raise HTTPException(405)
@@ -205,7 +204,7 @@ class _ErrorHandlers:
     """Answers every error with the document's body."""
 
     def __init__(self, document: Document) -> None:
-        self._bodies = ErrorBodies(document)
+        self._codes = ErrorCodes(document)
         self._paths: list[tuple[Any, list[str]]] = []
         methods: dict[str, list[str]] = {}
         for operation in document.operations.values():
@@ -213,70 +212,61 @@ class _ErrorHandlers:
         for path, allowed in methods.items():
             self._paths.append((compile_path(path)[0], allowed))
 
-    def _response(
-        self,
-        request: ConnexionRequest,
-        status: int,
-        detail: Any,
-        headers: dict[str, str],
-        code: str | None = None,
-    ) -> ConnexionResponse:
-        deviations = deviations_of(request.scope)
-        try:
-            body = self._bodies.body(status, detail, code, deviations)
-        except (TypeError, ValueError) as error:
-            return self._crash(request, 500, str(error))
-        media_type = "application/json"
-        return ConnexionResponse(status, media_type, media_type, body=body, headers=headers)
-
-    def _crash(
-        self, request: ConnexionRequest, status: int, detail: str, code: str | None = None
-    ) -> ConnexionResponse:
-        """The answer to what the real server did not foresee."""
-        if "cors.crash-unreadable" in deviations_of(request.scope):
-            make_unreadable(request.scope)
-        return self._response(request, status, detail, {}, code)
-
     async def api_error(self, request: ConnexionRequest, error: Exception) -> ConnexionResponse:
         assert isinstance(error, ApiError)
-        detail = error.said(deviations_of(request.scope))
-        if error.is_crash:
-            return self._crash(request, error.status, detail, error.error_code)
-        return self._response(request, error.status, detail, error.headers, error.error_code)
+        return self._response(request, error)
 
     async def http_exception(
         self, request: ConnexionRequest, error: Exception
     ) -> ConnexionResponse:
+        """An error that Connexion or Starlette has found."""
         assert isinstance(error, HTTPException)
-        deviations = deviations_of(request.scope)
         headers = dict(error.headers or {})
-        status, detail = error.status_code, str(error.detail)
-        if status == 401 and "authentication.no-challenge" not in deviations:
-            headers["WWW-Authenticate"] = "Bearer"
-        if status == 405:
-            allowed = ", ".join(self._allowed(request.scope["path"], deviations))
-            headers["Allow"] = allowed
-            detail = f"{request.method} is not allowed here; expected {allowed}"
-        if "error.terse" in deviations:
-            detail = _FRAMEWORK_WORDS.get(detail) or _FRAMEWORK_WORDS.get(status) or detail
-        return self._response(request, status, detail, headers)
+        if error.status_code == 405:
+            allowed = self._allowed(request.scope["path"], hooks_of(request.scope))
+            headers["Allow"] = ", ".join(allowed)
+            statement, hint = (
+                f"{request.method} is not allowed here",
+                f"expected {headers['Allow']}",
+            )
+            return self._response(
+                request, ApiError(405, statement, hint=hint, headers=headers, kind="method")
+            )
+        return self._response(
+            request, ApiError(error.status_code, str(error.detail), headers=headers)
+        )
 
-    def _allowed(self, path: str, deviations: frozenset[str]) -> list[str]:
-        """The methods of a path, in alphabetical order."""
+    def _allowed(self, path: str, hooks: HttpHooks) -> Sequence[str]:
+        """The methods of a path."""
         allowed: list[str] = []
         for pattern, methods in self._paths:
             if pattern.match(path):
                 allowed += [method for method in methods if method not in allowed]
-        if "GET" in allowed and "routing.head-refused" not in deviations:
+        if "GET" in allowed and hooks.answers_head:
             allowed.append("HEAD")
-        if "routing.allow-one" in deviations:
-            return allowed[:1]
-        return sorted(allowed)
+        return hooks.allowed(allowed)
+
+    def _response(self, request: ConnexionRequest, error: ApiError) -> ConnexionResponse:
+        hooks = hooks_of(request.scope)
+        if error.is_crash and not hooks.crashes_are_readable:
+            make_unreadable(request.scope)
+        members = {"detail": hooks.error_detail(error)}
+        if hooks.has_error_codes:
+            members["error_code"] = error.error_code or self._codes[error.status]
+        try:
+            body = hooks.error_body(members)
+        except (TypeError, ValueError) as unwritable:
+            return self._response(request, ApiError(500, str(unwritable), is_crash=True))
+        headers = error.headers
+        if error.status == 401 and hooks.challenges:
+            headers["WWW-Authenticate"] = "Bearer"
+        media_type = "application/json"
+        return ConnexionResponse(error.status, media_type, media_type, body=body, headers=headers)
 
     async def nobody(self, request: ConnexionRequest, error: Exception) -> ConnexionResponse:
-        return self._response(request, 400, "the request was not whole", {})
+        return self._response(request, ApiError(400, "the request was not whole"))
 
     async def unexpected(self, request: ConnexionRequest, error: Exception) -> ConnexionResponse:
         # What went wrong is the log's; a caller gets no traceback.
         logger.error("unexpected error in %s", request.scope.get("path"), exc_info=error)
-        return self._response(request, 500, "the mock failed; its log says why", {})
+        return self._response(request, ApiError(500, "the mock failed; its log says why"))

@@ -13,31 +13,20 @@ from typing import Any
 from connexion.middleware.abstract import ROUTING_CONTEXT
 from starlette.types import Receive, Scope, Send
 
-from agentos_contract.deviations import Deviations
-from agentos_contract.document import EVENT_STREAM, RUN_OPERATION_ID, Document
-from agentos_contract.json_values import read_json, read_json_object, to_json
+from agentos_contract.document import RUN_OPERATION_ID, Document
+from agentos_contract.json_values import read_json_object, to_json
 from agentos_contract.sse import encode_json_event
-from mockserver.agno.pydantic_types import InputRefused, input_model
 from mockserver.engine.engine import bare_error
-from mockserver.http.companions import Companions
+from mockserver.http.companions import HANDLERS
 from mockserver.http.deviating import deviations_of, preferences
 from mockserver.http.errors import ApiError
-from mockserver.http.forms import BOOLEANS
-from mockserver.http.hooks import hooks_of
+from mockserver.http.hooks import Header
+from mockserver.http.served import Served
 from mockserver.http.validation import REQUEST_KEY, ValidRequest
 from mockserver.recordings.recording import Recordings
 from mockserver.runner.runner import ActiveRun, Runner, RunRequest
 from mockserver.script.cel import CelError
 from mockserver.script.model import Scenario, Workflow
-
-BACKGROUND_STREAM = "Background streaming execution requires a WebSocket for real-time events"
-
-STREAM_HEADERS = [
-    (b"content-type", f"{EVENT_STREAM}; charset=utf-8".encode()),
-    # Proxies must not hold events back.
-    (b"cache-control", b"no-cache"),
-    (b"x-accel-buffering", b"no"),
-]
 
 
 class Operations:
@@ -54,7 +43,7 @@ class Operations:
         self.document = document
         self.workflows = workflows
         self.runner = runner
-        self.companions = Companions(workflows, runner)
+        self._served = Served(workflows, runner, runner.clock())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -62,12 +51,15 @@ class Operations:
             return
         operation_id = scope["extensions"][ROUTING_CONTEXT].get("operation_id")
         if operation_id is None:
-            raise ApiError(404, f"there is nothing at {scope['path']}", words="Not Found")
+            raise ApiError(404, f"there is nothing at {scope['path']}", kind="route")
         request: ValidRequest = scope[REQUEST_KEY]
         if operation_id == RUN_OPERATION_ID:
             await self._run(request, scope, receive, send)
             return
-        status, body = await self.companions(request)
+        handler = HANDLERS.get(operation_id)
+        if handler is None:
+            raise ApiError(501, f"the mock has no behaviour for operation {operation_id!r}")
+        status, body = await handler(self._served, request)
         await _send_json(send, status, body)
 
     def check_path(self, operation_id: str, path: Mapping[str, Any]) -> None:
@@ -79,9 +71,8 @@ class Operations:
         workflow = self.workflows.get(workflow_id)
         if workflow is None:
             near = difflib.get_close_matches(workflow_id, self.workflows, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else "; GET /workflows lists them"
-            message = f"Workflow {workflow_id!r} not found{hint}"
-            raise ApiError(404, message, words="Workflow not found")
+            hint = f"did you mean {near[0]!r}?" if near else "GET /workflows lists them"
+            raise ApiError(404, f"Workflow {workflow_id!r} not found", hint=hint, kind="workflow")
         return workflow
 
     # -- the run
@@ -91,20 +82,20 @@ class Operations:
         form: dict[str, Any] = request.body
         deviations = deviations_of(scope)
         try:
-            message = read_message(workflow, form["message"], deviations)
+            message = request.hooks.read_input(workflow, form["message"])
         except ApiError as error:
-            if "input-schema.in-run" not in deviations:
+            if not request.hooks.wrong_input_fails_run:
                 raise
-            await self._fail(error, form, send)
+            await self._fail(error.detail, request, send)
             return
         scenario = await self._scenario(workflow, form, scope)
         if scenario is not None:
             raise ApiError(scenario.status, scenario.detail, error_code=scenario.error_code)
         stream = form.get("stream", True)
-        is_background = _is_background(form, deviations)
+        is_background = request.hooks.is_background(form.get("background"))
         if is_background and stream:
-            if "run.background-stream-fails" in deviations:
-                await self._fail(ApiError(500, BACKGROUND_STREAM), form, send)
+            if request.hooks.background_stream_error is not None:
+                await self._fail(request.hooks.background_stream_error, request, send)
                 return
             is_background = False  # a stream has somebody who waits for it
         recording = self.recordings.pick(workflow.id, form["message"], stream=stream)
@@ -130,7 +121,7 @@ class Operations:
                 is_background=is_background,
                 recording=recording,
                 stream=stream,
-                hooks=hooks_of(scope).runner,
+                hooks=request.hooks.runner,
                 deviations=deviations,
             )
         )
@@ -139,30 +130,24 @@ class Operations:
             return
         active.client_left = lambda: _disconnected(receive)
         if stream:
-            headers = (
-                STREAM_HEADERS[:1] if "stream.no-cache-control" in deviations else STREAM_HEADERS
-            )
-            await self._stream(active, headers, send)
+            await self._stream(active, request.hooks.stream_headers, send)
             return
         body = await self.runner.batch(active)
         if active.run.status == "ERROR":
             raise ApiError(500, f"Error running workflow: {active.run.content}")
         await _send_json(send, 200, body)
 
-    async def _fail(self, error: ApiError, form: Mapping[str, Any], send: Send) -> None:
+    async def _fail(self, reason: str, request: ValidRequest, send: Send) -> None:
         """The run that could not begin has failed, as on the real server."""
-        reason = error.words or error.detail
-        if not form.get("stream", True):
+        if not request.body.get("stream", True):
             raise ApiError(500, f"Error running workflow: {reason}")
         payload = to_json(bare_error(int(self.runner.clock()), reason))
-        headers = [*STREAM_HEADERS[:1]]
+        headers = request.hooks.stream_headers
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         frame = encode_json_event("WorkflowError", payload)
         await send({"type": "http.response.body", "body": frame})
 
-    async def _stream(
-        self, active: ActiveRun, headers: list[tuple[bytes, bytes]], send: Send
-    ) -> None:
+    async def _stream(self, active: ActiveRun, headers: tuple[Header, ...], send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
 
         async def write(chunk: bytes) -> None:
@@ -203,31 +188,6 @@ class Operations:
         return None
 
 
-def read_message(workflow: Workflow, message: str, deviations: Deviations = frozenset()) -> Any:
-    """The run's input: the message, or its JSON value where the workflow has an input_schema.
-
-    Raises ApiError(400) where the message breaks that.
-    """
-    if workflow.input_validator is None:
-        return message
-    if "input-schema.lax" in deviations and workflow.input_schema is not None:
-        try:
-            return input_model(workflow.input_schema).read(message)
-        except InputRefused as error:
-            raise ApiError(400, f"message: {error}", words=str(error)) from error
-    try:
-        value = read_json(message)
-    except ValueError as error:
-        raise ApiError(400, f"message: no JSON, as input_schema asks for: {error}") from error
-    faults = [
-        f"{'.'.join(['message', *map(str, error.instance_path)])}: {error.message}"
-        for error in workflow.input_validator.iter_errors(value)
-    ]
-    if faults:
-        raise ApiError(400, "; ".join(faults))
-    return value
-
-
 def _undocumented(form: Mapping[str, Any], name: str) -> Any:
     """A field that the document does not have, as Agno reads those: null is none."""
     value = form.get(name)
@@ -243,14 +203,6 @@ def _session_state(form: Mapping[str, Any]) -> dict[str, Any] | None:
     with contextlib.suppress(ValueError):
         return read_json_object(text)
     return None
-
-
-def _is_background(form: Mapping[str, Any], deviations: Deviations) -> bool:
-    """The form's undocumented field `background`: whether to answer before the run is over."""
-    value = form.get("background")
-    if "run.background-any-text" in deviations:
-        return bool(_value(value))
-    return BOOLEANS.get(str(value).lower(), False)
 
 
 def _value(text: Any) -> Any:

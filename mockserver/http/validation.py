@@ -27,6 +27,7 @@ from mockserver.http.bodies import ClientDisconnected, limited, read_form, read_
 from mockserver.http.deviating import check_preferences, deviations_of
 from mockserver.http.errors import ApiError
 from mockserver.http.forms import Coercion, UnreadableForm, parse_form
+from mockserver.http.hooks import HttpHooks, hooks_of
 
 __all__ = ["REQUEST_KEY", "ClientDisconnected", "ValidRequest", "Validation"]
 
@@ -47,8 +48,9 @@ class ValidRequest:
     operation_id: str
     path: Mapping[str, Any]
     query: Mapping[str, Any]
-    body: Any = None
+    body: Any
     """The form's or JSON body's value; None where there was none."""
+    hooks: HttpHooks
     deviations: Deviations = frozenset()
 
 
@@ -114,7 +116,7 @@ class ValidationOperation:
         if "routing.form-before-workflow" in deviations:
             self._validation.check_path(self._operation_id, path)
         scope[REQUEST_KEY] = ValidRequest(
-            self._operation_id, path, query_values, body_value, deviations
+            self._operation_id, path, query_values, body_value, hooks_of(scope), deviations
         )
         await self._next_app(scope, receive, send)
 

@@ -20,7 +20,6 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from agentos_contract.deviations import Deviations
 from mockserver.http.errors import ApiError
 from mockserver.http.hooks import hooks_of
-from mockserver.http.operations import read_message
 from mockserver.runner.runner import ActiveRun, Runner, RunRequest
 from mockserver.script.model import Workflow
 
@@ -101,7 +100,7 @@ class WorkflowSocket:
                 value = None
             if isinstance(value, dict):
                 return value
-            if "websocket.broken-text-fatal" in self._deviations:
+            if not hooks_of(socket.scope).broken_text_is_answered:
                 return None
             expected = 'expected a JSON object, such as {"action": "ping"}'
             await _say(socket, "error", error=expected)
@@ -134,9 +133,9 @@ class WorkflowSocket:
         try:
             if isinstance(asked, str) or workflow.input_validator is not None:
                 text = asked if isinstance(asked, str) else json.dumps(asked)
-                asked = read_message(workflow, text, self._deviations)
+                asked = hooks_of(socket.scope).read_input(workflow, text)
         except ApiError as error:
-            await _say(socket, "error", error=error.words or error.detail)
+            await _say(socket, "error", error=error.detail)
             return
         active = await self._runner.start(
             RunRequest(
@@ -160,11 +159,12 @@ class WorkflowSocket:
         """A run's events to whoever started it, and to whoever subscribed since."""
         run_id = active.run.run_id
         index = 0
-        is_silent = "websocket.failure-silent" in self._deviations
         async with contextlib.aclosing(self._runner.events(active)) as moments:
             async for events in moments:
                 for name, payload in events:
-                    if name == "StepOutput" or (is_silent and name == "WorkflowError"):
+                    if name == "StepOutput" or (
+                        hooks_of(socket.scope).hides_failures and name == "WorkflowError"
+                    ):
                         continue
                     data = _indexed(json.loads(payload), index)
                     index += 1
@@ -222,9 +222,10 @@ class WorkflowSocket:
         if stored is None:
             await _say(socket, "error", error=f"Run {run_id} not found in buffer or database")
             return
-        if "websocket.stored-run-unreadable" in self._deviations:
-            error = "Subscription failed: 'str' object has no attribute 'value'"
-            await _say(socket, "error", error=error)
+        try:
+            hooks_of(socket.scope).check_stored(stored)
+        except ApiError as error:
+            await _say(socket, "error", error=error.detail)
             return
         events = stored.event_payloads()
         said = "Run completed. Replaying all events from database."
