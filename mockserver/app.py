@@ -19,7 +19,7 @@ from mockserver.http.openapi import connexion_application
 from mockserver.http.operations import Operations
 from mockserver.http.validation import DEFAULT_MAX_BODY, Validation
 from mockserver.http.websocket import WorkflowSocket
-from mockserver.recordings.recording import Recordings
+from mockserver.recordings.format import Recordings
 from mockserver.runner.runner import Runner
 from mockserver.script.loader import BUNDLED_SCRIPTS, load_scripts
 from mockserver.script.model import Workflow

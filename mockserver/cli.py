@@ -19,9 +19,9 @@ from agentos_contract.document import DocumentError, load_document
 from agentos_contract.profiles import ProfileError, load_profile
 from agentos_contract.variations import UnknownVariation, check_variations, load_variations
 from mockserver.app import Settings, create_app
+from mockserver.recordings.format import RecordingError, Recordings, load_recordings
 from mockserver.recordings.inference import infer_script
 from mockserver.recordings.recorder import DEFAULT_MESSAGE, CouldNotRecord, Recorder
-from mockserver.recordings.recording import RecordingError, Recordings, load_recordings
 from mockserver.script.loader import BUNDLED_SCRIPTS, ScriptError, Scripts, load_scripts
 
 # The contract tests' variable, and the one that a real server reads.

@@ -23,7 +23,7 @@ from mockserver.http.errors import ApiError
 from mockserver.http.hooks import Header
 from mockserver.http.served import Served
 from mockserver.http.validation import REQUEST_KEY, ValidRequest
-from mockserver.recordings.recording import Recordings
+from mockserver.recordings.format import Recordings
 from mockserver.runner.runner import ActiveRun, Runner, RunRequest
 from mockserver.script.cel import CelError
 from mockserver.script.model import Scenario, Workflow

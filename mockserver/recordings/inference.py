@@ -19,10 +19,16 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
 from mockserver.engine.pacing import tokens_of
-from mockserver.recordings.observations import AgentSight, ModelRequest, Path, Sight, Sightings
-from mockserver.recordings.recording import Recording
+from mockserver.recordings.alternatives import Case, DiffersInShape, choose
+from mockserver.recordings.format import Recording
+from mockserver.recordings.observations import (
+    AgentExecution,
+    Execution,
+    ModelRequest,
+    Observations,
+    Path,
+)
 from mockserver.recordings.replay import MIN_ECHO
-from mockserver.script.alternatives import Case, DiffersInShape, choose
 from mockserver.script.model import DELEGATION
 
 Json = dict[str, Any]
@@ -36,14 +42,14 @@ _MARKS = re.compile(r"\{[{%#]")
 def infer_script(description: Mapping[str, Any], recordings: Sequence[Recording]) -> str:
     """The script, as YAML with comments."""
     streams = [recording for recording in recordings if recording.frames]
-    sightings = Sightings(description)
+    observations = Observations(description)
     for recording in streams:
-        sightings.watch(recording)
+        observations.read(recording)
     script = _node(description)
-    if sightings.states and sightings.states[0]:
-        script.setdefault("session_state", _node(sightings.states[0]))
-    script.yaml_set_start_comment(_heading(len(streams), sightings))
-    writer = _Writer(sightings, is_typed=bool(description.get("input_schema")))
+    if observations.states and observations.states[0]:
+        script.setdefault("session_state", _node(observations.states[0]))
+    script.yaml_set_start_comment(_heading(len(streams), observations))
+    writer = _Writer(observations, is_typed=bool(description.get("input_schema")))
     for index, item in enumerate(script.get("steps") or []):
         writer.fill(item, ("steps", index))
     out = StringIO()
@@ -54,10 +60,10 @@ def infer_script(description: Mapping[str, Any], recordings: Sequence[Recording]
     return out.getvalue()
 
 
-def _heading(streams: int, sightings: Sightings) -> str:
+def _heading(streams: int, observations: Observations) -> str:
     lines = [f"Inferred from {streams} recorded {'stream' if streams == 1 else 'streams'}."]
     if streams:
-        states = [json.dumps(state, ensure_ascii=False) for state in sightings.states]
+        states = [json.dumps(state, ensure_ascii=False) for state in observations.states]
         if len(set(states)) > 1:
             lines.append(f"The session's state went from {states[0]} to {states[-1]};")
             lines.append("which steps change it no stream shows.")
@@ -65,8 +71,8 @@ def _heading(streams: int, sightings: Sightings) -> str:
             lines.append("What steps change in the session's state no stream shows.")
     else:
         lines.append("Nothing shows what its steps answer: they say their names and their input.")
-    if sightings.unknown:
-        names = ", ".join(map(repr, sightings.unknown))
+    if observations.unknown:
+        names = ", ".join(map(repr, observations.unknown))
         lines.append(f"Events of steps that the description does not have were left out: {names}.")
     return "\n".join(lines)
 
@@ -80,15 +86,15 @@ def _node(value: Any) -> Any:
 
 
 class _Writer:
-    """Writes into the description's tree what the sights of each step show."""
+    """Writes into the description's tree what the executions of each step show."""
 
-    def __init__(self, sightings: Sightings, *, is_typed: bool) -> None:
-        self._sightings = sightings
+    def __init__(self, observations: Observations, *, is_typed: bool) -> None:
+        self._observations = observations
         self._is_typed = is_typed
         """The workflow's input is a value; its message is not what the templates see."""
 
     def fill(self, node: CommentedMap, path: Path) -> None:
-        seen = self._sightings.of.get(path, [])
+        seen = self._observations.of.get(path, [])
         notes: list[str] = []
         if not seen:
             notes.append("no recording shows it carried out")
@@ -103,15 +109,18 @@ class _Writer:
 
     # -- decisions
 
-    def _decision(self, node: CommentedMap, seen: Sequence[Sight], notes: list[str]) -> None:
+    def _decision(self, node: CommentedMap, seen: Sequence[Execution], notes: list[str]) -> None:
         match node.get("type"):
             case "Condition":
-                results = [bool(sight.facts.get("condition_result")) for sight in seen]
+                results = [bool(execution.facts.get("condition_result")) for execution in seen]
                 node["evaluator"] = self._by_message(seen, results, notes, "true for")
                 node.pop("evaluator_type", None)
                 notes.append("what its evaluator looks at no recording shows")
             case "Router":
-                chosen = [next(iter(sight.facts.get("selected_steps") or ()), "") for sight in seen]
+                chosen = [
+                    next(iter(execution.facts.get("selected_steps") or ()), "")
+                    for execution in seen
+                ]
                 node["selector"] = self._by_message(seen, chosen, notes, "the choice for")
                 if isinstance(node["selector"], str) and node["selector"] in chosen:
                     node["selector"] = _cel_text(node["selector"])
@@ -123,14 +132,14 @@ class _Writer:
                 pass
 
     def _by_message(
-        self, seen: Sequence[Sight], values: Sequence[Any], notes: list[str], about: str
+        self, seen: Sequence[Execution], values: Sequence[Any], notes: list[str], about: str
     ) -> Any:
         """A decision: a constant, or a CEL expression that compares the recorded messages."""
         if len(set(values)) == 1:
             return values[0]
         of: dict[str, Any] = {}
-        for sight, value in zip(seen, values, strict=True):
-            if of.setdefault(sight.message, value) != value or self._is_typed:
+        for execution, value in zip(seen, values, strict=True):
+            if of.setdefault(execution.message, value) != value or self._is_typed:
                 notes.append(f"it came to {_listed(set(values))}; this is the first")
                 return values[0]
         notes.append(f"{about} the recorded messages")
@@ -143,13 +152,13 @@ class _Writer:
                 expression = f"input == {_cel_text(text)} ? {_cel_text(choice)} : ({expression})"
         return expression
 
-    def _loop(self, node: CommentedMap, seen: Sequence[Sight], notes: list[str]) -> None:
+    def _loop(self, node: CommentedMap, seen: Sequence[Execution], notes: list[str]) -> None:
         for key in ("end_condition", "end_condition_type"):
             node.pop(key, None)
         maximum = seen[0].facts.get("max_iterations")
         if isinstance(maximum, int):
             node["max_iterations"] = maximum
-        counts = [sight.facts.get("total_iterations") for sight in seen]
+        counts = [execution.facts.get("total_iterations") for execution in seen]
         known = [count for count in counts if isinstance(count, int)]
         if not known:
             notes.append("no recording shows its end")
@@ -162,44 +171,44 @@ class _Writer:
 
     # -- steps
 
-    def _step(self, node: CommentedMap, seen: Sequence[Sight], notes: list[str]) -> None:
-        tries = [len(sight.runs) or 1 for sight in seen]
-        failed = [_has_failed(sight) for sight in seen]
+    def _step(self, node: CommentedMap, seen: Sequence[Execution], notes: list[str]) -> None:
+        tries = [len(execution.runs) or 1 for execution in seen]
+        failed = [_has_failed(execution) for execution in seen]
         if any(failed):
             node["max_retries"] = max(
                 count - 1 for count, has in zip(tries, failed, strict=True) if has
             )
         elif max(tries) > 1:
             node["max_retries"] = max(tries) - 1
-        if any(sight.is_skipped for sight in seen):
+        if any(execution.is_skipped for execution in seen):
             node["skip_on_failure"] = True
-        for sight in seen:
-            function = sight.facts.get("executor_name")
-            is_function = sight.facts.get("executor_type") == "function"
+        for execution in seen:
+            function = execution.facts.get("executor_name")
+            is_function = execution.facts.get("executor_type") == "function"
             if is_function and function and function != node.get("name"):
                 node["executor_ref"] = function
         described = node.get("agent") or node.get("team")
         if described is None:
-            mock = self._mock([self._function(sight) for sight in seen], notes)
+            mock = self._mock([self._function(execution) for execution in seen], notes)
             if any(failed):
                 notes.append("how often it was tried no recording shows")
         else:
-            mock = self._mock([self._of_agent(sight) for sight in seen], notes)
-            self._retries(described, [run for sight in seen for run in sight.runs])
+            mock = self._mock([self._of_agent(execution) for execution in seen], notes)
+            self._retries(described, [run for execution in seen for run in execution.runs])
             self._members(described, seen)
         if mock:
             node["mock"] = mock
 
-    def _members(self, described: CommentedMap, seen: Sequence[Sight]) -> None:
+    def _members(self, described: CommentedMap, seen: Sequence[Execution]) -> None:
         for member in described.get("members") or []:
             notes: list[str] = []
             found = [
-                (sight, [run])
-                for sight in seen
-                for run in sight.members.get(str(member.get("id")), ())
+                (execution, [run])
+                for execution in seen
+                for run in execution.members.get(str(member.get("id")), ())
             ]
             if found:
-                tries = [self._of_runs(sight, runs, None) for sight, runs in found]
+                tries = [self._of_runs(execution, runs, None) for execution, runs in found]
                 mock = self._mock(tries, notes)
                 if mock:
                     member["mock"] = mock
@@ -210,7 +219,7 @@ class _Writer:
             _annotate(member, notes)
 
     @staticmethod
-    def _retries(described: CommentedMap, runs: Sequence[AgentSight]) -> None:
+    def _retries(described: CommentedMap, runs: Sequence[AgentExecution]) -> None:
         """Agno's own retries of an agent: a run that begins again."""
         begun_again = max((run.failures - (run.error is not None) for run in runs), default=0)
         if begun_again:
@@ -218,13 +227,13 @@ class _Writer:
             described["delay_between_retries"] = 0
 
     def _mock(self, tries: Sequence[list[_Try]], notes: list[str]) -> Json:
-        """What a step answers, of what each sight of it shows."""
+        """What a step answers, of what each execution of it shows."""
         answers: list[tuple[Case, Json]] = []
         failing: list[str] = []
         attempts: dict[int, int] = {}
         leading = True
-        for sight in tries:
-            for one in sight:
+        for execution in tries:
+            for one in execution:
                 attempt = attempts[one.recording] = attempts.get(one.recording, 0) + 1
                 if one.mock is not None:
                     leading = False
@@ -259,30 +268,34 @@ class _Writer:
                 notes.append("what it answers to other messages no recording shows")
         return {**mock, **paced[0]}
 
-    def _function(self, sight: Sight) -> list[_Try]:
-        facts = sight.facts
-        if _has_failed(sight):
-            return [_Try(sight, None, str(facts["error"]))]
+    def _function(self, execution: Execution) -> list[_Try]:
+        facts = execution.facts
+        if _has_failed(execution):
+            return [_Try(execution, None, str(facts["error"]))]
         mock: Json = {}
         if facts.get("content") is not None:
-            mock["content"] = self._templated(facts["content"], sight.message)
+            mock["content"] = self._templated(facts["content"], execution.message)
         if facts.get("stop"):
             mock["stop"] = True
-        _put_seconds(mock, "delay", None if sight.ended is None else sight.ended - sight.started)
-        return [_Try(sight, mock)]
+        _put_seconds(
+            mock, "delay", None if execution.ended is None else execution.ended - execution.started
+        )
+        return [_Try(execution, mock)]
 
-    def _of_agent(self, sight: Sight) -> list[_Try]:
-        error = sight.facts.get("error")
-        return self._of_runs(sight, sight.runs, None if error is None else str(error))
+    def _of_agent(self, execution: Execution) -> list[_Try]:
+        error = execution.facts.get("error")
+        return self._of_runs(execution, execution.runs, None if error is None else str(error))
 
-    def _of_runs(self, sight: Sight, runs: Sequence[AgentSight], error: str | None) -> list[_Try]:
+    def _of_runs(
+        self, execution: Execution, runs: Sequence[AgentExecution], error: str | None
+    ) -> list[_Try]:
         """A try each time that a model was asked, the last that answered."""
         tries: list[_Try] = []
         for run in runs:
             said = run.error or error or "the model failed"
-            tries += [_Try(sight, None, said)] * run.failures
+            tries += [_Try(execution, None, said)] * run.failures
             if run.is_over:
-                tries.append(_Try(sight, self._answer(run.requests, sight.message)))
+                tries.append(_Try(execution, self._answer(run.requests, execution.message)))
         return tries
 
     def _answer(self, requests: Sequence[ModelRequest], message: str) -> Json:
@@ -376,15 +389,15 @@ class _Writer:
 class _Try:
     """One try of a step: what it answered, or the error that it raised."""
 
-    def __init__(self, sight: Sight, mock: Json | None, error: str = "") -> None:
-        self.recording = sight.recording
-        self.message = sight.message
+    def __init__(self, execution: Execution, mock: Json | None, error: str = "") -> None:
+        self.recording = execution.recording
+        self.message = execution.message
         self.mock = mock
         self.error = error
 
 
-def _has_failed(sight: Sight) -> bool:
-    return bool(sight.facts.get("error")) and (sight.ended is None or sight.is_skipped)
+def _has_failed(execution: Execution) -> bool:
+    return bool(execution.facts.get("error")) and (execution.ended is None or execution.is_skipped)
 
 
 def _annotate(node: CommentedMap, notes: Sequence[str]) -> None:

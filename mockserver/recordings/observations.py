@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mockserver.engine.run import OF_THE_RUN
-from mockserver.recordings.recording import Recording
+from mockserver.recordings.format import Recording
 
 Json = dict[str, Any]
 Path = tuple[Any, ...]
@@ -55,7 +55,7 @@ class ModelRequest:
 
 
 @dataclass
-class AgentSight:
+class AgentExecution:
     """One run of an agent or a team."""
 
     executor_id: str
@@ -67,59 +67,59 @@ class AgentSight:
 
 
 @dataclass
-class Sight:
+class Execution:
     """One carrying out of a step or container."""
 
     recording: int
     """Which of the recordings shows it."""
     message: str
     name: str
-    above: Sight | None
+    above: Execution | None
     started: float
     facts: Json = field(default_factory=dict)
     """Of its result (content, stop, error, ...), and a container's decision."""
-    runs: list[AgentSight] = field(default_factory=list)
+    runs: list[AgentExecution] = field(default_factory=list)
     """The runs of its agent or team, one each try."""
-    members: dict[str, list[AgentSight]] = field(default_factory=dict)
+    members: dict[str, list[AgentExecution]] = field(default_factory=dict)
     """The runs of the team's members, by their ids."""
     ended: float | None = None
     is_skipped: bool = False
     """It failed, and that was skipped."""
 
 
-class Sightings:
+class Observations:
     """Which events belong to which step of the description."""
 
     def __init__(self, description: Mapping[str, Any]) -> None:
         self._description = description
-        self.of: dict[Path, list[Sight]] = {}
+        self.of: dict[Path, list[Execution]] = {}
         """By path, in the order in which they were recorded."""
         self.unknown: dict[str, None] = {}
         """The names of steps that events have and the description has not."""
         self.states: list[Json] = []
         """The session's state, as the ends of agents' runs show it."""
         self.count = 0
-        """The streams that were watched."""
+        """The streams that were read."""
 
-    def watch(self, recording: Recording) -> None:
+    def read(self, recording: Recording) -> None:
         """Read one stream."""
-        _Watching(self, self._description, recording).read()
+        _StreamReader(self, self._description, recording).read()
         self.count += 1
 
 
-class _Watching:
+class _StreamReader:
     """The reading of one stream."""
 
     def __init__(
-        self, sightings: Sightings, description: Mapping[str, Any], recording: Recording
+        self, observations: Observations, description: Mapping[str, Any], recording: Recording
     ) -> None:
-        self._sightings = sightings
+        self._observations = observations
         self._description = description
         self._recording = recording
-        self._by_id: dict[str, tuple[Path, Sight]] = {}
-        self._latest: dict[str | None, Sight] = {}
+        self._by_id: dict[str, tuple[Path, Execution]] = {}
+        self._latest: dict[str | None, Execution] = {}
         """By name; by None the latest of the workflow's own steps."""
-        self._runs: dict[str, AgentSight] = {}
+        self._runs: dict[str, AgentExecution] = {}
         self._errors: dict[str, list[tuple[str, bool]]] = {}
         """What failed, by name: the error, and whether it was skipped."""
         self._fatal: str | None = None
@@ -133,41 +133,41 @@ class _Watching:
             found = self._by_id.get(str(data.get("step_id")))
             # A StepOutput has no step_id, and of a skipped failure no name either.
             step_name = data.get("step_name")
-            sight = found[1] if found else self._latest.get(step_name and str(step_name))
-            if "run_id" in data and ("agent_id" in data or "team_id" in data) and sight:
-                self._note_run(sight, name.removeprefix("Team"), data, frame.at)
-            elif sight and name in ("StepOutput", "StepCompleted", "StepError"):
-                self._note_end(sight, name, data, frame.at)
-            elif sight and name == "LoopExecutionCompleted":
-                sight.facts["total_iterations"] = data.get("total_iterations")
+            execution = found[1] if found else self._latest.get(step_name and str(step_name))
+            if "run_id" in data and ("agent_id" in data or "team_id" in data) and execution:
+                self._note_run(execution, name.removeprefix("Team"), data, frame.at)
+            elif execution and name in ("StepOutput", "StepCompleted", "StepError"):
+                self._note_end(execution, name, data, frame.at)
+            elif execution and name == "LoopExecutionCompleted":
+                execution.facts["total_iterations"] = data.get("total_iterations")
             elif name == "WorkflowError" and self._fatal is None:
                 self._fatal = str(data.get("error"))
             for result in _results(data):
                 self._note_failure(result)
-        for _, sight in self._by_id.values():
-            if sight.ended is None and "error" not in sight.facts:
-                self._find_error(sight)
+        for _, execution in self._by_id.values():
+            if execution.ended is None and "error" not in execution.facts:
+                self._find_error(execution)
 
     def _start(self, data: Json, at: float) -> None:
         parent = self._by_id.get(str(data.get("parent_step_id")))
         name = str(data.get("step_name"))
         path = self._child(parent[0] if parent else (), name, data.get("step_index"))
         if path is None:
-            self._sightings.unknown[name] = None
+            self._observations.unknown[name] = None
             return
         above = parent[1] if parent else None
         recording = self._recording
-        sight = Sight(self._sightings.count, recording.message, name, above, at)
+        execution = Execution(self._observations.count, recording.message, name, above, at)
         # A Step has one id in a run, however often it is carried out.
         known = self._by_id.get(str(data.get("step_id")))
         if known is not None:
             self._by_id[f"{data.get('step_id')} {len(self._by_id)}"] = known
-        self._by_id[str(data.get("step_id"))] = (path, sight)
-        self._latest[name] = sight
+        self._by_id[str(data.get("step_id"))] = (path, execution)
+        self._latest[name] = execution
         if parent is None:
-            self._latest[None] = sight
-        self._sightings.of.setdefault(path, []).append(sight)
-        sight.facts.update({key: data[key] for key in _DECISIONS if key in data})
+            self._latest[None] = execution
+        self._observations.of.setdefault(path, []).append(execution)
+        execution.facts.update({key: data[key] for key in _DECISIONS if key in data})
 
     def _child(self, parent: Path, name: str, index: Any) -> Path | None:
         node: Any = self._description
@@ -185,17 +185,17 @@ class _Watching:
 
     # -- a step's end
 
-    def _note_end(self, sight: Sight, name: str, data: Json, at: float) -> None:
+    def _note_end(self, execution: Execution, name: str, data: Json, at: float) -> None:
         if name == "StepError":
-            sight.facts["error"] = data.get("error")
+            execution.facts["error"] = data.get("error")
             return
         result = data.get("step_output" if name == "StepOutput" else "step_response") or {}
-        sight.ended = at if sight.ended is None else sight.ended
+        execution.ended = at if execution.ended is None else execution.ended
         for key in _RESULT:
             if key in result:
-                sight.facts.setdefault(key, result[key])
+                execution.facts.setdefault(key, result[key])
         if SKIPPED.fullmatch(str(result.get("content"))):
-            sight.is_skipped = True
+            execution.is_skipped = True
 
     def _note_failure(self, result: Json) -> None:
         if result.get("success") is not False or not isinstance(result.get("error"), str):
@@ -204,29 +204,31 @@ class _Watching:
         name = skipped[1] if skipped else str(result.get("step_name"))
         self._errors.setdefault(name, []).append((result["error"], bool(skipped)))
 
-    def _find_error(self, sight: Sight) -> None:
+    def _find_error(self, execution: Execution) -> None:
         """Of a step that never ended: its own result says why, or that of what it is in."""
-        above: Sight | None = sight
+        above: Execution | None = execution
         while above is not None:
             for error, is_skipped in self._errors.get(above.name, ()):
-                sight.facts["error"] = error
-                sight.is_skipped = is_skipped and above is sight
+                execution.facts["error"] = error
+                execution.is_skipped = is_skipped and above is execution
                 return
             above = above.above
         if self._fatal is not None:
-            sight.facts["error"] = self._fatal
+            execution.facts["error"] = self._fatal
 
     # -- an agent's or a team's run
 
-    def _note_run(self, sight: Sight, name: str, data: Json, at: float) -> None:
+    def _note_run(self, execution: Execution, name: str, data: Json, at: float) -> None:
         run_id = str(data["run_id"])
         run = self._runs.get(run_id)
         if run is None:
-            run = self._runs[run_id] = AgentSight(str(data.get("agent_id") or data.get("team_id")))
+            run = self._runs[run_id] = AgentExecution(
+                str(data.get("agent_id") or data.get("team_id"))
+            )
             if data.get("parent_run_id") in self._runs:
-                sight.members.setdefault(run.executor_id, []).append(run)
+                execution.members.setdefault(run.executor_id, []).append(run)
             else:
-                sight.runs.append(run)
+                execution.runs.append(run)
         elif name == "RunStarted":
             # Agno's own retry: what was asked before has failed.
             run.failures += 1
@@ -270,7 +272,7 @@ class _Watching:
                 state = data.get("session_state")
                 if isinstance(state, dict) and "parent_run_id" not in data:
                     kept = {key: state[key] for key in state if key not in OF_THE_RUN}
-                    self._sightings.states.append(kept)
+                    self._observations.states.append(kept)
             case "RunError":
                 run.failures += 1
                 run.error = str(data.get("content"))

@@ -17,7 +17,7 @@ import yaml
 from agentos_contract.document import EVENT_STREAM
 from agentos_contract.json_values import read_json, read_json_object
 from agentos_contract.sse import EventStreamDecoder
-from mockserver.recordings.recording import FOLDER, SUFFIX, End, Frame, Recording, save_recording
+from mockserver.recordings.format import FOLDER, SUFFIX, End, Frame, Recording, save_recording
 
 DEFAULT_MESSAGE = "a recorded message"
 REDACTED = "[redacted]"

@@ -19,7 +19,7 @@ from typing import Any
 from agentos_contract.events import TERMINAL_EVENTS
 from mockserver.engine.actions import Action, Event, RunCancelled, Wait
 from mockserver.engine.run import Run
-from mockserver.recordings.recording import Recording
+from mockserver.recordings.format import Recording
 
 MIN_ECHO = 4
 """Characters of a message that is looked for within other texts."""

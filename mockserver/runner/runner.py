@@ -26,7 +26,7 @@ from mockserver.engine.engine import Engine
 from mockserver.engine.ids import Ids
 from mockserver.engine.run import Run
 from mockserver.faults.register import Memory, Story, Telling, performance_of
-from mockserver.recordings.recording import Recording
+from mockserver.recordings.format import Recording
 from mockserver.recordings.replay import Replay, ReplayedRun
 from mockserver.runner.hooks import RunnerHooks
 from mockserver.script.model import Workflow

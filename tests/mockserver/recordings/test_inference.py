@@ -16,7 +16,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from agentos_contract.profiles import load_profile
 from mockserver.app import Settings, create_app
 from mockserver.cli import main
-from mockserver.script.alternatives import Case, DiffersInShape, choose
+from mockserver.recordings.alternatives import Case, DiffersInShape, choose
 from mockserver.script.loader import BUNDLED_SCRIPTS, load_scripts
 from tests.conftest import serving
 from tests.runs import masked, message_for, stream

@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from mockserver.app import Settings, create_app
 from mockserver.cli import main
-from mockserver.recordings.recording import FOLDER, RecordingError, load_recording, load_recordings
+from mockserver.recordings.format import FOLDER, RecordingError, load_recording, load_recordings
 from mockserver.script.loader import load_scripts
 from tests.conftest import ROOT, Serve, serving
 from tests.runs import Stream, batch, masked, stream
