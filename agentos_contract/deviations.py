@@ -10,7 +10,8 @@ what the contract tests are proved by: of every requirement there is at least on
       breaks: [order.ended]         # requirements of the catalogue, where it breaks any: the one
                                     # that it is there to break first, then what must follow
       denies: [streams]             # what it makes impossible to judge, where it does
-      unseen: no answer says so     # why learning a profile cannot tell it, where it cannot
+      undetectable: no answer says so   # why learning a profile cannot tell it, where it cannot
+      when: a step stopped the run  # what has to happen for it to show, or not to
 
 The mock performs deviations when asked; a profile lists those that a real server has.
 """
@@ -69,13 +70,16 @@ class Deviation:
     denies: tuple[str, ...] = ()
     """What cannot be judged beside it: `streams`, `batches`, `runs`, `errors` …, or an area or a
     requirement of the catalogue."""
-    unseen: str | None = None
+    undetectable: str | None = None
     """Why nobody can tell from outside whether a server has it; None where it can be told."""
+    when: str | None = None
+    """What has to happen for it to show, or for a server to show that it has it not; None where
+    nobody has looked for it."""
     is_observed: bool = True
     """Whether a real server has been seen to have it."""
 
 
-_KEYS = {"site", "text", "breaks", "denies", "unseen"}
+_KEYS = {"site", "text", "breaks", "denies", "undetectable", "when"}
 
 
 @cache
@@ -90,23 +94,28 @@ def load_deviations() -> dict[str, Deviation]:
                 raise ValueError(f"{file}: {name}: there are two of that name")
             if not {"site", "text"} <= set(entry) <= _KEYS:
                 raise ValueError(
-                    f"{file}: {name}: needs site and text, and may have breaks, denies and unseen"
+                    f"{file}: {name}: needs site and text, and may have breaks, denies, "
+                    "undetectable and when"
                 )
             breaks = tuple(entry.get("breaks", ()))
             for requirement in breaks:
                 if requirement not in requirements:
                     raise ValueError(f"{file}: {name}: there is no requirement {requirement!r}")
-            unseen = " ".join(entry["unseen"].split()) if "unseen" in entry else None
             deviations[name] = Deviation(
                 name,
                 Site(entry["site"]),
                 " ".join(entry["text"].split()),
                 breaks,
                 tuple(entry.get("denies", ())),
-                unseen,
+                undetectable=_line(entry.get("undetectable")),
+                when=_line(entry.get("when")),
                 is_observed=file.parent != INVENTED,
             )
     return deviations
+
+
+def _line(text: str | None) -> str | None:
+    return " ".join(text.split()) if text is not None else None
 
 
 def check_deviations(names: Iterable[str]) -> frozenset[str]:

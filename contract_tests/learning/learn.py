@@ -99,8 +99,8 @@ def learn_profile(
 def _look_for(deviation: Deviation, evidence: Evidence) -> Finding:
     observer = OBSERVERS.get(deviation.id)
     if observer is None:
-        if deviation.unseen is not None:
-            return Finding(deviation, Seen.UNSEEN, deviation.unseen)
+        if deviation.undetectable is not None:
+            return Finding(deviation, Seen.UNSEEN, deviation.undetectable)
         return Finding(deviation, Seen.NOT_LOOKED_FOR, "nobody has written how to tell it")
     try:
         sightings = list(observer.look(evidence))

@@ -21,7 +21,7 @@ AGNO = load_profile("agno-2.5.6").deviations
 LEARNABLE = {
     name
     for name, deviation in load_deviations().items()
-    if name in AGNO and deviation.unseen is None and not name.startswith("authentication.")
+    if name in AGNO and deviation.undetectable is None and not name.startswith("authentication.")
 }
 
 
