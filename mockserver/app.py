@@ -74,10 +74,9 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     application: ASGIApp = connexion_application(
         operations, document, token=settings.token, validation=validation
     )
-    faults = FaultsMiddleware(
-        Cors(application), Server(settings.token, tuple(workflows), runner.memories)
-    )
+    server = Server(settings.token, tuple(workflows))
+    faults = FaultsMiddleware(Cors(application), server)
     socket = WorkflowSocket(
         faults, workflows, runner, token=settings.token, deviations=settings.deviations
     )
-    return DeviationsMiddleware(socket, settings.deviations)
+    return DeviationsMiddleware(socket, settings.deviations, server.memories)

@@ -1,4 +1,4 @@
-"""A request and its answer as deviations and variations see them."""
+"""A request and its response as faults see them, and the way that a response goes out by."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl, urlencode
 
@@ -13,7 +14,7 @@ from starlette.types import Receive, Send
 
 from agentos_contract.document import FORM
 from agentos_contract.json_values import read_json, to_json
-from mockserver.faults.register import Carrying, Memory
+from mockserver.faults.memory import Memories, Memory
 
 Headers = list[tuple[bytes, bytes]]
 Fields = list[tuple[str, str]]
@@ -24,22 +25,18 @@ _RUNS = re.compile(r"/workflows/([^/]+)/runs/?")
 class Cut(BaseException):
     """The connection is closed where it is.
 
-    It is no Exception, so that no layer between makes an answer of it.
+    It is no Exception, so that no layer between makes a response of it.
     """
 
 
 @dataclass
 class Server:
-    """What deviations know of the server."""
+    """What faults know of the server."""
 
     token: str | None = None
     """The one that it asks for."""
     workflow_ids: tuple[str, ...] = ()
-    memories: dict[str, Memory] = field(default_factory=dict)
-    """By the name of the deviation."""
-
-    def memory(self, name: str) -> Memory:
-        return self.memories.setdefault(name, {})
+    memories: Memories = field(default_factory=Memories)
 
 
 class _Headed:
@@ -59,7 +56,7 @@ class _Headed:
 
 
 @dataclass
-class Seen(_Headed):
+class Request(_Headed):
     """A request, as the server is to see it."""
 
     method: str
@@ -67,8 +64,8 @@ class Seen(_Headed):
     headers: Headers
     body: bytes
     server: Server
-    memory: Memory = field(default_factory=dict)
-    """Of the deviation that is being performed."""
+    memory: Memory = field(default_factory=Memory)
+    """Of the fault that is being performed."""
 
     @property
     def run_of(self) -> str | None:
@@ -121,15 +118,15 @@ class Seen(_Headed):
         if self.server.token is not None:
             self.set_header("authorization", f"Bearer {self.server.token}")
 
-    def copy(self) -> Seen:
-        return Seen(self.method, self.path, list(self.headers), self.body, self.server)
+    def copy(self) -> Request:
+        return Request(self.method, self.path, list(self.headers), self.body, self.server)
 
 
 @dataclass
-class Answer(_Headed):
-    """An answer, as the client is to see it."""
+class Response(_Headed):
+    """A response, as the client is to see it."""
 
-    request: Seen
+    request: Request
     """As it was sent."""
     status: int
     headers: Headers
@@ -137,10 +134,10 @@ class Answer(_Headed):
     """Of what is no stream."""
     original: bytes = b""
     """The same as the server came to it."""
-    memory: Memory = field(default_factory=dict)
-    """Of the deviation that is being performed, for the server's life."""
+    memory: Memory = field(default_factory=Memory)
+    """Of the fault that is being performed."""
     notes: dict[str, Any] = field(default_factory=dict)
-    """For the length of this answer."""
+    """For the length of this response."""
 
     is_stream: bool = False
     """Whether it is a run's stream, whatever content type it is made to say."""
@@ -170,12 +167,12 @@ class Answer(_Headed):
 
 
 class Wire:
-    """One deviation's place on the way of an answer's bytes."""
+    """One fault's place on the way of a response's bytes."""
 
     def __init__(self, connection: Connection, onward: Onward) -> None:
-        self.answer = connection.answer
+        self.response = connection.response
         self.notes: dict[str, Any] = {}
-        """The deviation's own, for the length of this answer."""
+        """The fault's own, for the length of this response."""
         self._connection = connection
         self._onward = onward
 
@@ -183,49 +180,49 @@ class Wire:
         """Send a piece on."""
         await self._onward(chunk, is_last)
 
-    async def silence(self) -> NoReturn:
-        """Say nothing more until the client goes away."""
-        await self._connection.left()
+    async def hang(self) -> NoReturn:
+        """Send nothing more until the client disconnects."""
+        await self._connection.client_disconnected()
         raise Cut
 
-    def is_left(self) -> bool:
-        """Whether the client has gone away."""
-        return self._connection.is_left()
+    def has_client_left(self) -> bool:
+        """Whether the client has disconnected."""
+        return self._connection.has_client_left()
 
     def cut(self) -> NoReturn:
-        """Close the connection in the middle of the answer."""
+        """Close the connection in the middle of the response."""
         raise Cut
 
 
 class Connection:
-    """What an answer goes out by. Its head is sent with its first piece."""
+    """What a response goes out by. Its head is sent with its first piece."""
 
-    def __init__(self, answer: Answer, receive: Receive, send: Send) -> None:
-        self.answer = answer
+    def __init__(self, response: Response, receive: Receive, send: Send) -> None:
+        self.response = response
         self._receive = receive
         self._send = send
         self._has_begun = False
         self._watcher: asyncio.Task[None] | None = None
 
-    def way_out(self, carriers: Iterable[Carrying]) -> Onward:
-        """What to give each piece to, and whether it is the last: the first of the carriers."""
+    def way_out(self, faults: Iterable[Callable[[bytes, bool, Wire], Awaitable[None]]]) -> Onward:
+        """What to give each piece to, and whether it is the last: the first of the faults."""
         onward: Onward = self._write
-        for carry in reversed(tuple(carriers)):
-            onward = _carried_by(carry, Wire(self, onward))
+        for fault in reversed(tuple(faults)):
+            onward = partial(_passed_on, fault, Wire(self, onward))
         return onward
 
     async def _write(self, chunk: bytes, is_last: bool) -> None:
         if not self._has_begun:
             self._has_begun = True
-            head = {"status": self.answer.status, "headers": self.answer.headers}
+            head = {"status": self.response.status, "headers": self.response.headers}
             await self._send({"type": "http.response.start", **head})
         await self._send({"type": "http.response.body", "body": chunk, "more_body": not is_last})
 
-    async def left(self) -> None:
-        """Returns when the client has gone away."""
+    async def client_disconnected(self) -> None:
+        """Returns when the client has disconnected."""
         await asyncio.shield(self._watch())
 
-    def is_left(self) -> bool:
+    def has_client_left(self) -> bool:
         return self._watch().done()
 
     def _watch(self) -> asyncio.Task[None]:
@@ -241,11 +238,10 @@ class Connection:
 Onward = Callable[[bytes, bool], Awaitable[None]]
 
 
-def _carried_by(carry: Carrying, wire: Wire) -> Onward:
-    async def onward(chunk: bytes, is_last: bool) -> None:
-        await carry(chunk, is_last, wire)
-
-    return onward
+async def _passed_on(
+    fault: Callable[[bytes, bool, Wire], Awaitable[None]], wire: Wire, chunk: bytes, is_last: bool
+) -> None:
+    await fault(chunk, is_last, wire)
 
 
 async def _disconnected(receive: Receive) -> None:

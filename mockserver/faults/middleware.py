@@ -1,12 +1,12 @@
-"""Performs what is done to a request and to its answer, around the whole application."""
+"""Performs what is done to a request and to its response, around the whole application."""
 
 from __future__ import annotations
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agentos_contract.document import EVENT_STREAM
-from mockserver.faults.exchange import Answer, Connection, Cut, Onward, Seen, Server
-from mockserver.faults.register import Performance, performance_of
+from mockserver.faults.exchange import Connection, Cut, Onward, Request, Response, Server
+from mockserver.faults.registry import ActiveFaults, active_faults
 from mockserver.http.deviating import deviations_of
 
 MAX_BODY = 16 * 1024 * 1024
@@ -26,59 +26,59 @@ class FaultsMiddleware:
         if scope["type"] != "http" or not (names := deviations_of(scope)):
             await self._application(scope, receive, send)
             return
-        performance = performance_of(names)
-        if not performance.is_of_exchange:
+        faults = active_faults(names)
+        if not faults.are_of_exchange:
             await self._application(scope, receive, send)
             return
         body, is_whole = await _read(receive)
-        sent = Seen(scope["method"], scope["path"], list(scope["headers"]), body, self._server)
+        sent = Request(scope["method"], scope["path"], list(scope["headers"]), body, self._server)
         request = sent.copy()
         if is_whole:
-            for name, see in performance.seen:
-                request.memory = self._server.memory(name)
-                see(request)
+            for name, fault in faults.on_request:
+                request.memory = self._server.memories.of(name)
+                fault(request)
             if request.body != body:
                 request.set_header("content-length", str(len(request.body)))
             scope = _scope_of(request, scope)
-        exchange = _Exchange(performance, sent, receive, send)
+        exchange = _Exchange(faults, sent, receive, send)
         try:
             await self._application(scope, _again(request.body, is_whole, receive), exchange.send)
         except Cut:
-            pass  # the server closes a connection whose answer is not whole
+            pass  # the server closes a connection whose response is not whole
         finally:
             exchange.close()
 
 
 class _Exchange:
-    """One answer on its way out."""
+    """One response on its way out."""
 
     def __init__(
-        self, performance: Performance, request: Seen, receive: Receive, send: Send
+        self, faults: ActiveFaults, request: Request, receive: Receive, send: Send
     ) -> None:
-        self._performance = performance
+        self._faults = faults
         self._request = request
         self._receive = receive
         self._send = send
         self._connection: Connection | None = None
         self._onward: Onward | None = None
-        self._answer = Answer(request, 0, [])
+        self._response = Response(request, 0, [])
         self._body = bytearray()
 
     async def send(self, message: Message) -> None:
-        answer = self._answer
+        response = self._response
         if message["type"] == "http.response.start":
-            answer.status = message["status"]
-            answer.headers = list(message["headers"])
-            content_type = answer.header("content-type") or ""
-            answer.is_stream = content_type.startswith(EVENT_STREAM)
-            if answer.is_stream:
+            response.status = message["status"]
+            response.headers = list(message["headers"])
+            content_type = response.header("content-type") or ""
+            response.is_stream = content_type.startswith(EVENT_STREAM)
+            if response.is_stream:
                 self._begin()
             return
         if message["type"] != "http.response.body":
             await self._send(message)
             return
         chunk, is_last = message.get("body", b""), not message.get("more_body", False)
-        if answer.is_stream:
+        if response.is_stream:
             # A run's end goes out by itself, so that it can be held back or broken off before it.
             end = max(chunk.find(_END), 0)
             if end:
@@ -88,29 +88,29 @@ class _Exchange:
         self._body += chunk
         if not is_last:
             return
-        length = answer.header("content-length")
-        answer.body = answer.original = bytes(self._body)
+        length = response.header("content-length")
+        response.body = response.original = bytes(self._body)
         self._begin()
         assert self._onward is not None
         if length is not None:
-            answer.set_header("content-length", str(len(answer.body)))
-        await self._onward(answer.body, True)
+            response.set_header("content-length", str(len(response.body)))
+        await self._onward(response.body, True)
 
     async def _send_piece(self, chunk: bytes, is_last: bool) -> None:
         assert self._onward is not None
-        answer = self._answer
-        answer.is_at_end = chunk.startswith(_END)
-        for name, frame in self._performance.framed:
-            answer.memory = self._request.server.memory(name)
-            chunk = frame(chunk, answer)
+        response = self._response
+        response.is_at_end = chunk.startswith(_END)
+        for name, fault in self._faults.on_frame:
+            response.memory = self._request.server.memories.of(name)
+            chunk = fault(chunk, response)
         await self._onward(chunk, is_last)
 
     def _begin(self) -> None:
-        for name, change in self._performance.answered:
-            self._answer.memory = self._request.server.memory(name)
-            change(self._answer)
-        self._connection = Connection(self._answer, self._receive, self._send)
-        self._onward = self._connection.way_out(carry for _, carry in self._performance.carried)
+        for name, fault in self._faults.on_response:
+            self._response.memory = self._request.server.memories.of(name)
+            fault(self._response)
+        self._connection = Connection(self._response, self._receive, self._send)
+        self._onward = self._connection.way_out(fault for _, fault in self._faults.on_chunk)
 
     def close(self) -> None:
         if self._connection is not None:
@@ -140,7 +140,7 @@ def _again(body: bytes, is_whole: bool, receive: Receive) -> Receive:
     return receive_again
 
 
-def _scope_of(request: Seen, scope: Scope) -> Scope:
+def _scope_of(request: Request, scope: Scope) -> Scope:
     path = request.path
     return {
         **scope,

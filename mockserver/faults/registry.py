@@ -1,8 +1,8 @@
 """The registry of departures: by its name, what each deviation and variation changes.
 
-A departure is a subclass of one of the hooks classes (`engine/hooks.py`, `sessions/hooks.py`,
-`runner/hooks.py`, `http/hooks.py`) that overrides what it changes and leaves the rest to
-`super()`:
+A departure that the mock's own code has a hook for is a subclass of one of the hooks classes
+(`engine/hooks.py`, `sessions/hooks.py`, `runner/hooks.py`, `http/hooks.py`) that overrides what it
+changes and leaves the rest to `super()`:
 
     @departure("loop.last-continues")
     class LastIterationContinues(EngineHooks):
@@ -11,23 +11,45 @@ A departure is a subclass of one of the hooks classes (`engine/hooks.py`, `sessi
 
 One name may have a class of each. Several names together are one class with these as its bases
 (Python's method resolution order): the one registered last is asked first.
+
+A fault that changes what goes in or out is a function of one of the hook points:
+
+    on_request        the request, before anything else looks at it
+    on_start          what a run is asked for, before it starts
+    on_event          each event of a streamed run, in its order
+    on_session_save   a session, before it is stored
+    on_response       a response: its head, and the body of what is no stream
+    on_frame          each piece of a stream's bytes, which are whole events
+    on_chunk          each piece of a response that goes out, and the way to send it
+
+One name may have a function of several of these. Several names together are asked in the order in
+which they were registered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
+from mockserver.engine.actions import Event
 from mockserver.engine.hooks import EngineHooks
+from mockserver.engine.run import Run
+from mockserver.faults.exchange import Request, Response, Wire
+from mockserver.faults.memory import FaultState, Memories, Memory
 from mockserver.http.hooks import HttpHooks
-from mockserver.runner.hooks import RunnerHooks
+from mockserver.runner.hooks import OnEvent, RunnerHooks, RunRequest
 from mockserver.sessions.hooks import SessionHooks
+from mockserver.sessions.sessions import Session
 
 T = TypeVar("T", bound=type[Any])
 H = TypeVar("H")
+F = TypeVar("F", bound=Callable[..., Any])
 
-_REGISTERED: dict[type[Any], dict[str, type[Any]]] = {
+# -- hooks classes
+
+_CLASSES: dict[type[Any], dict[str, type[Any]]] = {
     EngineHooks: {},
     SessionHooks: {},
     RunnerHooks: {},
@@ -39,7 +61,7 @@ def departure(name: str) -> Callable[[T], T]:
     """Register a subclass of a hooks class as what `name` changes there."""
 
     def register(hooks: T) -> T:
-        by_name = next(names for base, names in _REGISTERED.items() if issubclass(hooks, base))
+        by_name = next(names for base, names in _CLASSES.items() if issubclass(hooks, base))
         assert name not in by_name, name
         by_name[name] = hooks
         return hooks
@@ -47,22 +69,175 @@ def departure(name: str) -> Callable[[T], T]:
     return register
 
 
-def registered() -> frozenset[str]:
-    """The names that have a class."""
-    return frozenset().union(*_REGISTERED.values())
+# -- functions at hook points
+
+RequestFault = Callable[[Request], None]
+StartFault = Callable[[RunRequest, Memory], RunRequest]
+EventFault = Callable[[Event, FaultState], Iterable[Event]]
+"""The events to send instead. The event itself must be left as it is."""
+SessionFault = Callable[[Session], None]
+ResponseFault = Callable[[Response], None]
+FrameFault = Callable[[bytes, Response], bytes]
+ChunkFault = Callable[[bytes, bool, Wire], Awaitable[None]]
+"""With the piece, whether it is the last, and what to send it by."""
+
+
+class HookPoint(Generic[F]):
+    """One point at which faults are asked. Use it as a decorator: `@on_event("order.no-start")`."""
+
+    def __init__(self) -> None:
+        self.faults: dict[str, F] = {}
+
+    def __call__(self, name: str) -> Callable[[F], F]:
+        def register(fault: F) -> F:
+            assert name not in self.faults, name
+            self.faults[name] = fault
+            return fault
+
+        return register
+
+    def of(self, names: frozenset[str]) -> tuple[tuple[str, F], ...]:
+        """Those of these names, in the order in which they were registered."""
+        return tuple((name, fault) for name, fault in self.faults.items() if name in names)
+
+
+on_request: HookPoint[RequestFault] = HookPoint()
+on_start: HookPoint[StartFault] = HookPoint()
+on_event: HookPoint[EventFault] = HookPoint()
+on_session_save: HookPoint[SessionFault] = HookPoint()
+on_response: HookPoint[ResponseFault] = HookPoint()
+on_frame: HookPoint[FrameFault] = HookPoint()
+on_chunk: HookPoint[ChunkFault] = HookPoint()
+
+_POINTS: tuple[HookPoint[Any], ...] = (
+    on_request,
+    on_start,
+    on_event,
+    on_session_save,
+    on_response,
+    on_frame,
+    on_chunk,
+)
+
+
+def with_function() -> frozenset[str]:
+    """The names that have a function at some hook point."""
+    return frozenset().union(*(point.faults for point in _POINTS))
+
+
+def with_class() -> frozenset[str]:
+    """The names that have a hooks class."""
+    return frozenset().union(*_CLASSES.values())
+
+
+@dataclass(frozen=True)
+class ActiveFaults:
+    """The functions of a set of names, at each hook point."""
+
+    on_request: tuple[tuple[str, RequestFault], ...]
+    on_start: tuple[tuple[str, StartFault], ...]
+    on_event: tuple[tuple[str, EventFault], ...]
+    on_session_save: tuple[tuple[str, SessionFault], ...]
+    on_response: tuple[tuple[str, ResponseFault], ...]
+    on_frame: tuple[tuple[str, FrameFault], ...]
+    on_chunk: tuple[tuple[str, ChunkFault], ...]
+
+    @property
+    def are_of_exchange(self) -> bool:
+        """Whether anything is done to the request or to its response."""
+        return bool(self.on_request or self.on_response or self.on_frame or self.on_chunk)
+
+    @property
+    def are_of_run(self) -> bool:
+        """Whether anything is done to a run."""
+        return bool(self.on_start or self.on_event or self.on_session_save)
 
 
 @lru_cache(maxsize=256)
-def resolve(names: frozenset[str]) -> HttpHooks:
-    """The hooks of a request whose answer departs in these ways."""
-    runner = _composed(RunnerHooks, names)()
-    runner.engine = _composed(EngineHooks, names)
-    runner.sessions = _composed(SessionHooks, names)()
-    http = _composed(HttpHooks, names)()
+def active_faults(names: frozenset[str]) -> ActiveFaults:
+    """The functions of these names."""
+    return ActiveFaults(
+        on_request.of(names),
+        on_start.of(names),
+        on_event.of(names),
+        on_session_save.of(names),
+        on_response.of(names),
+        on_frame.of(names),
+        on_chunk.of(names),
+    )
+
+
+# -- names to hooks
+
+
+def resolve(names: frozenset[str], memories: Memories | None = None) -> HttpHooks:
+    """The hooks of a request whose answer departs in these ways.
+
+    `memories` are the server's; without them its faults remember for themselves.
+    """
+    http_class, runner_class, session_class, engine_class = _hooks_classes(names)
+    runner = runner_class()
+    if isinstance(runner, _RunnerFaults):
+        runner.faults = active_faults(names)
+        runner.memories = memories or Memories()
+    runner.engine = engine_class
+    runner.sessions = session_class()
+    http = http_class()
     http.runner = runner
     return http
 
 
+@lru_cache(maxsize=256)
+def _hooks_classes(
+    names: frozenset[str],
+) -> tuple[type[HttpHooks], type[RunnerHooks], type[SessionHooks], type[EngineHooks]]:
+    runner = _composed(RunnerHooks, names)
+    if active_faults(names).are_of_run:
+        runner = type(runner.__name__, (_RunnerFaults, runner), {})
+    return (
+        _composed(HttpHooks, names),
+        runner,
+        _composed(SessionHooks, names),
+        _composed(EngineHooks, names),
+    )
+
+
 def _composed(base: type[H], names: frozenset[str]) -> type[H]:
-    classes = [hooks for name, hooks in _REGISTERED[base].items() if name in names]
+    classes = [hooks for name, hooks in _CLASSES[base].items() if name in names]
     return type(base.__name__, (*reversed(classes), base), {}) if classes else base
+
+
+class _RunnerFaults(RunnerHooks):
+    """Runs the functions at a run's hook points."""
+
+    faults: ActiveFaults
+    memories: Memories
+
+    def on_start(self, request: RunRequest) -> RunRequest:
+        for name, fault in self.faults.on_start:
+            request = fault(request, self.memories.of(name))
+        return super().on_start(request)
+
+    def on_event(self, run: Run, under_way: Callable[[], list[Run]]) -> OnEvent | None:
+        faults = [
+            (fault, FaultState(run, self.memories.of(name), under_way))
+            for name, fault in self.faults.on_event
+        ]
+        return (lambda event: _passed_through(faults, event)) if faults else None
+
+    def on_session_save(self, session: Session) -> None:
+        super().on_session_save(session)
+        for _, fault in self.faults.on_session_save:
+            fault(session)
+
+
+def _passed_through(faults: list[tuple[EventFault, FaultState]], event: Event) -> list[Event]:
+    """What is sent instead of an event: each fault is given what the one before makes of it."""
+    events = [event]
+    for fault, state in faults:
+        changed: list[Event] = []
+        for each in events:
+            changed += fault(each, state)
+            state.before.append(each["event"])
+        events = changed
+    return events

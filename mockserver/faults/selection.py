@@ -6,6 +6,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agentos_contract.deviations import Deviations, UnknownDeviation, check_deviations
 from agentos_contract.variations import UnknownVariation, check_variations
+from mockserver.faults.memory import Memories
 from mockserver.faults.registry import resolve
 from mockserver.http.deviating import DEVIATIONS_KEY, PROBLEM_KEY, preferences
 from mockserver.http.hooks import HOOKS_KEY
@@ -15,9 +16,10 @@ class DeviationsMiddleware:
     """Notes in the scope how the answer departs: `Prefer: fault=NAME` adds a deviation,
     `Prefer: vary=NAME` a variation."""
 
-    def __init__(self, application: ASGIApp, deviations: Deviations) -> None:
+    def __init__(self, application: ASGIApp, deviations: Deviations, memories: Memories) -> None:
         self._application = application
         self._deviations = deviations
+        self._memories = memories
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[DEVIATIONS_KEY] = self._deviations
@@ -34,5 +36,5 @@ class DeviationsMiddleware:
                     scope[PROBLEM_KEY] = f"Prefer: fault: {error}"
                 except UnknownVariation as error:
                     scope[PROBLEM_KEY] = f"Prefer: vary: {error}"
-        scope[HOOKS_KEY] = resolve(scope[DEVIATIONS_KEY])
+        scope[HOOKS_KEY] = resolve(scope[DEVIATIONS_KEY], self._memories)
         await self._application(scope, receive, send)

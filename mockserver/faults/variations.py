@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from mockserver.engine.actions import Event
-from mockserver.faults.exchange import Answer, Wire
-from mockserver.faults.register import Story, answered, carried, framed, told
+from mockserver.faults.exchange import Response, Wire
+from mockserver.faults.memory import FaultState
+from mockserver.faults.registry import on_chunk, on_event, on_frame, on_response
 
 _FIELD = re.compile(rb"^(event|data|id|retry): ", re.MULTILINE)
 _BLOCK = re.compile(rb"event: (.*)\ndata: (.*)\n\n")
@@ -19,10 +20,10 @@ _BOM = b"\xef\xbb\xbf"
 
 def _each_event(
     change: Callable[[bytes, bytes], bytes],
-) -> Callable[[bytes, Answer], bytes]:
+) -> Callable[[bytes, Response], bytes]:
     """What a stream's events, by name and data, are written as."""
 
-    def frame(chunk: bytes, answer: Answer) -> bytes:
+    def frame(chunk: bytes, response: Response) -> bytes:
         return _BLOCK.sub(lambda match: change(match[1], match[2]), chunk)
 
     return frame
@@ -31,16 +32,16 @@ def _each_event(
 # -- how an event is written: the last of these that apply must leave lines that the next can read
 
 
-framed("event.spaced-json")(
+on_frame("event.spaced-json")(
     _each_event(lambda name, data: b"event: %b\ndata: %b\n\n" % (name, _spaced(data)))
 )
-framed("event.ascii-json")(
+on_frame("event.ascii-json")(
     _each_event(lambda name, data: b"event: %b\ndata: %b\n\n" % (name, _ascii(data)))
 )
-framed("event.members-reversed")(
+on_frame("event.members-reversed")(
     _each_event(lambda name, data: b"event: %b\ndata: %b\n\n" % (name, _reversed(data)))
 )
-framed("sse.data-lines")(
+on_frame("sse.data-lines")(
     _each_event(
         lambda name, data: (
             b"event: %b\n" % name
@@ -81,108 +82,108 @@ def _reversed(data: bytes) -> bytes:
     return json.dumps(reverse, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-@framed("sse.data-first")
-def data_first(chunk: bytes, answer: Answer) -> bytes:
+@on_frame("sse.data-first")
+def data_first(chunk: bytes, response: Response) -> bytes:
     return re.sub(rb"(event: .*\n)((?:data: .*\n)+)\n", rb"\2\1\n", chunk)
 
 
-@framed("sse.comments")
-def comments(chunk: bytes, answer: Answer) -> bytes:
+@on_frame("sse.comments")
+def comments(chunk: bytes, response: Response) -> bytes:
     return re.sub(rb"^(event|data): ", rb": ping\n\1: ", chunk, flags=re.MULTILINE)
 
 
-@framed("sse.keep-alives")
-def keep_alives(chunk: bytes, answer: Answer) -> bytes:
+@on_frame("sse.keep-alives")
+def keep_alives(chunk: bytes, response: Response) -> bytes:
     return b":\n\n" + chunk.replace(b"\n\n", b"\n\n: keep-alive\n\n")
 
 
-@framed("sse.ids")
-def ids(chunk: bytes, answer: Answer) -> bytes:
+@on_frame("sse.ids")
+def ids(chunk: bytes, response: Response) -> bytes:
     def numbered(match: re.Match[bytes]) -> bytes:
-        answer.notes["id"] = answer.notes.get("id", 0) + 1
-        return b"%b\nid: %d\n\n" % (match[1], answer.notes["id"])
+        response.notes["id"] = response.notes.get("id", 0) + 1
+        return b"%b\nid: %d\n\n" % (match[1], response.notes["id"])
 
     return re.sub(rb"(data: .*|event: .*)\n\n", numbered, chunk)
 
 
-@framed("sse.retry")
-def retry(chunk: bytes, answer: Answer) -> bytes:
-    if answer.notes.setdefault("has_retry", False):
+@on_frame("sse.retry")
+def retry(chunk: bytes, response: Response) -> bytes:
+    if response.notes.setdefault("has_retry", False):
         return chunk
-    answer.notes["has_retry"] = True
+    response.notes["has_retry"] = True
     return b"retry: 3000\n\n" + chunk
 
 
-@framed("sse.blank-lines")
-def blank_lines(chunk: bytes, answer: Answer) -> bytes:
+@on_frame("sse.blank-lines")
+def blank_lines(chunk: bytes, response: Response) -> bytes:
     return chunk.replace(b"\n\n", b"\n\n\n\n")
 
 
-@framed("sse.no-space")
-def no_space(chunk: bytes, answer: Answer) -> bytes:
+@on_frame("sse.no-space")
+def no_space(chunk: bytes, response: Response) -> bytes:
     return _FIELD.sub(rb"\1:", chunk)
 
 
-@framed("sse.crlf")
-def crlf(chunk: bytes, answer: Answer) -> bytes:
+@on_frame("sse.crlf")
+def crlf(chunk: bytes, response: Response) -> bytes:
     return chunk.replace(b"\n", b"\r\n")
 
 
-@framed("sse.cr")
-def cr(chunk: bytes, answer: Answer) -> bytes:
+@on_frame("sse.cr")
+def cr(chunk: bytes, response: Response) -> bytes:
     return chunk.replace(b"\r\n", b"\n").replace(b"\n", b"\r")
 
 
-@framed("sse.mixed-line-ends")
-def mixed_line_ends(chunk: bytes, answer: Answer) -> bytes:
+@on_frame("sse.mixed-line-ends")
+def mixed_line_ends(chunk: bytes, response: Response) -> bytes:
     """LF, CR LF and CR in turn; a CR never before a LF, with which it would be one end."""
     ends = (b"\n", b"\r\n", b"\r")
     pieces = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
     written = pieces[0]
     for piece in pieces[1:]:
-        turn = answer.notes["turn"] = answer.notes.get("turn", 0) + 1
+        turn = response.notes["turn"] = response.notes.get("turn", 0) + 1
         end = ends[turn % 3]
-        if end == b"\n" and (written or answer.notes.get("last", b"")).endswith(b"\r"):
+        if end == b"\n" and (written or response.notes.get("last", b"")).endswith(b"\r"):
             end = b"\r\n"
         written += end + piece
-    answer.notes["last"] = written[-1:]
+    response.notes["last"] = written[-1:]
     return written
 
 
-@framed("sse.bom")
-def bom(chunk: bytes, answer: Answer) -> bytes:
-    if "has_bom" in answer.notes:
+@on_frame("sse.bom")
+def bom(chunk: bytes, response: Response) -> bytes:
+    if "has_bom" in response.notes:
         return chunk
-    answer.notes["has_bom"] = True
+    response.notes["has_bom"] = True
     return _BOM + chunk
 
 
 # -- chunks
 
 
-@carried("sse.byte-by-byte")
+@on_chunk("sse.byte-by-byte")
 async def byte_by_byte(chunk: bytes, is_last: bool, wire: Wire) -> None:
-    while wire.answer.is_stream and len(chunk) > 1:
+    while wire.response.is_stream and len(chunk) > 1:
         await wire.write(chunk[:1])
         chunk = chunk[1:]
     await wire.write(chunk, is_last=is_last)
 
 
-@carried("sse.chunks-anywhere")
+@on_chunk("sse.chunks-anywhere")
 async def chunks_anywhere(chunk: bytes, is_last: bool, wire: Wire) -> None:
     """Pieces of 1 to 100 bytes, the same each time."""
     source = wire.notes.setdefault("random", random.Random(7))
-    while wire.answer.is_stream and len(chunk) > 1:
+    while wire.response.is_stream and len(chunk) > 1:
         size = source.randint(1, 100)
         await wire.write(chunk[:size])
         chunk = chunk[size:]
     await wire.write(chunk, is_last=is_last)
 
 
-@carried("http.chunked-bodies")
+@on_chunk("http.chunked-bodies")
 async def chunked_bodies(chunk: bytes, is_last: bool, wire: Wire) -> None:
-    if not wire.answer.is_stream and is_last and len(chunk) > 1:
-        wire.answer.set_header("content-length", None)
+    if not wire.response.is_stream and is_last and len(chunk) > 1:
+        wire.response.set_header("content-length", None)
         await wire.write(chunk[: len(chunk) // 2])
         chunk = chunk[len(chunk) // 2 :]
     await wire.write(chunk, is_last=is_last)
@@ -191,27 +192,27 @@ async def chunked_bodies(chunk: bytes, is_last: bool, wire: Wire) -> None:
 # -- events and bodies
 
 
-@told("event.extra-members")
-def extra_members(event: Event, story: Story) -> Iterable[Event]:
+@on_event("event.extra-members")
+def extra_members(event: Event, state: FaultState) -> Iterable[Event]:
     return [{**event, "nested_depth": 0, "x_vendor": {"region": "north"}}]
 
 
-@told("event.custom")
-def custom_events(event: Event, story: Story) -> Iterable[Event]:
-    if not story.said:
+@on_event("event.custom")
+def custom_events(event: Event, state: FaultState) -> Iterable[Event]:
+    if not state.before:
         return [event]
     return [{"event": "CustomEvent", "created_at": event.get("created_at"), "note": 1}, event]
 
 
-@told("event.null-members")
-def null_members(event: Event, story: Story) -> Iterable[Event]:
+@on_event("event.null-members")
+def null_members(event: Event, state: FaultState) -> Iterable[Event]:
     return [{**event, "nested_depth": None, "x_vendor": None}]
 
 
-@told("parallel.later-first")
-def later_branches_first(event: Event, story: Story) -> Iterable[Event]:
+@on_event("parallel.later-first")
+def later_branches_first(event: Event, state: FaultState) -> Iterable[Event]:
     """A Parallel's first branch is held back until another has ended, or the Parallel ends."""
-    notes = story.notes
+    notes = state.notes
     if event["event"] == "ParallelExecutionStarted" and "parent_step_id" not in event:
         notes["parallel"], notes["held"], notes["first"] = event["step_id"], [], None
         return [event]
@@ -230,14 +231,14 @@ def later_branches_first(event: Event, story: Story) -> Iterable[Event]:
     return [*held, event] if is_end else [event, *held]
 
 
-@told("results.vary")
-def other_words_each_time(event: Event, story: Story) -> Iterable[Event]:
+@on_event("results.vary")
+def other_words_each_time(event: Event, state: FaultState) -> Iterable[Event]:
     """A function's content has the run's id in it, as a model's would be another each time."""
-    contents: dict[str, str] = story.notes.setdefault("contents", {})
+    contents: dict[str, str] = state.notes.setdefault("contents", {})
     result = event.get("step_output") or event.get("step_response") or {}
     content = result.get("content")
     if result.get("executor_type") == "function" and isinstance(content, str):
-        contents[content] = f"{content} ({story.run.run_id[:8]})"
+        contents[content] = f"{content} ({state.run.run_id[:8]})"
     return [_with_contents(event, contents)]
 
 
@@ -254,9 +255,9 @@ def _with_contents(value: Any, contents: dict[str, str]) -> Any:
     return value
 
 
-@answered("results.vary")
-def other_words_in_batch(answer: Answer) -> None:
-    body = answer.json if answer.is_batch else None
+@on_response("results.vary")
+def other_words_in_batch(response: Response) -> None:
+    body = response.json if response.is_batch else None
     if not isinstance(body, dict):
         return
     contents: dict[str, str] = {}
@@ -268,95 +269,95 @@ def other_words_in_batch(answer: Answer) -> None:
             find(result.get("steps"))
 
     find(body.get("step_results"))
-    answer.json = _with_contents(body, contents)
+    response.json = _with_contents(body, contents)
 
 
-@answered("batch.extra-members")
-def batch_extra_members(answer: Answer) -> None:
-    body = answer.json if answer.is_batch else None
+@on_response("batch.extra-members")
+def batch_extra_members(response: Response) -> None:
+    body = response.json if response.is_batch else None
     if isinstance(body, dict):
-        answer.json = {**body, "metadata": {"region": "north"}, "x_vendor": None}
+        response.json = {**body, "metadata": {"region": "north"}, "x_vendor": None}
 
 
-@answered("batch.indented")
-def batch_indented(answer: Answer) -> None:
-    if answer.is_batch:
-        answer.body = _indented(answer.body)
+@on_response("batch.indented")
+def batch_indented(response: Response) -> None:
+    if response.is_batch:
+        response.body = _indented(response.body)
 
 
 # -- errors and heads
 
 
-@answered("error.other-words")
-def other_words(answer: Answer) -> None:
+@on_response("error.other-words")
+def other_words(response: Response) -> None:
     # What a deviation has said stays.
-    body = answer.json if answer.is_error and answer.body == answer.original else None
+    body = response.json if response.is_error and response.body == response.original else None
     if isinstance(body, dict) and isinstance(body.get("detail"), str):
-        answer.json = {**body, "detail": "Das ging nicht \u2013 \u672c\u5f53\u306b."}
+        response.json = {**body, "detail": "Das ging nicht \u2013 \u672c\u5f53\u306b."}
 
 
-@answered("error.unknown-code")
-def unknown_error_code(answer: Answer) -> None:
-    body = answer.json if answer.is_error else None
+@on_response("error.unknown-code")
+def unknown_error_code(response: Response) -> None:
+    body = response.json if response.is_error else None
     if isinstance(body, dict):
-        answer.json = {**body, "error_code": "E_4711"}
+        response.json = {**body, "error_code": "E_4711"}
 
 
-@answered("error.extra-members")
-def error_extra_members(answer: Answer) -> None:
-    body = answer.json if answer.is_error else None
+@on_response("error.extra-members")
+def error_extra_members(response: Response) -> None:
+    body = response.json if response.is_error else None
     if isinstance(body, dict):
-        answer.json = {**body, "request_id": "1", "errors": []}
+        response.json = {**body, "request_id": "1", "errors": []}
 
 
-@answered("error.media-type-invalid")
-def wrong_media_type_is_invalid(answer: Answer) -> None:
-    if answer.status == 415:
-        answer.status = 422
+@on_response("error.media-type-invalid")
+def wrong_media_type_is_invalid(response: Response) -> None:
+    if response.status == 415:
+        response.status = 422
 
 
-@answered("routing.405-empty")
-def method_not_allowed_without_a_body(answer: Answer) -> None:
-    if answer.status == 405:
-        answer.body = b""
-        answer.set_header("content-type", None)
+@on_response("routing.405-empty")
+def method_not_allowed_without_a_body(response: Response) -> None:
+    if response.status == 405:
+        response.body = b""
+        response.set_header("content-type", None)
 
 
-@answered("routing.more-allowed")
-def more_methods_are_allowed(answer: Answer) -> None:
-    if answer.status == 405:
-        answer.set_header("allow", f"{answer.header('allow')}, OPTIONS")
+@on_response("routing.more-allowed")
+def more_methods_are_allowed(response: Response) -> None:
+    if response.status == 405:
+        response.set_header("allow", f"{response.header('allow')}, OPTIONS")
 
 
-@answered("routing.runs-listed")
-def runs_are_listed(answer: Answer) -> None:
-    request = answer.request
-    if answer.status == 405 and request.method == "GET" and request.path.endswith("/runs"):
-        answer.status = 200
-        answer.set_header("allow", None)
-        answer.set_header("content-type", "application/json")
-        answer.body = b"[]"
+@on_response("routing.runs-listed")
+def runs_are_listed(response: Response) -> None:
+    request = response.request
+    if response.status == 405 and request.method == "GET" and request.path.endswith("/runs"):
+        response.status = 200
+        response.set_header("allow", None)
+        response.set_header("content-type", "application/json")
+        response.body = b"[]"
 
 
-@answered("authentication.several-challenges")
-def several_challenges(answer: Answer) -> None:
-    if answer.status == 401:
-        answer.set_header("www-authenticate", None)
-        answer.headers += [
+@on_response("authentication.several-challenges")
+def several_challenges(response: Response) -> None:
+    if response.status == 401:
+        response.set_header("www-authenticate", None)
+        response.headers += [
             (b"www-authenticate", b'Digest realm="agentos", nonce="1"'),
             (b"www-authenticate", b'bearer realm="agentos"'),
         ]
 
 
-@answered("http.media-type-parameters")
-def media_type_parameters(answer: Answer) -> None:
-    content_type = answer.header("content-type")
+@on_response("http.media-type-parameters")
+def media_type_parameters(response: Response) -> None:
+    content_type = response.header("content-type")
     if content_type == "application/json":
-        answer.set_header("content-type", 'Application/JSON; charset="utf-8"')
+        response.set_header("content-type", 'Application/JSON; charset="utf-8"')
     elif content_type == "text/event-stream; charset=utf-8":
-        answer.set_header("content-type", "Text/Event-Stream;charset=UTF-8")
+        response.set_header("content-type", "Text/Event-Stream;charset=UTF-8")
 
 
-@answered("http.extra-headers")
-def extra_headers(answer: Answer) -> None:
-    answer.headers += [(b"x-request-id", b"1"), (b"server-timing", b"app;dur=1")]
+@on_response("http.extra-headers")
+def extra_headers(response: Response) -> None:
+    response.headers += [(b"x-request-id", b"1"), (b"server-timing", b"app;dur=1")]

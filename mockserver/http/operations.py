@@ -24,7 +24,8 @@ from mockserver.http.hooks import Header
 from mockserver.http.served import Served
 from mockserver.http.validation import REQUEST_KEY, ValidRequest
 from mockserver.recordings.format import Recordings
-from mockserver.runner.runner import ActiveRun, Runner, RunRequest
+from mockserver.runner.hooks import RunRequest
+from mockserver.runner.runner import ActiveRun, Runner
 from mockserver.script.cel import CelError
 from mockserver.script.model import Scenario, Workflow
 

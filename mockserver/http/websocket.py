@@ -20,7 +20,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from agentos_contract.deviations import Deviations
 from mockserver.http.errors import ApiError
 from mockserver.http.hooks import hooks_of
-from mockserver.runner.runner import ActiveRun, Runner, RunRequest
+from mockserver.runner.hooks import RunRequest
+from mockserver.runner.runner import ActiveRun, Runner
 from mockserver.script.model import Workflow
 
 PATH = "/workflows/ws"

@@ -1,9 +1,23 @@
-"""Where carrying out a run may part from the contract: each method's default is the contract."""
+"""What a run is asked for, and where carrying it out may part from the contract: each hook's
+default is the contract."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from agentos_contract.deviations import Deviations
+from mockserver.engine.actions import Event
 from mockserver.engine.hooks import EngineHooks
+from mockserver.engine.run import Run
+from mockserver.recordings.format import Recording
+from mockserver.script.model import Workflow
 from mockserver.sessions.hooks import SessionHooks
+from mockserver.sessions.sessions import Session
+
+OnEvent = Callable[[Event], Iterable[Event]]
+"""The events to send instead of one. The event itself is left as it is."""
 
 
 class RunnerHooks:
@@ -12,3 +26,45 @@ class RunnerHooks:
     engine: type[EngineHooks] = EngineHooks
     """One is made for each run."""
     sessions: SessionHooks = SessionHooks()
+
+    def on_start(self, request: RunRequest) -> RunRequest:
+        """What to start instead of what was asked for."""
+        return request
+
+    def on_event(self, run: Run, under_way: Callable[[], list[Run]]) -> OnEvent | None:
+        """What a run's events pass through before they are sent; None: nothing.
+
+        `under_way` are the runs at that moment, this one among them.
+        """
+        return None
+
+    def on_session_save(self, session: Session) -> None:
+        """Changes a session before it is stored."""
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What a caller asks for."""
+
+    workflow: Workflow
+    input: Any
+    session_id: str | None = None
+    user_id: str | None = None
+    session_state: dict[str, Any] | None = None
+    """Merged into the session's state before the run."""
+    run_id: str | None = None
+    """None: a fresh one."""
+    additional_data: Any = None
+    """What scripts see as `additional_data`: a text, or True."""
+    is_brief: bool = False
+    """Of its stream only BRIEF is sent and kept."""
+    is_background: bool = False
+    """It is kept from its start on, whatever becomes of it."""
+    is_over_websocket: bool = False
+    recording: Recording | None = None
+    """What to replay instead of carrying the steps out."""
+    stream: bool = True
+    hooks: RunnerHooks = field(default_factory=RunnerHooks)
+    """Where carrying it out parts from the contract."""
+    deviations: Deviations = frozenset()
+    """What the run does that it should not (agentos_contract/deviations.py)."""

@@ -14,8 +14,6 @@ import logging
 import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
-from dataclasses import dataclass, field
-from typing import Any
 
 from agentos_contract.deviations import Deviations
 from agentos_contract.events import TERMINAL_EVENTS
@@ -25,11 +23,8 @@ from mockserver.engine.actions import Action, Event, RunCancelled, Wait
 from mockserver.engine.engine import Engine
 from mockserver.engine.ids import Ids
 from mockserver.engine.run import Run
-from mockserver.faults.register import Memory, Story, Telling, performance_of
-from mockserver.recordings.format import Recording
 from mockserver.recordings.replay import Replay, ReplayedRun
-from mockserver.runner.hooks import RunnerHooks
-from mockserver.script.model import Workflow
+from mockserver.runner.hooks import OnEvent, RunnerHooks, RunRequest
 from mockserver.sessions.sessions import (
     Session,
     SessionStore,
@@ -73,34 +68,6 @@ BRIEF = TERMINAL_EVENTS | {
 _NOT_KEPT = frozenset({"StepOutput", "WorkflowError"})
 
 
-@dataclass(frozen=True)
-class RunRequest:
-    """What a caller asks for."""
-
-    workflow: Workflow
-    input: Any
-    session_id: str | None = None
-    user_id: str | None = None
-    session_state: dict[str, Any] | None = None
-    """Merged into the session's state before the run."""
-    run_id: str | None = None
-    """None: a fresh one."""
-    additional_data: Any = None
-    """What scripts see as `additional_data`: a text, or True."""
-    is_brief: bool = False
-    """Of its stream only BRIEF is sent and kept."""
-    is_background: bool = False
-    """It is kept from its start on, whatever becomes of it."""
-    is_over_websocket: bool = False
-    recording: Recording | None = None
-    """What to replay instead of carrying the steps out."""
-    stream: bool = True
-    hooks: RunnerHooks = field(default_factory=RunnerHooks)
-    """Where carrying it out parts from the contract."""
-    deviations: Deviations = frozenset()
-    """What the run does that it should not (agentos_contract/deviations.py)."""
-
-
 class ActiveRun:
     """A run under way: its engine, and the means to interrupt its waiting."""
 
@@ -122,8 +89,9 @@ class ActiveRun:
         self._actions: Generator[Action, float, None] = engine.run()
         self.shows_state_late = "state.run-ids-leak" in getattr(engine, "deviations", ())
         self.deviations: Deviations = frozenset()
-        self.stories: list[tuple[Telling, Story]] = []
-        """What deviations make of its events, each with what it knows of the run."""
+        self.hooks = RunnerHooks()
+        self.on_event: OnEvent | None = None
+        """The events to send instead of one, where the run's hooks have something to say."""
         self._speed = speed
         self._started = time.monotonic()
         self._wake: asyncio.Future[None] | None = None
@@ -157,16 +125,6 @@ class ActiveRun:
             self._wake.set_result(None)
 
     # -- the run's events
-
-    def retold(self, events: list[Event]) -> list[Event]:
-        """The events as the run's deviations tell them."""
-        for tell, story in self.stories:
-            told: list[Event] = []
-            for event in events:
-                told += tell(event, story)
-                story.said.append(event["event"])
-            events = told
-        return events
 
     async def moments(self) -> AsyncIterator[list[Event]]:
         """The run's events, each at its time, those of one moment together.
@@ -268,14 +226,11 @@ class Runner:
         """Runs that were cancelled before they were started, the earliest first."""
         self._recent: dict[str, ActiveRun] = {}
         self._background: set[asyncio.Task[bytes]] = set()
-        self.memories: dict[str, Memory] = {}
-        """What deviations remember, by name."""
 
     async def start(self, request: RunRequest) -> ActiveRun:
         """A new run, in the session asked for or a fresh one, ready to be driven."""
-        performance = performance_of(request.deviations)
-        for name, prepare in performance.started:
-            request = prepare(request, self.memories.setdefault(name, {}))
+        hooks = request.hooks
+        request = hooks.on_start(request)
         workflow = request.workflow
         # Each run has its own source, so that runs side by side don't change each other's ids.
         ids = Ids(random.Random(self._random.getrandbits(64)))
@@ -308,10 +263,8 @@ class Runner:
             )
             active = ActiveRun(run, session, engine, self._speed)
         active.deviations = request.deviations
-        active.stories = [
-            (tell, Story(active.run, self.memories.setdefault(name, {}), self._runs))
-            for name, tell in performance.told
-        ]
+        active.hooks = hooks
+        active.on_event = hooks.on_event(active.run, self._runs)
         active.is_background = request.is_background
         active.is_streamed = request.stream
         active.is_brief = request.is_brief
@@ -408,8 +361,8 @@ class Runner:
             del self._recent[next(iter(self._recent))]
         try:
             async for events in active.moments():
-                if events and active.stories:
-                    events = active.retold(events)
+                if events and active.on_event is not None:
+                    events = [sent for event in events for sent in active.on_event(event)]
                     if not events:
                         continue
                 encoded = [(event["event"], to_json(event)) for event in events]
@@ -459,7 +412,6 @@ class Runner:
             session.keep_state(run.session_state)
             if run.status != "ERROR":
                 session.count_usage(active.stored.to_dict())
-        for _, change in performance_of(active.deviations).kept:
-            change(session)
+        active.hooks.on_session_save(session)
         now = int(self.clock())
         await keep(self.store, session, now, active.deviations, fresh_run=run.run_id)
