@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,34 +11,43 @@ import orjson
 
 MAX_DEPTH = 200
 """Arrays and objects within each other. Beyond it what the reader's stack allows would decide."""
+MAX_DIGITS = 4300
+"""Of an integer, as Python reads and writes them."""
+
+Scalar = bool | int | float | str | None
 
 
-class TooDeep(ValueError):
-    """JSON that is nested more than MAX_DEPTH deep."""
+class BeyondLimits(ValueError):
+    """JSON that no reader has to take (RFC 8259 section 9): nested more than MAX_DEPTH deep, an
+    integer of more than MAX_DIGITS digits, a number that a double cannot hold."""
 
 
 def read_json(text: str | bytes) -> Any:
     """The value of a JSON text (RFC 8259: no NaN, no Infinity; UTF-8 where it is bytes; no half of
     a surrogate pair, which section 8.2 calls unpredictable and no UTF-8 can carry).
 
-    Raises ValueError, which says why: TooDeep for what is nested more than MAX_DEPTH deep (section
-    9 of the RFC allows a reader to set such a limit).
+    Raises ValueError, which says why: BeyondLimits for what only its size forbids. What is read
+    can be written again: 1e400 is no Infinity here.
     """
     try:
         text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
-        value = json.loads(text, parse_constant=_refuse)
+        value = _DECODER.decode(text)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise ValueError("it has half of a surrogate pair") from None
+    except ValueError as error:
+        if str(error).startswith("Exceeds the limit"):  # int's, which advises to change it
+            raise BeyondLimits(_TOO_MANY_DIGITS) from None
+        raise
     except RecursionError:
-        raise TooDeep(_TOO_DEEP) from None
+        raise BeyondLimits(_TOO_DEEP) from None
     level = _containers([value])
     for _ in range(MAX_DEPTH):
         level = [inner for outer in level for inner in _containers(outer)]
         if not level:
             return value
-    raise TooDeep(_TOO_DEEP)
+    raise BeyondLimits(_TOO_DEEP)
 
 
 def read_json_object(text: str | bytes) -> dict[str, Any]:
@@ -78,12 +88,49 @@ def to_json(value: Any) -> bytes:
     """`value` as UTF-8 JSON, in one line.
 
     orjson is many times faster than the standard library, which takes over for what orjson
-    refuses: integers beyond 64 bits, keys that are no texts, halves of surrogate pairs.
+    refuses: integers beyond 64 bits, keys that are no texts, halves of surrogate pairs. Raises
+    ValueError or TypeError for what is no JSON value (`check_json_value`).
     """
     try:
         return orjson.dumps(value)
     except TypeError:
-        return json.dumps(value, separators=(",", ":")).encode()
+        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+
+
+def check_json_value(value: Any) -> None:
+    """Raise ValueError, which names it, for what in a Python value JSON cannot say.
+
+    That is a number that is not finite, an integer beyond MAX_DIGITS, a key that is no scalar, an
+    object of another kind, nesting beyond MAX_DEPTH.
+    """
+    _check(value, MAX_DEPTH)
+
+
+def _check(value: Any, depth: int) -> None:
+    match value:
+        case None | bool() | str():
+            return
+        case float() if math.isfinite(value):
+            return
+        case int() if abs(value) < _TOO_LONG:
+            return
+        case dict() | list() | tuple() if not depth:
+            raise BeyondLimits(_TOO_DEEP)
+        case dict():
+            for key, item in value.items():
+                if not isinstance(key, Scalar):
+                    raise ValueError(f"the key {short(key)} is no text")
+                _check(key, depth)
+                _check(item, depth - 1)
+        case list() | tuple():
+            for item in value:
+                _check(item, depth - 1)
+        case float():
+            raise ValueError(f"{value} is no JSON number")
+        case int():
+            raise BeyondLimits(_TOO_MANY_DIGITS)
+        case _:
+            raise ValueError(f"{short(value)} ({type(value).__name__}) is no JSON value")
 
 
 def canonical(value: Any) -> str:
@@ -92,10 +139,22 @@ def canonical(value: Any) -> str:
 
 
 _TOO_DEEP = f"it is nested more than {MAX_DEPTH} deep"
+_TOO_MANY_DIGITS = f"it has an integer of more than {MAX_DIGITS} digits"
+_TOO_LONG = 10**MAX_DIGITS
 
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise BeyondLimits(f"the number {short(text)[1:-1]} is greater than a double can hold")
+    return number
+
+
+_DECODER = json.JSONDecoder(parse_float=_float, parse_constant=_refuse)
 
 
 def _containers(outer: dict[str, Any] | list[Any]) -> list[dict[str, Any] | list[Any]]:

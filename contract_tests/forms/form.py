@@ -25,7 +25,7 @@ from urllib.parse import parse_qsl
 import jsonschema_rs
 
 from agentos_contract.document import FORM, Document
-from agentos_contract.json_values import TooDeep, read_json
+from agentos_contract.json_values import BeyondLimits, read_json
 
 _PLAIN_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 _PLAIN = {"true": True, "false": False, "null": None}
@@ -132,7 +132,7 @@ def _judge_text(text: str, validator: Any) -> Validity:
         return Validity.UNDECIDED  # widely read as a field that was left out
     try:
         is_readable = any(validator.is_valid(value) for value in _lenient_readings(text))
-    except TooDeep:
+    except BeyondLimits:
         return Validity.UNDECIDED
     return Validity.UNDECIDED if is_readable else Validity.INVALID
 
@@ -146,7 +146,7 @@ def _plain_reading(text: str) -> Any:
 
 
 def _lenient_readings(text: str) -> Iterator[Any]:
-    """What some server may read in a text. Raises TooDeep for JSON that nobody has to read."""
+    """What some server may read in a text. Raises BeyondLimits for JSON that nobody has to read."""
     word = text.strip().lower()
     if word in _LENIENT_BOOLEANS:
         yield _LENIENT_BOOLEANS[word]
@@ -162,7 +162,7 @@ def _lenient_readings(text: str) -> Iterator[Any]:
             yield int(number)
     try:
         value = read_json(text)
-    except TooDeep:
+    except BeyondLimits:
         raise
     except ValueError:
         return

@@ -12,6 +12,7 @@ A field that comes twice has its last value, as in the real server.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -88,7 +89,7 @@ def coerce(text: str, types: frozenset[str]) -> Any:
         return BOOLEANS[text.lower()]
     if "integer" in types and _INTEGER.fullmatch(text):
         return int(text.partition(".")[0])
-    if "number" in types and _NUMBER.fullmatch(text):
+    if "number" in types and _NUMBER.fullmatch(text) and math.isfinite(float(text)):
         return float(text)
     if types & {"object", "array"}:
         try:

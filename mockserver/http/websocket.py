@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from agentos_contract.deviations import Deviations
+from agentos_contract.json_values import read_json
 from mockserver.http.errors import ApiError
 from mockserver.http.hooks import hooks_of
 from mockserver.runner.hooks import RunRequest
@@ -96,8 +97,8 @@ class WorkflowSocket:
             if received["type"] == "websocket.disconnect":
                 raise WebSocketDisconnect(received.get("code", 1005))
             try:
-                value = json.loads(received.get("text") or "")
-            except (ValueError, RecursionError):
+                value = read_json(received.get("text") or "")
+            except ValueError:
                 value = None
             if isinstance(value, dict):
                 return value
