@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -130,9 +130,19 @@ class Document:
 def load_document(path: Path | str | None = None, *, with_overlay: bool = True) -> Document:
     """Load an OpenAPI document (YAML or JSON) and the overlay beside it, `NAME.overlay.yaml`.
 
-    Without a path, the kit's own. Raises DocumentError naming file and fault.
+    Without a path, the kit's own, which is read once. Raises DocumentError naming file and fault.
     """
-    file = Path(path) if path is not None else DEFAULT_DOCUMENT
+    if path is None:
+        return _kits_own(with_overlay)
+    return _load(Path(path), with_overlay)
+
+
+@cache
+def _kits_own(with_overlay: bool) -> Document:
+    return _load(DEFAULT_DOCUMENT, with_overlay)
+
+
+def _load(file: Path, with_overlay: bool) -> Document:
     published = _read_mapping(file)
     version = str(published.get("openapi", ""))
     if not version.startswith("3.1."):

@@ -16,9 +16,10 @@ import logging
 import secrets
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakSet
 
 import openapi_spec_validator
-from connexion.exceptions import InvalidSpecification, ProblemException
+from connexion.exceptions import ProblemException
 from connexion.lifecycle import ConnexionRequest, ConnexionResponse
 from connexion.middleware import ConnexionMiddleware
 from connexion.middleware.abstract import ROUTING_CONTEXT
@@ -59,10 +60,23 @@ class OpenAPI31Specification(OpenAPISpecification):
 
     @classmethod
     def _validate_spec(cls, spec: dict[str, Any]) -> None:
-        try:
-            openapi_spec_validator.validate(spec)
-        except OpenAPIValidationError as error:
-            raise InvalidSpecification.create_from(error) from error
+        """Done by `_check`."""
+
+
+_CHECKED: WeakSet[Document] = WeakSet()
+"""Those that are valid: to find out takes longer than everything else that starts a mock, and a
+process may start many on one document."""
+
+
+def _check(document: Document) -> None:
+    """Raises DocumentError where openapi-spec-validator refuses the document."""
+    if document in _CHECKED:
+        return
+    try:
+        openapi_spec_validator.validate(document.content)
+    except OpenAPIValidationError as error:
+        raise DocumentError(f"{document.source}: no valid OpenAPI 3.1: {error.message}") from error
+    _CHECKED.add(document)
 
 
 class OperationIdResolver(Resolver):
@@ -164,8 +178,9 @@ def connexion_application(
 ) -> ASGIApp:
     """`application` behind Connexion's layers, routed by the document.
 
-    Raises DocumentError where Connexion or openapi-spec-validator refuses the document.
+    Raises DocumentError where openapi-spec-validator refuses the document.
     """
+    _check(document)
     connexion = ConnexionMiddleware(
         application,
         middlewares=[
@@ -178,13 +193,9 @@ def connexion_application(
         resolver=OperationIdResolver(),
         security_map={"bearer": bearer_handler(token)},
     )
-    try:
-        specification = OpenAPI31Specification(document.content)
-    except InvalidSpecification as error:
-        raise DocumentError(f"{document.source}: no valid OpenAPI 3.1: {error.message}") from error
     connexion.apis.append(
         API(
-            specification,
+            OpenAPI31Specification(document.content),
             base_path=None,
             name=None,
             validation=validation,
