@@ -23,7 +23,10 @@ from mockserver.recordings.format import Recordings
 from mockserver.runner.runner import Runner
 from mockserver.script.loader import BUNDLED_SCRIPTS, load_scripts
 from mockserver.script.model import Workflow
-from mockserver.sessions.sessions import MemoryStore, SessionStore
+from mockserver.sessions.memory import MemoryStore
+from mockserver.sessions.store import SessionStore
+
+DEFAULT_MAX_MEMORY = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,9 @@ class Settings:
     """The bearer token to ask for. None: everybody is let in."""
     store: SessionStore | None = None
     """None: memory."""
+    max_memory: int = DEFAULT_MAX_MEMORY
+    """Bytes for all that is remembered: three quarters for sessions (`MemoryStore` says which are
+    forgotten first), the rest for the streams that the websocket gives again."""
     seed: int | None = None
     """The same seed gives the same ids to the same requests in the same order."""
     speed: float = 1.0
@@ -64,10 +70,11 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     if workflows is None:
         workflows = load_scripts(BUNDLED_SCRIPTS).workflows
     runner = Runner(
-        settings.store or MemoryStore(),
+        settings.store or MemoryStore(settings.max_memory * 3 // 4),
         seed=settings.seed,
         speed=settings.speed,
         clock=settings.clock,
+        max_recent=settings.max_memory // 4,
     )
     operations = Operations(document, workflows, runner, settings.recordings)
     validation = Validation(document, operations.check_path, settings.max_body)

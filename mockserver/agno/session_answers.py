@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 from mockserver.faults.registry import departure
 from mockserver.http.errors import ApiError
 from mockserver.http.hooks import HttpHooks
-from mockserver.sessions.sessions import Session, SessionType, StoredRun
+from mockserver.sessions.records import Session, SessionType, StoredRun
+from mockserver.sessions.store import column_text
 
 PYDANTIC = "2.14"
 PYDANTIC_SHOWS = 50
@@ -32,9 +32,7 @@ class TiesOldestFirst(HttpHooks):
 @departure("session.name-matches-data")
 class NameMatchesData(HttpHooks):
     def name_matches(self, session: Session, shown: str, wanted: str) -> bool:
-        # The column of a SQLite table: JSON in JSON.
-        column = "null" if session.data is None else json.dumps(json.dumps(session.data))
-        return _like(f"%{wanted}%").fullmatch(column) is not None
+        return _like(f"%{wanted}%").fullmatch(column_text(session.data)) is not None
 
 
 def _like(pattern: str) -> re.Pattern[str]:
@@ -77,14 +75,15 @@ class SummaryFails(HttpHooks):
 class TypeDropsRuns(HttpHooks):
     def updated(self, session: Session, as_type: SessionType) -> Session:
         """It is read, and written back, as a session of the type that the request says."""
-        session.type = as_type
-        if as_type == "workflow":
-            session.data, session.metadata = session.data or {}, session.metadata or {}
-            session.workflow_data = session.workflow_data or {}
-            session.summary = None
-        else:
-            session.runs.clear()
-        return session
+        if as_type != "workflow":
+            return session.changed(type=as_type, first_run=None, first_input=None)
+        return session.changed(
+            type=as_type,
+            data=session.data or {},
+            metadata=session.metadata or {},
+            workflow_data=session.workflow_data or {},
+            summary=None,
+        )
 
 
 @departure("session.list-content-fails")

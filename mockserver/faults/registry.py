@@ -17,7 +17,6 @@ A fault that changes what goes in or out is a function of one of the hook points
     on_request        the request, before anything else looks at it
     on_start          what a run is asked for, before it starts
     on_event          each event of a streamed run, in its order
-    on_session_save   a session, before it is stored
     on_response       a response: its head, and the body of what is no stream
     on_frame          each piece of a stream's bytes, which are whole events
     on_chunk          each piece of a response that goes out, and the way to send it
@@ -41,7 +40,6 @@ from mockserver.faults.memory import FaultState, Memories, Memory
 from mockserver.http.hooks import HttpHooks
 from mockserver.runner.hooks import OnEvent, RunnerHooks, RunRequest
 from mockserver.sessions.hooks import SessionHooks
-from mockserver.sessions.sessions import Session
 
 T = TypeVar("T", bound=type[Any])
 H = TypeVar("H")
@@ -75,7 +73,6 @@ RequestFault = Callable[[Request], None]
 StartFault = Callable[[RunRequest, Memory], RunRequest]
 EventFault = Callable[[Event, FaultState], Iterable[Event]]
 """The events to send instead. The event itself must be left as it is."""
-SessionFault = Callable[[Session], None]
 ResponseFault = Callable[[Response], None]
 FrameFault = Callable[[bytes, Response], bytes]
 ChunkFault = Callable[[bytes, bool, Wire], Awaitable[None]]
@@ -104,7 +101,6 @@ class HookPoint(Generic[F]):
 on_request: HookPoint[RequestFault] = HookPoint()
 on_start: HookPoint[StartFault] = HookPoint()
 on_event: HookPoint[EventFault] = HookPoint()
-on_session_save: HookPoint[SessionFault] = HookPoint()
 on_response: HookPoint[ResponseFault] = HookPoint()
 on_frame: HookPoint[FrameFault] = HookPoint()
 on_chunk: HookPoint[ChunkFault] = HookPoint()
@@ -113,7 +109,6 @@ _POINTS: tuple[HookPoint[Any], ...] = (
     on_request,
     on_start,
     on_event,
-    on_session_save,
     on_response,
     on_frame,
     on_chunk,
@@ -137,7 +132,6 @@ class ActiveFaults:
     on_request: tuple[tuple[str, RequestFault], ...]
     on_start: tuple[tuple[str, StartFault], ...]
     on_event: tuple[tuple[str, EventFault], ...]
-    on_session_save: tuple[tuple[str, SessionFault], ...]
     on_response: tuple[tuple[str, ResponseFault], ...]
     on_frame: tuple[tuple[str, FrameFault], ...]
     on_chunk: tuple[tuple[str, ChunkFault], ...]
@@ -150,7 +144,7 @@ class ActiveFaults:
     @property
     def are_of_run(self) -> bool:
         """Whether anything is done to a run."""
-        return bool(self.on_start or self.on_event or self.on_session_save)
+        return bool(self.on_start or self.on_event)
 
 
 @lru_cache(maxsize=256)
@@ -160,7 +154,6 @@ def active_faults(names: frozenset[str]) -> ActiveFaults:
         on_request.of(names),
         on_start.of(names),
         on_event.of(names),
-        on_session_save.of(names),
         on_response.of(names),
         on_frame.of(names),
         on_chunk.of(names),
@@ -224,11 +217,6 @@ class _RunnerFaults(RunnerHooks):
             for name, fault in self.faults.on_event
         ]
         return (lambda event: _passed_through(faults, event)) if faults else None
-
-    def on_session_save(self, session: Session) -> None:
-        super().on_session_save(session)
-        for _, fault in self.faults.on_session_save:
-            fault(session)
 
 
 def _passed_through(faults: list[tuple[EventFault, FaultState]], event: Event) -> list[Event]:

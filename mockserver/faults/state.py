@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from agentos_contract.events import TERMINAL_EVENTS
 from mockserver.engine.actions import Event
 from mockserver.faults.memory import FaultState, Memory
-from mockserver.faults.registry import on_event, on_session_save, on_start
+from mockserver.faults.registry import departure, on_event, on_start
 from mockserver.runner.hooks import RunRequest
-from mockserver.sessions.sessions import Session
+from mockserver.sessions.hooks import SessionHooks
+from mockserver.sessions.records import Session, StoredRun
+from mockserver.sessions.store import SessionStore
 
 
 @on_start("identity.run-id-constant")
@@ -49,10 +51,10 @@ def another_session(request: RunRequest, memory: Memory) -> RunRequest:
     return replace(request, session_id=f"{request.session_id}-again")
 
 
-@on_session_save("session.last-run-only")
-def the_last_run_only(session: Session) -> None:
-    while len(session.runs) > 1:
-        session.runs.popitem(last=False)
+@departure("session.last-run-only")
+class LastRunOnly(SessionHooks):
+    async def held(self, store: SessionStore, session: Session) -> Sequence[StoredRun] | None:
+        return ()
 
 
 @on_event("session.mixed-up")

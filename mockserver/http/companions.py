@@ -10,6 +10,7 @@ from mockserver.http.descriptions import OS_ID, server_config, workflow_detail, 
 from mockserver.http.errors import ApiError
 from mockserver.http.served import Answer, Handler, Served
 from mockserver.http.validation import ValidRequest
+from mockserver.sessions.keeping import find_session
 
 API_VERSION = "1.0.0"
 """What every AgentOS 2.5.6 says of its API, whatever its own version."""
@@ -45,12 +46,11 @@ async def _cancel(served: Served, request: ValidRequest) -> Answer:
 async def _get_run(served: Served, request: ValidRequest) -> Answer:
     session_id = request.query.get("session_id", "")
     request.hooks.check_session_id(session_id)
-    session = await served.runner.store.get(session_id)
-    stored = session.runs.get(request.path["run_id"]) if session else None
-    if stored is None:
+    session = await find_session(served.runner.store, session_id)
+    stored = session and await served.runner.stored_run(session, request.path["run_id"])
+    if not stored:
         raise ApiError(404, "Run not found")
-    if "run.reshaped" in request.deviations:
-        stored = stored.reshaped()
+    stored = request.hooks.runner.sessions.read_back(stored)
     return 200, {**stored.to_dict(), "events": stored.event_payloads()}
 
 

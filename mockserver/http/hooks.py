@@ -13,7 +13,7 @@ from mockserver.http.errors import ApiError, strict_json, writable
 from mockserver.http.forms import BOOLEANS
 from mockserver.runner.hooks import RunnerHooks
 from mockserver.script.model import Workflow
-from mockserver.sessions.sessions import Session, SessionType, StoredRun
+from mockserver.sessions.records import Session, SessionType, StoredRun
 
 HOOKS_KEY = "mockserver.hooks"
 

@@ -24,10 +24,12 @@ from mockserver.http.hooks import Header
 from mockserver.http.served import Served
 from mockserver.http.validation import REQUEST_KEY, ValidRequest
 from mockserver.recordings.format import Recordings
+from mockserver.runner.active import ActiveRun
 from mockserver.runner.hooks import RunRequest
-from mockserver.runner.runner import ActiveRun, Runner
+from mockserver.runner.runner import Runner
 from mockserver.script.cel import CelError
 from mockserver.script.model import Scenario, Workflow
+from mockserver.sessions.keeping import find_session
 
 
 class Operations:
@@ -171,7 +173,7 @@ class Operations:
             names = ", ".join(scenario.name for scenario in workflow.scenarios)
             raise ApiError(400, f"Prefer: there is no scenario {named!r}; expected {names}")
         session_id, user_id = form.get("session_id"), form.get("user_id")
-        session = await self.runner.store.get(session_id or "", user_id)
+        session = await find_session(self.runner.store, session_id or "", user_id)
         variables = {
             "input": form["message"],
             "session_state": (session.state if session else None) or {},

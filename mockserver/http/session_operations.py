@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mockserver.http.descriptions import DATABASE_ID, TABLES
 from mockserver.http.errors import ApiError
-from mockserver.http.hooks import HttpHooks
 from mockserver.http.served import Answer, Handler, Served
 from mockserver.http.session_views import (
     agent_run,
     session_detail,
+    session_name,
     session_run,
     session_summary,
     without_none,
 )
 from mockserver.http.validation import ValidRequest
-from mockserver.sessions.sessions import Session, SessionType, keep
+from mockserver.sessions.keeping import find_session, keep
+from mockserver.sessions.records import Session, SessionType, StoredRun, new_session
+from mockserver.sessions.store import SORT_KEYS, SessionQuery
 
 
 def _type(request: ValidRequest) -> SessionType:
@@ -31,7 +32,7 @@ def _type(request: ValidRequest) -> SessionType:
 async def _session(served: Served, request: ValidRequest, detail: str) -> Session:
     """The session that the path names. Raises ApiError(404) with this detail."""
     user_id = request.query.get("user_id")
-    session = await served.runner.store.get(request.path["session_id"], user_id)
+    session = await find_session(served.runner.store, request.path["session_id"], user_id)
     if session is None:
         raise ApiError(404, detail)
     return session
@@ -44,75 +45,41 @@ async def _get_sessions(served: Served, request: ValidRequest) -> Answer:
     except ApiError as error:
         # As the real server answers every such mistake here.
         raise ApiError(404, error.statement, hint=error.hint) from error
-    found = [
-        session
-        for session in await served.runner.store.sessions()
-        if _matches(session, _type(request), query, request.hooks)
-    ]
-    sort_by = query.get("sort_by", "created_at")
-    if sort_by in _SORT_KEYS:
-        key = _SORT_KEYS[sort_by]
-        is_descending = query.get("sort_order", "desc") != "asc"
-        if is_descending and request.hooks.ties_newest_first:
-            found.reverse()
-        found.sort(key=lambda session: _sortable(key(session)), reverse=is_descending)
-    limit, page = query.get("limit", 20), query.get("page", 1)
-    first = max(0, (page - 1) * limit)
+    as_type, name = _type(request), query.get("session_name")
+
+    def is_named(session: Session) -> bool:
+        shown = session_name(session, session.type)
+        return request.hooks.name_matches(session, shown, str(name))
+
+    sort_by, limit, page = (
+        query.get("sort_by", "created_at"),
+        query.get("limit", 20),
+        query.get("page", 1),
+    )
+    is_sorted, is_descending = sort_by in SORT_KEYS, query.get("sort_order", "desc") != "asc"
+    found = await served.runner.store.sessions(
+        SessionQuery(
+            as_type,
+            query.get("component_id"),
+            query.get("user_id"),
+            None if name is None else is_named,
+            sort_by=sort_by if is_sorted else None,
+            is_descending=is_descending,
+            ties_newest_first=is_sorted and is_descending and request.hooks.ties_newest_first,
+            offset=max(0, (page - 1) * limit),
+            limit=limit,
+        )
+    )
     return 200, {
-        "data": [session_summary(session) for session in found[first : first + limit]],
+        "data": [session_summary(session) for session in found.items],
         "meta": {
             "page": page,
             "limit": limit,
-            "total_pages": math.ceil(len(found) / limit),
-            "total_count": len(found),
+            "total_pages": math.ceil(found.total / limit),
+            "total_count": found.total,
             "search_time_ms": 0.0,
         },
     }
-
-
-def _column(value: Any) -> str:
-    """A JSON value as Agno's column of a SQLite table has it: JSON in JSON."""
-    return "null" if value is None else json.dumps(json.dumps(value))
-
-
-_SORT_KEYS: dict[str, Callable[[Session], Any]] = {
-    "created_at": lambda session: session.created_at,
-    "updated_at": lambda session: session.updated_at,
-    "session_id": lambda session: session.session_id,
-    "session_type": lambda session: session.type,
-    "user_id": lambda session: session.user_id,
-    "agent_id": lambda session: session.agent_id,
-    "team_id": lambda session: session.team_id,
-    "workflow_id": lambda session: session.workflow_id,
-    "session_data": lambda session: _column(session.data),
-    "metadata": lambda session: _column(session.metadata),
-}
-
-
-def _sortable(value: Any) -> tuple[bool, Any]:
-    """No value is less than any (SQL's NULL)."""
-    if isinstance(value, str):
-        value = value.encode("utf-8", "surrogatepass")
-    return (False, 0) if value is None else (True, value)
-
-
-def _matches(
-    session: Session, of_type: SessionType, query: Mapping[str, Any], hooks: HttpHooks
-) -> bool:
-    component = {
-        "agent": session.agent_id,
-        "team": session.team_id,
-        "workflow": session.workflow_id,
-    }
-    if session.type != of_type:
-        return False
-    for asked, value in (("component_id", component[of_type]), ("user_id", session.user_id)):
-        if query.get(asked) is not None and query[asked] != value:
-            return False
-    name = query.get("session_name")
-    if name is None:
-        return True
-    return hooks.name_matches(session, str(session_summary(session)["session_name"]), name)
 
 
 async def _create_session(served: Served, request: ValidRequest) -> Answer:
@@ -125,39 +92,41 @@ async def _create_session(served: Served, request: ValidRequest) -> Answer:
     data = {name: body[name] for name in names if body.get(name) is not None}
     # A workflow's session has mappings where the others have nothing.
     nothing: dict[str, Any] | None = {} if _type(request) == "workflow" else None
-    session = Session(
+    as_type = _type(request)
+    component = f"{as_type}_id"
+    session = new_session(
         session_id,
-        _type(request),
+        as_type,
         body.get("user_id"),
         now,
-        now,
-        agent_id=body.get("agent_id") if _type(request) == "agent" else None,
-        team_id=body.get("team_id") if _type(request) == "team" else None,
-        workflow_id=body.get("workflow_id") if _type(request) == "workflow" else None,
+        **{component: body.get(component)},
         data=data or nothing,
         workflow_data=nothing,
         metadata=nothing if body.get("metadata") is None else body["metadata"],
     )
-    there = await runner.store.get(session_id)
-    if there is not None and there.user_id not in (None, session.user_id):
-        request.hooks.check_owner(session, there)
-    there = await runner.store.get(session_id, session.user_id)
-    if there is not None and there.user_id == session.user_id:
-        session = request.hooks.created(session, there, _with_changes(there, body))
-    kept = await keep(runner.store, session, now, request.deviations) or session
-    return 201, without_none(session_detail(kept, _type(request)))
+    other = await runner.store.find(session_id)
+    if other is not None and other.user_id not in (None, session.user_id):
+        request.hooks.check_owner(session, other)
+
+    def created(there: Session | None) -> Session:
+        if there is None:
+            return session
+        return request.hooks.created(session, there, _with_changes(there, body))
+
+    kept = await keep(runner.store, session.key, created, now, request.hooks.runner.sessions)
+    return 201, without_none(session_detail(kept or session, as_type))
 
 
 def _with_changes(session: Session, changes: Mapping[str, Any]) -> Session:
     """The session with what a body gives of name, state, metadata and summary."""
-    session = session.copy()
+    data = session.data
     for name in ("session_name", "session_state"):
         if changes.get(name) is not None:
-            session.data = {**(session.data or {}), name: changes[name]}
-    for name in ("metadata", "summary"):
-        if changes.get(name) is not None:
-            setattr(session, name, changes[name])
-    return session
+            data = {**(data or {}), name: changes[name]}
+    columns = {
+        name: changes[name] for name in ("metadata", "summary") if changes.get(name) is not None
+    }
+    return session.changed(data=data, **columns)
 
 
 async def _get_session(served: Served, request: ValidRequest) -> Answer:
@@ -173,32 +142,37 @@ async def _get_session_runs(served: Served, request: ValidRequest) -> Answer:
     _check_database(query)
     detail = f"Session with ID {request.path['session_id']} not found"
     session = await _session(served, request, detail)
-    runs = [
-        stored
-        for stored in session.runs.values()
-        if (query.get("created_after") or 0) <= stored.created_at
-        and stored.created_at <= (query.get("created_before") or math.inf)
-    ]
+    runs = await served.runner.stored_runs(
+        session,
+        created_after=query.get("created_after") or None,
+        created_before=query.get("created_before") or None,
+    )
     as_type = _type(request)
     if as_type == "team":
         return 200, []
     show, form = (session_run, "WorkflowRun") if as_type == "workflow" else (agent_run, "Run")
     for stored in runs:
         request.hooks.check_listed(stored, f"{form}Schema")
-    return 200, [without_none(show(stored)) for stored in runs]
+    return 200, [without_none(show(_as_read(session, stored, request))) for stored in runs]
 
 
 async def _get_session_run(served: Served, request: ValidRequest) -> Answer:
     _check_database(request.query, has_table=False)
     session_id, run_id = request.path["session_id"], request.path["run_id"]
     session = await _session(served, request, f"Session with ID {session_id} not found")
-    if not session.runs:
+    if session.first_run is None:
         raise ApiError(404, f"Session with ID {session_id} has no runs")
-    stored = session.runs.get(run_id)
+    stored = await served.runner.stored_run(session, run_id)
     if stored is None:
         raise ApiError(404, f"Run with ID {run_id} not found in session {session_id}")
     request.hooks.check_listed(stored, "WorkflowRunSchema")
-    return 200, session_run(stored)
+    return 200, session_run(_as_read(session, stored, request))
+
+
+def _as_read(session: Session, stored: StoredRun, request: ValidRequest) -> StoredRun:
+    """A run as its session has it: written with the session's last writing, or read back since."""
+    is_fresh = stored.version == session.version
+    return stored if is_fresh else request.hooks.runner.sessions.read_back(stored)
 
 
 async def _rename_session(served: Served, request: ValidRequest) -> Answer:
@@ -216,10 +190,14 @@ async def _changed(served: Served, request: ValidRequest, changes: Mapping[str, 
     detail = f"Session with id '{request.path['session_id']}' not found"
     session = await _session(served, request, detail)
     request.hooks.check_changes(changes)
-    changed = request.hooks.updated(_with_changes(session, changes), _type(request))
+
+    def changed(there: Session | None) -> Session:
+        return request.hooks.updated(_with_changes(there or session, changes), _type(request))
+
     runner = served.runner
-    kept = await keep(runner.store, changed, int(runner.clock()), request.deviations)
-    return 200, session_detail(kept or changed, _type(request))
+    now = int(runner.clock())
+    kept = await keep(runner.store, session.key, changed, now, request.hooks.runner.sessions)
+    return 200, session_detail(kept or session, _type(request))
 
 
 async def _delete_session(served: Served, request: ValidRequest) -> Answer:

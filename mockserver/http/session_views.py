@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from mockserver.sessions.sessions import Json, Session, SessionType, StoredRun
+from mockserver.sessions.records import Json, Session, SessionType, StoredRun
 
 
 def iso(moment: int) -> str:
@@ -28,17 +28,17 @@ def session_name(session: Session, as_type: SessionType) -> str:
     given = (session.data or {}).get("session_name")
     if given is not None:
         return str(given)
-    for stored in session.runs.values():
-        asked = stored.input
-        if isinstance(asked, str):
-            return asked
-        if as_type != "workflow":
-            return _input_text(asked)
-        if isinstance(asked, Mapping):
-            return json.dumps(asked)
-        name = (session.workflow_data or {}).get("name")
-        return f"New {name} Session" if name else ""
-    return ""
+    if session.first_run is None:
+        return ""
+    asked = session.first_input
+    if isinstance(asked, str):
+        return asked
+    if as_type != "workflow":
+        return _input_text(asked)
+    if isinstance(asked, Mapping):
+        return json.dumps(asked)
+    name = (session.workflow_data or {}).get("name")
+    return f"New {name} Session" if name else ""
 
 
 def session_summary(session: Session) -> Json:

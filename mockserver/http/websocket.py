@@ -21,9 +21,11 @@ from agentos_contract.deviations import Deviations
 from agentos_contract.json_values import read_json
 from mockserver.http.errors import ApiError
 from mockserver.http.hooks import hooks_of
+from mockserver.runner.active import ActiveRun
 from mockserver.runner.hooks import RunRequest
-from mockserver.runner.runner import ActiveRun, Runner
+from mockserver.runner.runner import Runner
 from mockserver.script.model import Workflow
+from mockserver.sessions.keeping import find_session
 
 PATH = "/workflows/ws"
 
@@ -180,12 +182,12 @@ class WorkflowSocket:
         if not run_id:
             await _say(socket, "error", error="run_id is required for subscription")
             return
-        active = self._runner.recent(str(run_id))
-        if active is None:
+        recent = self._runner.recent(str(run_id))
+        if recent is None:
             await self._replay_stored(socket, str(run_id), message)
             return
-        events = active.stored.event_payloads()
-        status = active.run.status
+        events = recent.event_payloads()
+        status = recent.status
         if status != "RUNNING":
             said = f"Run {status}. Replaying all events."
             await _replay(socket, str(run_id), status, events, said)
@@ -219,8 +221,8 @@ class WorkflowSocket:
         session_id = message.get("session_id")
         stored = None
         if session_id and message.get("workflow_id") in self._workflows:
-            session = await self._runner.store.get(str(session_id))
-            stored = session.runs.get(run_id) if session else None
+            session = await find_session(self._runner.store, str(session_id))
+            stored = await self._runner.stored_run(session, run_id) if session else None
         if stored is None:
             await _say(socket, "error", error=f"Run {run_id} not found in buffer or database")
             return

@@ -14,7 +14,6 @@ from mockserver.engine.run import Run
 from mockserver.recordings.format import Recording
 from mockserver.script.model import Workflow
 from mockserver.sessions.hooks import SessionHooks
-from mockserver.sessions.sessions import Session
 
 OnEvent = Callable[[Event], Iterable[Event]]
 """The events to send instead of one. The event itself is left as it is."""
@@ -38,8 +37,21 @@ class RunnerHooks:
         """
         return None
 
-    def on_session_save(self, session: Session) -> None:
-        """Changes a session before it is stored."""
+    def is_sent_late(self, request: RunRequest) -> bool:
+        """Whether the events of one moment are not sent before it is over."""
+        return False
+
+    def is_kept_from_start(self, request: RunRequest) -> bool:
+        """Whether a run is in its session from its start on, not from its end."""
+        return True
+
+    def is_kept_at_end(self, run: Run, *, was_left: bool) -> bool:
+        """Whether a run is in its session once it is over. `was_left`: its client went away."""
+        return True
+
+    def kept_events(self, events: list[bytes], run: Run) -> list[bytes]:
+        """The payloads that are kept of a run's events, when it is over."""
+        return events
 
 
 @dataclass(frozen=True)
@@ -57,7 +69,7 @@ class RunRequest:
     additional_data: Any = None
     """What scripts see as `additional_data`: a text, or True."""
     is_brief: bool = False
-    """Of its stream only BRIEF is sent and kept."""
+    """Of its stream only BRIEF (runner/active.py) is sent and kept."""
     is_background: bool = False
     """It is kept from its start on, whatever becomes of it."""
     is_over_websocket: bool = False

@@ -1,207 +1,56 @@
-"""Drives engines in real time: the wall clock, the client, cancellation, memory.
-
-An engine says what happens next; the runner waits until then and passes it on. While it waits it
-listens for the three things that may come first: the run is cancelled, its client goes away, a
-gate is released.
-"""
+"""Starts runs and carries them out in real time; cancels them, and remembers them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import copy
-import logging
+import json
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
-from agentos_contract.deviations import Deviations
 from agentos_contract.events import TERMINAL_EVENTS
 from agentos_contract.json_values import to_json
 from agentos_contract.sse import encode_comment, encode_json_event
-from mockserver.engine.actions import Action, Event, RunCancelled, Wait
 from mockserver.engine.engine import Engine
 from mockserver.engine.ids import Ids
 from mockserver.engine.run import Run
 from mockserver.recordings.replay import Replay, ReplayedRun
-from mockserver.runner.hooks import OnEvent, RunnerHooks, RunRequest
-from mockserver.sessions.sessions import (
-    Session,
-    SessionStore,
-    StoredRun,
-    keep,
-    merge,
-    new_workflow_session,
-    workflow_data,
-)
-
-logger = logging.getLogger(__name__)
-
-KEEP_ALIVE = 15.0
-"""Seconds of silence after which a stream gets a comment (HTML 9.2.7 recommends 15)."""
-
-EVENTS_PER_TURN = 16
-"""After so many events without a wait, others get their turn."""
+from mockserver.runner.active import ActiveRun
+from mockserver.runner.hooks import RunRequest
+from mockserver.runner.recent import Recent
+from mockserver.runner.remembering import keep_end, keep_start, session_of
+from mockserver.sessions.records import Session, StoredRun, to_kept_json
+from mockserver.sessions.store import SessionStore
+from mockserver.sessions.workflow_sessions import merge
 
 MAX_CHUNK = 64 * 1024
 """Bytes after which a moment's events are sent in more than one piece."""
 
-MAX_TO_CANCEL = 1000
-"""How many cancelled runs are remembered that nobody has started yet."""
+DEFAULT_MAX_RECENT = 64 * 1024 * 1024
+"""Bytes of streamed runs whose events can be had once more by the websocket."""
 
-MAX_RECENT = 1000
-"""Streamed runs whose events can be had once more by the websocket."""
+MAX_TO_CANCEL = 1024 * 1024
+"""Bytes of the ids of cancelled runs that nobody has started yet."""
 
 KEEP_ALIVE_COMMENT = encode_comment("keep-alive")
-
-BRIEF = TERMINAL_EVENTS | {
-    "WorkflowStarted",
-    "StepOutput",
-    "RunContent",
-    "TeamRunContent",
-    "RunError",
-    "TeamRunError",
-}
-"""The events of a stream with `stream_events=false`."""
 
 # The real server's session keeps the events but these.
 _NOT_KEPT = frozenset({"StepOutput", "WorkflowError"})
 
 
-class ActiveRun:
-    """A run under way: its engine, and the means to interrupt its waiting."""
+@dataclass(frozen=True)
+class StreamedRun:
+    """What a streamed run has said so far, or in all."""
 
-    client_left: Callable[[], Awaitable[None]] | None = None
-    """Returns when the client has gone away. Asked for once the run takes time: one that is over
-    at once is not worth a task."""
+    status: str
+    events: tuple[bytes, ...]
+    """Their payloads."""
 
-    is_background = False
-    """It is kept whatever becomes of it."""
-    is_streamed = False
-    is_brief = False
-    is_sent_late = False
-    """A moment's events are not sent before it is over."""
-
-    def __init__(self, run: Run, session: Session, engine: Engine | Replay, speed: float) -> None:
-        self.run = run
-        self.session = session
-        self.stored = StoredRun(run.run_id, run.input, run.created_at, run)
-        self._actions: Generator[Action, float, None] = engine.run()
-        self.shows_state_late = "state.run-ids-leak" in getattr(engine, "deviations", ())
-        self.deviations: Deviations = frozenset()
-        self.hooks = RunnerHooks()
-        self.on_event: OnEvent | None = None
-        """The events to send instead of one, where the run's hooks have something to say."""
-        self._speed = speed
-        self._started = time.monotonic()
-        self._wake: asyncio.Future[None] | None = None
-        self._cancelled = False
-        self._disconnected = False
-        self._watcher: asyncio.Task[None] | None = None
-
-    # -- from outside
-
-    def cancel(self) -> None:
-        """End the run with WorkflowCancelled, as soon as it is asked for its next event."""
-        self._cancelled = True
-        self._interrupt()
-
-    async def _watch(self) -> None:
-        """The client goes away: nobody asks for more."""
-        assert self.client_left is not None
-        await self.client_left()
-        self._disconnected = True
-        self._interrupt()
-
-    def _start_watching(self) -> None:
-        if self._watcher is None and self.client_left is not None:
-            self._watcher = asyncio.create_task(self._watch())
-
-    def gate_released(self) -> None:
-        self._interrupt()
-
-    def _interrupt(self) -> None:
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
-
-    # -- the run's events
-
-    async def moments(self) -> AsyncIterator[list[Event]]:
-        """The run's events, each at its time, those of one moment together.
-
-        An empty list is where a keep-alive is due. At most EVENTS_PER_TURN events come at once;
-        then others get their turn. Ends early where the client disconnected.
-        """
-        actions = self._actions
-        answer: float | None = None
-        events: list[Event] = []
-        has_begun = False
-        try:
-            while not self._disconnected:
-                try:
-                    if self._cancelled and has_begun:
-                        self._cancelled = False
-                        action = actions.throw(RunCancelled())
-                    elif answer is None:
-                        action = next(actions)
-                    else:
-                        action = actions.send(answer)
-                except StopIteration:
-                    break
-                answer, has_begun = None, True
-                if not isinstance(action, Wait):
-                    if self.is_brief and action["event"] not in BRIEF:
-                        continue
-                    events.append(action)
-                    if len(events) >= EVENTS_PER_TURN and not self.is_sent_late:
-                        yield events
-                        events = []
-                        self._start_watching()
-                        await asyncio.sleep(0)
-                    continue
-                if events:
-                    yield events
-                    events = []
-                self._start_watching()
-                while not self._is_over(action):
-                    if await self._sleep(action):
-                        yield []
-                answer = self._elapsed(action)
-            if events and not self._disconnected:
-                yield events
-        finally:
-            actions.close()
-            if self._watcher is not None:
-                self._watcher.cancel()
-
-    def _now(self) -> float:
-        """Seconds of the run's own time since it started."""
-        return (time.monotonic() - self._started) * self._speed
-
-    def _is_over(self, wait: Wait) -> bool:
-        if self._cancelled or self._disconnected:
-            return True
-        return wait.until is not None and self._now() >= wait.until
-
-    def _elapsed(self, wait: Wait) -> float:
-        # The moment waited for, not the later one at which the clock was read: the engine's
-        # times stay those of the script.
-        return wait.until if wait.until is not None else self._now()
-
-    async def _sleep(self, wait: Wait) -> bool:
-        """Sleep until the wait may be over. True where a keep-alive is due instead."""
-        loop = asyncio.get_running_loop()
-        self._wake = loop.create_future()
-        seconds = KEEP_ALIVE
-        if wait.until is not None:
-            seconds = min(seconds, max(0.0, (wait.until - self._now()) / self._speed))
-        timer = loop.call_later(seconds, self._interrupt)
-        try:
-            await self._wake
-        finally:
-            timer.cancel()
-            self._wake = None
-        return seconds == KEEP_ALIVE and not self._is_over(wait)
+    def event_payloads(self) -> list[dict[str, Any]]:
+        return [json.loads(event) for event in self.events]
 
 
 class Runner:
@@ -214,42 +63,66 @@ class Runner:
         seed: int | None = None,
         speed: float = 1.0,
         clock: Callable[[], float] = time.time,
+        max_recent: int = DEFAULT_MAX_RECENT,
     ) -> None:
-        """`speed` is how much faster than its script a run goes; `clock` gives epoch seconds."""
+        """`speed` is how much faster than its script a run goes; `clock` gives epoch seconds;
+        `max_recent` is how many bytes of streams can be had again, those longest unused going."""
         self.store = store
         self.clock = clock
         self._speed = speed
         self._random = random.Random(seed)
         self.new_id = Ids(self._random)
-        self._active: dict[str, ActiveRun] = {}
-        self._to_cancel: dict[str, bool] = {}
-        """Runs that were cancelled before they were started, the earliest first."""
-        self._recent: dict[str, ActiveRun] = {}
+        self._active: dict[ActiveRun, None] = {}
+        """The runs under way, the earliest first. Several may have one run_id."""
+        self._to_cancel: Recent[bool] = Recent(MAX_TO_CANCEL)
+        """Runs that were cancelled before they were started."""
+        self._recent: Recent[StreamedRun] = Recent(max_recent)
+        """Runs that were streamed, once they are over."""
         self._background: set[asyncio.Task[bytes]] = set()
 
     async def start(self, request: RunRequest) -> ActiveRun:
         """A new run, in the session asked for or a fresh one, ready to be driven."""
-        hooks = request.hooks
-        request = hooks.on_start(request)
-        workflow = request.workflow
+        request = request.hooks.on_start(request)
         # Each run has its own source, so that runs side by side don't change each other's ids.
         ids = Ids(random.Random(self._random.getrandbits(64)))
         run_id = request.run_id or ids()
         session_id = request.session_id or ids()
         now = int(self.clock())
-        session = await self._session(request, session_id, now)
-        # A copy: runs side by side in one session must not see each other's changes half made.
-        state = copy.deepcopy(session.state or {})
+        session = await session_of(self.store, request, session_id, now)
+        held = await request.hooks.sessions.held(self.store, session)
+        run, engine = self._engine(request, run_id, session, ids, now)
+        active = ActiveRun(request, run, engine.run(), session, held, self._speed)
+        active.on_event = request.hooks.on_event(run, self._runs)
+        self._active[active] = None
+        if self._to_cancel.pop(run_id):
+            active.cancel()
+        if request.is_background or request.hooks.is_kept_from_start(request):
+            await keep_start(self.store, active, now)
+        return active
+
+    def _engine(
+        self, request: RunRequest, run_id: str, session: Session, ids: Ids, now: int
+    ) -> tuple[Run, Engine | Replay]:
+        """What carries the run out: an engine, or a recording in its place."""
+        # Runs side by side in one session don't see each other's changes half made: it is a copy.
+        state = session.state or {}
         merge(state, request.session_state or {})
-        about = (workflow, run_id, session_id, request.user_id, request.input, state, now)
-        is_late = "websocket.state-shown-late" in request.deviations
-        is_sent_late = request.is_over_websocket and is_late
+        about = (
+            request.workflow,
+            run_id,
+            session.session_id,
+            request.user_id,
+            request.input,
+            state,
+            now,
+        )
+        engine: Engine | Replay
         if request.recording is not None:
             record = ReplayedRun(*about)
-            replay = Replay(
+            run: Run = record
+            engine = Replay(
                 request.recording, record, ids=ids, clock=self.clock, is_streamed=request.stream
             )
-            active = ActiveRun(record, session, replay, self._speed)
         else:
             run = Run(*about)
             engine = Engine(
@@ -257,71 +130,33 @@ class Runner:
                 ids=ids,
                 clock=self.clock,
                 is_streamed=request.stream,
-                is_sent_late=is_sent_late,
-                hooks=request.hooks.engine(),
+                is_sent_late=request.hooks.is_sent_late(request),
                 deviations=request.deviations,
             )
-            active = ActiveRun(run, session, engine, self._speed)
-        active.deviations = request.deviations
-        active.hooks = hooks
-        active.on_event = hooks.on_event(active.run, self._runs)
-        active.is_background = request.is_background
-        active.is_streamed = request.stream
-        active.is_brief = request.is_brief
-        active.is_sent_late = is_sent_late
-        active.run.additional_data = request.additional_data
-        self._active[run_id] = active
-        if self._to_cancel.pop(run_id, False):
-            active.cancel()
-        if request.is_background or "session.made-at-end" not in request.deviations:
-            await self._remember(active)
-        return active
+        run.additional_data = request.additional_data
+        return run, engine
 
     def _runs(self) -> list[Run]:
         """The runs under way."""
-        return [active.run for active in self._active.values()]
-
-    async def _session(self, request: RunRequest, session_id: str, now: int) -> Session:
-        """The session that a run is in, a copy: the one there is, or a new one."""
-        workflow = request.workflow
-        there = await self.store.get(session_id, request.user_id)
-        if there is None:
-            return new_workflow_session(workflow, session_id, request.user_id, now)
-        session = there.copy()
-        session.type = "workflow"
-        session.workflow_data = session.workflow_data or {}
-        session.metadata = session.metadata or {}
-        merge(session.metadata, workflow.source.get("metadata") or {})
-        if "session.seeded-once" not in request.deviations:
-            if session.workflow_id is None:
-                session.workflow_id = workflow.id
-                session.workflow_data = workflow_data(workflow)
-            session.data = {
-                **(session.data or {}),
-                "session_state": {**workflow.session_state, **(session.state or {})},
-            }
-        return session
+        return [active.run for active in self._active]
 
     def cancel(self, run_id: str) -> None:
-        """Cancel a run: one under way now, any other as soon as one of that id is started."""
-        active = self._active.get(run_id)
-        if active is not None:
+        """Cancel a run: those under way now, any other as soon as one of that id is started."""
+        under_way = [active for active in self._active if active.run.run_id == run_id]
+        for active in under_way:
             active.cancel()
-            return
-        self._to_cancel[run_id] = True
-        while len(self._to_cancel) > MAX_TO_CANCEL:
-            del self._to_cancel[next(iter(self._to_cancel))]
+        if not under_way:
+            self._to_cancel.put(run_id, True)
 
     def run_in_background(self, active: ActiveRun) -> bytes:
         """Let a run be carried out by itself; its body as it is now, before it has begun."""
-        stored = active.stored
         status, active.run.status = active.run.status, "PENDING"
-        body = stored.to_dict()
+        body = to_json(active.run.to_dict())
         active.run.status = status
         task = asyncio.create_task(self.batch(active))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-        return to_json(body)
+        return body
 
     async def batch(self, active: ActiveRun) -> bytes:
         """Carry a run out, and give its body when it is over."""
@@ -330,7 +165,7 @@ class Runner:
                 pass
         finally:
             await self._end(active)
-        return active.stored.body
+        return active.body
 
     async def stream(self, active: ActiveRun, send: Callable[[bytes], Awaitable[None]]) -> None:
         """Carry a run out, and send its events as they happen.
@@ -355,18 +190,14 @@ class Runner:
 
     async def events(self, active: ActiveRun) -> AsyncGenerator[list[tuple[str, bytes]]]:
         """Carry a run out: each moment's events, by name and as JSON; none to keep alive."""
-        keep = active.stored.events
-        self._recent[active.run.run_id] = active
-        while len(self._recent) > MAX_RECENT:
-            del self._recent[next(iter(self._recent))]
         try:
             async for events in active.moments():
                 if events and active.on_event is not None:
                     events = [sent for event in events for sent in active.on_event(event)]
                     if not events:
                         continue
-                encoded = [(event["event"], to_json(event)) for event in events]
-                keep += [payload for name, payload in encoded if name not in _NOT_KEPT]
+                encoded = [(event["event"], to_kept_json(event)) for event in events]
+                active.events += [payload for name, payload in encoded if name not in _NOT_KEPT]
                 if events and events[-1]["event"] in TERMINAL_EVENTS:
                     # Whoever reads the run back on its last event finds it.
                     await self._end(active)
@@ -374,44 +205,59 @@ class Runner:
         finally:
             await self._end(active)
 
-    def recent(self, run_id: str) -> ActiveRun | None:
-        """A run of which there are events: under way, or over not long ago."""
-        return self._recent.get(run_id)
-
     async def _end(self, active: ActiveRun) -> None:
-        run = active.run
-        if self._active.get(run.run_id) is not active:
+        if active not in self._active:
             return
-        del self._active[run.run_id]
+        del self._active[active]
+        run, request = active.run, active.request
         was_left = run.status == "RUNNING"
         if was_left:
             # The client went away, or the server is shutting down: the run ended there.
             run.status = "CANCELLED"
             run.content = f"Run {run.run_id} was ended: its client disconnected"
-        elif run.status == "ERROR" and active.is_background:
-            how = "Background streaming" if active.is_streamed else "Background"
+        elif run.status == "ERROR" and request.is_background:
+            how = "Background streaming" if request.stream else "Background"
             run.content = f"{how} execution failed: {run.content}"
-        active.stored.end()
-        if active.shows_state_late:
-            active.stored.show_state(run.session_state)
-        lost = "session.left-run-lost" if was_left else "session.failed-run-lost"
-        is_lost = (was_left or run.status == "ERROR") and lost in active.deviations
-        if active.is_background or not is_lost:
-            await self._remember(active)
+        body = run.to_dict()
+        active.body = to_kept_json(body)
+        if request.recording is None:
+            active.events = request.hooks.kept_events(active.events, run)
+        if request.stream:
+            streamed = StreamedRun(run.status, tuple(active.events))
+            self._recent.put(run.run_id, streamed, active.record().size)
+        if request.is_background or request.hooks.is_kept_at_end(run, was_left=was_left):
+            await keep_end(self.store, active, body, int(self.clock()))
 
-    async def _remember(self, active: ActiveRun) -> None:
-        """Keep a run in its session: as it is now, or at its end."""
-        session, run = active.session, active.run
-        if "session.written-whole" not in active.deviations:
-            # The session may have been deleted, renamed or written to since.
-            there = await self.store.get(session.session_id, session.user_id)
-            if there is not None and there.user_id == session.user_id:
-                session = active.session = there.copy()
-        session.runs[run.run_id] = active.stored
-        if run.status != "RUNNING":
-            session.keep_state(run.session_state)
-            if run.status != "ERROR":
-                session.count_usage(active.stored.to_dict())
-        active.hooks.on_session_save(session)
-        now = int(self.clock())
-        await keep(self.store, session, now, active.deviations, fresh_run=run.run_id)
+    # -- what is remembered of runs, and how far those under way have come
+
+    def recent(self, run_id: str) -> StreamedRun | None:
+        """A streamed run by its id alone: under way, or over not long ago."""
+        for active in reversed(self._active):
+            if active.run.run_id == run_id and active.request.stream:
+                return StreamedRun(active.run.status, tuple(active.events))
+        return self._recent.get(run_id)
+
+    async def stored_run(self, session: Session, run_id: str) -> StoredRun | None:
+        """A run of a session."""
+        run = await self.store.run(session.key, run_id)
+        return None if run is None else self._as_far(session, run)
+
+    async def stored_runs(
+        self,
+        session: Session,
+        *,
+        created_after: int | None = None,
+        created_before: int | None = None,
+    ) -> list[StoredRun]:
+        """The runs of a session, of these seconds."""
+        page = await self.store.runs(
+            session.key, created_after=created_after, created_before=created_before
+        )
+        return [self._as_far(session, run) for run in page.items]
+
+    def _as_far(self, session: Session, run: StoredRun) -> StoredRun:
+        """A run as far as it has come: the store has its beginning until it is over."""
+        for active in self._active:
+            if active.run.run_id == run.run_id and active.session.key == session.key:
+                return replace(active.record(), version=run.version)
+        return run

@@ -18,7 +18,7 @@ import pytest
 from agentos_contract.document import Document
 from agentos_contract.sse import EventStreamDecoder
 from mockserver.app import Settings, create_app
-from mockserver.runner import runner as runner_module
+from mockserver.runner import active as runner_module
 from mockserver.script.loader import BUNDLED_SCRIPTS, load_scripts
 from tests.conftest import Serve
 from tests.runs import batch, masked, message_for, stream

@@ -1,0 +1,179 @@
+"""A run under way: its engine on the wall clock, and the means to interrupt its waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
+
+from agentos_contract.events import TERMINAL_EVENTS
+from mockserver.engine.actions import Action, Event, RunCancelled, Wait
+from mockserver.engine.run import Run
+from mockserver.runner.hooks import OnEvent, RunRequest
+from mockserver.sessions.records import Session, StoredRun, to_kept_json
+
+KEEP_ALIVE = 15.0
+"""Seconds of silence after which a stream gets a comment (HTML 9.2.7 recommends 15)."""
+
+EVENTS_PER_TURN = 16
+"""After so many events without a wait, others get their turn."""
+
+BRIEF = TERMINAL_EVENTS | {
+    "WorkflowStarted",
+    "StepOutput",
+    "RunContent",
+    "TeamRunContent",
+    "RunError",
+    "TeamRunError",
+}
+"""The events of a stream with `stream_events=false`."""
+
+
+class ActiveRun:
+    """A run under way.
+
+    An engine says what happens next; this waits until then and passes it on. While it waits it
+    listens for the things that may come first: the run is cancelled, its client goes away.
+    """
+
+    client_left: Callable[[], Awaitable[None]] | None = None
+    """Returns when the client has gone away. Asked for once the run takes time: one that is over
+    at once is not worth a task."""
+
+    body: bytes = b""
+    """The batch body, once it is over."""
+
+    def __init__(
+        self,
+        request: RunRequest,
+        run: Run,
+        actions: Generator[Action, float, None],
+        session: Session,
+        held: Sequence[StoredRun] | None,
+        speed: float,
+    ) -> None:
+        """`held`: the runs that its end writes with itself (SessionHooks.held)."""
+        self.request = request
+        self.run = run
+        self.session = session
+        """As it was when the run last read or wrote it."""
+        self.held = held
+        self.events: list[bytes] = []
+        """The payloads of the events that are kept."""
+        self.on_event: OnEvent | None = None
+        """The events to send instead of one, where the run's hooks have something to say."""
+        self._actions = actions
+        self._is_sent_late = request.hooks.is_sent_late(request)
+        self._speed = speed
+        self._started = time.monotonic()
+        self._wake: asyncio.Future[None] | None = None
+        self._cancelled = False
+        self._disconnected = False
+        self._watcher: asyncio.Task[None] | None = None
+
+    def record(self) -> StoredRun:
+        """The run as far as it has come."""
+        run = self.run
+        body = self.body or to_kept_json(run.to_dict())
+        return StoredRun(run.run_id, run.created_at, body, tuple(self.events))
+
+    # -- from outside
+
+    def cancel(self) -> None:
+        """End the run with WorkflowCancelled, as soon as it is asked for its next event."""
+        self._cancelled = True
+        self._interrupt()
+
+    async def _watch(self) -> None:
+        """The client goes away: nobody asks for more."""
+        assert self.client_left is not None
+        await self.client_left()
+        self._disconnected = True
+        self._interrupt()
+
+    def _start_watching(self) -> None:
+        if self._watcher is None and self.client_left is not None:
+            self._watcher = asyncio.create_task(self._watch())
+
+    def _interrupt(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    # -- the run's events
+
+    async def moments(self) -> AsyncIterator[list[Event]]:
+        """The run's events, each at its time, those of one moment together.
+
+        An empty list is where a keep-alive is due. At most EVENTS_PER_TURN events come at once;
+        then others get their turn. Ends early where the client disconnected.
+        """
+        actions = self._actions
+        answer: float | None = None
+        events: list[Event] = []
+        has_begun = False
+        try:
+            while not self._disconnected:
+                try:
+                    if self._cancelled and has_begun:
+                        self._cancelled = False
+                        action = actions.throw(RunCancelled())
+                    elif answer is None:
+                        action = next(actions)
+                    else:
+                        action = actions.send(answer)
+                except StopIteration:
+                    break
+                answer, has_begun = None, True
+                if not isinstance(action, Wait):
+                    if self.request.is_brief and action["event"] not in BRIEF:
+                        continue
+                    events.append(action)
+                    if len(events) >= EVENTS_PER_TURN and not self._is_sent_late:
+                        yield events
+                        events = []
+                        self._start_watching()
+                        await asyncio.sleep(0)
+                    continue
+                if events:
+                    yield events
+                    events = []
+                self._start_watching()
+                while not self._is_over(action):
+                    if await self._sleep(action):
+                        yield []
+                answer = self._elapsed(action)
+            if events and not self._disconnected:
+                yield events
+        finally:
+            actions.close()
+            if self._watcher is not None:
+                self._watcher.cancel()
+
+    def _now(self) -> float:
+        """Seconds of the run's own time since it started."""
+        return (time.monotonic() - self._started) * self._speed
+
+    def _is_over(self, wait: Wait) -> bool:
+        if self._cancelled or self._disconnected:
+            return True
+        return wait.until is not None and self._now() >= wait.until
+
+    def _elapsed(self, wait: Wait) -> float:
+        # The moment waited for, not the later one at which the clock was read: the engine's
+        # times stay those of the script.
+        return wait.until if wait.until is not None else self._now()
+
+    async def _sleep(self, wait: Wait) -> bool:
+        """Sleep until the wait may be over. True where a keep-alive is due instead."""
+        loop = asyncio.get_running_loop()
+        self._wake = loop.create_future()
+        seconds = KEEP_ALIVE
+        if wait.until is not None:
+            seconds = min(seconds, max(0.0, (wait.until - self._now()) / self._speed))
+        timer = loop.call_later(seconds, self._interrupt)
+        try:
+            await self._wake
+        finally:
+            timer.cancel()
+            self._wake = None
+        return seconds == KEEP_ALIVE and not self._is_over(wait)

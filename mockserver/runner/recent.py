@@ -1,0 +1,42 @@
+"""What was used last, up to so many bytes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+_OF_ENTRY = 200
+"""Bytes that CPython 3.11 needs for an entry, about, besides its texts."""
+
+
+class Recent(Generic[T]):
+    """Values by name; beyond `max_bytes` those longest unused are forgotten."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._kept: OrderedDict[str, tuple[T, int]] = OrderedDict()
+        self._size = 0
+
+    def get(self, name: str) -> T | None:
+        if name not in self._kept:
+            return None
+        self._kept.move_to_end(name)
+        return self._kept[name][0]
+
+    def put(self, name: str, value: T, size: int = 0) -> None:
+        """Keep a value of `size` bytes. One that is larger than everything may be is not kept."""
+        self.pop(name)
+        size += _OF_ENTRY + len(name)
+        self._kept[name] = (value, size)
+        self._size += size
+        while self._size > self._max_bytes:
+            _, (_, forgotten) = self._kept.popitem(last=False)
+            self._size -= forgotten
+
+    def pop(self, name: str) -> T | None:
+        """A value, which is forgotten."""
+        value, size = self._kept.pop(name, (None, 0))
+        self._size -= size
+        return value

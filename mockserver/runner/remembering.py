@@ -1,0 +1,72 @@
+"""What becomes of a run in its session: when it starts, and when it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from mockserver.runner.active import ActiveRun
+from mockserver.runner.hooks import RunRequest
+from mockserver.sessions.keeping import find_session, keep
+from mockserver.sessions.records import Session, StoredRun
+from mockserver.sessions.store import SessionStore
+from mockserver.sessions.workflow_sessions import new_workflow_session, with_state, with_usage
+
+
+async def session_of(
+    store: SessionStore, request: RunRequest, session_id: str, now: int
+) -> Session:
+    """The session that a run is in, as the run finds it: the one there is, or a new one."""
+    there = await find_session(store, session_id, request.user_id)
+    if there is None:
+        return new_workflow_session(request.workflow, session_id, request.user_id, now)
+    return request.hooks.sessions.joined(there, request.workflow)
+
+
+async def keep_start(store: SessionStore, active: ActiveRun, now: int) -> None:
+    """Keep a run that starts, and its session as it finds it."""
+
+    def started(there: Session | None) -> Session:
+        session = active.session
+        if active.held is None and there is not None and there.version != session.version:
+            session = active.request.hooks.sessions.joined(there, active.request.workflow)
+        return session.with_run(active.run.run_id, active.run.input)
+
+    await _keep(store, active, started, now)
+
+
+async def keep_end(
+    store: SessionStore, active: ActiveRun, body: Mapping[str, Any], now: int
+) -> None:
+    """Keep a run that is over, and what it has made of its session.
+
+    Of a session that was deleted meanwhile comes another, which has this run alone.
+    """
+    run = active.run
+
+    def ended(there: Session | None) -> Session:
+        session = active.session
+        if active.held is None:
+            session = there or session.changed(version=0, serial=0, first_run=None)
+        session = with_state(session.with_run(run.run_id, run.input), run.session_state)
+        return session if run.status == "ERROR" else with_usage(session, body)
+
+    await _keep(store, active, ended, now)
+
+
+async def _keep(
+    store: SessionStore, active: ActiveRun, change: Callable[[Session | None], Session], now: int
+) -> None:
+    key, hooks, record = active.session.key, active.request.hooks.sessions, active.record()
+    if active.held is None:
+        kept = await keep(store, key, change, now, hooks, run=record)
+    else:
+        active.held = _with_run(active.held, record)
+        kept = await keep(store, key, change, now, hooks, runs=active.held)
+    active.session = kept or active.session
+
+
+def _with_run(runs: Sequence[StoredRun], run: StoredRun) -> list[StoredRun]:
+    """The runs with another, which takes the place of the one with its run_id."""
+    by_id = {there.run_id: there for there in runs}
+    return list({**by_id, run.run_id: run}.values())

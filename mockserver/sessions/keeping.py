@@ -1,0 +1,79 @@
+"""Finding and keeping sessions by the rules of whose they are, whatever the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from mockserver.sessions.hooks import SessionHooks
+from mockserver.sessions.records import Session, SessionKey, SessionType, StoredRun
+from mockserver.sessions.store import Conflict, SessionStore
+
+# What is written where a session is stored as one of a type; the rest stays as it was.
+_ALWAYS_WRITTEN = ("summary_json", "data_json", "metadata_json", "first_run", "first_input_json")
+_WRITTEN: dict[SessionType, tuple[str, ...]] = {
+    "agent": ("agent_id", *_ALWAYS_WRITTEN),
+    "team": ("team_id", *_ALWAYS_WRITTEN),
+    "workflow": ("workflow_id", "workflow_data_json", *_ALWAYS_WRITTEN),
+}
+
+
+async def find_session(
+    store: SessionStore, session_id: str, user_id: str | None = None
+) -> Session | None:
+    """A user's session; that of whoever was there first where no user is named."""
+    if user_id is None:
+        return await store.find(session_id)
+    return await store.get((session_id, user_id))
+
+
+async def keep(
+    store: SessionStore,
+    key: SessionKey,
+    change: Callable[[Session | None], Session],
+    now: int,
+    hooks: SessionHooks,
+    *,
+    run: StoredRun | None = None,
+    runs: Sequence[StoredRun] | None = None,
+) -> Session | None:
+    """Store a session as it becomes; the session as it is then, None where it is not kept.
+
+    `change` is given the session that has this key, None where there is none, and is called again
+    where somebody else wrote it meanwhile. Of one that is there already, its making and the columns
+    of other types stay. `run` is added to its runs, or `runs` take the place of all. `now`: seconds
+    since the epoch. One that says of itself that it has no first run has none.
+    """
+    while True:
+        there = await store.get(key)
+        session = change(there)
+        if there is None and (other := await store.find(key[0])) is not None:
+            place = hooks.place(session, other)
+            if place == "nowhere":
+                return None
+            if place == "instead":
+                await store.delete(*other.key)
+                session = _written_over(other, session, now).changed(user_id=key[1], version=0)
+        elif there is not None:
+            session = _written_over(there, session, now)
+        if session.first_run is None and there is not None and there.first_run is not None:
+            runs = ()
+        try:
+            if runs is None:
+                return await store.save(session, run)
+            return await store.replace(_named_by(session, runs), runs)
+        except Conflict:
+            continue
+
+
+def _written_over(there: Session, session: Session, now: int) -> Session:
+    columns = {name: getattr(session, name) for name in _WRITTEN[session.type]}
+    return there.changed(**columns, updated_at=now)
+
+
+def _named_by(session: Session, runs: Sequence[StoredRun]) -> Session:
+    """A session whose name is that of one of these runs: it was, or is now that of the first."""
+    if any(run.run_id == session.first_run for run in runs):
+        return session
+    if not runs:
+        return session.changed(first_run=None, first_input=None)
+    return session.changed(first_run=runs[0].run_id, first_input=runs[0].to_dict().get("input"))

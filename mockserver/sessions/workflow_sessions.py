@@ -1,0 +1,87 @@
+"""What workflows make of sessions: the session that a run starts, joins and leaves."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from mockserver.engine.results import sum_metrics
+from mockserver.engine.run import OF_THE_RUN
+from mockserver.script.model import Node, Workflow
+from mockserver.sessions.records import Json, Session, new_session
+
+
+def new_workflow_session(
+    workflow: Workflow, session_id: str, user_id: str | None, now: int
+) -> Session:
+    """The session that a workflow's run makes. `now`: seconds since the epoch."""
+    state = workflow.source.get("session_state")
+    return new_session(
+        session_id,
+        "workflow",
+        user_id,
+        now,
+        workflow_id=workflow.id,
+        data={} if state is None else {"session_state": state},
+        workflow_data=workflow_data(workflow),
+        metadata=workflow.source.get("metadata") or {},
+    )
+
+
+def joined(session: Session, workflow: Workflow) -> Session:
+    """A session as a workflow's run finds it that joins it."""
+    metadata = session.metadata or {}
+    merge(metadata, workflow.source.get("metadata") or {})
+    described = session.workflow_data or {}
+    return session.changed(type="workflow", workflow_data=described, metadata=metadata)
+
+
+def seeded(session: Session, workflow: Workflow) -> Session:
+    """A session with what it does not have yet of a workflow: its id and its initial state."""
+    columns: Json = {}
+    if session.workflow_id is None:
+        columns = {"workflow_id": workflow.id, "workflow_data": workflow_data(workflow)}
+    data = session.data or {}
+    state = {**workflow.session_state, **(data.get("session_state") or {})}
+    return session.changed(**columns, data={**data, "session_state": state})
+
+
+def with_state(session: Session, state: Mapping[str, Any]) -> Session:
+    """A session with a run's state at its end, without what was the run's own."""
+    kept = {key: value for key, value in state.items() if key not in OF_THE_RUN}
+    return session.changed(data={**(session.data or {}), "session_state": kept})
+
+
+def with_usage(session: Session, body: Mapping[str, Any]) -> Session:
+    """A session with what the agents of a run have used added to it (Agno's SessionMetrics)."""
+    data = session.data or {}
+    before = data.get("session_metrics") or {}
+    steps = [step["metrics"] or {} for step in body["metrics"]["steps"].values()]
+    total = sum_metrics([{"metrics": used} for used in (before, *steps)]) or {}
+    times = ("time_to_first_token", "duration")
+    metrics = {key: value for key, value in total.items() if key not in times}
+    return session.changed(data={**data, "session_metrics": metrics})
+
+
+def merge(into: Json, more: Mapping[str, Any]) -> None:
+    """Put `more` into a mapping, mappings within mappings too (Agno's `merge_dictionaries`)."""
+    for key, value in more.items():
+        if isinstance(into.get(key), dict) and isinstance(value, Mapping):
+            merge(into[key], value)
+        else:
+            into[key] = copy.deepcopy(value)
+
+
+def workflow_data(workflow: Workflow) -> Json:
+    """What a session keeps of its workflow: the steps at the top, by name."""
+    return {
+        "workflow_id": workflow.id,
+        "name": workflow.source.get("name"),
+        "steps": [_step_data(node) for node in workflow.steps],
+    }
+
+
+def _step_data(node: Node) -> Json:
+    data: Json = {"name": node.name, "description": node.description}
+    return {**data, "type": type(node).__name__}
