@@ -16,8 +16,8 @@ from mockserver.faults.middleware import FaultsMiddleware
 from mockserver.faults.selection import DeviationsMiddleware
 from mockserver.http.cors import Cors
 from mockserver.http.openapi import connexion_application
-from mockserver.http.operations import Operations
-from mockserver.http.validation import DEFAULT_MAX_BODY, Validation
+from mockserver.http.operations import operations
+from mockserver.http.request import PathMethods, Served
 from mockserver.http.websocket import WorkflowSocket
 from mockserver.recordings.format import Recordings
 from mockserver.runner.runner import Runner
@@ -27,6 +27,9 @@ from mockserver.sessions.memory import MemoryStore
 from mockserver.sessions.store import SessionStore
 
 DEFAULT_MAX_MEMORY = 256 * 1024 * 1024
+
+DEFAULT_MAX_BODY = 10 * 1024 * 1024
+"""Bytes of a request's body."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,15 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         clock=settings.clock,
         max_recent=settings.max_memory // 4,
     )
-    operations = Operations(document, workflows, runner, settings.recordings)
-    validation = Validation(document, operations.check_path, settings.max_body)
-    application: ASGIApp = connexion_application(
-        operations, document, token=settings.token, validation=validation
+    served = Served(
+        workflows,
+        runner,
+        settings.recordings or Recordings(),
+        PathMethods(document),
+        settings.max_body,
+        started_at=settings.clock(),
     )
+    application = connexion_application(operations, document, served, token=settings.token)
     server = Server(settings.token, tuple(workflows))
     faults = FaultsMiddleware(Cors(application), server)
     socket = WorkflowSocket(

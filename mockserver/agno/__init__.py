@@ -1,5 +1,13 @@
 """How an observed server, Agno's AgentOS 2.5.6, departs from the contract: by hooks."""
 
-from mockserver.agno import answers, run_requests, session_answers, sessions
+from mockserver.agno import (
+    answers,
+    forms,
+    order,
+    run_requests,
+    session_answers,
+    sessions,
+    values,
+)
 
-__all__ = ["answers", "run_requests", "session_answers", "sessions"]
+__all__ = ["answers", "forms", "order", "run_requests", "session_answers", "sessions", "values"]

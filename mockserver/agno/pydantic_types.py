@@ -16,11 +16,10 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
+from mockserver.http.validation import ABSENT
+
 ErrorDetails = dict[str, Any]
 """What FastAPI's 422 lists: `{type, loc, msg, input, ctx?}`."""
-
-ABSENT: Any = object()
-"""Stands for a value that was not given."""
 
 _CONSTRAINTS = {
     "minLength": "min_length",

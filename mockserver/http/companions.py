@@ -8,46 +8,47 @@ from datetime import UTC, datetime
 from mockserver.http import session_operations
 from mockserver.http.descriptions import OS_ID, server_config, workflow_detail, workflow_summary
 from mockserver.http.errors import ApiError
-from mockserver.http.served import Answer, Handler, Served
-from mockserver.http.validation import ValidRequest
+from mockserver.http.request import Answer, Handler, Request
 from mockserver.sessions.keeping import find_session
 
 API_VERSION = "1.0.0"
 """What every AgentOS 2.5.6 says of its API, whatever its own version."""
 
 
-async def _api_info(served: Served, request: ValidRequest) -> Answer:
+async def _api_info(request: Request) -> Answer:
     return 200, {"name": "AgentOS API", "id": OS_ID, "version": API_VERSION}
 
 
-async def _health(served: Served, request: ValidRequest) -> Answer:
-    moment = datetime.fromtimestamp(served.started_at, UTC)
+async def _health(request: Request) -> Answer:
+    moment = datetime.fromtimestamp(request.served.started_at, UTC)
     text = moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
     return 200, {"status": "ok", "instantiated_at": text}
 
 
-async def _config(served: Served, request: ValidRequest) -> Answer:
-    return 200, server_config(served.workflows.values(), request.hooks)
+async def _config(request: Request) -> Answer:
+    return 200, server_config(request.served.workflows.values(), request.hooks)
 
 
-async def _workflows(served: Served, request: ValidRequest) -> Answer:
-    return 200, [workflow_summary(each, request.hooks) for each in served.workflows.values()]
+async def _workflows(request: Request) -> Answer:
+    return 200, [
+        workflow_summary(each, request.hooks) for each in request.served.workflows.values()
+    ]
 
 
-async def _workflow(served: Served, request: ValidRequest) -> Answer:
-    return 200, workflow_detail(served.workflows[request.path["workflow_id"]], request.hooks)
+async def _workflow(request: Request) -> Answer:
+    return 200, workflow_detail(request.workflow, request.hooks)
 
 
-async def _cancel(served: Served, request: ValidRequest) -> Answer:
-    served.runner.cancel(request.path["run_id"])
+async def _cancel(request: Request) -> Answer:
+    request.served.runner.cancel(request.path["run_id"])
     return 200, {}
 
 
-async def _get_run(served: Served, request: ValidRequest) -> Answer:
+async def _get_run(request: Request) -> Answer:
     session_id = request.query.get("session_id", "")
     request.hooks.check_session_id(session_id)
-    session = await find_session(served.runner.store, session_id)
-    stored = session and await served.runner.stored_run(session, request.path["run_id"])
+    session = await find_session(request.served.runner.store, session_id)
+    stored = session and await request.served.runner.stored_run(session, request.path["run_id"])
     if not stored:
         raise ApiError(404, "Run not found")
     stored = request.hooks.runner.sessions.read_back(stored)

@@ -9,13 +9,30 @@ from starlette.types import Scope
 
 from agentos_contract.document import EVENT_STREAM
 from agentos_contract.json_values import read_json
+from mockserver.http.bodies import Fields, SentBody
 from mockserver.http.errors import ApiError, strict_json, writable
 from mockserver.http.forms import BOOLEANS
+from mockserver.http.validation import OperationSchema
 from mockserver.runner.hooks import RunnerHooks
 from mockserver.script.model import Workflow
 from mockserver.sessions.records import Session, SessionType, StoredRun
 
 HOOKS_KEY = "mockserver.hooks"
+
+STAGES = (
+    "route",  # 404
+    "method",  # 405
+    "authenticate",  # 401
+    "preferences",  # 400
+    "workflow",  # 404
+    "size",  # 413
+    "media type",  # 415
+    "syntax",  # 422: no form, no JSON
+    "values",  # 422: not what the document has
+    "input schema",  # 400
+    "scenario",  # any status that the script says
+)
+"""What a request passes, in order: the first that refuses it decides the status."""
 
 Header = tuple[bytes, bytes]
 
@@ -24,6 +41,10 @@ class HttpHooks:
     """What is asked while a request is answered."""
 
     runner: RunnerHooks = RunnerHooks()
+
+    def stages(self) -> tuple[str, ...]:
+        """What a request passes, in order."""
+        return STAGES
 
     # -- routing and authentication
 
@@ -35,6 +56,30 @@ class HttpHooks:
     def allowed(self, methods: Sequence[str]) -> Sequence[str]:
         """What the Allow header of a 405 names of a path's methods, in the document's order."""
         return sorted(methods)
+
+    # -- what a request is given
+
+    def reads_media_type(self, body: SentBody) -> bool:
+        """Whether a body of its media type is read, instead of being refused."""
+        return body.is_of_document()
+
+    async def read_form(self, body: SentBody) -> Fields:
+        """A form's fields. Raises ApiError."""
+        return body.form()
+
+    def read_json(self, body: SentBody) -> Any:
+        """What is read of a JSON body; ABSENT where there is none. Raises ApiError."""
+        return self.parse_json(body)
+
+    def parse_json(self, body: SentBody) -> Any:
+        """The value of JSON; ABSENT where there is none. Raises ApiError."""
+        return body.json()
+
+    def judge(
+        self, schema: OperationSchema, query_string: bytes, body: Any
+    ) -> tuple[Mapping[str, Any], Any]:
+        """The values of the query and of a body that was read. Raises ApiError(422)."""
+        return schema.judge(query_string, body)
 
     # -- errors
 

@@ -1,12 +1,13 @@
 """Connexion's part: routing, security and errors, driven by the document.
 
-Everything that knows Connexion's classes is here and in validation.py, pinned below the next
-minor version. Connexion 3.3 refuses OpenAPI 3.1 (its issue #1396) and answers problem+json; its
-extension points suffice for both:
+Everything that knows Connexion's classes is here, pinned below the next minor version. Connexion
+3.3 refuses OpenAPI 3.1 (its issue #1396) and answers problem+json; its extension points suffice
+for both:
 
     its specification class is subclassed, the document checked by openapi-spec-validator
-    its routing, security and exception layers are used as they are, in an explicit list
-    its validation layer is replaced by ours (validation.py)
+    its routing and exception layers are used as they are, in an explicit list
+    its security operations say whether a request is let in, when it is their stage's turn
+    its validation layer is replaced by the stages after that (stages.py)
     behind them stands a plain ASGI application, instead of Flask or Starlette handlers
 """
 
@@ -14,42 +15,41 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 from weakref import WeakSet
 
 import openapi_spec_validator
-from connexion.exceptions import ProblemException
 from connexion.lifecycle import ConnexionRequest, ConnexionResponse
 from connexion.middleware import ConnexionMiddleware
-from connexion.middleware.abstract import ROUTING_CONTEXT
+from connexion.middleware.abstract import ROUTING_CONTEXT, SpecMiddleware
 from connexion.middleware.exceptions import ExceptionMiddleware
 from connexion.middleware.main import API
 from connexion.middleware.routing import RoutingAPI, RoutingMiddleware
-from connexion.middleware.security import SecurityMiddleware
+from connexion.middleware.security import SecurityAPI
 from connexion.operations import AbstractOperation
 from connexion.resolver import Resolution, Resolver
 from connexion.security import BearerSecurityHandler
 from connexion.spec import OpenAPISpecification
 from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
 from starlette.exceptions import HTTPException
-from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agentos_contract.document import Document, DocumentError
+from mockserver.http.bodies import ClientDisconnected
 from mockserver.http.cors import make_unreadable
 from mockserver.http.deviating import deviations_of
 from mockserver.http.errors import ApiError, ErrorCodes
-from mockserver.http.hooks import HttpHooks, hooks_of
-from mockserver.http.validation import (
-    UNAUTHORIZED_KEY,
-    ClientDisconnected,
-    Validation,
-    ValidationMiddleware,
-)
+from mockserver.http.hooks import hooks_of
+from mockserver.http.request import REQUEST_KEY, Operation, Request, Served
+from mockserver.http.stages import pass_stages
+from mockserver.http.validation import OperationSchema
 
 logger = logging.getLogger(__name__)
 
+
+OTHER_METHODS = "mockserver.other_methods"
+"""In Connexion's routing: the path has other methods than the request's."""
 
 _NO_TOKEN = "an Authorization header with a bearer token is required"
 _WRONG_TOKEN = "the bearer token is not the right one"
@@ -97,31 +97,17 @@ def bearer_handler(token: str | None) -> type[BearerSecurityHandler]:
             expected = token.encode()
 
             def verify(request: ConnexionRequest) -> dict[str, Any]:
-                try:
-                    check(request)
-                except ApiError as error:
-                    if "authentication.body-first" not in deviations_of(request.scope):
-                        raise
-                    request.scope[UNAUTHORIZED_KEY] = error
-                return {}
-
-            def check(request: ConnexionRequest) -> None:
                 header = request.headers.get("authorization", "")
                 scheme, _, given = header.partition(" ")
-                if not header:
-                    raise ApiError(401, _NO_TOKEN, kind="no-token")
-                if scheme.lower() == "bearer" and not given.strip():
+                if not header or (scheme.lower() == "bearer" and not given.strip()):
                     raise ApiError(401, _NO_TOKEN, kind="no-token")
                 if scheme.lower() != "bearer":
-                    raise ApiError(
-                        401,
-                        f"the scheme {scheme!r} is not known",
-                        hint="expected Bearer",
-                        kind="no-token",
-                    )
+                    statement = f"the scheme {scheme!r} is not known"
+                    raise ApiError(401, statement, hint="expected Bearer", kind="no-token")
                 # Header values are Latin-1 on the wire; a token is compared byte by byte.
                 if not secrets.compare_digest(given.strip().encode("latin-1", "replace"), expected):
                     raise ApiError(401, _WRONG_TOKEN, kind="wrong-token")
+                return {}
 
             return verify
 
@@ -144,21 +130,64 @@ class PathRoutingMiddleware(RoutingMiddleware):
         else:
             self.router = api.router
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except HTTPException as error:
+            if error.status_code != 405:
+                raise
+            # Starlette's router raises it; the stages say so when it is its turn.
+            routing = {"operation_id": None, OTHER_METHODS: True}
+            scope.setdefault("extensions", {})[ROUTING_CONTEXT] = routing
+            await self.app(scope, receive, send)
 
-class HeadMiddleware:
-    """Refuses HEAD before anybody asks for a token, where the hooks say so."""
 
-    def __init__(self, application: ASGIApp) -> None:
-        self._application = application
+class StagedAPI(SecurityAPI):
+    """The operations of one document; whether a request is let in is Connexion's to say."""
+
+    def __init__(self, *args: Any, document: Document, **kwargs: Any) -> None:
+        self._document = document
+        super().__init__(*args, **kwargs)
+
+    def make_operation(self, operation: AbstractOperation) -> Operation:
+        operation_id = operation.operation_id
+        schema = OperationSchema(self._document, operation_id)
+        return Operation(operation_id, schema, super().make_operation(operation))
+
+
+class StagesMiddleware(SpecMiddleware):
+    """Passes a request through its stages (stages.py) before its operation."""
+
+    _operations: Mapping[str | None, Operation]
+    _served: Served
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    def add_api(self, specification: Any, *, served: Served, **kwargs: Any) -> None:
+        self._served = served
+        self._operations = StagedAPI(specification, next_app=_let_in, **kwargs).operations
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if (
-            scope.get("method") == "HEAD"
-            and not hooks_of(scope).answers_head
-            and scope["extensions"][ROUTING_CONTEXT].get("operation_id") is not None
-        ):
-            raise HTTPException(405)
-        await self._application(scope, receive, send)
+        if scope["type"] == "http":
+            routing = scope["extensions"][ROUTING_CONTEXT]
+            operation = self._operations.get(routing["operation_id"])
+            request = Request(
+                scope,
+                receive,
+                hooks_of(scope),
+                deviations_of(scope),
+                self._served,
+                is_path_known=operation is not None or OTHER_METHODS in routing,
+                routed=operation,
+            )
+            await pass_stages(request)
+            scope[REQUEST_KEY] = request
+        await self.app(scope, receive, send)
+
+
+async def _let_in(scope: Scope, receive: Receive, send: Send) -> None:
+    """What stands behind Connexion's security here: the stages after it."""
 
 
 class TrailingSlashMiddleware:
@@ -174,7 +203,7 @@ class TrailingSlashMiddleware:
 
 
 def connexion_application(
-    application: ASGIApp, document: Document, *, token: str | None, validation: Validation
+    application: ASGIApp, document: Document, served: Served, *, token: str | None
 ) -> ASGIApp:
     """`application` behind Connexion's layers, routed by the document.
 
@@ -183,13 +212,7 @@ def connexion_application(
     _check(document)
     connexion = ConnexionMiddleware(
         application,
-        middlewares=[
-            ExceptionMiddleware,
-            PathRoutingMiddleware,
-            HeadMiddleware,
-            SecurityMiddleware,
-            ValidationMiddleware,
-        ],
+        middlewares=[ExceptionMiddleware, PathRoutingMiddleware, StagesMiddleware],
         resolver=OperationIdResolver(),
         security_map={"bearer": bearer_handler(token)},
     )
@@ -198,15 +221,15 @@ def connexion_application(
             OpenAPI31Specification(document.content),
             base_path=None,
             name=None,
-            validation=validation,
+            document=document,
+            served=served,
             **connexion.options.__dict__,
         )
     )
     handlers = _ErrorHandlers(document)
     connexion.add_error_handler(ApiError, handlers.api_error)
     connexion.add_error_handler(HTTPException, handlers.http_exception)
-    connexion.add_error_handler(ProblemException, handlers.http_exception)
-    connexion.add_error_handler(ClientDisconnected, handlers.nobody)
+    connexion.add_error_handler(ClientDisconnected, handlers.client_disconnected)
     connexion.add_error_handler(Exception, handlers.unexpected)
     return TrailingSlashMiddleware(connexion)
 
@@ -216,12 +239,6 @@ class _ErrorHandlers:
 
     def __init__(self, document: Document) -> None:
         self._codes = ErrorCodes(document)
-        self._paths: list[tuple[Any, list[str]]] = []
-        methods: dict[str, list[str]] = {}
-        for operation in document.operations.values():
-            methods.setdefault(operation.path, []).append(operation.method.upper())
-        for path, allowed in methods.items():
-            self._paths.append((compile_path(path)[0], allowed))
 
     async def api_error(self, request: ConnexionRequest, error: Exception) -> ConnexionResponse:
         assert isinstance(error, ApiError)
@@ -233,29 +250,8 @@ class _ErrorHandlers:
         """An error that Connexion or Starlette has found."""
         assert isinstance(error, HTTPException)
         headers = dict(error.headers or {})
-        if error.status_code == 405:
-            allowed = self._allowed(request.scope["path"], hooks_of(request.scope))
-            headers["Allow"] = ", ".join(allowed)
-            statement, hint = (
-                f"{request.method} is not allowed here",
-                f"expected {headers['Allow']}",
-            )
-            return self._response(
-                request, ApiError(405, statement, hint=hint, headers=headers, kind="method")
-            )
-        return self._response(
-            request, ApiError(error.status_code, str(error.detail), headers=headers)
-        )
-
-    def _allowed(self, path: str, hooks: HttpHooks) -> Sequence[str]:
-        """The methods of a path."""
-        allowed: list[str] = []
-        for pattern, methods in self._paths:
-            if pattern.match(path):
-                allowed += [method for method in methods if method not in allowed]
-        if "GET" in allowed and hooks.answers_head:
-            allowed.append("HEAD")
-        return hooks.allowed(allowed)
+        found = ApiError(error.status_code, str(error.detail), headers=headers)
+        return self._response(request, found)
 
     def _response(self, request: ConnexionRequest, error: ApiError) -> ConnexionResponse:
         hooks = hooks_of(request.scope)
@@ -274,7 +270,9 @@ class _ErrorHandlers:
         media_type = "application/json"
         return ConnexionResponse(error.status, media_type, media_type, body=body, headers=headers)
 
-    async def nobody(self, request: ConnexionRequest, error: Exception) -> ConnexionResponse:
+    async def client_disconnected(
+        self, request: ConnexionRequest, error: Exception
+    ) -> ConnexionResponse:
         return self._response(request, ApiError(400, "the request was not whole"))
 
     async def unexpected(self, request: ConnexionRequest, error: Exception) -> ConnexionResponse:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mockserver.http.descriptions import DATABASE_ID, TABLES
 from mockserver.http.errors import ApiError
-from mockserver.http.served import Answer, Handler, Served
+from mockserver.http.request import Answer, Handler, Request
 from mockserver.http.session_views import (
     agent_run,
     session_detail,
@@ -17,28 +17,27 @@ from mockserver.http.session_views import (
     session_summary,
     without_none,
 )
-from mockserver.http.validation import ValidRequest
 from mockserver.sessions.keeping import find_session, keep
 from mockserver.sessions.records import Session, SessionType, StoredRun, new_session
 from mockserver.sessions.store import SORT_KEYS, SessionQuery
 
 
-def _type(request: ValidRequest) -> SessionType:
+def _type(request: Request) -> SessionType:
     """Whose session the request takes it for. A document with --spec may have no default."""
     asked: SessionType = request.query.get("type", "agent")
     return asked
 
 
-async def _session(served: Served, request: ValidRequest, detail: str) -> Session:
+async def _session(request: Request, detail: str) -> Session:
     """The session that the path names. Raises ApiError(404) with this detail."""
     user_id = request.query.get("user_id")
-    session = await find_session(served.runner.store, request.path["session_id"], user_id)
+    session = await find_session(request.served.runner.store, request.path["session_id"], user_id)
     if session is None:
         raise ApiError(404, detail)
     return session
 
 
-async def _get_sessions(served: Served, request: ValidRequest) -> Answer:
+async def _get_sessions(request: Request) -> Answer:
     query = request.query
     try:
         _check_database(query)
@@ -57,7 +56,7 @@ async def _get_sessions(served: Served, request: ValidRequest) -> Answer:
         query.get("page", 1),
     )
     is_sorted, is_descending = sort_by in SORT_KEYS, query.get("sort_order", "desc") != "asc"
-    found = await served.runner.store.sessions(
+    found = await request.served.runner.store.sessions(
         SessionQuery(
             as_type,
             query.get("component_id"),
@@ -82,10 +81,10 @@ async def _get_sessions(served: Served, request: ValidRequest) -> Answer:
     }
 
 
-async def _create_session(served: Served, request: ValidRequest) -> Answer:
+async def _create_session(request: Request) -> Answer:
     _check_database(request.query, has_table=False)
     body = request.body or {}
-    runner = served.runner
+    runner = request.served.runner
     now = int(runner.clock())
     session_id = body.get("session_id") or runner.new_id()
     names = ("session_state", "session_name")
@@ -129,20 +128,20 @@ def _with_changes(session: Session, changes: Mapping[str, Any]) -> Session:
     return session.changed(data=data, **columns)
 
 
-async def _get_session(served: Served, request: ValidRequest) -> Answer:
+async def _get_session(request: Request) -> Answer:
     _check_database(request.query)
     session_id = request.path["session_id"]
     detail = f"{_type(request).capitalize()} Session with id '{session_id}' not found"
-    session = await _session(served, request, detail)
+    session = await _session(request, detail)
     return 200, without_none(session_detail(session, _type(request)))
 
 
-async def _get_session_runs(served: Served, request: ValidRequest) -> Answer:
+async def _get_session_runs(request: Request) -> Answer:
     query = request.query
     _check_database(query)
     detail = f"Session with ID {request.path['session_id']} not found"
-    session = await _session(served, request, detail)
-    runs = await served.runner.stored_runs(
+    session = await _session(request, detail)
+    runs = await request.served.runner.stored_runs(
         session,
         created_after=query.get("created_after") or None,
         created_before=query.get("created_before") or None,
@@ -156,58 +155,58 @@ async def _get_session_runs(served: Served, request: ValidRequest) -> Answer:
     return 200, [without_none(show(_as_read(session, stored, request))) for stored in runs]
 
 
-async def _get_session_run(served: Served, request: ValidRequest) -> Answer:
+async def _get_session_run(request: Request) -> Answer:
     _check_database(request.query, has_table=False)
     session_id, run_id = request.path["session_id"], request.path["run_id"]
-    session = await _session(served, request, f"Session with ID {session_id} not found")
+    session = await _session(request, f"Session with ID {session_id} not found")
     if session.first_run is None:
         raise ApiError(404, f"Session with ID {session_id} has no runs")
-    stored = await served.runner.stored_run(session, run_id)
+    stored = await request.served.runner.stored_run(session, run_id)
     if stored is None:
         raise ApiError(404, f"Run with ID {run_id} not found in session {session_id}")
     request.hooks.check_listed(stored, "WorkflowRunSchema")
     return 200, session_run(_as_read(session, stored, request))
 
 
-def _as_read(session: Session, stored: StoredRun, request: ValidRequest) -> StoredRun:
+def _as_read(session: Session, stored: StoredRun, request: Request) -> StoredRun:
     """A run as its session has it: written with the session's last writing, or read back since."""
     is_fresh = stored.version == session.version
     return stored if is_fresh else request.hooks.runner.sessions.read_back(stored)
 
 
-async def _rename_session(served: Served, request: ValidRequest) -> Answer:
+async def _rename_session(request: Request) -> Answer:
     _check_database(request.query)
     changes = {"session_name": request.body["session_name"]}
-    return await _changed(served, request, changes)
+    return await _changed(request, changes)
 
 
-async def _update_session(served: Served, request: ValidRequest) -> Answer:
+async def _update_session(request: Request) -> Answer:
     _check_database(request.query, has_table=False)
-    return await _changed(served, request, request.body or {})
+    return await _changed(request, request.body or {})
 
 
-async def _changed(served: Served, request: ValidRequest, changes: Mapping[str, Any]) -> Answer:
+async def _changed(request: Request, changes: Mapping[str, Any]) -> Answer:
     detail = f"Session with id '{request.path['session_id']}' not found"
-    session = await _session(served, request, detail)
+    session = await _session(request, detail)
     request.hooks.check_changes(changes)
 
     def changed(there: Session | None) -> Session:
         return request.hooks.updated(_with_changes(there or session, changes), _type(request))
 
-    runner = served.runner
+    runner = request.served.runner
     now = int(runner.clock())
     kept = await keep(runner.store, session.key, changed, now, request.hooks.runner.sessions)
     return 200, session_detail(kept or session, _type(request))
 
 
-async def _delete_session(served: Served, request: ValidRequest) -> Answer:
+async def _delete_session(request: Request) -> Answer:
     query = request.query
     _check_database(query)
-    await served.runner.store.delete(request.path["session_id"], query.get("user_id"))
+    await request.served.runner.store.delete(request.path["session_id"], query.get("user_id"))
     return 204, None
 
 
-async def _delete_sessions(served: Served, request: ValidRequest) -> Answer:
+async def _delete_sessions(request: Request) -> Answer:
     query, body = request.query, request.body
     ids, kinds = body["session_ids"], body["session_types"]
     if len(ids) != len(kinds):
@@ -215,7 +214,7 @@ async def _delete_sessions(served: Served, request: ValidRequest) -> Answer:
         raise ApiError(400, statement, hint="expected as many", kind="lengths")
     _check_database(query)
     for session_id in ids:
-        await served.runner.store.delete(session_id, query.get("user_id"))
+        await request.served.runner.store.delete(session_id, query.get("user_id"))
     return 204, None
 
 

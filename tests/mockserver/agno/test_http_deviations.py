@@ -11,6 +11,10 @@ import pytest
 import yaml
 
 from agentos_contract.deviations import DEVIATIONS
+from agentos_contract.profiles import load_profile
+from mockserver.agno.order import AGNO_STAGES
+from mockserver.faults.registry import resolve
+from mockserver.http.hooks import STAGES
 from tests.runs import ORDER, batch, masked
 
 RUN = "/workflows/content-pipeline/runs"
@@ -166,6 +170,15 @@ def test_a_typed_message_is_what_pydantic_reads(client: httpx.Client) -> None:
         "items": [{"sku": "A", "quantity": 7}],
         "shipping": "standard",
     }
+
+
+def test_the_stages_of_the_real_server_are_what_its_two_departures_make() -> None:
+    names = ("authentication.body-first", "routing.form-before-workflow")
+    assert resolve(frozenset(names)).stages() == AGNO_STAGES
+    assert resolve(load_profile("agno-2.5.6").deviations).stages() == AGNO_STAGES
+    assert sorted(AGNO_STAGES) == sorted(STAGES)
+    for name in names:
+        assert resolve(frozenset([name])).stages() not in (STAGES, AGNO_STAGES)
 
 
 # -- always as the real server

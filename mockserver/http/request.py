@@ -1,0 +1,109 @@
+"""A request on its way through the stages, and what is served."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.routing import compile_path
+from starlette.types import ASGIApp, Receive, Scope
+
+from agentos_contract.deviations import Deviations
+from agentos_contract.document import Document
+from mockserver.http.bodies import SentBody
+from mockserver.http.hooks import HttpHooks
+from mockserver.http.validation import ABSENT, OperationSchema
+from mockserver.recordings.format import Recordings
+from mockserver.runner.runner import Runner
+from mockserver.script.model import Workflow
+
+REQUEST_KEY = "mockserver.request"
+"""Where in the ASGI scope the request stands, once it has passed the stages."""
+
+
+class PathMethods:
+    """Which methods the document's paths have."""
+
+    def __init__(self, document: Document) -> None:
+        methods: dict[str, list[str]] = {}
+        for operation in document.operations.values():
+            methods.setdefault(operation.path, []).append(operation.method.upper())
+        self._paths = [(compile_path(path)[0], found) for path, found in methods.items()]
+
+    def of(self, path: str) -> list[str]:
+        """The methods of a request's path, in the document's order."""
+        found = (methods for pattern, methods in self._paths if pattern.match(path))
+        return list(dict.fromkeys(method for methods in found for method in methods))
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a mock serves: the workflows, and what carries them out."""
+
+    workflows: Mapping[str, Workflow]
+    runner: Runner
+    recordings: Recordings
+    methods: PathMethods
+    max_body: int
+    """Bytes of a request's body."""
+    started_at: float
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the document."""
+
+    operation_id: str
+    schema: OperationSchema
+    security: ASGIApp
+    """Raises ApiError(401) for a request that is not let in; else does nothing."""
+
+
+@dataclass(slots=True)
+class Request:
+    """A request, and what its stages have found so far."""
+
+    scope: Scope
+    receive: Receive
+    hooks: HttpHooks
+    deviations: Deviations
+    served: Served
+    is_path_known: bool
+    routed: Operation | None
+    """None: its path, or its method there, is none of the document's."""
+
+    sent: SentBody | None = None
+    """The body, where the operation has one."""
+    body: Any = ABSENT
+    """The body: as it was read, a form's fields; once it was judged, its value (None: no body)."""
+    query: Mapping[str, Any] = field(default_factory=dict)
+    input: Any = None
+    """Of a run."""
+    failure: str | None = None
+    """Why the run that is asked for fails before it starts."""
+
+    @property
+    def operation(self) -> Operation:
+        """What its path and method stand for, once they are known to be right."""
+        assert self.routed is not None
+        return self.routed
+
+    @property
+    def path(self) -> Mapping[str, Any]:
+        """The path's parameters."""
+        found: Mapping[str, Any] = self.scope.get("path_params", {})
+        return found
+
+    @property
+    def workflow(self) -> Workflow:
+        """The workflow that the path names."""
+        return self.served.workflows[self.path["workflow_id"]]
+
+
+Answer = tuple[int, Any]
+"""A status and a JSON value (None: no body)."""
+
+Handler = Callable[[Request], Awaitable[Answer]]
+"""What an operation does. Raises ApiError."""

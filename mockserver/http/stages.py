@@ -1,0 +1,176 @@
+"""The stages that a request passes before its operation: each lets it on or raises ApiError.
+
+Their order, which is the precedence of statuses, is `hooks.STAGES` unless the hooks have another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.types import Message
+
+from agentos_contract.document import RUN_OPERATION_ID
+from mockserver.http.bodies import SentBody, content_type_of, read_body
+from mockserver.http.deviating import check_preferences, preferences
+from mockserver.http.errors import ApiError
+from mockserver.http.request import Request
+from mockserver.script.cel import CelError
+from mockserver.script.model import Scenario
+from mockserver.sessions.keeping import find_session
+
+Stage = Callable[[Request], Awaitable[None]]
+
+
+async def pass_stages(request: Request) -> None:
+    """Raises ApiError for what the first stage that refuses the request says."""
+    for name in request.hooks.stages():
+        await _STAGES[name](request)
+
+
+async def _route(request: Request) -> None:
+    if not request.is_path_known:
+        raise ApiError(404, f"there is nothing at {request.scope['path']}", kind="route")
+
+
+async def _method(request: Request) -> None:
+    method, hooks = request.scope["method"], request.hooks
+    if request.routed is not None and (method != "HEAD" or hooks.answers_head):
+        return
+    methods = request.served.methods.of(request.scope["path"])
+    if "GET" in methods and hooks.answers_head:
+        methods.append("HEAD")
+    allowed = ", ".join(hooks.allowed(methods))
+    raise ApiError(
+        405,
+        f"{method} is not allowed here",
+        hint=f"expected {allowed}",
+        headers={"Allow": allowed},
+        kind="method",
+    )
+
+
+async def _authenticate(request: Request) -> None:
+    """Connexion decides whether the request is let in."""
+    await request.operation.security(request.scope, request.receive, _nothing)
+
+
+async def _preferences(request: Request) -> None:
+    check_preferences(request.scope)
+
+
+async def _workflow(request: Request) -> None:
+    workflows, workflow_id = request.served.workflows, request.path.get("workflow_id")
+    if workflow_id is None or workflow_id in workflows:
+        return
+    near = difflib.get_close_matches(workflow_id, workflows, 1)
+    hint = f"did you mean {near[0]!r}?" if near else "GET /workflows lists them"
+    raise ApiError(404, f"Workflow {workflow_id!r} not found", hint=hint, kind="workflow")
+
+
+# -- the body: its size, its media type, what stands in it
+
+
+async def _size(request: Request) -> None:
+    schema = request.operation.schema.body
+    if schema is not None:
+        content = await read_body(request.receive, request.served.max_body)
+        request.sent = SentBody(content, content_type_of(request.scope), schema)
+
+
+async def _media_type(request: Request) -> None:
+    sent = request.sent
+    if sent is not None and not request.hooks.reads_media_type(sent):
+        expected = " or ".join(sent.schema.media_types)
+        statement = f"content type {sent.media_type or '(none)'} is not read here"
+        headers = {"accept-post": expected}
+        raise ApiError(415, statement, hint=f"expected {expected}", headers=headers)
+
+
+async def _syntax(request: Request) -> None:
+    sent, hooks = request.sent, request.hooks
+    if sent is not None:
+        is_form = sent.schema.coercion is not None
+        request.body = await hooks.read_form(sent) if is_form else hooks.read_json(sent)
+
+
+async def _values(request: Request) -> None:
+    query_string = request.scope.get("query_string", b"")
+    schema, body = request.operation.schema, request.body
+    request.query, request.body = request.hooks.judge(schema, query_string, body)
+
+
+# -- the run
+
+
+async def _input_schema(request: Request) -> None:
+    if request.operation.operation_id != RUN_OPERATION_ID:
+        return
+    try:
+        request.input = request.hooks.read_input(request.workflow, request.body["message"])
+    except ApiError as error:
+        if not request.hooks.wrong_input_fails_run:
+            raise
+        request.failure = error.detail
+
+
+async def _scenario(request: Request) -> None:
+    """A scenario that the request asks for, or whose `when` is true for it, answers instead."""
+    if request.operation.operation_id != RUN_OPERATION_ID or request.failure is not None:
+        return
+    workflow = request.workflow
+    if not workflow.scenarios:
+        return
+    named = dict(preferences(request.scope)).get("scenario")
+    if named is None:
+        scenario = await _fitting_scenario(request)
+        if scenario is None:
+            return
+    else:
+        found = {scenario.name: scenario for scenario in workflow.scenarios}
+        if named not in found:
+            names = ", ".join(found)
+            raise ApiError(400, f"Prefer: there is no scenario {named!r}; expected {names}")
+        scenario = found[named]
+    raise ApiError(scenario.status, scenario.detail, error_code=scenario.error_code)
+
+
+async def _fitting_scenario(request: Request) -> Scenario | None:
+    form = request.body
+    session_id, user_id = form.get("session_id"), form.get("user_id")
+    session = await find_session(request.served.runner.store, session_id or "", user_id)
+    variables = {
+        "input": form["message"],
+        "session_state": (session.state if session else None) or {},
+        "session_id": session_id,
+        "user_id": user_id,
+    }
+    for scenario in request.workflow.scenarios:
+        if isinstance(scenario.when, bool):
+            if scenario.when:
+                return scenario
+            continue
+        with contextlib.suppress(CelError):
+            if scenario.when(variables):
+                return scenario
+    return None
+
+
+async def _nothing(message: Message) -> None:
+    """No stage sends anything: what refuses a request raises ApiError."""
+
+
+_STAGES: Mapping[str, Stage] = {
+    "route": _route,
+    "method": _method,
+    "authenticate": _authenticate,
+    "preferences": _preferences,
+    "workflow": _workflow,
+    "size": _size,
+    "media type": _media_type,
+    "syntax": _syntax,
+    "values": _values,
+    "input schema": _input_schema,
+    "scenario": _scenario,
+}
