@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from agentos_contract.events import Scope
 from agentos_contract.results import steps_of
-from agentos_contract.run import Span
+from agentos_contract.spans import Span
 
 CONTAINER_REQUIREMENTS = frozenset(
     {

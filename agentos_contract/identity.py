@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agentos_contract.events import Scope
-from agentos_contract.json_values import short
+from agentos_contract.json_values import canonical, short
 from agentos_contract.results import steps_of
-from agentos_contract.run import EventData, Span
+from agentos_contract.spans import EventData, Span
 
 IDENTITY_REQUIREMENTS = frozenset(
     {
@@ -63,14 +63,15 @@ class IdentityJudge:
             ("step_id", "identity.step-id-unique", [s.started.get("step_id") for s in siblings]),
             ("step_index", "identity.step-index", [s.started.get("step_index") for s in siblings]),
         ):
-            for position, value in enumerate(values):
-                if value is not None and value in values[:position]:
-                    first = siblings[values.index(value)]
+            first: dict[str, Span] = {}
+            for sibling, value in zip(siblings, values, strict=True):
+                before = first.setdefault(canonical(value), sibling)
+                if value is not None and before is not sibling:
                     message = (
-                        f"{first.label} and {siblings[position].label} in {span.label} "
+                        f"{before.label} and {sibling.label} in {span.label} "
                         f"have the same {what} {value!r}"
                     )
-                    self._report(requirement, message, siblings[position].started_index)
+                    self._report(requirement, message, sibling.started_index)
 
     def _same_throughout(self, span: Span) -> None:
         """What happens in something and ends it names it as its start did."""

@@ -8,6 +8,7 @@ No I/O: feed it decoded server-sent events.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from agentos_contract.containers import CONTAINER_REQUIREMENTS, ContainersJudge
@@ -21,7 +22,8 @@ from agentos_contract.events import (
 from agentos_contract.identity import IDENTITY_REQUIREMENTS, IdentityJudge
 from agentos_contract.json_values import read_json_object
 from agentos_contract.results import RESULT_REQUIREMENTS, ResultsJudge, steps_of
-from agentos_contract.run import EventData, RunStateMachine, Span, Violation, step_key
+from agentos_contract.run import RunStateMachine, Violation
+from agentos_contract.spans import EventData, Span
 from agentos_contract.sse import ServerSentEvent
 
 JUDGED_REQUIREMENTS = frozenset(
@@ -69,6 +71,18 @@ class PayloadValidator(Protocol):
     def iter_errors(self, instance: Any) -> Any: ...
 
 
+@dataclass(frozen=True, slots=True)
+class StreamRules:
+    """The requirement that a fault of a run's stream breaks, where the run is no common one: it is
+    cancelled, or another is under way beside it. None: that is not judged."""
+
+    run_id: str | None = "identity.run-id"
+    session_id: str | None = "identity.session-id"
+    end: str | None = None
+    """It has no terminal event, or more than one, or something after it; unless said,
+    order.terminal-event, order.one-terminal-event and order.nothing-after."""
+
+
 class RunJudge:
     """Feed it each server-sent event of one run with `receive`, then `end`.
 
@@ -84,15 +98,17 @@ class RunJudge:
         session_id: str | None = None,
         validators: Mapping[str, PayloadValidator] | None = None,
         now: float | None = None,
+        rules: StreamRules = StreamRules(),
     ) -> None:
         """`workflow_id` and `session_id` are those asked for, where there were any; `workflow_name`
         is the one that the server lists; `now` is when the stream was over (seconds since the
         epoch), where a created_at after it is a fault."""
-        self.machine = RunStateMachine()
+        self.machine = RunStateMachine(rules.end)
         self.violations: list[Violation] = []
-        self.exercised: set[str] = {"order.first-event", "order.terminal-event"}
+        self.exercised: set[str] = {"order.first-event", rules.end or "order.terminal-event"}
         self.payloads: list[dict[str, Any]] = []
         """The payloads that could be read, in order."""
+        self._rules = rules
         self._validators = validators or {}
         self._expected = {"workflow_id": workflow_id, "session_id": session_id}
         self._now = now
@@ -139,10 +155,11 @@ class RunJudge:
         self._tool(name, data, index)
         return self.violations[before:]
 
-    def end(self) -> list[Violation]:
-        """The stream is over: judge what only the whole can show."""
+    def end(self, *, lost_event: bool = False) -> list[Violation]:
+        """The stream is over: judge what only the whole can show. `lost_event`: it ended within an
+        event, which may have been the terminal one."""
         before = len(self.violations)
-        self.violations += self.machine.end()
+        self.violations += self.machine.end(lost_event=lost_event)
         if self._names and self._unnamed:
             name, index = self._unnamed[0]
             message = f"{name} has no workflow_name, other events have"
@@ -179,7 +196,10 @@ class RunJudge:
             if kind.role is Role.STARTS:
                 self.exercised.add("order.one-start")
             else:
-                self.exercised |= {"order.one-terminal-event", "order.nothing-after"}
+                end = self._rules.end
+                self.exercised |= (
+                    {end} if end else {"order.one-terminal-event", "order.nothing-after"}
+                )
                 if kind.role is Role.ENDS:
                     self.exercised.add("order.ended")
             return
@@ -199,10 +219,10 @@ class RunJudge:
             return
         for key, requirement in (
             ("workflow_id", "identity.workflow-id"),
-            ("session_id", "identity.session-id"),
+            ("session_id", self._rules.session_id),
         ):
             value = data.get(key)
-            if value is None and kind.scope is not Scope.WORKFLOW:
+            if requirement is None or (value is None and kind.scope is not Scope.WORKFLOW):
                 continue
             self.exercised.add(requirement)
             expected = self._expected[key]
@@ -217,13 +237,14 @@ class RunJudge:
         value = data.get(key)
         if value is None and not of_workflow:
             return
-        self.exercised.add("identity.run-id")
         if self._run_id is None:
             self._run_id = value
+        if (requirement := self._rules.run_id) is None:
+            return
+        self.exercised.add(requirement)
         if value != self._run_id or not value:
-            self._report(
-                "identity.run-id", f"{name}: {key} is {value!r}, not {self._run_id!r}", index
-            )
+            message = f"{name}: {key} is {value!r}, not {self._run_id!r}"
+            self._report(requirement, message, index)
 
     def _name_of_workflow(self, name: str, data: EventData, index: int) -> None:
         """Agno leaves it out, or empty, where a workflow has none."""
@@ -246,8 +267,8 @@ class RunJudge:
         if not isinstance(value, int | float) or isinstance(value, bool):
             return
         self.exercised.add("time.seconds")
-        if (fault := wrong_time(value, self._now)) is not None:
-            self._report("time.seconds", f"{name}: created_at {value} {fault}", index)
+        if (wrong := wrong_time(value, self._now)) is not None:
+            self._report("time.seconds", f"{name}: created_at {value} {wrong}", index)
         if self._last_created_at is not None:
             self.exercised.add("time.created-at")
             if value < self._last_created_at:
@@ -350,6 +371,3 @@ def wrong_time(created_at: float, now: float | None) -> str | None:
     if now is not None and created_at > now + SKEW:
         return f"is {created_at - now:.0f} s ahead of the time"
     return None
-
-
-__all__ = ["JUDGED_REQUIREMENTS", "PayloadValidator", "RunJudge", "step_key"]

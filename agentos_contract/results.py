@@ -12,7 +12,7 @@ from typing import Any
 
 from agentos_contract.events import CONTAINERS, STEPS_AND_CONTAINERS, Scope
 from agentos_contract.json_values import canonical, mapping, mappings, short
-from agentos_contract.run import EventData, Span
+from agentos_contract.spans import EventData, Span
 
 RESULT_REQUIREMENTS = frozenset(
     {
@@ -70,12 +70,15 @@ class ResultsJudge:
         self, span: Span, siblings: Sequence[Span], results: Sequence[EventData]
     ) -> None:
         """Each child's result stands in its container's, by step_id and content."""
+        by_id: dict[str, list[EventData]] = {}
+        for result in results:
+            by_id.setdefault(canonical(result.get("step_id")), []).append(result)
         for child in siblings:
             if not child.ended:
                 continue
             self._exercise("results.in-container")
             child_id = child.started.get("step_id")
-            same_id = [result for result in results if result.get("step_id") == child_id]
+            same_id = by_id.get(canonical(child_id))
             if not same_id:
                 message = (
                     f"{child.label} (step_id {child_id}) has no result of that id "
@@ -224,10 +227,7 @@ class ResultsJudge:
         if not isinstance(results, list) or not results:
             return
         self._exercise("results.content")
-        last = results[-1]
-        while isinstance(last, Mapping) and isinstance(last.get("steps"), list) and last["steps"]:
-            last = last["steps"][-1]
-        content = last.get("content") if isinstance(last, Mapping) else None
+        content = last_content(results)
         if content != span.ended.get("content"):
             message = (
                 f"the run completed with content {short(span.ended.get('content'))}, "
@@ -251,6 +251,14 @@ def results_of(span: Span) -> list[EventData] | None:
     if not isinstance(results, list):
         return None
     return mappings(results)
+
+
+def last_content(results: Sequence[Any]) -> Any:
+    """The content of the last result, taken as deep as it goes."""
+    last = results[-1]
+    while isinstance(last, Mapping) and mappings(last.get("steps")):
+        last = mappings(last["steps"])[-1]
+    return mapping(last).get("content")
 
 
 def results_within(span: Span) -> list[EventData]:

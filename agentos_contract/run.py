@@ -27,10 +27,9 @@ what they receive.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from agentos_contract.events import (
     CONTAINERS,
@@ -43,8 +42,16 @@ from agentos_contract.events import (
     Role,
     Scope,
 )
-
-EventData = Mapping[str, Any]
+from agentos_contract.spans import (
+    EventData,
+    Span,
+    named_parent,
+    span_key,
+    span_name,
+    stands_at,
+    step_key,
+    whose,
+)
 
 
 class RunState(Enum):
@@ -86,75 +93,16 @@ class Violation:
     """Which event showed it, counted from 0; None for the stream as a whole."""
 
 
-@dataclass(eq=False, slots=True)
-class Span:
-    """One thing that started: a step, a container, an agent's run, a tool call."""
-
-    scope: Scope
-    key: str
-    """Its identity among spans of its scope: step_id, run_id or the like."""
-    name: str
-    parent: Span | None
-    started: EventData
-    started_index: int
-    family: str = ""
-    ended: EventData | None = None
-    ended_index: int | None = None
-    children: list[Span] = field(default_factory=list)
-    within: list[EventData] = field(default_factory=list)
-    """The WITHIN events that named it."""
-    overlap: str | None = None
-    """What started beside it where one thing comes after the other; a fault once it ends."""
-
-    @property
-    def is_open(self) -> bool:
-        return self.ended_index is None
-
-    @property
-    def label(self) -> str:
-        return f"{self.scope.value} {self.name!r}" if self.name else self.scope.value
-
-    def walk(self) -> Iterator[Span]:
-        """This span and all below it, in the order in which they started."""
-        yield self
-        for child in self.children:
-            yield from child.walk()
-
-
-def step_key(data: EventData) -> str:
-    """What identifies a step or container: its step_id, or its name where an event has none.
-
-    A StepOutput carries the id in the output that it announces.
-    """
-    step_id = data.get("step_id")
-    if not step_id and isinstance(data.get("step_output"), Mapping):
-        step_id = data["step_output"].get("step_id")
-    return str(step_id or data.get("step_name") or "")
-
-
-def span_key(scope: Scope, data: EventData) -> str:
-    """The identity that an event of that scope names."""
-    if scope in STEPS_AND_CONTAINERS:
-        return step_key(data)
-    if scope is Scope.ITERATION:
-        return f"{step_key(data)}#{data.get('iteration')}"
-    if scope in (Scope.WORKFLOW, Scope.WORKFLOW_AGENT):
-        return ""
-    run_id = str(data.get("run_id") or "")
-    if scope is Scope.TOOL_CALL:
-        tool = data.get("tool")
-        tool_call_id = tool.get("tool_call_id") if isinstance(tool, Mapping) else None
-        return f"{run_id}#{tool_call_id}"
-    return run_id
-
-
 class RunStateMachine:
     """Judges the order and nesting of one run's events as they come.
 
     `receive` each event, then `end`. Both return the violations that they saw.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, end_requirement: str | None = None) -> None:
+        """`end_requirement`: what a wrong end of the run breaks, instead of order.terminal-event,
+        order.one-terminal-event and order.nothing-after."""
+        self.end_requirement = end_requirement
         self.state = RunState.NOT_STARTED
         self.root: Span | None = None
         self.count = 0
@@ -176,9 +124,9 @@ class RunStateMachine:
         if kind is not None and kind.scope is Scope.WORKFLOW_AGENT:
             return self._workflow_agent(kind, index)
         if self.state.is_terminal:
-            rule = "order.one-terminal-event" if name in TERMINAL_EVENTS else "order.nothing-after"
+            usual = "order.one-terminal-event" if name in TERMINAL_EVENTS else "order.nothing-after"
             message = f"{name} came after the run had {self.state.value}"
-            return [Violation(rule, message, index)]
+            return [Violation(self.end_requirement or usual, message, index)]
         if self.state is RunState.NOT_STARTED and self._agent_is_open and kind is not None:
             if name in TERMINAL_EVENTS:
                 self.state = _STATE_AFTER[name]
@@ -201,22 +149,22 @@ class RunStateMachine:
                 violations += self._end(kind, data, index)
         return violations
 
-    def end(self) -> list[Violation]:
-        """The stream is over."""
+    def end(self, *, lost_event: bool = False) -> list[Violation]:
+        """The stream is over. `lost_event`: it ended within an event, which may have been the
+        terminal one."""
         if self._agent_is_open:
             message = "the stream ended while the workflow's own agent was open"
             return [Violation("order.ended", message)]
-        if self.state.is_terminal:
+        if self.state.is_terminal or lost_event:
             return []
         seen = (
             "no event at all" if self.count == 0 else f"{self.count} events, none of them terminal"
         )
-        return [Violation("order.terminal-event", f"the stream ended after {seen}")]
+        requirement = self.end_requirement or "order.terminal-event"
+        return [Violation(requirement, f"the stream ended after {seen}")]
 
-    def open_spans(self) -> list[Span]:
-        """What has started and not ended, in the order in which it started."""
-        spans = [span for spans in self._open.values() for span in spans]
-        return sorted(spans, key=lambda span: span.started_index)
+    def _all_open(self) -> Iterator[Span]:
+        return (span for spans in self._open.values() for span in spans)
 
     # -- what the table's roles do
 
@@ -243,7 +191,7 @@ class RunStateMachine:
             self._open_root(data, index)
             return []
         key = span_key(kind.scope, data)
-        name = _name(kind.scope, data)
+        name = span_name(kind.scope, data)
         identity = (kind.scope, key, kind.family)
         parent = self._parent(kind, data)
         if self._open.get(identity) and not self._may_be_open_twice(kind.scope, parent, identity):
@@ -253,16 +201,18 @@ class RunStateMachine:
         if parent is None:
             # It belongs nowhere: its end is awaited, and nothing else is said of it.
             wanted = " or ".join(sorted(scope.value for scope in PARENTS[kind.scope]))
-            named = _named_parent(kind.scope, data)
+            named = named_parent(kind.scope, data)
             message = f"{kind.name} ({name or key}) names no open {wanted} as its parent{named}"
             violations.append(Violation("order.nested", message, index))
         elif parent.scope in _SEQUENTIAL:
-            for sibling in parent.children:
-                if sibling.is_open and sibling.overlap is None:
-                    sibling.overlap = f"{kind.name} ({name or key})"
+            # Those before the last one overlapped with that already.
+            last = next(reversed(parent.open_children), None)
+            if last is not None and last.overlap is None:
+                last.overlap = f"{kind.name} ({name or key})"
         span = Span(kind.scope, key, name, parent, data, index, kind.family)
         if parent is not None:
             parent.children.append(span)
+            parent.open_children[span] = None
         self._open.setdefault(identity, []).append(span)
         return violations
 
@@ -279,19 +229,19 @@ class RunStateMachine:
         if span is None and kind.scope is Scope.RUN and self._agent_is_open:
             return []
         if span is None:
-            message = f"{kind.name} came outside any open {kind.scope.value}{_whose(kind, data)}"
+            message = f"{kind.name} came outside any open {kind.scope.value}{whose(kind, data)}"
             return [Violation("order.within", message, index)]
         violations = []
-        before = [str(event.get("event")) for event in span.within]
         if kind.name.endswith(("RunContent", "RunContentCompleted")) and any(
-            name.endswith("RunContentCompleted") for name in before
+            name.endswith("RunContentCompleted") for name in span.within_names
         ):
             message = f"{kind.name} came after the run's RunContentCompleted"
             violations.append(Violation("order.content-completed", message, index))
-        if kind.name == "StepOutput" and "StepOutput" in before:
+        if kind.name == "StepOutput" and "StepOutput" in span.within_names:
             message = f"StepOutput came a second time from {span.label}"
             violations.append(Violation("order.step-output", message, index))
         span.within.append(data)
+        span.within_names.add(kind.name)
         return violations
 
     def _end(self, kind: EventKind, data: EventData, index: int) -> list[Violation]:
@@ -305,11 +255,11 @@ class RunStateMachine:
         span = self._find_open(kind, data)
         if span is None:
             key = span_key(kind.scope, data)
-            whose = _whose(kind, data)
+            named = whose(kind, data)
             if (kind.scope, key, kind.family) in self._ended:
-                message = f"{kind.name}: the {kind.scope.value}{whose} had ended before"
+                message = f"{kind.name}: the {kind.scope.value}{named} had ended before"
                 return [Violation("order.ended-once", message, index)]
-            message = f"{kind.name}: no {kind.scope.value}{whose} had started"
+            message = f"{kind.name}: no {kind.scope.value}{named} had started"
             return [Violation("order.started-before-ended", message, index)]
         violations = self._close_below(span, kind, index)
         if span.overlap is not None:
@@ -332,14 +282,13 @@ class RunStateMachine:
         if not self._open[identity]:
             del self._open[identity]
         self._ended.add(identity)
+        if span.parent is not None:
+            del span.parent.open_children[span]
 
     def _close_below(self, span: Span, kind: EventKind, index: int) -> list[Violation]:
         """Close what is open below `span`; each is a violation unless the event breaks it off."""
         violations: list[Violation] = []
-        for child in span.children:
-            if not child.is_open:
-                continue
-            violations += self._close_below(child, kind, index)
+        for child in span.open_below():
             if kind.role is Role.ENDS:
                 message = (
                     f"{kind.name} came while {child.label} was open: it started and never ended"
@@ -360,14 +309,12 @@ class RunStateMachine:
             return spans[-1]
         if kind.name == "StepOutput":
             # It may have no id of its own; then its name says which.
-            open_steps = [span for span in self.open_spans() if span.scope is Scope.STEP]
-            for span in open_steps:
-                if span.name == data.get("step_name"):
-                    return span
-            # Of a failed step that is skipped, it has nothing but the place where it stands.
-            for span in open_steps:
-                if not data.get("step_name") and _stands_at(span, data.get("step_index")):
-                    return span
+            steps = [span for span in self._all_open() if span.scope is Scope.STEP]
+            named = [span for span in steps if span.name == data.get("step_name")]
+            if not named and not data.get("step_name"):
+                # Of a failed step that is skipped, it has nothing but the place where it stands.
+                named = [span for span in steps if stands_at(span, data.get("step_index"))]
+            return min(named, key=_started, default=None)
         return None
 
     def _parent(self, kind: EventKind, data: EventData) -> Span | None:
@@ -377,12 +324,15 @@ class RunStateMachine:
             parent_id = data.get("parent_step_id")
             if not parent_id:
                 return self.root
-            for span in self.open_spans():
-                if span.scope in CONTAINERS and span.key == parent_id:
-                    if span.scope is Scope.LOOP:
-                        return next((child for child in span.children if child.is_open), None)
-                    return span
-            return None
+            found = [
+                spans[0]
+                for scope in CONTAINERS
+                if (spans := self._open.get((scope, str(parent_id), "")))
+            ]
+            span = min(found, key=_started, default=None)
+            if span is not None and span.scope is Scope.LOOP:
+                return next(iter(span.open_children), None)
+            return span
         if kind.scope is Scope.ITERATION:
             candidates.append((Scope.LOOP, step_key(data)))
         elif kind.scope is Scope.RUN:
@@ -399,28 +349,5 @@ class RunStateMachine:
         return None
 
 
-def _stands_at(span: Span, step_index: Any) -> bool:
-    return step_index is not None and span.started.get("step_index") == step_index
-
-
-def _name(scope: Scope, data: EventData) -> str:
-    if scope in STEPS_AND_CONTAINERS:
-        return str(data.get("step_name") or "")
-    if scope is Scope.ITERATION:
-        return f"{data.get('step_name')} #{data.get('iteration')}"
-    if scope is Scope.TOOL_CALL:
-        tool = data.get("tool")
-        return str(tool.get("tool_name") or "") if isinstance(tool, Mapping) else ""
-    return str(data.get("agent_name") or data.get("team_name") or data.get("agent_id") or "")
-
-
-def _whose(kind: EventKind, data: EventData) -> str:
-    name = _name(kind.scope, data) or span_key(kind.scope, data)
-    return f" {name!r}" if name else ""
-
-
-def _named_parent(scope: Scope, data: EventData) -> str:
-    for key in ("parent_step_id", "parent_run_id", "step_id", "run_id"):
-        if data.get(key):
-            return f" ({key} {data[key]})"
-    return ""
+def _started(span: Span) -> int:
+    return span.started_index

@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 
 from contract_tests.checks.context import Context
-from contract_tests.checks.registry import CannotDecide, Stage, check
+from contract_tests.checks.registry import check
+from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.judging.answers import Expected
 from contract_tests.target.client import Authorization, Exchange, Request
 from contract_tests.target.curl import TOKEN_IN_SHELL
@@ -29,7 +30,7 @@ def token_required(context: Context) -> None:
 def wrong_token(context: Context) -> None:
     """Tokens that are not the right one, also those that a careless comparison lets pass."""
     token = _token(context)
-    wrong = context.fresh_id("wrong-token")
+    wrong = context.ids.fresh("wrong-token")
     shown = TOKEN_IN_SHELL.removeprefix("$")
     for value, in_shell, what in (
         (wrong, wrong, "another token"),
@@ -69,14 +70,14 @@ def before_workflow(context: Context) -> None:
     _token(context)
     for workflow_id, fields, what in (
         (unknown_workflow_id(), (("message", "x"), ("stream", "false")), "an unknown workflow"),
-        (context.any_workflow.id, (("stream", "maybe"),), "a wrong form"),
+        (context.workflows.any.id, (("stream", "maybe"),), "a wrong form"),
     ):
-        exchange = context.ask(
-            context.request(workflow_id, fields, authorization=None), Expected.ANY
+        exchange = context.requests.ask(
+            context.requests.make(workflow_id, fields, authorization=None), Expected.ANY
         )
         if _is_open(context):
             continue
-        context.require(
+        context.findings.require(
             "authentication.before-workflow",
             exchange.status == 401,
             f"{what} without a token: expected 401, got {exchange.summary}",
@@ -88,21 +89,23 @@ def before_workflow(context: Context) -> None:
     if path is not None:
         exchange = context.client.send(Request("GET", path, authorization=None))
         message = f"the list of workflows without a token: {exchange.summary}"
-        context.require("authentication.before-workflow", exchange.status != 200, message, exchange)
+        context.findings.require(
+            "authentication.before-workflow", exchange.status != 200, message, exchange
+        )
 
 
 @check(Stage.PROBES, "authentication.scheme-case", "authentication.right-token")
 def scheme_case(context: Context) -> None:
     """The scheme's name in other case is the same scheme."""
     token = _token(context)
-    fields = (("message", context.probed_workflow.message), ("stream", "maybe"))
+    fields = (("message", context.workflows.probed.message), ("stream", "maybe"))
     authorization = Authorization(f"bearer {token}", f"bearer {TOKEN_IN_SHELL}")
     # The form is wrong, so that no run starts: whoever is let in is told so.
-    exchange = context.ask(
-        context.request(context.probed_workflow.id, fields, authorization=authorization),
+    exchange = context.requests.ask(
+        context.requests.make(context.workflows.probed.id, fields, authorization=authorization),
         Expected.ANY,
     )
-    context.require(
+    context.findings.require(
         "authentication.scheme-case",
         exchange.status not in (401, 403, None),
         f"the right token with the scheme `bearer`: {exchange.summary}",
@@ -127,12 +130,12 @@ def _expect_401(
         raise CannotDecide("the server lets everybody in")
     if context.findings.is_broken(requirement):
         return None  # another accepted token could start another run, and show nothing new
-    workflow = context.any_workflow
+    workflow = context.workflows.any
     fields = (("message", workflow.message), ("stream", "false"))
-    exchange = context.ask(
-        context.request(workflow.id, fields, authorization=authorization), Expected.ANY
+    exchange = context.requests.ask(
+        context.requests.make(workflow.id, fields, authorization=authorization), Expected.ANY
     )
-    context.require(
+    context.findings.require(
         requirement,
         exchange.status == 401,
         f"{what}: expected 401, got {exchange.summary}",

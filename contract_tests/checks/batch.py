@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from agentos_contract.json_values import canonical
 from contract_tests.checks.context import Context
-from contract_tests.checks.registry import CannotDecide, Stage, check
+from contract_tests.checks.registry import check
+from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.forms.texts import TRICKY
+from contract_tests.judging.batches import BatchRun
 from contract_tests.judging.outcomes import (
     RunOutcome,
     difference,
@@ -17,7 +19,8 @@ from contract_tests.judging.outcomes import (
     runs_of_stream,
     structure,
 )
-from contract_tests.judging.streams import BatchRun, StreamedRun
+from contract_tests.judging.rules import MAY_FAIL
+from contract_tests.judging.streams import StreamedRun
 from contract_tests.target.client import NoMoreRuns
 from contract_tests.target.target import Workflow
 
@@ -48,15 +51,15 @@ def batch_runs(context: Context) -> None:
         if workflow.id not in context.plan.batched:
             continue
         context.progress(f"batch {workflow.id}")
-        batch = context.batch(workflow, requirement=None)
-        stream = context.streams.get(workflow.id)
-        context.batches[workflow.id] = batch
-        if stream is None and batch.body and workflow.id in context.failed_streams:
+        batch = context.runs.batch(workflow, rules=MAY_FAIL)
+        stream = context.history.streams.get(workflow.id)
+        context.history.batches[workflow.id] = batch
+        if stream is None and batch.body and workflow.id in context.history.failed_streams:
             # It may have been an accident: a second try is judged as one of what ran before.
-            failed = context.failed_streams[workflow.id]
-            if context.stream(workflow) is not None:
+            failed = context.history.failed_streams[workflow.id]
+            if context.runs.stream(workflow) is not None:
                 message = f"{workflow.id} failed with {failed.summary}, and runs in both modes"
-                context.breach("error.sporadic", message, failed, batch.exchange)
+                context.findings.breach("error.sporadic", message, failed, batch.exchange)
         if stream is not None:
             _compare_names(context, workflow, batch, stream)
         if stream is None or outcome_of_stream(stream) is None or outcome_of_batch(batch) is None:
@@ -64,7 +67,7 @@ def batch_runs(context: Context) -> None:
         unlike = _compare(context, workflow, batch, stream)
         if unlike is not None:
             message = f"{workflow.id}: {unlike}"
-            context.breach("batch.equals-stream", message, batch.exchange, stream.exchange)
+            context.findings.breach("batch.equals-stream", message, batch.exchange, stream.exchange)
         elif workflow.deterministic is not False:
             _compare_runs(context, workflow, batch, stream)
     if not context.plan.batched:
@@ -75,24 +78,24 @@ def batch_runs(context: Context) -> None:
 def unusual_message(context: Context) -> None:
     """A message with unusual characters, in both modes, by a workflow that repeats its message."""
     repeating = [
-        (context.streams[workflow.id].seconds, position)
+        (context.history.streams[workflow.id].seconds, position)
         for position, workflow in enumerate(context.target.workflows)
-        if workflow.id in context.batches
+        if workflow.id in context.history.batches
         and workflow.input_schema is None
-        and workflow.id in context.streams
-        and workflow.message in str(context.streams[workflow.id].terminal)
+        and workflow.id in context.history.streams
+        and workflow.message in str(context.history.streams[workflow.id].terminal)
     ]
     if not repeating:
         return
     workflow = context.target.workflows[min(repeating)[1]]
-    batch = context.batch(workflow, message=TRICKY, requirement=None)
-    stream = context.stream(workflow, message=TRICKY)
+    batch = context.runs.batch(workflow, message=TRICKY, rules=MAY_FAIL)
+    stream = context.runs.stream(workflow, message=TRICKY)
     if stream is None or outcome_of_stream(stream) is None or outcome_of_batch(batch) is None:
         return
     unlike = _compare(context, workflow, batch, stream)
     if unlike is not None:
         message = f"{workflow.id}, with a message of unusual characters: {unlike}"
-        context.breach("batch.equals-stream", message, batch.exchange, stream.exchange)
+        context.findings.breach("batch.equals-stream", message, batch.exchange, stream.exchange)
 
 
 def _compare(
@@ -108,8 +111,8 @@ def _compare(
         return None if outcomes[0] == outcomes[1] else difference(*outcomes)
     try:
         again = (
-            context.batch(workflow, message=message, requirement=None),
-            context.stream(workflow, message=message),
+            context.runs.batch(workflow, message=message, rules=MAY_FAIL),
+            context.runs.stream(workflow, message=message),
         )
     except NoMoreRuns:
         reason = "too few runs were left to see what is constant"
@@ -140,7 +143,7 @@ def _compare_names(
         return
     message = f"the workflow {one!r} of the stream is {other!r} in the body"
     exchanges = batch.exchange, stream.exchange
-    context.require("identity.workflow-name", one == other, message, *exchanges)
+    context.findings.require("identity.workflow-name", one == other, message, *exchanges)
 
 
 def _compare_runs(
@@ -155,10 +158,10 @@ def _compare_runs(
     if sorted(map(canonical, runs[0])) == sorted(map(canonical, runs[1])):
         return
     if workflow.deterministic is None:
-        again = context.batch(workflow, requirement=None), context.stream(workflow)
+        again = context.runs.batch(workflow, rules=MAY_FAIL), context.runs.stream(workflow)
         if again[1] is None or (runs_of_batch(again[0]), runs_of_stream(again[1])) != runs:
             return
     lost = [one for one in runs[1] if one not in runs[0]] or runs[1]
     other = [one for one in runs[0] if one not in runs[1]] or runs[0]
     message = f"{workflow.id}: the agents' runs are {other} in batch and {lost} in the stream"
-    context.breach("batch.executor-runs", message, batch.exchange, stream.exchange)
+    context.findings.breach("batch.executor-runs", message, batch.exchange, stream.exchange)

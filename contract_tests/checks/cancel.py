@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from urllib.parse import quote
 
 from agentos_contract.events import STEPS_AND_CONTAINERS, TERMINAL_EVENTS
-from agentos_contract.json_values import read_json_object
+from agentos_contract.json_values import parse_object
 from agentos_contract.sse import ServerSentEvent
 from contract_tests.checks.context import Context
-from contract_tests.checks.registry import CannotDecide, Stage, check
+from contract_tests.checks.registry import check
+from contract_tests.checks.stages import CannotDecide, Stage
+from contract_tests.judging.rules import RunRules
 from contract_tests.judging.streams import StreamedRun
 from contract_tests.target.client import Exchange, NoMoreRuns, Request
 from contract_tests.target.target import Workflow
@@ -19,17 +22,18 @@ SLOW_SECONDS = 0.4
 """A run shorter than that is over before it can be cancelled."""
 
 
-MIXED_UP: dict[str, str | None] = dict.fromkeys(
-    ("identity.run-id", "identity.run-id-fresh", "identity.session-id", "identity.session-id-fresh")
-)
-"""What session.isolation tests: two runs are under way."""
-
 CANCELLING = (
     "cancel.answered",
     "cancel.idempotent",
     "cancel.one-terminal-event",
     "cancel.only-one",
 )
+
+# Whether two runs that are under way are mixed up is what session.isolation tests.
+BESIDE = RunRules(
+    run_id=None, session_id=None, fresh_run_id=None, fresh_session_id=None, repeated=None
+)
+CANCELLED = replace(BESIDE, end="cancel.one-terminal-event")
 
 
 @check(Stage.PROBES, *CANCELLING)
@@ -39,17 +43,13 @@ def cancel(context: Context) -> None:
     operation = context.document.operations.get("cancel_workflow_run")
     if operation is None:
         raise CannotDecide("the document has no operation cancel_workflow_run")
-    usual = _slowest(context)
-    workflow = next(w for w in context.target.workflows if w.id == usual.workflow_id)
+    workflow, usual = _slowest(context)
     under_way = threading.Event()
     run_ids: list[str] = []
 
     def listen(event: ServerSentEvent) -> None:
         # After the first step began: the run is known and surely under way.
-        try:
-            payload = read_json_object(event.data)
-        except ValueError:
-            return
+        payload = parse_object(event.data) or {}
         if event.event == "WorkflowStarted" and payload.get("run_id"):
             run_ids.append(str(payload["run_id"]))
         elif run_ids:
@@ -57,14 +57,14 @@ def cancel(context: Context) -> None:
 
     started = time.monotonic()
     try:
-        beside = context.start_stream(workflow)
+        beside = context.runs.start_stream(workflow)
     except NoMoreRuns:
         beside = None
-    future = context.start_stream(workflow, on_event=listen)
+    future = context.runs.start_stream(workflow, on_event=listen)
     future.add_done_callback(lambda done: under_way.set())
     under_way.wait(context.client.limits.total)
     if not run_ids:
-        context.judge_streamed(workflow, future.result())
+        context.runs.judge_stream(workflow, future.result())
         raise CannotDecide("the stream to be cancelled named no run")
     path = operation.path.replace("{workflow_id}", quote(workflow.id, safe="")).replace(
         "{run_id}", quote(run_ids[0], safe="")
@@ -73,26 +73,13 @@ def cancel(context: Context) -> None:
     was_over = future.done()
     first = context.client.send(request)
     cancelled_at = time.monotonic() - started
-    # The order of a cancelled run's end is judged below, under this requirement's name.
-    names: dict[str, str | None] = {
-        "order.one-terminal-event": "cancel.one-terminal-event",
-        "order.nothing-after": "cancel.one-terminal-event",
-        "order.terminal-event": "cancel.one-terminal-event",
-        "error.sporadic": None,
-        **MIXED_UP,
-    }
     exchanges = [future.result(), *([beside.result()] if beside is not None else [])]
     if _mixed_up(exchanges):
         raise CannotDecide("two runs that were under way named each other's ids")
-    run = context.judge_streamed(workflow, exchanges[0], rename=names)
+    run = context.runs.judge_stream(workflow, exchanges[0], CANCELLED)
     if first.status in (404, 405, 501) and not was_over:
         context.findings.cannot(
-            [
-                "cancel.answered",
-                "cancel.idempotent",
-                "cancel.one-terminal-event",
-                "cancel.only-one",
-            ],
+            CANCELLING,
             f"the server does not have the operation (it answered {first.summary})",
         )
         return
@@ -100,7 +87,7 @@ def cancel(context: Context) -> None:
         raise CannotDecide("the run to be cancelled was not answered with a stream")
     if not was_over:
         _judge_end(context, run, first, usual=usual, cancelled_at=cancelled_at)
-        context.require(
+        context.findings.require(
             "cancel.answered",
             first.status is not None and first.status < 300,
             f"cancelling a run that was under way was answered with {first.summary}",
@@ -110,7 +97,7 @@ def cancel(context: Context) -> None:
     if beside is not None:
         _judge_beside(context, workflow, beside.result(), first)
     second = context.client.send(request)
-    context.require(
+    context.findings.require(
         "cancel.idempotent",
         second.status == first.status,
         f"cancelled once: {first.summary}; cancelled again: {second.summary}",
@@ -124,12 +111,11 @@ def _judge_beside(
     context: Context, workflow: Workflow, exchange: Exchange, cancelled: Exchange
 ) -> None:
     """The run that nobody cancelled."""
-    names: dict[str, str | None] = {"error.sporadic": None, **MIXED_UP}
-    run = context.judge_streamed(workflow, exchange, rename=names)
+    run = context.runs.judge_stream(workflow, exchange, BESIDE)
     if run is None or run.terminal is None:
         return
     end = run.terminal.get("event")
-    context.require(
+    context.findings.require(
         "cancel.only-one",
         end == "WorkflowCompleted",
         f"{workflow.id}: another run was cancelled, and this one ended with {end}",
@@ -144,30 +130,20 @@ def _mixed_up(exchanges: list[Exchange]) -> bool:
     for exchange in exchanges:
         ids = set()
         for _, event in exchange.events:
-            try:
-                payload = read_json_object(event.data)
-            except ValueError:
-                continue
+            payload = parse_object(event.data) or {}
             if isinstance(payload.get("workflow_name"), str):
                 ids.add(str(payload.get("run_id")))
         found.append(ids)
     return len(found) == 2 and bool(found[0] & found[1])
 
 
-def _slowest(context: Context) -> StreamedRun:
-    runs = {
-        workflow.id: context.streams[workflow.id]
-        for workflow in context.target.workflows
-        if workflow.id in context.streams and context.streams[workflow.id].is_completed
-    }
-    if not runs:
-        raise CannotDecide("no workflow ran to its end")
-    slowest = max(runs.values(), key=lambda run: run.seconds)
-    if slowest.seconds < SLOW_SECONDS:
+def _slowest(context: Context) -> tuple[Workflow, StreamedRun]:
+    workflow, stream = context.workflows.slowest
+    if stream.seconds < SLOW_SECONDS:
         raise CannotDecide(
-            f"the slowest run took {slowest.seconds:.2f} s: too short to be cancelled"
+            f"the slowest run took {stream.seconds:.2f} s: too short to be cancelled"
         )
-    return slowest
+    return workflow, stream
 
 
 def _judge_end(
@@ -193,7 +169,7 @@ def _judge_end(
             )
             return
     said = " and ".join(terminal) or "no terminal event"
-    context.require(
+    context.findings.require(
         "cancel.one-terminal-event",
         terminal == ["WorkflowCancelled"],
         f"{run.workflow_id}: cancelled {cancelled_at:.1f} s after its start (it takes "

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from agentos_contract.document import FORM
 from contract_tests.checks.context import Context
-from contract_tests.checks.registry import CannotDecide, Stage, check
+from contract_tests.checks.registry import check
+from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.judging.answers import Expected
+from contract_tests.judging.rules import RunRules
 from contract_tests.target.client import TIMEOUTS, TransferError
-
-FORM = "application/x-www-form-urlencoded"
 
 MALFORMED = (
     (b"message=%ff%fe&stream=false%", FORM, "bytes that are no UTF-8"),
@@ -30,26 +31,27 @@ MALFORMED = (
 def malformed(context: Context) -> None:
     """Bodies that are nothing at all. What the answer says is judged as for any answer."""
     for content, content_type, _ in MALFORMED:
-        request = context.request(
-            context.any_workflow.id, content=content, content_type=content_type
+        request = context.requests.make(
+            context.workflows.any.id, content=content, content_type=content_type
         )
         # Undecodable forms may be read with replacement characters, as the URL standard does: also
         # then these lack a message, or have a stream that is no boolean.
-        context.ask(request, Expected.REFUSAL)
+        context.requests.ask(request, Expected.REFUSAL)
 
 
 @check(Stage.PROBES, "error.recovery")
 def recovery(context: Context) -> None:
     """A good request after bad ones on the same connections."""
-    workflow = context.probed_workflow
+    workflow = context.workflows.probed
     malformed(context)
-    user_id, session_id = context.fresh_id("user"), context.fresh_id("session")
-    run = context.batch(
-        workflow, session_id=session_id, user_id=user_id, requirement="error.recovery", once=True
+    user_id, session_id = context.ids.fresh("user"), context.ids.fresh("session")
+    rules = RunRules(refused="error.recovery")
+    run = context.runs.batch(
+        workflow, session_id=session_id, user_id=user_id, rules=rules, once=True
     )
     if run.exchange.status in (401, 403, 404) or run.exchange.error in TIMEOUTS:
         raise CannotDecide(f"a good request was answered with {run.exchange.summary}")
-    context.require(
+    context.findings.require(
         "error.recovery",
         run.exchange.status == 200,
         f"after malformed requests a good one was answered with {run.exchange.summary}",
@@ -60,13 +62,16 @@ def recovery(context: Context) -> None:
 @check(Stage.PROBES, "error.after-disconnect")
 def after_disconnect(context: Context) -> None:
     """A client goes away in the middle of a stream, and another one comes."""
-    workflow, lasting = context.probed_workflow, context.lasting_workflow
+    workflow, lasting = context.workflows.probed, context.workflows.lasting
     fields = (("message", lasting.message), ("stream", "true"))
-    left = context.client.send(replace(context.request(lasting.id, fields), disconnect_after=2))
+    left = context.client.send(
+        replace(context.requests.make(lasting.id, fields), disconnect_after=2)
+    )
     if left.error is not TransferError.DISCONNECTED:
         raise CannotDecide(f"a stream to be left was answered with {left.summary}")
-    run = context.batch(workflow, requirement="error.after-disconnect", once=True)
-    context.require(
+    rules = RunRules(refused="error.after-disconnect")
+    run = context.runs.batch(workflow, rules=rules, once=True)
+    context.findings.require(
         "error.after-disconnect",
         run.exchange.status is not None and run.exchange.status < 500,
         f"after a client had left, a good request: {run.exchange.summary}",

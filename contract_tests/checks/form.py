@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from contract_tests.checks.context import Context
-from contract_tests.checks.registry import CannotDecide, Stage, check
+from contract_tests.checks.registry import check
+from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.judging.answers import Expected
+from contract_tests.judging.rules import RunRules
 from contract_tests.judging.streams import fails_by_itself
 from contract_tests.target.client import Exchange
 
@@ -24,7 +26,7 @@ def message_required(context: Context) -> None:
 @check(Stage.REFUSALS, "form.stream-boolean")
 def stream_boolean(context: Context) -> None:
     """Words that nobody takes for a boolean."""
-    message = context.any_workflow.message
+    message = context.workflows.any.message
     for text in ("maybe", "2", "truefalse", "-1"):
         _expect_422(
             context,
@@ -37,7 +39,7 @@ def stream_boolean(context: Context) -> None:
 @check(Stage.REFUSALS, "form.version-integer")
 def version_integer(context: Context) -> None:
     """Words that nobody takes for an integer."""
-    message = context.any_workflow.message
+    message = context.workflows.any.message
     for text in ("abc", "1.5", "1,2", "0x"):
         fields = (("message", message), ("stream", "false"), ("version", text))
         _expect_422(context, "form.version-integer", fields, f"version={text}")
@@ -46,14 +48,14 @@ def version_integer(context: Context) -> None:
 @check(Stage.REFUSALS, "form.json-refused")
 def json_refused(context: Context) -> None:
     """The same request as JSON."""
-    exchange = context.ask(
-        context.request(
-            context.any_workflow.id,
+    exchange = context.requests.ask(
+        context.requests.make(
+            context.workflows.any.id,
             content=b'{"message": "x", "stream": false}',
             content_type="application/json",
         )
     )
-    context.require(
+    context.findings.require(
         "form.json-refused",
         exchange.status is not None and 400 <= exchange.status < 500,
         f"a JSON body: expected a client error, got {exchange.summary}",
@@ -71,8 +73,10 @@ def input_schema(context: Context) -> None:
         for mode in ("false", "true"):
             for message in workflow.wrong_messages[:2]:
                 fields = (("message", message), ("stream", mode))
-                exchange = context.ask(context.request(workflow.id, fields), Expected.ANY)
-                context.require(
+                exchange = context.requests.ask(
+                    context.requests.make(workflow.id, fields), Expected.ANY
+                )
+                context.findings.require(
                     "form.input-schema",
                     exchange.status == 400,
                     f"{workflow.id} with a message that breaks its input_schema, stream={mode}: "
@@ -84,44 +88,44 @@ def input_schema(context: Context) -> None:
 @check(Stage.PROBES, "form.stream-default")
 def stream_default(context: Context) -> None:
     """Neither stream=true nor stream=false."""
-    context.stream(context.probed_workflow, explicit=False)
+    context.runs.stream(context.workflows.probed, explicit=False)
 
 
 @check(Stage.PROBES, "form.message-any-string")
 def message_any_string(context: Context) -> None:
     """The empty string is a string. A workflow may fail on it, once it runs."""
-    workflow = context.untyped_workflow
+    workflow = context.workflows.untyped
     requirement = "form.message-any-string"
-    run = context.batch(workflow, message="", requirement=requirement)
+    run = context.runs.batch(workflow, message="", rules=RunRules(refused=requirement))
     if run.exchange.status is not None and run.exchange.status >= 500:
-        streamed = context.start_stream(workflow, message="").result()
+        streamed = context.runs.start_stream(workflow, message="").result()
         message = f"the empty message: {run.exchange.summary}"
         failed = fails_by_itself(streamed)
-        context.require(requirement, failed, message, run.exchange, streamed)
+        context.findings.require(requirement, failed, message, run.exchange, streamed)
     elif run.exchange.status is None:
-        context.require(requirement, False, run.exchange.summary, run.exchange)
+        context.findings.require(requirement, False, run.exchange.summary, run.exchange)
 
 
 @check(Stage.PROBES, "form.version-null")
 def version_null(context: Context) -> None:
     """The one way to say null in a form."""
-    context.batch(
-        context.probed_workflow, extra=(("version", "null"),), requirement="form.version-null"
-    )
+    rules = RunRules(refused="form.version-null")
+    context.runs.batch(context.workflows.probed, extra=(("version", "null"),), rules=rules)
 
 
 @check(Stage.PROBES, "form.unknown-fields")
 def unknown_fields(context: Context) -> None:
     """A field of next year's version."""
     extra = (("contract_tests_unknown", "1"), ("Ünknöwn", "ä"))
-    context.batch(context.probed_workflow, extra=extra, requirement="form.unknown-fields")
+    rules = RunRules(refused="form.unknown-fields")
+    context.runs.batch(context.workflows.probed, extra=extra, rules=rules)
 
 
 def _expect_422(
     context: Context, requirement: str, fields: tuple[tuple[str, str], ...], what: str
 ) -> Exchange:
-    exchange = context.ask(context.request(context.any_workflow.id, fields))
-    context.require(
+    exchange = context.requests.ask(context.requests.make(context.workflows.any.id, fields))
+    context.findings.require(
         requirement,
         exchange.status == 422,
         f"a form {what}: expected 422, got {exchange.summary}",

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from contract_tests.checks.context import REFUSED, Context
+from contract_tests.checks.context import Context
 from contract_tests.forms.form import Validity, Verdict
-from contract_tests.judging.answers import Expected, Judgement
+from contract_tests.judging.answers import Expected
+from contract_tests.judging.judgement import Judgement
+from contract_tests.judging.rules import RunRules
+from contract_tests.judging.runs import REFUSED
 from contract_tests.target.client import Exchange
 from contract_tests.target.target import Workflow
 
@@ -47,14 +50,22 @@ def judge_form_answer(
     verdict: Verdict,
     exchange: Exchange,
     is_broken: Callable[[str], bool],
+    *,
+    accepted: str = "form.invalid-refused",
+    refused: str = "form.valid-accepted",
 ) -> Judgement:
     """Everything that the answer to a form shows. What `is_broken` says of a suspect is not
-    reported again under the general requirement."""
+    reported again under the general requirement.
+
+    `accepted` and `refused`: what an invalid form breaks that is let pass, and a valid one that is
+    not.
+    """
     if verdict.validity is Validity.INVALID:
         judgement = context.answers.judge(exchange, Expected.REFUSAL)
-        judgement.exercise("form.invalid-refused")
-        if exchange.status is not None and exchange.status < 400:
-            _accepted(verdict, exchange, judgement, is_broken)
+        judgement.exercise(accepted)
+        message = _accepted(verdict, exchange, is_broken)
+        if message is not None:
+            judgement.breach(accepted, message, exchange)
         return judgement
     if exchange.status != 200:
         # An undecided form may be refused; a run may fail.
@@ -64,16 +75,18 @@ def judge_form_answer(
             expected = Expected.BATCH if is_batch else Expected.STREAM
         judgement = context.answers.judge(exchange, expected)
         if verdict.validity is Validity.VALID:
-            judgement.exercise("form.valid-accepted")
-            _refused(verdict, exchange, judgement, is_broken)
+            judgement.exercise(refused)
+            if _is_refused(verdict, exchange, is_broken):
+                message = f"a valid form was answered with {exchange.summary}"
+                judgement.breach(refused, message, exchange)
         return judgement
-    stream = verdict.value("stream")
+    stream, rules = verdict.value("stream"), RunRules(refused=refused)
     if stream == "false":
         is_certain = verdict.validity is Validity.VALID
         message = verdict.value("message") if is_certain else None
-        return context.judgement_of_batch(workflow, exchange, message=message)[0]
+        return context.judge.batch(workflow, exchange, rules, message=message)[0]
     if exchange.is_stream:
-        return context.judgement_of_stream(workflow, exchange, stream=True)[0]
+        return context.judge.stream(workflow, exchange, rules)[0]
     judgement = context.answers.judge(exchange, Expected.ANY)
     if verdict.validity is Validity.VALID:
         requirement = "form.stream-default" if stream is None else "sse.content-type"
@@ -82,26 +95,20 @@ def judge_form_answer(
     return judgement
 
 
-def _accepted(
-    verdict: Verdict, exchange: Exchange, judgement: Judgement, is_broken: Callable[[str], bool]
-) -> None:
-    suspects = suspects_of_acceptance(verdict)
-    if all(name is not None and is_broken(name) for name in suspects):
-        return
-    faults = "; ".join(f"{error.field} {error.reason}" for error in verdict.errors)
-    message = f"an invalid form ({faults}) was answered with {exchange.summary}"
-    judgement.breach("form.invalid-refused", message, exchange)
+def _accepted(verdict: Verdict, exchange: Exchange, is_broken: Callable[[str], bool]) -> str | None:
+    """What is wrong where an invalid form was let pass; None where that is known by now."""
+    if exchange.status is None or exchange.status >= 400:
+        return None
+    if all(name is not None and is_broken(name) for name in suspects_of_acceptance(verdict)):
+        return None
+    errors = "; ".join(f"{error.field} {error.reason}" for error in verdict.errors)
+    return f"an invalid form ({errors}) was answered with {exchange.summary}"
 
 
-def _refused(
-    verdict: Verdict, exchange: Exchange, judgement: Judgement, is_broken: Callable[[str], bool]
-) -> None:
-    if exchange.status not in REFUSED:
-        return
+def _is_refused(verdict: Verdict, exchange: Exchange, is_broken: Callable[[str], bool]) -> bool:
+    """Whether a valid form was refused, for no reason that is known by now."""
     version = verdict.value("version")
     if exchange.status == 400 and version not in (None, "null"):
-        return  # there may be no such version
-    if any(is_broken(name) for name in suspects_of_refusal(verdict)):
-        return
-    message = f"a valid form was answered with {exchange.summary}"
-    judgement.breach("form.valid-accepted", message, exchange)
+        return False  # there may be no such version
+    suspects = suspects_of_refusal(verdict)
+    return exchange.status in REFUSED and not any(is_broken(name) for name in suspects)

@@ -15,12 +15,14 @@ from hypothesis import HealthCheck, Phase
 from hypothesis.errors import HypothesisException
 from schemathesis import GenerationMode
 
-from contract_tests.checks.context import Context, own_session_prefix
+from contract_tests.checks.context import Context
 from contract_tests.checks.form_answers import judge_form_answer
-from contract_tests.checks.registry import CannotDecide, Stage, check
+from contract_tests.checks.own_ids import session_prefix
+from contract_tests.checks.registry import check
+from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.forms.form import Validity
 from contract_tests.forms.generated_bodies import body_of
-from contract_tests.judging.answers import Judgement
+from contract_tests.judging.judgement import Judgement
 from contract_tests.target.client import NoMoreRuns, Request
 from contract_tests.target.target import Workflow
 
@@ -37,18 +39,18 @@ class _Broken(Exception):
 
 def resend_form(context: Context, request: Request) -> None:
     """A form that was generated in another run of the tests, whose workflow it is for."""
-    verdict = context.oracle.judge(request.content or b"", request.content_type)
+    verdict = context.forms.judge(request.content or b"", request.content_type)
     exchange = context.client.send(request)
     judgement = judge_form_answer(
-        context, context.any_workflow, verdict, exchange, context.findings.is_broken
+        context, context.workflows.any, verdict, exchange, context.findings.is_broken
     )
-    context.record(judgement)
+    context.findings.record(judgement)
 
 
 @check(Stage.REFUSALS, "form.invalid-refused", resend=resend_form)
 def invalid_forms(context: Context) -> None:
     """Forms that the document does not allow."""
-    workflow = context.any_workflow
+    workflow = context.workflows.any
     sender = _Sender(context, workflow, runs=None)
     _generate(context, sender, GenerationMode.NEGATIVE)
     if "form.invalid-refused" not in context.findings.exercised:
@@ -60,7 +62,7 @@ def valid_forms(context: Context) -> None:
     """Forms that the document allows."""
     if context.plan.generated == 0:
         raise CannotDecide("--max-runs leaves none for generated forms")
-    sender = _Sender(context, context.untyped_workflow, runs=context.plan.generated)
+    sender = _Sender(context, context.workflows.untyped, runs=context.plan.generated)
     _generate(context, sender, GenerationMode.POSITIVE)
 
 
@@ -83,15 +85,17 @@ class _Sender:
             return []
         new = self.new_breaches(judgement)
         # The same case each time: as good as a probe of ours.
-        self._context.record(judgement)
+        self._context.findings.record(judgement)
         return new
 
     def judge(self, case: Any) -> Judgement | None:
         """What a case's answer shows; None where it was not sent."""
-        body = body_of(case, own_session_prefix(self._context.seed))
+        body = body_of(case, session_prefix(self._context.seed))
         if body is None:
             return None
-        prepared = self._context.request(self._workflow.id, content=body[0], content_type=body[1])
+        prepared = self._context.requests.make(
+            self._workflow.id, content=body[0], content_type=body[1]
+        )
         key = (prepared.content_type, prepared.content or b"")
         if key not in self._seen:
             judgement = self._send(prepared)
@@ -109,7 +113,7 @@ class _Sender:
         ]
 
     def _send(self, request: Request) -> Judgement | None:
-        verdict = self._context.oracle.judge(request.content or b"", request.content_type)
+        verdict = self._context.forms.judge(request.content or b"", request.content_type)
         may_run = verdict.validity is not Validity.INVALID
         if self.left is not None:
             if self.left <= 0:
@@ -152,7 +156,7 @@ def _explore_once(context: Context, sender: _Sender, strategy: Any) -> bool:
             return
         new = sender.new_breaches(judgement)
         if not new:
-            context.record(judgement, generated=True)
+            context.findings.record(judgement, generated=True)
             return
         if not wanted:
             # The first failure: from here on Hypothesis makes this one smaller.
@@ -166,7 +170,7 @@ def _explore_once(context: Context, sender: _Sender, strategy: Any) -> bool:
     if not smallest:
         return False
     # Hypothesis replays its smallest example last.
-    context.record(smallest[-1], generated=True)
+    context.findings.record(smallest[-1], generated=True)
     return True
 
 

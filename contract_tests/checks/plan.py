@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from contract_tests.checks.registry import Stage
-
-if TYPE_CHECKING:
-    from contract_tests.target.target import Workflow
+from contract_tests.checks.stages import Stage
+from contract_tests.target.target import Workflow
 
 PROBE_RUNS = 30
 """Runs that the probes of one workflow take: forms, sessions, recovery, cancelling. Wrong requests

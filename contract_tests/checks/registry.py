@@ -4,30 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from enum import IntEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from contract_tests.checks.context import Context
-    from contract_tests.target.client import Request
+from contract_tests.checks.context import Context
+from contract_tests.checks.stages import Stage
+from contract_tests.target.client import Request
 
-
-class Stage(IntEnum):
-    """When a check runs. Those that start no runs come first: they are free."""
-
-    REFUSALS = 1
-    STREAMS = 2
-    PROBES = 3
-    BATCHES = 4
-    GENERATED = 5
-
-
-class CannotDecide(Exception):
-    """Raised by a check: the target offers nothing that could show its requirements broken."""
-
-
-CheckFunction = Callable[["Context"], None]
-Resend = Callable[["Context", "Request"], None]
+CheckFunction = Callable[[Context], None]
+Resend = Callable[[Context, Request], None]
 """Sends one request that a check had made up, and judges its answer as the check does."""
 
 

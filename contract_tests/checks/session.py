@@ -7,8 +7,10 @@ from typing import Any
 from agentos_contract.events import Scope
 from agentos_contract.json_values import mapping, parse_object, short
 from contract_tests.checks.context import Context
-from contract_tests.checks.registry import CannotDecide, Stage, check
+from contract_tests.checks.registry import check
+from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.forms.texts import ODD
+from contract_tests.judging.rules import RunRules
 from contract_tests.judging.streams import StreamedRun
 from contract_tests.target.client import Request
 from contract_tests.target.target import companion_path
@@ -18,16 +20,18 @@ from contract_tests.target.target import companion_path
 def continuity(context: Context) -> None:
     """Two runs, one session: by what the second says, and where the server lists a session's runs
     by that list. The session is made here and its id is nobody else's."""
-    workflow = context.probed_workflow
-    session_id = context.fresh_id("session")
+    workflow = context.workflows.probed
+    session_id = context.ids.fresh("session")
     # Whether the first run took the session asked for is identity.session-id; this is the second.
-    first = context.stream(workflow, session_id=session_id)
-    second = context.stream(workflow, session_id=session_id, expects_session=False)
+    first = context.runs.stream(workflow, session_id=session_id)
+    second = context.runs.stream(
+        workflow, session_id=session_id, rules=RunRules(takes_session=False)
+    )
     if first is None or second is None:
         raise CannotDecide("a run with a session_id was not answered with a stream")
     if first.session_id != session_id:
         raise CannotDecide("the first run did not take the session that was asked for")
-    context.require(
+    context.findings.require(
         "session.continuity",
         second.session_id == session_id,
         f"the second run in the session {session_id} says that it is of {second.session_id!r}",
@@ -43,7 +47,7 @@ def _listed(context: Context, session_id: str, first: StreamedRun, second: Strea
         return
     exchange = context.client.send(Request("GET", f"{path}?type=workflow"))
     if exchange.status == 404 and _lists_sessions(context):
-        context.require(
+        context.findings.require(
             "session.continuity",
             False,
             f"the server lists sessions, and of {session_id}, which two runs were of, it says "
@@ -60,7 +64,7 @@ def _listed(context: Context, session_id: str, first: StreamedRun, second: Strea
         return
     listed = [mapping(run).get("run_id") for run in runs]
     missing = [run.run_id for run in (first, second) if run.run_id not in listed]
-    context.require(
+    context.findings.require(
         "session.continuity",
         not missing,
         f"the session {session_id} does not have the runs {', '.join(map(str, missing))}",
@@ -82,32 +86,32 @@ def _lists_sessions(context: Context) -> bool:
 def isolation(context: Context) -> None:
     """Two runs at the same time in two sessions: neither stream has anything of the other. Each has
     a message of its own, where the workflow takes any."""
-    workflow = context.lasting_workflow
-    sessions = [context.fresh_id("session-a"), context.fresh_id("session-b")]
-    marks = [f"({context.fresh_id(which)})" for which in ("this", "that")]
+    workflow = context.workflows.lasting
+    sessions = [context.ids.fresh("session-a"), context.ids.fresh("session-b")]
+    marks = [f"({context.ids.fresh(which)})" for which in ("this", "that")]
     messages = [workflow.message] * 2
     if workflow.input_schema is None:
         messages = [f"{workflow.message} {mark}" for mark in marks]
     futures = [
-        context.start_stream(workflow, session_id=session, message=message)
+        context.runs.start_stream(workflow, session_id=session, message=message)
         for session, message in zip(sessions, messages, strict=True)
     ]
     # Whatever is wrong with ids here, and was not when one run was alone, comes of the other run.
-    names: dict[str, str | None] = {
-        requirement: "session.isolation"
-        for requirement in ("identity.session-id", "identity.run-id", "identity.run-id-fresh")
-        if not context.findings.is_broken(requirement)
-    }
-    runs = [context.judge_streamed(workflow, future.result(), rename=names) for future in futures]
+    rules = RunRules(
+        run_id=_unless_broken(context, "session.isolation", "identity.run-id"),
+        session_id=_unless_broken(context, "session.isolation", "identity.session-id"),
+        fresh_run_id=_unless_broken(context, "session.isolation", "identity.run-id-fresh"),
+    )
+    runs = [context.runs.judge_stream(workflow, future.result(), rules) for future in futures]
     if None in runs:
         raise CannotDecide("two runs at the same time were not both answered with a stream")
     found = [run for run in runs if run is not None]
     context.findings.exercise("session.isolation")
-    alone = context.streams.get(workflow.id)
+    alone = context.history.streams.get(workflow.id)
     for position, run in enumerate(found if messages[0] != messages[1] else ()):
         _judge_message(context, run, found[1 - position], marks[1 - position])
         if alone is not None and _repeats(alone, alone.message):
-            context.require(
+            context.findings.require(
                 "session.isolation",
                 _repeats(run, run.message),
                 f"{workflow.id} repeats its message, but not beside another run: "
@@ -124,7 +128,7 @@ def isolation(context: Context) -> None:
                 if isinstance(payload.get(key), str) and payload[key] in foreign
             ]
             if strange:
-                context.breach(
+                context.findings.breach(
                     "session.isolation",
                     f"{payload.get('event')} has the {strange[0]} of the run beside it: "
                     f"{payload[strange[0]]}",
@@ -138,7 +142,7 @@ def _judge_message(context: Context, run: StreamedRun, other: StreamedRun, mark:
     """Nothing of the other's message may be in a run."""
     for _, event in run.exchange.events:
         if mark in event.data:
-            context.breach(
+            context.findings.breach(
                 "session.isolation",
                 f"{event.event} has the message of the run beside it: {other.message!r}",
                 run.exchange,
@@ -161,18 +165,24 @@ def _content(run: StreamedRun) -> Any:
 @check(Stage.PROBES, "identity.ids-kept")
 def ids_kept(context: Context) -> None:
     """A session_id and a user_id with everything that may stand in a text."""
-    plain = "identity.batch-echo"  # plain ids were asked for before
-    names: dict[str, str | None] = {}
-    if not context.findings.is_broken(plain):
-        names = {plain: "identity.ids-kept"}
-    session_id = f"{context.fresh_id('session')}{ODD}"
-    user_id = f"{context.fresh_id('user')}{ODD}"
-    run = context.batch(
-        context.probed_workflow,
+    rules = RunRules(
+        refused="identity.ids-kept",
+        # Plain ids were asked for before.
+        echo=_unless_broken(context, "identity.ids-kept", "identity.batch-echo"),
+    )
+    session_id = f"{context.ids.fresh('session')}{ODD}"
+    user_id = f"{context.ids.fresh('user')}{ODD}"
+    run = context.runs.batch(
+        context.workflows.probed,
         session_id=session_id,
         user_id=user_id,
-        requirement="identity.ids-kept",
-        rename=names,
+        rules=rules,
     )
     if run.exchange.status == 200:
         context.findings.exercise("identity.ids-kept", exchanges=[run.exchange])
+
+
+def _unless_broken(context: Context, requirement: str, simpler: str) -> str:
+    """The requirement that a fault breaks; the simpler one, where that is broken without the
+    circumstances that this one is about."""
+    return simpler if context.findings.is_broken(simpler) else requirement

@@ -13,14 +13,16 @@ from typing import Any
 
 from agentos_contract.json_values import mapping, parse_object
 from contract_tests.checks.context import Context
-from contract_tests.checks.registry import CannotDecide, Stage, check
+from contract_tests.checks.registry import check
+from contract_tests.checks.stages import CannotDecide, Stage
+from contract_tests.judging.batches import BatchRun
 from contract_tests.judging.outcomes import (
     RunOutcome,
     difference,
     outcome_of_batch,
     outcome_of_stream,
 )
-from contract_tests.judging.streams import BatchRun, StreamedRun
+from contract_tests.judging.streams import StreamedRun
 from contract_tests.target.client import Exchange, Request
 from contract_tests.target.target import Workflow, companion_path
 
@@ -35,13 +37,13 @@ def session_state(context: Context) -> None:
     runs: dict[str, list[StreamedRun | BatchRun]] = {"stream": [], "batch": []}
     states = []
     for mode in ("stream", "batch"):
-        session_id = context.fresh_id(f"session-{mode}")
+        session_id = context.ids.fresh(f"session-{mode}")
         for _ in range(2):
             run: StreamedRun | BatchRun | None
             if mode == "stream":
-                run = context.stream(workflow, session_id=session_id)
+                run = context.runs.stream(workflow, session_id=session_id)
             else:
-                run = context.batch(workflow, session_id=session_id)
+                run = context.runs.batch(workflow, session_id=session_id)
             if run is None or _outcome(run) is None:
                 raise CannotDecide(f"a run of {workflow.id} in a session did not complete")
             runs[mode].append(run)
@@ -54,16 +56,16 @@ def session_state(context: Context) -> None:
 def _stateful(context: Context) -> Workflow:
     """The quickest workflow whose sessions have a state. Raises CannotDecide."""
     candidates = sorted(
-        (context.streams[workflow.id].seconds, position)
+        (context.history.streams[workflow.id].seconds, position)
         for position, workflow in enumerate(context.target.workflows)
-        if workflow.id in context.batches
-        and workflow.id in context.streams
-        and context.streams[workflow.id].is_completed
-        and context.streams[workflow.id].seconds <= MOST_SECONDS
+        if workflow.id in context.history.batches
+        and workflow.id in context.history.streams
+        and context.history.streams[workflow.id].is_completed
+        and context.history.streams[workflow.id].seconds <= MOST_SECONDS
     )
     for _, position in candidates:
         workflow = context.target.workflows[position]
-        session_id = context.batches[workflow.id].body.get("session_id")
+        session_id = context.history.batches[workflow.id].body.get("session_id")
         if isinstance(session_id, str) and _state(context, session_id):
             return workflow
     raise CannotDecide("no quick workflow's session has a state that the server tells")
@@ -99,7 +101,7 @@ def _judge_fresh(
         if len(values) == len(states) and len(steps) == 1 and min(steps) > 0:
             counted[path] = values
     said = ", ".join(f"{path}: {values}" for path, values in counted.items())
-    context.require(
+    context.findings.require(
         "session.fresh-state",
         not counted,
         f"{workflow.id}: of two runs each in two sessions the state goes on and on ({said})",
@@ -132,7 +134,7 @@ def _judge_kept(
             f"{workflow.id}: first runs in a session are alike, second ones are not: "
             f"{difference(second[0], second[1], where)}"
         )
-    context.require("session.kept-state", not message, message, *exchanges)
+    context.findings.require("session.kept-state", not message, message, *exchanges)
 
 
 def _outcome(run: StreamedRun | BatchRun) -> RunOutcome:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from agentos_contract.judge import JUDGED_REQUIREMENTS
 from contract_tests.checks.context import Context
-from contract_tests.checks.registry import Stage, check
+from contract_tests.checks.registry import check
+from contract_tests.checks.stages import Stage
 from contract_tests.judging.streams import describe, held_back, shows_pacing
 from contract_tests.target.client import NoMoreRuns
 
@@ -33,9 +34,9 @@ def streams(context: Context) -> None:
         if workflow.id not in context.plan.streamed:
             continue
         context.progress(f"stream {workflow.id}")
-        run = context.stream(workflow)
+        run = context.runs.stream(workflow)
         if run is not None:
-            context.streams[workflow.id] = run
+            context.history.streams[workflow.id] = run
             context.progress(f"stream {workflow.id}: {describe(run)}")
 
 
@@ -47,7 +48,7 @@ def further_messages(context: Context) -> None:
         if workflow.id in context.plan.streamed:
             for message in workflow.more_messages[:left]:
                 context.progress(f"stream {workflow.id}: another message")
-                context.stream(workflow, message=message)
+                context.runs.stream(workflow, message=message)
             left = max(0, left - len(workflow.more_messages))
 
 
@@ -61,12 +62,12 @@ def pacing(context: Context) -> None:
     reason = "no run took long enough to tell (3 s by its events' created_at, 1 s by the clock)"
     context.findings.cannot(["sse.pacing"], reason)
     for workflow in context.target.workflows:
-        run = context.streams.get(workflow.id)
+        run = context.history.streams.get(workflow.id)
         if run is None or len(run.exchange.events) < 3:
             continue
         if shows_pacing(run):
             message = held_back(run)
-            context.require(
+            context.findings.require(
                 "sse.pacing", message is None, f"{workflow.id}: {message}", run.exchange
             )
         if run.seconds < 1.0:
@@ -74,7 +75,7 @@ def pacing(context: Context) -> None:
         late = run.exchange.events[0][0] >= LATE * run.seconds
         if late:
             try:
-                again = context.stream(workflow)
+                again = context.runs.stream(workflow)
             except NoMoreRuns:
                 continue
             if again is None or not again.exchange.events or again.seconds < 1.0:
@@ -85,4 +86,4 @@ def pacing(context: Context) -> None:
             f"{workflow.id}: the first event came {run.exchange.events[0][0]:.1f} s after the "
             f"request and the last at {run.seconds:.1f} s: all in one burst when the run was over"
         )
-        context.require("sse.pacing", not late, message, run.exchange)
+        context.findings.require("sse.pacing", not late, message, run.exchange)

@@ -7,19 +7,23 @@ and as a stream does not fail before it begins, that is not the server's decodin
 
 from __future__ import annotations
 
+from agentos_contract.document import FORM
 from contract_tests.checks.context import Context
-from contract_tests.checks.registry import Stage, check
+from contract_tests.checks.registry import check
+from contract_tests.checks.stages import Stage
 from contract_tests.forms.texts import LONG_CHARACTERS, TRICKY
-from contract_tests.judging.streams import BatchRun, fails_by_itself
+from contract_tests.judging.batches import BatchRun
+from contract_tests.judging.rules import RunRules
+from contract_tests.judging.streams import fails_by_itself
 from contract_tests.target.client import Exchange
 
-FORM = "application/x-www-form-urlencoded"
+TEXT_KEPT = RunRules(refused="form.text-kept")
 
 
 @check(Stage.PROBES, "form.text-kept")
 def text_kept(context: Context) -> None:
     """A message with everything that a careless server reads as something else."""
-    run = context.batch(context.untyped_workflow, message=TRICKY, requirement="form.text-kept")
+    run = context.runs.batch(context.workflows.untyped, message=TRICKY, rules=TEXT_KEPT)
     _judge_arrival(context, "form.text-kept", TRICKY, run, "a message with unusual characters")
 
 
@@ -27,7 +31,7 @@ def text_kept(context: Context) -> None:
 def digits_kept(context: Context) -> None:
     """A message that is a number for whoever guesses types: it is a text all the same."""
     text = "007"
-    run = context.batch(context.untyped_workflow, message=text, requirement="form.text-kept")
+    run = context.runs.batch(context.workflows.untyped, message=text, rules=TEXT_KEPT)
     _judge_arrival(context, "form.text-kept", text, run, "a message of digits")
 
 
@@ -39,15 +43,16 @@ def long_message(context: Context) -> None:
         number += 1
         text += f"line {number} of a long message\n"
     text = text.rstrip()
-    run = context.batch(
-        context.untyped_workflow,
+    run = context.runs.batch(
+        context.workflows.untyped,
         message=text,
-        requirement="form.long-message",
-        rename={"form.text-kept": "form.long-message"},
+        rules=RunRules(refused="form.long-message", input="form.long-message"),
     )
     what = f"a message of {len(text)} characters"
     if run.exchange.status == 413:
-        context.require("form.long-message", False, f"{what}: {run.exchange.summary}", run.exchange)
+        context.findings.require(
+            "form.long-message", False, f"{what}: {run.exchange.summary}", run.exchange
+        )
     else:
         _judge_arrival(context, "form.long-message", text, run, what)
 
@@ -55,63 +60,63 @@ def long_message(context: Context) -> None:
 @check(Stage.PROBES, "form.control-characters")
 def control_characters(context: Context) -> None:
     """NUL and its kin: kept, or refused; not cut off, left out or stumbled over."""
-    workflow = context.untyped_workflow
+    workflow = context.workflows.untyped
     text = "before\0after \x01\x1b[1m\x7f end"
     fields = (("message", text), ("stream", "false"))
-    exchange = context.ask_steadily(context.request(workflow.id, fields))
+    exchange = context.requests.ask_steadily(context.requests.make(workflow.id, fields))
     if exchange.status is not None and 400 <= exchange.status < 500:
         context.findings.exercise("form.control-characters", exchanges=[exchange])
         return
-    _, run = context.judgement_of_batch(workflow, exchange)
+    _, run = context.judge.batch(workflow, exchange)
     _judge_arrival(context, "form.control-characters", text, run, "a message with NUL")
 
 
 @check(Stage.PROBES, "form.repeated-field")
 def repeated_field(context: Context) -> None:
     """A message that comes twice: servers take the first or the last, or refuse the form."""
-    workflow = context.untyped_workflow
+    workflow = context.workflows.untyped
     texts = [f"{workflow.message} ({which})" for which in ("first", "last")]
     fields = [("message", texts[0]), ("stream", "false"), ("message", texts[1])]
-    exchange = context.ask_steadily(context.request(workflow.id, fields))
+    exchange = context.requests.ask_steadily(context.requests.make(workflow.id, fields))
     status = exchange.status
     if status is None or status in (401, 403, 404):
         return
     if status == 200:
-        said = context.judgement_of_batch(workflow, exchange)[1].body.get("input", texts[0])
+        said = context.judge.batch(workflow, exchange)[1].body.get("input", texts[0])
         message = f"the messages {texts} arrived as {said!r}"
-        context.require("form.repeated-field", said in texts, message, exchange)
+        context.findings.require("form.repeated-field", said in texts, message, exchange)
     else:
         message = f"a message that comes twice: {exchange.summary}"
-        context.require("form.repeated-field", status < 500, message, exchange)
+        context.findings.require("form.repeated-field", status < 500, message, exchange)
 
 
 @check(Stage.PROBES, "form.media-type")
 def media_type(context: Context) -> None:
     """The form's media type with a parameter, as many clients send it."""
-    context.batch(
-        context.probed_workflow,
+    context.runs.batch(
+        context.workflows.probed,
         content_type=f"{FORM}; charset=UTF-8",
-        requirement="form.media-type",
+        rules=RunRules(refused="form.media-type"),
     )
 
 
 @check(Stage.PROBES, "form.empty-session")
 def empty_session(context: Context) -> None:
     """session_id= names no session: the run gets one of its own, or the form is refused."""
-    workflow = context.probed_workflow
+    workflow = context.workflows.probed
     fields = [("message", workflow.message), ("stream", "false"), ("session_id", "")]
     found: list[tuple[Exchange, str]] = []
     for _ in range(2):
-        exchange = context.ask_steadily(context.request(workflow.id, fields))
+        exchange = context.requests.ask_steadily(context.requests.make(workflow.id, fields))
         if exchange.status != 200:
             break
-        body = context.judgement_of_batch(workflow, exchange)[1].body
+        body = context.judge.batch(workflow, exchange)[1].body
         if "session_id" in body:
             found.append((exchange, str(body["session_id"] or "")))
     if not found or context.findings.is_broken("identity.session-id-fresh"):
         return
     (first, one), (last, other) = found[0], found[-1]
-    context.require(
+    context.findings.require(
         "form.empty-session",
         bool(one and other) and (one != other or first is last),
         f"runs with an empty session_id are of the sessions {one!r} and {other!r}",
@@ -124,14 +129,16 @@ def _judge_arrival(context: Context, requirement: str, text: str, run: BatchRun,
     """Whether a message arrived; the same workflow ran with a plain one."""
     exchange = run.exchange
     if exchange.status is None:
-        context.require(requirement, False, f"{what}: {exchange.summary}", exchange)
+        context.findings.require(requirement, False, f"{what}: {exchange.summary}", exchange)
     elif exchange.status >= 500:
-        streamed = context.start_stream(context.untyped_workflow, message=text).result()
+        streamed = context.runs.start_stream(context.workflows.untyped, message=text).result()
         if not fails_by_itself(streamed):
-            context.require(requirement, False, f"{what}: {exchange.summary}", exchange, streamed)
+            context.findings.require(
+                requirement, False, f"{what}: {exchange.summary}", exchange, streamed
+            )
     elif exchange.status == 200 and "input" in run.body:
         said = run.body["input"]
-        context.require(requirement, said == text, _arrived(text, said, what), exchange)
+        context.findings.require(requirement, said == text, _arrived(text, said, what), exchange)
 
 
 def _arrived(text: str, said: object, what: str) -> str:

@@ -14,9 +14,10 @@ from urllib.parse import quote
 from agentos_contract.document import Document
 from contract_tests.checks.context import Context
 from contract_tests.fuzzing.steps import MARK, Run, Steps
-from contract_tests.judging.answers import Judgement
+from contract_tests.judging.batches import BatchRun
+from contract_tests.judging.judgement import Judgement
 from contract_tests.judging.outcomes import RunOutcome, outcome_of_batch, outcome_of_stream
-from contract_tests.judging.streams import BatchRun, StreamedRun
+from contract_tests.judging.streams import StreamedRun
 from contract_tests.target.client import Exchange, Request
 from contract_tests.target.target import Workflow
 
@@ -93,7 +94,7 @@ def observe(
     def run(workflow: Workflow) -> tuple[Exchange, Exchange | None] | None:
         if workflow is not workflows[0] and time.monotonic() > until:
             return None
-        stream = context.start_stream(workflow).result()
+        stream = context.runs.start_stream(workflow).result()
         if stream.seconds > BATCH_SECONDS:
             return stream, None
         fields = [
@@ -101,7 +102,7 @@ def observe(
             ("stream", "false"),
             ("session_id", f"{session_id}-{workflow.id}"),
         ]
-        return stream, context.client.send(context.request(workflow.id, fields))
+        return stream, context.client.send(context.requests.make(workflow.id, fields))
 
     usual: dict[str, Usual] = {}
     judgements: list[tuple[Steps, Judgement]] = []
@@ -112,11 +113,11 @@ def observe(
             if ran is None:
                 continue
             streamed, batched = ran
-            judgement, stream = context.judgement_of_stream(workflow, streamed, stream=True)
+            judgement, stream = context.judge.stream(workflow, streamed)
             judgements.append(((Run(workflow=workflow.id),), judgement))
             batch = None
             if batched is not None:
-                judgement, batch = context.judgement_of_batch(workflow, batched)
+                judgement, batch = context.judge.batch(workflow, batched)
                 step = Run(workflow=workflow.id, stream="false", session=f"{MARK}0")
                 judgements.append(((step,), judgement))
             usual[workflow.id] = _usual(workflow, streamed, stream, batch)

@@ -15,7 +15,7 @@ from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
 from agentos_contract.requirements import load_catalogue
-from contract_tests.checks.context import Context
+from contract_tests.checks.context import Context, make_context
 from contract_tests.checks.plan import Plan
 from contract_tests.fuzzing.baseline import Baseline, Observed, observe
 from contract_tests.fuzzing.database import KeyedDatabase, open_database
@@ -23,7 +23,6 @@ from contract_tests.fuzzing.execution import Executor, Key, Settings, TargetGone
 from contract_tests.fuzzing.machine import Scope
 from contract_tests.fuzzing.rounds import Failure, Round, RoundResult
 from contract_tests.fuzzing.steps import Form, Run, Steps, weight
-from contract_tests.judging.findings import Findings
 from contract_tests.running.run import Options, connect, find_target
 from contract_tests.target.client import Client, Exchange, NoMoreRuns, RunBudget
 from contract_tests.target.target import CouldNotRun, Target
@@ -124,8 +123,8 @@ class Worker:
         deadline: float,
         counters: Counters,
     ) -> None:
-        context = make_context(fuzzing.options, target, client)
-        context.was_let_in = True
+        context = context_for(fuzzing.options, target, client)
+        context.history.was_let_in = True
         settings = make_settings(fuzzing.options, baseline, deadline)
         self.executor = Executor(context, settings)
         self.scope = Scope(context, baseline)
@@ -196,7 +195,7 @@ def fuzz_target(fuzzing: Fuzzing, listener: Listener | None = None) -> Campaign:
         listener.planned(target)
         began = time.monotonic()
         deadline = began + fuzzing.seconds
-        context = make_context(fuzzing.options, target, client)
+        context = context_for(fuzzing.options, target, client)
         until = began + BASELINE_SHARE * fuzzing.seconds
         try:
             observed = observe(context, secrets.token_hex(6), until, listener.progress)
@@ -243,7 +242,7 @@ def replay(options: Options, steps: Steps) -> list[Failure]:
     options = replace(options, workflows=options.workflows or tuple(sorted(ids)))
     with connected(options, counters, _counting(counters, workers)) as client:
         target = find_target(options, client)
-        context = make_context(options, target, client)
+        context = context_for(options, target, client)
         until = float("inf")
         observed = observe(context, secrets.token_hex(6), until)
         fuzzing = Fuzzing(options, until)
@@ -264,10 +263,10 @@ def connected(
         yield client
 
 
-def make_context(options: Options, target: Target, client: Client) -> Context:
+def context_for(options: Options, target: Target, client: Client) -> Context:
     ids = tuple(workflow.id for workflow in target.workflows)
     plan = Plan(ids, 0, ids, samples=0, repeats=0, generated=0, limit=options.max_runs)
-    return Context(options.document, client, target, plan, Findings(), options.seed, 0)
+    return make_context(options.document, client, target, plan, seed=options.seed)
 
 
 def make_settings(options: Options, baseline: Baseline, deadline: float) -> Settings:

@@ -36,9 +36,10 @@ from contract_tests.fuzzing.steps import (
     Step,
     Steps,
 )
-from contract_tests.judging.answers import Expected, Judgement
+from contract_tests.judging.answers import Expected
 from contract_tests.judging.conditions import Conditions
-from contract_tests.judging.findings import Breach
+from contract_tests.judging.judgement import Breach, Judgement
+from contract_tests.judging.rules import ANY_RUN
 from contract_tests.target.client import Exchange, NoMoreRuns, Request, TransferError
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ class Executor:
             raise TimeUp(str(reason)) from None
         finally:
             performance.close()
-            self.context.forget_answers()
+            self.context.history.forget_answers()
         return performance.outcome
 
     def wait_closed(self, request: Request) -> Exchange | None:
@@ -287,9 +288,9 @@ class _Performance:
         for step in self.executor.plain:
             assert isinstance(step, Run)
             exchange = self._send(self._request(step), "does it still answer?")
-            judgement = self.context.answers.judge(exchange, Expected.BATCH)
-            judgement.rename(dict.fromkeys(("batch.answered", "sse.transfer"), "error.recovery"))
-            judgement.exercise("error.recovery")
+            judgement = self.context.answers.judge(
+                exchange, Expected.BATCH, transfer="error.recovery"
+            )
             if exchange.status != 200 and exchange.error is None:
                 message = f"after all that a good request was answered with {exchange.summary}"
                 judgement.breach("error.recovery", message, exchange)
@@ -331,7 +332,7 @@ class _Performance:
             fields.append(("session_id", session_id))
         if step.user is not None:
             fields.append(("user_id", step.user))
-        return self.context.request(step.workflow, [*fields, *step.extra])
+        return self.context.requests.make(step.workflow, [*fields, *step.extra])
 
     def _session(self, step: Run) -> str | None:
         if step.session is None or not step.session.startswith("run:"):
@@ -410,7 +411,7 @@ class _Performance:
         going.left = True
         going.exchange = self.executor.wait_closed(going.request)
         if going.exchange is not None:
-            judgement = self.context.judge_ids(going.exchange, going.run_id, None)
+            judgement = self.context.history.judge_ids(going.exchange, going.run_id, None, ANY_RUN)
             self.model.left(going)
             self._see(judgement, "disconnect")
 
@@ -420,24 +421,26 @@ class _Performance:
         context = self.context
         workflow = self.executor.workflows[step.workflow]
         content = step.content.replace(MARK.encode(), self._mark.encode())
-        request = context.request(step.workflow, content=content, content_type=step.content_type)
-        verdict = context.oracle.judge(content, step.content_type)
+        request = context.requests.make(
+            step.workflow, content=content, content_type=step.content_type
+        )
+        verdict = context.forms.judge(content, step.content_type)
         if verdict.validity is Validity.VALID and ";" in (step.content_type or ""):
             # A charset that is another, or none, may be refused.
             verdict = type(verdict)(Validity.UNDECIDED, (), verdict.fields, verdict.undeclared)
         self.is_odd = self.is_odd or verdict.validity is not Validity.VALID
         exchange = self._send(request)
         known = self.executor.settings.known
+        accepted, refused = suspects_of_acceptance(verdict), suspects_of_refusal(verdict)
         judgement = judge_form_answer(
-            context, workflow, verdict, exchange, lambda name: name in known
+            context,
+            workflow,
+            verdict,
+            exchange,
+            lambda name: name in known,
+            accepted="form.invalid-refused" if None in accepted else str(accepted[0]),
+            refused=refused[0] if refused else "form.valid-accepted",
         )
-        names: dict[str, str | None] = {}
-        accepted = suspects_of_acceptance(verdict)
-        if accepted and None not in accepted:
-            names["form.invalid-refused"] = accepted[0]
-        if refused := suspects_of_refusal(verdict):
-            names["form.valid-accepted"] = refused[0]
-        judgement.rename(names)
         if verdict.validity is Validity.VALID:
             self.model.judge_text(step.workflow, exchange, judgement)
         self._see(judgement, "run")
@@ -445,9 +448,7 @@ class _Performance:
     def _odd(self, step: Odd) -> None:
         self.is_odd = True
         exchange = self._send(Request(step.method, step.path, headers=step.headers))
-        judgement = self.context.answers.judge(exchange, Expected.REFUSAL)
-        # That a status is another than the run operation's says nothing here.
-        judgement.rename({"error.documented-status": None})
+        judgement = self.context.answers.judge(exchange, Expected.REFUSAL, is_documented=False)
         if step.expects == "404":
             judgement.exercise("routing.unknown-workflow")
             if exchange.status not in (404, None):
@@ -489,9 +490,7 @@ class _Performance:
 
     def _companion(self, exchange: Exchange) -> Judgement:
         """What holds for any answer, of an operation that the page does not document."""
-        judgement = self.context.answers.judge(exchange, Expected.REFUSAL)
-        judgement.rename(dict.fromkeys(("error.documented-status", "error.no-server-error")))
-        return judgement
+        return self.context.answers.judge(exchange, Expected.ANY, is_documented=False)
 
     def _send(self, request: Request, note: str = "") -> Exchange:
         self._say(request, note)

@@ -274,7 +274,7 @@ def make_machine(scope: Scope, carry_out: Callable[[Steps], None]) -> type[RuleB
             if form is None or isinstance(form, Odd):
                 return
             content, content_type = form
-            validity = context.oracle.judge(content, content_type).validity
+            validity = context.forms.judge(content, content_type).validity
             # Whether a typed workflow takes what is no message made for it, nobody can say.
             if workflow.input_schema is None or validity is Validity.INVALID:
                 self.note(Form(workflow=workflow.id, content=content, content_type=content_type))

@@ -9,14 +9,17 @@ from agentos_contract.events import TERMINAL_EVENTS
 from agentos_contract.json_values import mapping, parse_object, short
 from contract_tests.checks.context import Context
 from contract_tests.fuzzing.baseline import Baseline
-from contract_tests.judging.answers import Expected, Judgement
+from contract_tests.judging.answers import Expected
+from contract_tests.judging.batches import BatchRun
+from contract_tests.judging.judgement import Judgement
 from contract_tests.judging.outcomes import (
     RunOutcome,
     difference,
     outcome_of_batch,
     outcome_of_stream,
 )
-from contract_tests.judging.streams import BatchRun, StreamedRun
+from contract_tests.judging.rules import RunRules
+from contract_tests.judging.streams import StreamedRun
 from contract_tests.target.client import Exchange
 from contract_tests.target.target import Workflow
 
@@ -131,17 +134,16 @@ class Model:
         exchange, step = going.exchange, going.step
         assert exchange is not None
         if step.stream == "false":
-            judgement, batch = context.judgement_of_batch(
-                workflow, exchange, requirement=requirement
-            )
+            rules = RunRules(refused=requirement)
+            judgement, batch = context.judge.batch(workflow, exchange, rules)
             self._ids(going, batch.body.get("run_id"), batch.body.get("session_id"))
             self._batch(going, batch, judgement)
         else:
-            judgement, stream = context.judgement_of_stream(
-                workflow,
-                exchange,
-                stream=True if step.stream == "true" else None,
-                requirement=requirement,
+            is_cancelled = going.cancelled_at is not None
+            end = "cancel.one-terminal-event" if is_cancelled else None
+            rules = RunRules(refused=requirement, end=end)
+            judgement, stream = context.judge.stream(
+                workflow, exchange, rules, explicit=step.stream == "true"
             )
             if stream is None:
                 self._over(going, None, completed=False)
@@ -254,12 +256,6 @@ class Model:
     def _cancelled_end(
         self, going: Going, run: StreamedRun, terminals: list[str], judgement: Judgement
     ) -> None:
-        judgement.rename(
-            dict.fromkeys(
-                ("order.one-terminal-event", "order.nothing-after", "order.terminal-event"),
-                "cancel.one-terminal-event",
-            )
-        )
         judgement.exercise("cancel.one-terminal-event")
         assert going.cancelled_at is not None
         went_on = run.seconds - going.cancelled_at

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from typing import Any
@@ -21,7 +20,7 @@ from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.core.transport import Response
 
 from agentos_contract.document import FORM, Document
-from contract_tests.judging.findings import Breach
+from contract_tests.judging.judgement import Judgement
 from contract_tests.target.client import TIMEOUTS, Exchange, TransferError
 
 JSON = "application/json"
@@ -44,10 +43,13 @@ DECIDES = frozenset(
 )
 """Requirements that every answer is judged by."""
 
+UNBROKEN = (None, TransferError.DISCONNECTED)
+"""Of an exchange that shows nothing wrong on the wire."""
+
 HTTP_STATUSES = frozenset({405, 413, 415})
 """What HTTP itself asks for, documented or not."""
 
-_TRACEBACK = re.compile(
+TRACEBACK = re.compile(
     r"""Traceback\ \(most\ recent\ call\ last\)     # Python
     | File\ \\?"[^"\n]+\.py\\?",\ line\ \d+
     | site-packages/
@@ -68,44 +70,6 @@ class Expected(Enum):
     """A wrong request."""
     ANY = "any answer"
     """The document does not say, or what it says is judged elsewhere."""
-
-
-@dataclass
-class Judgement:
-    """What one answer showed."""
-
-    breaches: list[Breach] = field(default_factory=list)
-    exercised: set[str] = field(default_factory=set)
-    exchange: Exchange | None = None
-    """The answer, where the judgement is of a whole one."""
-
-    def exercise(self, *requirements: str) -> None:
-        self.exercised.update(requirements)
-
-    def breach(
-        self,
-        requirement: str,
-        message: str,
-        exchange: Exchange,
-        event_index: int | None = None,
-    ) -> None:
-        self.exercised.add(requirement)
-        self.breaches.append(Breach(requirement, message, exchange.curl, exchange, event_index))
-
-    def merge(self, other: Judgement) -> None:
-        self.breaches += other.breaches
-        self.exercised |= other.exercised
-
-    def rename(self, names: dict[str, str | None]) -> None:
-        """Report under other requirements; None drops a breach and what it exercised."""
-        kept = []
-        for found in self.breaches:
-            name = names.get(found.requirement, found.requirement)
-            if name is not None:
-                kept.append(replace(found, requirement=name))
-        self.breaches = kept
-        exercised = {names.get(name, name) for name in self.exercised}
-        self.exercised = {name for name in exercised if name is not None}
 
 
 class AnswerJudge:
@@ -135,17 +99,26 @@ class AnswerJudge:
         content = _without_links(content, path, method)
         return schemathesis.openapi.from_dict(content)[path][method]
 
-    def judge(self, exchange: Exchange, expected: Expected) -> Judgement:
-        """Everything that holds for any answer."""
+    def judge(
+        self,
+        exchange: Exchange,
+        expected: Expected,
+        *,
+        is_documented: bool = True,
+        transfer: str | None = None,
+    ) -> Judgement:
+        """Everything that holds for any answer.
+
+        `is_documented`: whether the document has the statuses of what was asked. `transfer`: what
+        an answer breaks that does not come, or not whole; unless said, by what was expected.
+        """
         judgement = Judgement(exchange=exchange)
-        self._wire(exchange, expected, judgement)
+        self._transfer(exchange, expected, transfer, judgement)
         if exchange.status is None:
             return judgement
         status = exchange.status
-        judgement.exercise("error.documented-status")
-        if status not in HTTP_STATUSES:
-            for failure in self._run(exchange, self._status):
-                judgement.breach("error.documented-status", _message(failure, exchange), exchange)
+        if is_documented:
+            self._documented(exchange, status, judgement)
         if status == 401:
             self._challenge(exchange, judgement)
         if status >= 400:
@@ -168,9 +141,24 @@ class AnswerJudge:
 
     # -- parts
 
-    def _wire(self, exchange: Exchange, expected: Expected, judgement: Judgement) -> None:
+    def _documented(self, exchange: Exchange, status: int, judgement: Judgement) -> None:
+        judgement.exercise("error.documented-status")
+        if status not in HTTP_STATUSES:
+            for failure in self._run(exchange, self._status):
+                judgement.breach("error.documented-status", _message(failure, exchange), exchange)
+
+    def _transfer(
+        self,
+        exchange: Exchange,
+        expected: Expected,
+        requirement: str | None,
+        judgement: Judgement,
+    ) -> None:
         """Whether the answer came, and whole."""
         error, message = exchange.error, exchange.error_message
+        if requirement is not None:
+            judgement.require(requirement, error in UNBROKEN, message, exchange)
+            return
         is_run = exchange.is_stream or expected in (Expected.STREAM, Expected.BATCH)
         if is_run:
             judgement.exercise("sse.transfer")
@@ -180,7 +168,7 @@ class AnswerJudge:
                 judgement.exercise("batch.answered")
         else:
             judgement.exercise("error.answered")
-        if error is None or error is TransferError.DISCONNECTED:
+        if error in UNBROKEN:
             return
         if not is_run:
             requirement = "error.answered"
@@ -198,7 +186,7 @@ class AnswerJudge:
         judgement.exercise("error.no-traceback")
         # Within JSON a line end is two characters.
         text = exchange.body.decode("utf-8", "replace").replace("\\n", "\n")
-        if found := _TRACEBACK.search(text):
+        if found := TRACEBACK.search(text):
             message = f"the answer ({exchange.status}) shows {found[0].strip()!r}"
             judgement.breach("error.no-traceback", message, exchange)
         if exchange.status not in self._document.run_operation.statuses:

@@ -4,52 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from contract_tests.judging.conditions import Conditions, conditions_of
-
-if TYPE_CHECKING:
-    from contract_tests.target.client import Exchange
-
-
-@dataclass(frozen=True, slots=True)
-class Breach:
-    """A requirement that was broken, as one exchange or several showed."""
-
-    requirement: str
-    message: str
-    reproduce: str
-    """Shell commands, without the token."""
-    exchange: Exchange | None = field(default=None, compare=False, repr=False)
-    """Where it was seen: the last one, if there were several."""
-    event_index: int | None = field(default=None, compare=False)
-    """The stream's event that shows it, from 0; None where no single one does."""
-    before: tuple[Exchange, ...] = field(default=(), compare=False, repr=False)
-    """The exchanges that it took before that one."""
-    check: str = field(default="", compare=False)
-    """The check that saw it."""
-    earlier_check: str = field(default="", compare=False)
-    """The check that made the exchanges before, where that was another."""
-
-    @property
-    def checks(self) -> tuple[str, ...]:
-        """Those that it takes to see it again."""
-        return tuple(dict.fromkeys(name for name in (self.earlier_check, self.check) if name))
-
-    @property
-    def exchanges(self) -> tuple[Exchange, ...]:
-        """All that it took, in their order."""
-        return (*self.before, self.exchange) if self.exchange is not None else self.before
-
-    @property
-    def conditions(self) -> Conditions:
-        return conditions_of(self.exchanges)
+from contract_tests.judging.judgement import Breach, Judgement
+from contract_tests.target.client import Exchange
 
 
 class Findings:
-    """Collects; `session.py` settles statuses from it."""
+    """Collects what checks saw; `results.py` settles each requirement's status from it."""
 
     def __init__(self) -> None:
         self.breaches: dict[str, list[Breach]] = {}
@@ -91,8 +55,26 @@ class Findings:
                 for requirement in requirements:
                     self.probed_at.setdefault(requirement, set()).add(conditions)
 
-    def breach(self, breach: Breach, *, generated: bool = False) -> None:
-        """A request did break one."""
+    def record(self, judgement: Judgement, *, generated: bool = False) -> None:
+        """Add what an answer showed."""
+        self.exercise(*judgement.exercised, generated=generated, exchanges=[judgement.exchange])
+        for breach in judgement.breaches:
+            self.add(breach, generated=generated)
+
+    def require(self, requirement: str, kept: bool, message: str, *exchanges: Exchange) -> None:
+        """A requirement was exercised, and broken unless `kept`."""
+        self.exercise(requirement, exchanges=exchanges)
+        if not kept:
+            self.breach(requirement, message, *exchanges)
+
+    def breach(self, requirement: str, message: str, *exchanges: Exchange) -> None:
+        """A requirement was broken, as these exchanges show, in that order."""
+        commands = "\n".join(exchange.curl for exchange in exchanges)
+        exchange = exchanges[-1] if exchanges else None
+        self.add(Breach(requirement, message, commands, exchange, before=exchanges[:-1]))
+
+    def add(self, breach: Breach, *, generated: bool = False) -> None:
+        """Add what was broken."""
         name = breach.requirement
         is_counted = name in self.exercised
         self.exercise(name, generated=generated, exchanges=breach.exchanges)

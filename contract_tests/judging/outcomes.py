@@ -7,7 +7,8 @@ from typing import Any
 
 from agentos_contract.events import Scope
 from agentos_contract.json_values import canonical, mapping, mappings
-from contract_tests.judging.streams import BatchRun, StreamedRun
+from contract_tests.judging.batches import BatchRun
+from contract_tests.judging.streams import StreamedRun
 
 RunOutcome = Any
 """What a run came to, without what may differ: its content, and its results as nested (name, how it

@@ -7,12 +7,31 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from agentos_contract.requirements import Requirement
-from contract_tests.judging.findings import Breach, Findings
+from contract_tests.judging.findings import Findings
+from contract_tests.judging.judgement import Breach
 from contract_tests.judging.known import Known, KnownList
-from contract_tests.judging.streams import MISSING
 
 REQUIRED = "required, but skipped: "
 """How the message of a requirement begins that --require names, and that was not exercised."""
+
+
+NOT_EXERCISED = {
+    "parallel.step-count": "no Parallel ran to its end",
+    "condition.branch": "no Condition ran to its end",
+    "loop.iterations": "no Loop ran to its end",
+    "loop.should-continue": "no Loop ran to its end",
+    "router.selected-steps": "no Router ran to its end",
+    "results.run-content": "no agent or team streamed content",
+    "order.content-completed": "no agent or team completed its content",
+    "order.within": "no stream had content or output",
+    "order.sequential": "no workflow ran two steps, one after the other",
+    "identity.step-id-unique": "no workflow ran two steps in one container",
+    "identity.step-index": "no workflow ran two steps in one container",
+    "event.schema": "the document has no schemas for events (it was loaded without an overlay)",
+    "batch.input": "no batch body has the run's input",
+    "batch.content-in-results": "no batch body had step results",
+}
+"""Why a requirement was not exercised, by what would have exercised it."""
 
 
 class Status(Enum):
@@ -110,7 +129,9 @@ def _settle(
         return _result(requirement, Status.KNOWN, message, breaches)
     if name in findings.exercised:
         return _result(requirement, Status.PASSED, "")
-    reason = MISSING.get(name) or findings.reasons.get(name) or "no request could have broken it"
+    reason = (
+        NOT_EXERCISED.get(name) or findings.reasons.get(name) or "no request could have broken it"
+    )
     if is_required:
         return _result(requirement, Status.FAILED, f"{REQUIRED}{reason}")
     return _result(requirement, Status.SKIPPED, reason)

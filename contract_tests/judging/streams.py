@@ -1,9 +1,10 @@
-"""Judges one run: its stream by the shared state machine, its batch body by the same rules."""
+"""Judges the stream of a run, by the shared state machine and by when its events came."""
 
 from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,10 +12,13 @@ from typing import Any
 
 from agentos_contract.document import EVENT_STREAM
 from agentos_contract.events import CONTAINERS, EVENTS, STEPS_AND_CONTAINERS, TERMINAL_EVENTS, Scope
-from agentos_contract.json_values import mappings, short
-from agentos_contract.judge import JUDGED_REQUIREMENTS, PayloadValidator, RunJudge, wrong_time
-from contract_tests.judging.answers import _TRACEBACK, JSON, Judgement
+from agentos_contract.judge import JUDGED_REQUIREMENTS, PayloadValidator, RunJudge
+from agentos_contract.sse import EventStreamDecoder
+from contract_tests.judging.answers import JSON, TRACEBACK
+from contract_tests.judging.judgement import Judgement
+from contract_tests.judging.rules import RunRules
 from contract_tests.target.client import Exchange
+from contract_tests.target.target import Workflow
 
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s;\"']+)", re.IGNORECASE)
 
@@ -30,27 +34,9 @@ DECIDES = (
 )
 """Requirements that every run is judged by."""
 
-MAX_VIOLATIONS = 50
-"""Of one stream: an endless one would fill the report."""
-
-
-MISSING = {
-    "parallel.step-count": "no Parallel ran to its end",
-    "condition.branch": "no Condition ran to its end",
-    "loop.iterations": "no Loop ran to its end",
-    "loop.should-continue": "no Loop ran to its end",
-    "router.selected-steps": "no Router ran to its end",
-    "results.run-content": "no agent or team streamed content",
-    "order.content-completed": "no agent or team completed its content",
-    "order.within": "no stream had content or output",
-    "order.sequential": "no workflow ran two steps, one after the other",
-    "identity.step-id-unique": "no workflow ran two steps in one container",
-    "identity.step-index": "no workflow ran two steps in one container",
-    "event.schema": "the document has no schemas for events (it was loaded without an overlay)",
-    "batch.input": "no batch body has the run's input",
-    "batch.content-in-results": "no batch body had step results",
-}
-"""Why a requirement was not exercised, by what would have exercised it."""
+MAX_REPORTED = 50
+"""So many violations of each requirement are reported of one stream; a long one would fill the
+report."""
 
 
 @dataclass
@@ -96,33 +82,22 @@ class StreamedRun:
         return self.exchange.events[-1][0] if self.exchange.events else self.exchange.seconds
 
 
-@dataclass
-class BatchRun:
-    """A run that was answered with a batch body, or failed (500)."""
-
-    workflow_id: str
-    message: str
-    exchange: Exchange
-    body: dict[str, Any]
-    """Empty where the run failed or the body is no JSON object."""
-
-
 def judge_stream(
     exchange: Exchange,
-    *,
+    workflow: Workflow,
     validators: Mapping[str, PayloadValidator],
-    workflow_id: str | None,
-    session_id: str | None,
-    workflow_name: str | None = None,
+    rules: RunRules,
 ) -> tuple[Judgement, RunJudge]:
-    """Judge a stream that was answered with 200. `session_id` is the one asked for, if any."""
+    """Judge a stream that was answered with 200."""
     judgement = Judgement()
+    session_id = exchange.request.field("session_id") or None
     judge = RunJudge(
-        workflow_name=workflow_name,
-        workflow_id=workflow_id,
-        session_id=session_id,
+        workflow_name=workflow.name,
+        workflow_id=workflow.id,
+        session_id=session_id if rules.takes_session else None,
         validators=validators,
         now=time.time(),
+        rules=rules,
     )
     judgement.exercise("sse.content-type")
     decoder = exchange.decoder
@@ -130,15 +105,25 @@ def judge_stream(
         return judgement, judge
     for _, event in exchange.events:
         judge.receive(event)
-        if len(judge.violations) > MAX_VIOLATIONS:
-            break
     # A stream that was cut or ran into a limit has no end to judge.
     if exchange.error is None:
-        judge.end()
-        judgement.exercise("sse.complete")
-        if decoder.incomplete:
-            message = "the stream ended within an event: its last block has no blank line after it"
-            judgement.breach("sse.complete", message, exchange)
+        judge.end(lost_event=decoder.incomplete)
+        message = "the stream ended within an event: its last block has no blank line after it"
+        judgement.require("sse.complete", not decoder.incomplete, message, exchange)
+    _judge_bytes(exchange, decoder, judgement)
+    judgement.exercise(*judge.exercised)
+    _add_violations(exchange, judge, judgement)
+    for payload in judge.payloads:
+        if payload.get("event") == "WorkflowError":
+            judgement.exercise("error.no-traceback")
+            if found := TRACEBACK.search(str(payload.get("error"))):
+                message = f"WorkflowError shows {found[0].strip()!r}"
+                judgement.breach("error.no-traceback", message, exchange)
+    return judgement, judge
+
+
+def _judge_bytes(exchange: Exchange, decoder: EventStreamDecoder, judgement: Judgement) -> None:
+    """Whether a stream is UTF-8, and has only the fields that there are."""
     judgement.exercise("sse.utf-8", "sse.known-fields")
     charset = _CHARSET.search(exchange.headers.get("content-type", ""))
     if charset is not None and charset[1].lower() not in ("utf-8", "utf8"):
@@ -150,21 +135,17 @@ def judge_stream(
         names = ", ".join(repr(name) for name in sorted(decoder.unknown_fields)[:5])
         message = f"lines with fields that are none of event, data, id, retry: {names}"
         judgement.breach("sse.known-fields", message, exchange)
-    judgement.exercise(*judge.exercised)
-    for violation in judge.violations[:MAX_VIOLATIONS]:
-        if violation.requirement == "order.terminal-event" and decoder.incomplete:
-            continue  # it may well have been that event
-        where = f"event {violation.index + 1}: " if violation.index is not None else ""
-        judgement.breach(
-            violation.requirement, where + violation.message, exchange, violation.index
-        )
-    for payload in judge.payloads:
-        if payload.get("event") == "WorkflowError":
-            judgement.exercise("error.no-traceback")
-            if found := _TRACEBACK.search(str(payload.get("error"))):
-                message = f"WorkflowError shows {found[0].strip()!r}"
-                judgement.breach("error.no-traceback", message, exchange)
-    return judgement, judge
+
+
+def _add_violations(exchange: Exchange, judge: RunJudge, judgement: Judgement) -> None:
+    """Report the first violations of each requirement; all of them are read."""
+    reported: Counter[str] = Counter()
+    for violation in judge.violations:
+        reported[violation.requirement] += 1
+        if reported[violation.requirement] <= MAX_REPORTED:
+            where = f"event {violation.index + 1}: " if violation.index is not None else ""
+            message = where + violation.message
+            judgement.breach(violation.requirement, message, exchange, violation.index)
 
 
 def judge_media_type(exchange: Exchange, *, stream: bool | None) -> Judgement:
@@ -176,79 +157,10 @@ def judge_media_type(exchange: Exchange, *, stream: bool | None) -> Judgement:
         requirement, wanted = "form.stream-default", EVENT_STREAM
     else:
         requirement, wanted = "sse.content-type", EVENT_STREAM
-    judgement.exercise(requirement)
-    if exchange.media_type != wanted:
-        came = exchange.headers.get("content-type", "no content type")
-        message = f"expected {wanted}, got {came}"
-        judgement.breach(requirement, message, exchange)
+    came = exchange.headers.get("content-type", "no content type")
+    message = f"expected {wanted}, got {came}"
+    judgement.require(requirement, exchange.media_type == wanted, message, exchange)
     return judgement
-
-
-def judge_batch(
-    exchange: Exchange,
-    body: Mapping[str, Any],
-    *,
-    workflow_id: str,
-    session_id: str | None,
-    user_id: str | None,
-    workflow_name: str | None = None,
-    message: str | None = None,
-) -> Judgement:
-    """Judge a batch body that was answered with 200. `message`: the one that was sent, where its
-    input must be that."""
-    judgement = Judgement()
-    judgement.exercise("batch.status-completed", "identity.batch-echo")
-    if message is not None and "input" in body:
-        judgement.exercise("batch.input")
-        if body["input"] != message:
-            said = f"asked with the message {short(message)}, the body has the input"
-            judgement.breach("batch.input", f"{said} {short(body['input'])}", exchange)
-    created_at = body.get("created_at")
-    if isinstance(created_at, int | float) and not isinstance(created_at, bool):
-        judgement.exercise("time.seconds")
-        if (fault := wrong_time(created_at, time.time())) is not None:
-            judgement.breach("time.seconds", f"created_at {created_at} {fault}", exchange)
-    if workflow_name and "workflow_name" in body:
-        judgement.exercise("identity.workflow-name")
-        if body["workflow_name"] != workflow_name:
-            text = f"the workflow {workflow_name!r} is {body['workflow_name']!r} in the body"
-            judgement.breach("identity.workflow-name", text, exchange)
-    if body.get("status") != "COMPLETED":
-        message = f"answered with 200 and the status {body.get('status')!r}"
-        judgement.breach("batch.status-completed", message, exchange)
-    for key, asked in (
-        ("workflow_id", workflow_id),
-        ("session_id", session_id),
-        ("user_id", user_id),
-    ):
-        if asked is not None and body.get(key) != asked:
-            message = f"asked for {key} {asked!r}, the body has {body.get(key)!r}"
-            judgement.breach("identity.batch-echo", message, exchange)
-    results = body.get("step_results")
-    ids = [one["step_id"] for one in mappings(results) if isinstance(one.get("step_id"), str)]
-    if len(ids) > 1:
-        judgement.exercise("identity.step-id-unique")
-        if len(set(ids)) < len(ids):
-            text = f"the results at top level have the step_ids {ids}"
-            judgement.breach("identity.step-id-unique", text, exchange)
-    if isinstance(results, list) and results:
-        judgement.exercise("batch.content-in-results")
-        last = last_content(results)
-        if last != body.get("content"):
-            message = (
-                f"the run's content is {short(body.get('content'))}, "
-                f"its last result has {short(last)}"
-            )
-            judgement.breach("batch.content-in-results", message, exchange)
-    return judgement
-
-
-def last_content(results: list[Any]) -> Any:
-    """The content of the last result, taken as deep as it goes."""
-    last: Any = results[-1]
-    while isinstance(last, Mapping) and mappings(last.get("steps")):
-        last = mappings(last["steps"])[-1]
-    return last.get("content") if isinstance(last, Mapping) else None
 
 
 def held_back(run: StreamedRun) -> str | None:

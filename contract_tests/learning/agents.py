@@ -8,7 +8,7 @@ from typing import Any
 
 from agentos_contract.events import Scope
 from agentos_contract.json_values import mapping, mappings
-from agentos_contract.run import Span, step_key
+from agentos_contract.spans import Span, step_key
 from contract_tests.learning.evidence import (
     Evidence,
     Json,
@@ -36,7 +36,7 @@ def failure_answered(evidence: Evidence) -> Sightings:
     for run in evidence.runs:
         same = [
             batch
-            for batch in evidence.context.all_batches
+            for batch in evidence.context.history.all_batches
             if (batch.workflow_id, batch.message) == (run.workflow_id, run.message)
         ]
         for error in _failures(run):
@@ -99,12 +99,12 @@ def additional_data_fails(evidence: Evidence) -> Sightings:
     usual = min(with_agent)[2]
     workflow = next(w for w in context.target.workflows if w.id == usual.workflow_id)
     try:
-        future = context.start_stream(
+        future = context.runs.start_stream(
             workflow, message=usual.message, extra=(("additional_data", "contract-tests"),)
         )
     except NoMoreRuns:
         return
-    _, stream = context.judgement_of_stream(workflow, future.result(), stream=True)
+    _, stream = context.judge.stream(workflow, future.result())
     if stream is not None and stream.judge.machine.root is not None:
         run = Run(stream)
         has_answered = bool(run.only("RunCompleted", "TeamRunCompleted"))

@@ -10,9 +10,10 @@ from urllib.parse import quote
 
 from agentos_contract.events import STEPS_AND_CONTAINERS, TERMINAL_EVENTS, Scope
 from agentos_contract.json_values import mapping, mappings, parse_object
-from agentos_contract.run import Span
+from agentos_contract.spans import Span
 from contract_tests.checks.context import Context
-from contract_tests.judging.streams import BatchRun, StreamedRun
+from contract_tests.judging.batches import BatchRun
+from contract_tests.judging.streams import StreamedRun
 from contract_tests.target.client import Exchange, NoMoreRuns, Request, TransferError
 from contract_tests.target.target import read_companion
 
@@ -76,7 +77,7 @@ class Evidence:
         cancelled = [e.request.path for e in self.exchanges if e.request.path.endswith("/cancel")]
         return [
             Run(stream)
-            for stream in self.context.all_streams
+            for stream in self.context.history.all_streams
             if stream.judge.machine.root is not None
             and stream.exchange.error is None
             and not any(quote(stream.run_id or "?", safe="") in path for path in cancelled)
@@ -85,7 +86,7 @@ class Evidence:
     @cached_property
     def batches(self) -> list[BatchRun]:
         """The batch runs that were answered with a body."""
-        return [run for run in self.context.all_batches if run.body]
+        return [run for run in self.context.history.all_batches if run.body]
 
     @cached_property
     def pairs(self) -> list[tuple[Run, Json]]:

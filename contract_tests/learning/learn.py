@@ -84,7 +84,7 @@ def learn_profile(
 
     def look(context: Context) -> None:
         # What observers ask themselves is no more of the contract tests'.
-        streams.extend(context.all_streams)
+        streams.extend(context.history.all_streams)
         evidence = Evidence(context, list(exchanges), scripts or {})
         for deviation in load_deviations().values():
             if not deviation.is_observed:

@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from agentos_contract.json_values import mapping, mappings, read_json
-from contract_tests.checks.context import Fields
-from contract_tests.checks.registry import CannotDecide
+from contract_tests.checks.requests import Fields
+from contract_tests.checks.stages import CannotDecide
 from contract_tests.learning.evidence import (
     Evidence,
     Json,
@@ -80,7 +80,7 @@ def _run(evidence: Evidence, workflow_id: str | None = None, *extra: tuple[str, 
     """A batch run of a workflow, of the quickest one unless it is named."""
     workflows = evidence.context.target.workflows
     try:
-        quickest = evidence.context.probed_workflow
+        quickest = evidence.context.workflows.probed
     except CannotDecide:
         quickest = workflows[0]
     workflow = next((w for w in workflows if w.id == workflow_id), quickest)
@@ -93,7 +93,7 @@ def _is_served(evidence: Evidence) -> bool:
     """Whether the server has these companions at all."""
 
     def ask() -> bool:
-        name = evidence.context.fresh_id("session")
+        name = evidence.context.ids.fresh("session")
         return _make(evidence, name).status == 201 and _session(evidence, name).status == 200
 
     return evidence.once("sessions are served", ask)
@@ -135,7 +135,7 @@ def failed_run_lost(evidence: Evidence) -> Sightings:
 
 @observes("session.written-whole", occasion="a run fell silent for a while")
 def written_whole(evidence: Evidence) -> Sightings:
-    session_id = evidence.context.fresh_id("session")
+    session_id = evidence.context.ids.fresh("session")
     if not _is_served(evidence) or _make(evidence, session_id, session_name="first").status != 201:
         return
     for silence in silences_of(evidence)[:1]:
@@ -182,7 +182,7 @@ def _second_run_listed(evidence: Evidence, first_user: str | None) -> tuple[bool
     """Whether a session has the first user's run and another user's, after both."""
     if not _is_served(evidence):
         return None
-    session_id = evidence.context.fresh_id("session")
+    session_id = evidence.context.ids.fresh("session")
     users = [{"user_id": user} if user else {} for user in (first_user, "contract-tests-bob")]
     first, second = (
         json_of(_run(evidence, None, ("session_id", session_id), *user.items())).get("run_id")
@@ -198,7 +198,7 @@ def _second_run_listed(evidence: Evidence, first_user: str | None) -> tuple[bool
 
 @observes("session.conflict-fails", occasion="POST /sessions was sent another user's session_id")
 def conflict_fails(evidence: Evidence) -> Sightings:
-    session_id = evidence.context.fresh_id("session")
+    session_id = evidence.context.ids.fresh("session")
     if _make(evidence, session_id, user_id="contract-tests-ada").status == 201:
         answer = _make(evidence, session_id, user_id="contract-tests-bob")
         if answer.status is not None:
@@ -207,7 +207,7 @@ def conflict_fails(evidence: Evidence) -> Sightings:
 
 @observes("session.post-replaces", occasion="POST /sessions was sent the id of a session twice")
 def post_replaces(evidence: Evidence) -> Sightings:
-    session_id, user = evidence.context.fresh_id("session"), "contract-tests-ada"
+    session_id, user = evidence.context.ids.fresh("session"), "contract-tests-ada"
     if _make(evidence, session_id, user_id=user, session_name="first").status == 201:
         answer = _make(evidence, session_id, user_id=user)
         name = json_of(_session(evidence, session_id)).get("session_name")
@@ -221,7 +221,7 @@ def post_replaces(evidence: Evidence) -> Sightings:
 
 @observes("session.type-drops-runs", occasion="a session with runs was renamed without a type")
 def type_drops_runs(evidence: Evidence) -> Sightings:
-    for stream in evidence.context.all_streams:
+    for stream in evidence.context.history.all_streams:
         session_id = stream.exchange.request.field("session_id")
         if not session_id or not stream.is_completed or not _run_ids(evidence, session_id):
             continue
@@ -243,7 +243,7 @@ def seeded_once(evidence: Evidence) -> Sightings:
         initial = set(mapping(evidence.description(workflow.id).get("session_state")))
         for node in evidence.nodes(workflow.id):
             initial -= set(mapping(mapping(node.get("mock")).get("session_state")))
-        session_id = evidence.context.fresh_id("session")
+        session_id = evidence.context.ids.fresh("session")
         if not initial or _make(evidence, session_id).status != 201:
             continue
         _run(evidence, workflow.id, ("session_id", session_id))
@@ -258,7 +258,7 @@ def seeded_once(evidence: Evidence) -> Sightings:
 
 @observes("session.name-matches-data", occasion="a session was looked for by a name")
 def name_matches_data(evidence: Evidence) -> Sightings:
-    session_id = evidence.context.fresh_id("session")
+    session_id = evidence.context.ids.fresh("session")
     if _make(evidence, session_id, session_name="plain", session_state={MARK: 1}).status == 201:
         named = [
             _ask(evidence, "get_sessions", "GET", type="workflow", session_name=name, limit="100")
@@ -275,8 +275,8 @@ def name_matches_data(evidence: Evidence) -> Sightings:
 
 @observes("session.ties-oldest-first", occasion="sessions were made in the same second, and listed")
 def ties_oldest_first(evidence: Evidence) -> Sightings:
-    user = evidence.context.fresh_id("user")
-    made = [evidence.context.fresh_id("session") for _ in range(4)]
+    user = evidence.context.ids.fresh("user")
+    made = [evidence.context.ids.fresh("session") for _ in range(4)]
     if any(_make(evidence, session_id, user_id=user).status != 201 for session_id in made):
         return
     query: dict[str, Any] = {"type": "workflow", "user_id": user, "limit": "20"}
@@ -309,7 +309,7 @@ def list_content_fails(evidence: Evidence) -> Sightings:
 
 @observes("session.summary-fails", occasion="a session was sent a summary with a key of its own")
 def summary_fails(evidence: Evidence) -> Sightings:
-    session_id = evidence.context.fresh_id("session")
+    session_id = evidence.context.ids.fresh("session")
     if _make(evidence, session_id).status == 201:
         answer = _ask(
             evidence,
@@ -367,7 +367,7 @@ def background_any_text(evidence: Evidence) -> Sightings:
 @observes("run.background-stream-fails", occasion="a stream was asked for in the background")
 def background_stream_fails(evidence: Evidence) -> Sightings:
     for workflow in evidence.context.target.workflows:
-        stream = evidence.context.streams.get(workflow.id)
+        stream = evidence.context.history.streams.get(workflow.id)
         if stream is None or not stream.is_completed or workflow.input_schema is not None:
             continue
         answer = evidence.ask(

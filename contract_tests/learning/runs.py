@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from agentos_contract.events import Scope
-from agentos_contract.run import Span
+from agentos_contract.spans import Span
 from contract_tests.learning.evidence import (
     Evidence,
     Json,

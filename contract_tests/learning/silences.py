@@ -10,9 +10,9 @@ from typing import Generic, TypeVar
 
 from agentos_contract.events import Scope
 from agentos_contract.json_values import parse_object
-from agentos_contract.run import Span
+from agentos_contract.spans import Span
 from agentos_contract.sse import ServerSentEvent
-from contract_tests.checks.context import Fields
+from contract_tests.checks.requests import Fields
 from contract_tests.judging.streams import StreamedRun
 from contract_tests.learning.evidence import Evidence, Json, Run, event_of
 from contract_tests.target.client import NoMoreRuns
@@ -76,7 +76,7 @@ def in_silence(
             is_silent.set()
 
     try:
-        future = context.start_stream(
+        future = context.runs.start_stream(
             workflow,
             message=silence.run.message,
             session_id=session_id,
@@ -92,7 +92,7 @@ def in_silence(
         return None
     done_at = time.monotonic()
     done = do(started)
-    _, run = context.judgement_of_stream(workflow, future.result(), stream=True)
+    _, run = context.judge.stream(workflow, future.result())
     if run is None:
         return None
     after = next((at - done_at for at in arrivals[silence.after + 1 :]), None)

@@ -26,7 +26,7 @@ MULTIPART = "multipart/form-data; boundary=contract-tests"
 
 def _form(evidence: Evidence, fields: tuple[tuple[str, str], ...], **more: Any) -> Exchange:
     """A form for the run operation. The forms here have a wrong `stream`: none starts a run."""
-    workflow_id = more.pop("workflow_id", evidence.context.any_workflow.id)
+    workflow_id = more.pop("workflow_id", evidence.context.workflows.any.id)
     path = run_path(evidence.context.document, workflow_id)
     return evidence.ask("POST", path, fields=fields, **more)
 
@@ -96,7 +96,7 @@ def no_challenge(evidence: Evidence) -> Sightings:
 def body_first(evidence: Evidence) -> Sightings:
     if not any(exchange.status == 401 for exchange in evidence.exchanges):
         return
-    path = run_path(evidence.context.document, evidence.context.any_workflow.id)
+    path = run_path(evidence.context.document, evidence.context.workflows.any.id)
     answer = evidence.ask(
         "POST", path, content=b"broken", content_type=MULTIPART, authorization=None
     )
@@ -198,7 +198,7 @@ def any_media_type(evidence: Evidence) -> Sightings:
 
 @observes("form.multipart", occasion="a form was sent as multipart/form-data")
 def multipart(evidence: Evidence) -> Sightings:
-    parts = (("message", evidence.context.any_workflow.message), ("stream", "maybe"))
+    parts = (("message", evidence.context.workflows.any.message), ("stream", "maybe"))
     lines = [
         f'--contract-tests\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
         for name, value in parts
@@ -208,7 +208,7 @@ def multipart(evidence: Evidence) -> Sightings:
 
 
 def _raw(evidence: Evidence, content: bytes, content_type: str) -> Exchange:
-    path = run_path(evidence.context.document, evidence.context.any_workflow.id)
+    path = run_path(evidence.context.document, evidence.context.workflows.any.id)
     return evidence.ask("POST", path, content=content, content_type=content_type)
 
 
@@ -301,6 +301,6 @@ def _allows(answer: Exchange, origin: str) -> bool:
 
 @observes("stream.no-cache-control", occasion="a run was answered with a stream")
 def no_cache_control(evidence: Evidence) -> Sightings:
-    for run in evidence.context.all_streams[:1]:
+    for run in evidence.context.history.all_streams[:1]:
         header = run.exchange.headers.get("cache-control")
         yield Sighting(header is None, f"a stream has Cache-Control: {header}")

@@ -23,7 +23,7 @@ from contract_tests.checks.registry import deciding_checks
 from contract_tests.cli import main as command
 from contract_tests.commands.judge import read_options
 from contract_tests.judging.results import Status
-from contract_tests.pytest_plugin.plugin import OPTIONS
+from contract_tests.pytest_plugin.options import OPTIONS
 from contract_tests.reports.exchange_log import logging_to
 from contract_tests.reports.files import write_reports
 from contract_tests.reports.terminal import MAX_MESSAGE, cut

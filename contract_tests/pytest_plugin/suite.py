@@ -1,4 +1,4 @@
-"""The suite that `--contract-url` and `--contract-app` add; pytest_plugin.py collects it."""
+"""The suite that `--contract-url` and `--contract-app` add; plugin.py collects it."""
 
 from __future__ import annotations
 

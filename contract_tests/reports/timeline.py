@@ -12,7 +12,8 @@ from typing import Any
 
 from agentos_contract.events import CONTAINERS, Scope
 from agentos_contract.json_values import read_json_object
-from agentos_contract.run import RunStateMachine, Span
+from agentos_contract.run import RunStateMachine
+from agentos_contract.spans import Span
 from contract_tests.target.client import Exchange
 
 Clean = Callable[[str], str]

@@ -19,9 +19,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agentos_contract.requirements import Level
-from contract_tests.checks.context import own_session_prefix
+from contract_tests.checks.own_ids import session_prefix
 from contract_tests.checks.registry import CHECKS
-from contract_tests.judging.findings import Breach
+from contract_tests.judging.judgement import Breach
 from contract_tests.judging.results import Status
 from contract_tests.running.run import Listener, Options, Report, run_contract_tests
 from contract_tests.target.client import Request
@@ -233,7 +233,7 @@ def _options_for(failure: SavedFailure, saved: SavedFailures, options: Options) 
     )
     if failure.request is None:
         return options
-    old, new = own_session_prefix(saved.seed), own_session_prefix(options.seed)
+    old, new = session_prefix(saved.seed), session_prefix(options.seed)
     request = Request(
         "POST",
         failure.request.path,

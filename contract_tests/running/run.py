@@ -10,17 +10,18 @@ from pathlib import Path
 import contract_tests.checks  # noqa: F401 - registers them
 from agentos_contract.document import Document
 from agentos_contract.requirements import Level, load_catalogue
-from contract_tests.checks.context import Context
+from contract_tests.checks.context import Context, make_context
 from contract_tests.checks.plan import Plan, make_plan
 from contract_tests.checks.registry import (
     CHECKS,
-    CannotDecide,
     Check,
     needed_checks,
     ordered_checks,
 )
+from contract_tests.checks.stages import CannotDecide
 from contract_tests.judging.answers import DECIDES as BY_ANSWER
-from contract_tests.judging.findings import Breach, Findings
+from contract_tests.judging.findings import Findings
+from contract_tests.judging.judgement import Breach
 from contract_tests.judging.known import KnownList
 from contract_tests.judging.results import Result, settle
 from contract_tests.judging.streams import DECIDES as BY_RUN
@@ -141,7 +142,6 @@ def connect(options: Options, budget: RunBudget, exchanged: Callable[[Exchange],
 def run_contract_tests(options: Options, listener: Listener | None = None) -> Report:
     """Run all checks against a target. Raises CouldNotRun."""
     listener = listener or Listener()
-    findings = Findings()
     budget = RunBudget(options.max_runs)
     with connect(options, budget, listener.exchanged) as client:
         target = find_target(options, client)
@@ -152,16 +152,16 @@ def run_contract_tests(options: Options, listener: Listener | None = None) -> Re
         plan = make_plan(target.workflows, options.max_runs, options.max_examples, stages)
         budget.limit = plan.limit
         listener.planned(target, plan)
-        context = Context(
+        context = make_context(
             options.document,
             client,
             target,
             plan,
-            findings,
-            options.seed,
-            options.max_examples,
-            listener.progress,
+            seed=options.seed,
+            max_examples=options.max_examples,
+            progress=listener.progress,
         )
+        findings = context.findings
         for position, check in enumerate(checks):
             listener.checking(check, position, len(checks))
             _run_check(check, context, options.resent.get(check.name))
@@ -191,7 +191,7 @@ def run_contract_tests(options: Options, listener: Listener | None = None) -> Re
 
 
 def _run_check(check: Check, context: Context, resent: Sequence[Request] | None) -> None:
-    context.findings.check = check.name
+    context.findings.check = context.history.check = check.name
     try:
         if resent is None or check.resend is None:
             check.run(context)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract_tests.checks.plan import GENERATED_RUNS, PROBE_RUNS, make_plan
-from contract_tests.checks.registry import Stage
+from contract_tests.checks.stages import Stage
 from contract_tests.target.target import Workflow
 
 

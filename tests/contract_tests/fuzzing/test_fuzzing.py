@@ -22,8 +22,8 @@ from contract_tests.fuzzing.campaign import (
     ENOUGH,
     Campaign,
     Fuzzing,
+    context_for,
     fuzz_target,
-    make_context,
     replay,
 )
 from contract_tests.fuzzing.execution import Key
@@ -287,7 +287,7 @@ def test_the_time_ends_a_run_that_is_under_way(
 def drawn(seed: int) -> list[Steps]:
     """What is drawn from a seed."""
     target = Target((Workflow("main", "hi"), Workflow("slow", "hi")))
-    context = make_context(options("http://127.0.0.1:1"), target, Client("http://127.0.0.1:1"))
+    context = context_for(options("http://127.0.0.1:1"), target, Client("http://127.0.0.1:1"))
     usual = {"main": Usual(0.1, True), "slow": Usual(5.0, True)}
     companions = frozenset({"get_workflow_run", "get_session_runs", "cancel_workflow_run"})
     found: list[Steps] = []

@@ -15,16 +15,17 @@ from agentos_contract.json_values import parse_object
 from agentos_contract.judge import RunJudge
 from agentos_contract.sse import EventStreamDecoder, ServerSentEvent
 from contract_tests.judging.answers import AnswerJudge, Expected
+from contract_tests.judging.batches import BatchRun, judge_batch
 from contract_tests.judging.outcomes import outcome_of_batch, outcome_of_stream
+from contract_tests.judging.rules import ANY_RUN
 from contract_tests.judging.streams import (
-    BatchRun,
     StreamedRun,
     held_back,
-    judge_batch,
     judge_stream,
     shows_pacing,
 )
 from contract_tests.target.client import Exchange, Request
+from contract_tests.target.target import Workflow
 from tests.agentos_contract.test_judge import good
 from tests.contract_tests.conftest import DOCUMENT
 from tests.contract_tests.server import ConformingServer, Run
@@ -57,11 +58,13 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
     max_leaves=12,
 )
+WORKFLOW = Workflow("w", "x")
 EVENTS = [json.loads(json.dumps(event)) for event in good()]
 
 
 def an_exchange(content: bytes, media_type: str, status: int = 200) -> Exchange:
-    exchange = Exchange(Request("POST", "/workflows/w/runs"), "curl", status)
+    request = Request("POST", "/workflows/w/runs", (("message", "x"), ("session_id", "s")))
+    exchange = Exchange(request, "curl", status)
     exchange.headers["content-type"] = media_type
     if media_type == "text/event-stream":
         exchange.decoder = decoder = EventStreamDecoder()
@@ -75,9 +78,7 @@ def an_exchange(content: bytes, media_type: str, status: int = 200) -> Exchange:
 def judge_everything_of_a_stream(content: bytes) -> None:
     exchange = an_exchange(content, "text/event-stream")
     ANSWERS.judge(exchange, Expected.STREAM)
-    judgement, judge = judge_stream(
-        exchange, validators=VALIDATORS, workflow_id="w", session_id="s"
-    )
+    judgement, judge = judge_stream(exchange, WORKFLOW, VALIDATORS, ANY_RUN)
     run = StreamedRun("w", "x", exchange, judge)
     outcome_of_stream(run)
     held_back(run)
@@ -169,7 +170,7 @@ def judge_batch_body(content: bytes) -> BatchRun:
     ANSWERS.judge(exchange, Expected.BATCH)
     ANSWERS.judge_batch_body(exchange)
     body = parse_object(content) or {}
-    judge_batch(exchange, body, workflow_id="w", session_id="s", user_id=None)
+    judge_batch(exchange, body, WORKFLOW, "x", ANY_RUN)
     run = BatchRun("w", "x", exchange, body)
     outcome_of_batch(run)
     return run
@@ -198,5 +199,5 @@ def test_the_small_server_is_good_here_too() -> None:
     exchange = an_exchange(
         b"".join(server.frame(event) for event in server.events(run)), "text/event-stream"
     )
-    judgement, _ = judge_stream(exchange, validators={}, workflow_id="w", session_id="s")
+    judgement, _ = judge_stream(exchange, WORKFLOW, {}, ANY_RUN)
     assert judgement.breaches == []

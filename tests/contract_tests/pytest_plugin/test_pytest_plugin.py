@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 import contract_tests.pytest_plugin.run  # noqa: F401 - else each inner pytest would import it anew
 from agentos_contract.requirements import Level, load_catalogue
 from contract_tests.cli import main
-from contract_tests.pytest_plugin.plugin import OPTIONS, REPEATED
+from contract_tests.pytest_plugin.options import OPTIONS, REPEATED
 from tests.conftest import ROOT, Serve
 from tests.contract_tests.checks.test_mutations import TOKEN, Locked
 from tests.contract_tests.conftest import run_cli

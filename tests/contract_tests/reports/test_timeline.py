@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from agentos_contract.events import EVENTS
 from agentos_contract.requirements import load_catalogue
 from agentos_contract.sse import encode_event
-from contract_tests.judging.findings import Breach
+from contract_tests.judging.judgement import Breach
 from contract_tests.judging.results import Result, Status
 from contract_tests.reports.files import write_reports
 from contract_tests.reports.timeline import (

@@ -1,0 +1,78 @@
+"""Judges the body of a batch run by itself: what it repeats of the request, and its results."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from agentos_contract.json_values import mappings, short
+from agentos_contract.judge import wrong_time
+from agentos_contract.results import last_content
+from contract_tests.judging.judgement import Judgement
+from contract_tests.judging.rules import RunRules
+from contract_tests.target.client import Exchange
+from contract_tests.target.target import Workflow
+
+
+@dataclass
+class BatchRun:
+    """A run that was answered with a batch body, or failed (500)."""
+
+    workflow_id: str
+    message: str
+    exchange: Exchange
+    body: dict[str, Any] = field(default_factory=dict)
+    """Empty where the run failed or the body is no JSON object."""
+
+
+def judge_batch(
+    exchange: Exchange,
+    body: Mapping[str, Any],
+    workflow: Workflow,
+    message: str | None,
+    rules: RunRules,
+) -> Judgement:
+    """Judge a batch body that was answered with 200. `message`: the one that was sent, where its
+    input must be that."""
+    judgement = Judgement()
+    judgement.exercise("batch.status-completed", rules.echo)
+    if message is not None and "input" in body:
+        # With its own message it says whether an input is given back at all.
+        usual = "batch.input" if message == workflow.message else "form.text-kept"
+        text = (
+            f"asked with the message {short(message)}, the body has the input "
+            f"{short(body['input'])}"
+        )
+        judgement.require(rules.input or usual, body["input"] == message, text, exchange)
+    created_at = body.get("created_at")
+    if isinstance(created_at, int | float) and not isinstance(created_at, bool):
+        judgement.exercise("time.seconds")
+        if (wrong := wrong_time(created_at, time.time())) is not None:
+            judgement.breach("time.seconds", f"created_at {created_at} {wrong}", exchange)
+    if workflow.name and "workflow_name" in body:
+        text = f"the workflow {workflow.name!r} is {body['workflow_name']!r} in the body"
+        kept = body["workflow_name"] == workflow.name
+        judgement.require("identity.workflow-name", kept, text, exchange)
+    if body.get("status") != "COMPLETED":
+        text = f"answered with 200 and the status {body.get('status')!r}"
+        judgement.breach("batch.status-completed", text, exchange)
+    for key, asked in (
+        ("workflow_id", workflow.id),
+        ("session_id", exchange.request.field("session_id") or None),
+        ("user_id", exchange.request.field("user_id") or None),
+    ):
+        if asked is not None and body.get(key) != asked:
+            text = f"asked for {key} {asked!r}, the body has {body.get(key)!r}"
+            judgement.breach(rules.echo, text, exchange)
+    results = body.get("step_results")
+    ids = [one["step_id"] for one in mappings(results) if isinstance(one.get("step_id"), str)]
+    if len(ids) > 1:
+        text = f"the results at top level have the step_ids {ids}"
+        judgement.require("identity.step-id-unique", len(set(ids)) == len(ids), text, exchange)
+    if isinstance(results, list) and results:
+        last, content = last_content(results), body.get("content")
+        text = f"the run's content is {short(content)}, its last result has {short(last)}"
+        judgement.require("batch.content-in-results", last == content, text, exchange)
+    return judgement

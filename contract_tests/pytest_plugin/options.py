@@ -1,0 +1,23 @@
+"""The plugin's options. Imports nothing: every pytest of the environment reads it."""
+
+OPTIONS: dict[str, str] = {
+    "token": "The bearer token; else AGENTOS_TOKEN, or what --contract-token-command prints.",
+    "token-command": "A command that prints the token.",
+    "workflow": "A workflow to run; may be repeated. All that the server lists, unless said.",
+    "level": "document, protocol (unless said) or observed.",
+    "known": "Deviations that are known, a profile or a file: expected failures.",
+    "require": "A requirement that must be exercised; may be repeated.",
+    "max-examples": "How many forms to generate of each kind.",
+    "max-runs": "How many runs may be started, whatever happens.",
+    "message": "The message that runs are started with.",
+    "seed": "Repeat an earlier run's requests.",
+    "spec": "An OpenAPI 3.1 document, not the kit's.",
+    "idle-timeout": "Seconds of silence in an answer.",
+    "total-timeout": "Seconds for a whole answer.",
+    "report-dir": "Where to write report.json, junit.xml, results.sarif and report.html.",
+    "log": "Where to write every exchange, as an HTTP Archive (HAR).",
+    "config": "A configuration file; else the nearest contract-tests.toml or pyproject.toml.",
+}
+"""Those of `contract-tests` that it has too, as --contract-NAME; a test holds them equal."""
+
+REPEATED = frozenset({"workflow", "require"})
