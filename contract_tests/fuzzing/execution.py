@@ -438,7 +438,7 @@ class _Performance:
             verdict,
             exchange,
             lambda name: name in known,
-            accepted="form.invalid-refused" if None in accepted else str(accepted[0]),
+            accepted=(accepted and None not in accepted and accepted[0]) or "form.invalid-refused",
             refused=refused[0] if refused else "form.valid-accepted",
         )
         if verdict.validity is Validity.VALID:

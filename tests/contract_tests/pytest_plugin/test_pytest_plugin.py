@@ -319,6 +319,7 @@ def test_it_costs_nothing_where_it_is_not_used() -> None:
     assert set(done.stdout.split()) == {
         "contract_tests",
         "contract_tests.pytest_plugin",
+        "contract_tests.pytest_plugin.options",
         "contract_tests.pytest_plugin.plugin",
     }
 
