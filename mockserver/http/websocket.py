@@ -14,6 +14,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import jsonschema_rs
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -30,6 +31,25 @@ from mockserver.sessions.keeping import find_session
 PATH = "/workflows/ws"
 
 Json = dict[str, Any]
+
+_TEXT = {"type": ["string", "null"]}
+_FIELDS: dict[str, Mapping[str, Any]] = {
+    "authenticate": {"token": _TEXT},
+    "start-workflow": {"workflow_id": _TEXT, "session_id": _TEXT, "user_id": _TEXT},
+    "reconnect": {
+        "run_id": _TEXT,
+        "workflow_id": _TEXT,
+        "session_id": _TEXT,
+        # -1: none has been received.
+        "last_event_index": {"type": ["integer", "null"], "minimum": -1},
+    },
+}
+"""The schemas of an action's fields; start-workflow's `message` may be anything."""
+
+_VALIDATORS = {
+    action: jsonschema_rs.Draft202012Validator({"properties": fields})
+    for action, fields in _FIELDS.items()
+}
 
 
 class WorkflowSocket:
@@ -78,11 +98,13 @@ class WorkflowSocket:
             if message is None:
                 return
             action = message.get("action")
-            if action == "authenticate":
-                is_known = await self._authenticate(socket, message.get("token")) or is_known
-            elif not is_known:
+            if action != "authenticate" and not is_known:
                 error = "Authentication required. Send authenticate action with valid token."
                 await _say(socket, "auth_required", error=error)
+            elif faults := _faults(message):
+                await _say(socket, "error", error=f"{action}: {faults}")
+            elif action == "authenticate":
+                is_known = await self._authenticate(socket, message.get("token")) or is_known
             elif action == "ping":
                 await _say(socket, "pong")
             elif action == "start-workflow":
@@ -109,12 +131,12 @@ class WorkflowSocket:
             expected = 'expected a JSON object, such as {"action": "ping"}'
             await _say(socket, "error", error=expected)
 
-    async def _authenticate(self, socket: WebSocket, token: Any) -> bool:
+    async def _authenticate(self, socket: WebSocket, token: str | None) -> bool:
         if not token:
             await _say(socket, "auth_error", error="Token is required")
             return False
         if self._token is not None and not hmac.compare_digest(
-            str(token).encode("utf-8", "replace"), self._token.encode()
+            token.encode(), self._token.encode()
         ):
             await _say(socket, "auth_error", error="Invalid token")
             return False
@@ -129,7 +151,7 @@ class WorkflowSocket:
         if not workflow_id:
             await _say(socket, "error", error="workflow_id is required")
             return
-        workflow = self._workflows.get(str(workflow_id))
+        workflow = self._workflows.get(workflow_id)
         if workflow is None:
             await _say(socket, "error", error=f"Workflow {workflow_id} not found")
             return
@@ -145,8 +167,8 @@ class WorkflowSocket:
             RunRequest(
                 workflow,
                 asked,
-                _text(message.get("session_id")),
-                _text(message.get("user_id")),
+                message.get("session_id") or None,
+                message.get("user_id") or None,
                 None,
                 is_background=True,
                 is_over_websocket=True,
@@ -182,18 +204,18 @@ class WorkflowSocket:
         if not run_id:
             await _say(socket, "error", error="run_id is required for subscription")
             return
-        recent = self._runner.recent(str(run_id))
+        recent = self._runner.recent(run_id)
         if recent is None:
-            await self._replay_stored(socket, str(run_id), message)
+            await self._replay_stored(socket, run_id, message)
             return
         events = recent.event_payloads()
         status = recent.status
         if status != "RUNNING":
             said = f"Run {status}. Replaying all events."
-            await _replay(socket, str(run_id), status, events, said)
+            await _replay(socket, run_id, status, events, said)
             return
         last = message.get("last_event_index")
-        first = last + 1 if isinstance(last, int) else 0
+        first = 0 if last is None else int(last) + 1
         missed = events[first:]
         if missed:
             await _say(
@@ -207,7 +229,7 @@ class WorkflowSocket:
             )
             for index, event in enumerate(missed, first):
                 await _send(socket, _indexed(event, index))
-        self._subscribers[str(run_id)] = socket
+        self._subscribers[run_id] = socket
         await _say(
             socket,
             "subscribed",
@@ -221,7 +243,7 @@ class WorkflowSocket:
         session_id = message.get("session_id")
         stored = None
         if session_id and message.get("workflow_id") in self._workflows:
-            session = await find_session(self._runner.store, str(session_id))
+            session = await find_session(self._runner.store, session_id)
             stored = await self._runner.stored_run(session, run_id) if session else None
         if stored is None:
             await _say(socket, "error", error=f"Run {run_id} not found in buffer or database")
@@ -263,5 +285,13 @@ async def _send(socket: WebSocket, text: str) -> None:
         await socket.send_text(text)
 
 
-def _text(value: Any) -> str | None:
-    return str(value) if value else None
+def _faults(message: Mapping[str, Any]) -> str:
+    """What is wrong with the fields of a message, by its action."""
+    action = message.get("action")
+    validator = _VALIDATORS.get(action) if isinstance(action, str) else None
+    if validator is None:
+        return ""
+    return "; ".join(
+        f"{'.'.join(map(str, error.instance_path))}: {error.message}"
+        for error in validator.iter_errors(message)
+    )

@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -208,6 +210,65 @@ def test_a_run_that_was_not_streamed_can_be_had_by_the_mock_alone(mock_url: str)
         _, answer = receive(connection)
     assert (answer["event"], answer["status"]) == ("replay", "COMPLETED")
     assert answer["message"] == "Run completed but no events stored."
+
+
+@pytest.mark.parametrize(
+    ("message", "fault"),
+    [
+        ({"action": "reconnect", "run_id": ["r"]}, "reconnect: run_id"),
+        ({"action": "reconnect", "run_id": "r", "workflow_id": ["w"], "session_id": "s"}, "workfl"),
+        ({"action": "reconnect", "run_id": "r", "workflow_id": {}, "session_id": 1}, "session_id"),
+        ({"action": "reconnect", "run_id": "r", "last_event_index": -5}, "last_event_index: -5 is"),
+        ({"action": "reconnect", "run_id": "r", "last_event_index": True}, "last_event_index"),
+        ({"action": "reconnect", "run_id": "r", "last_event_index": 1.5}, "last_event_index"),
+        ({"action": "start-workflow", "workflow_id": ["doomed"]}, "start-workflow: workflow_id"),
+        ({"action": "start-workflow", "workflow_id": "doomed", "session_id": {}}, "session_id"),
+        ({"action": "start-workflow", "workflow_id": "doomed", "user_id": 7}, "user_id: 7 is not"),
+        ({"action": "authenticate", "token": 12}, "authenticate: token: 12 is not"),
+        ({"action": ["ping"]}, "Unknown action: ['ping']"),
+        ({"action": {}, "token": []}, "Unknown action: {}"),
+    ],
+)
+def test_a_field_of_a_wrong_type_is_named_and_the_connection_stays(
+    mock_url: str, message: dict[str, Any], fault: str
+) -> None:
+    with socket(mock_url) as connection:
+        receive(connection)
+        ask(connection, **message)
+        answer = receive(connection)[1]
+        assert answer["event"] == "error"
+        assert fault in answer["error"]
+        ask(connection, action="ping")
+        assert receive(connection)[1] == {"event": "pong"}
+
+
+def test_a_number_is_not_the_token_that_it_would_be_as_a_text(serve: Serve) -> None:
+    with socket(serve(create_app(Settings(token="12")))) as connection:
+        receive(connection)
+        ask(connection, action="authenticate", token=12)
+        assert receive(connection)[1]["event"] == "error"
+        ask(connection, action="ping")
+        assert receive(connection)[1]["event"] == "auth_required"
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_no_message_breaks_its_connection(mock_url: str, data: st.DataObject) -> None:
+    scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+    values = st.recursive(scalars, lambda v: st.lists(v) | st.dictionaries(st.text(), v))
+    fields = {
+        "action": st.sampled_from(["start-workflow", "reconnect", "authenticate"]) | values,
+        "workflow_id": st.sampled_from(["content-pipeline", "order-intake"]) | values,
+    }
+    names = ("message", "session_id", "user_id", "run_id", "token", "last_event_index")
+    message = data.draw(st.fixed_dictionaries({}, optional=fields | dict.fromkeys(names, values)))
+    with socket(mock_url) as connection:
+        receive(connection)
+        ask(connection, **message)
+        if message.get("action") == "start-workflow":
+            until(connection, "error", "WorkflowCompleted", "WorkflowError")
+        ask(connection, action="ping")
+        until(connection, "pong")
 
 
 def test_there_is_no_other_websocket(mock_url: str) -> None:
