@@ -22,7 +22,14 @@ from mockserver.app import Settings, create_app
 from mockserver.recordings.format import RecordingError, Recordings, load_recordings
 from mockserver.recordings.inference import infer_script
 from mockserver.recordings.recorder import DEFAULT_MESSAGE, CouldNotRecord, Recorder
-from mockserver.script.loader import BUNDLED_SCRIPTS, ScriptError, Scripts, load_scripts
+from mockserver.script.loader import (
+    BUNDLED_SCRIPTS,
+    Scripts,
+    load_files,
+    load_scripts,
+    script_files,
+)
+from mockserver.script.problems import ScriptError
 
 # The contract tests' variable, and the one that a real server reads.
 TOKEN_VARIABLES = ["AGENTOS_TOKEN", "OS_SECURITY_KEY"]
@@ -197,15 +204,53 @@ def faults(words: tuple[str, ...]) -> None:
 
 
 @main.command()
-@click.argument("directory", type=click.Path(path_type=Path))
-def check(directory: Path) -> None:
-    """Check the scripts in DIRECTORY; exit 1 with every fault."""
-    scripts = _load(directory)
-    for warning in scripts.warnings:
-        click.echo(str(warning), err=True)
-    recordings = _recordings(directory)
-    also = f", {len(recordings)} recordings" if recordings else ""
-    click.echo(f"{directory}: {len(scripts.workflows)} scripts{also}, no fault")
+@click.argument(
+    "paths", metavar="DIR|FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+def check(paths: tuple[Path, ...]) -> None:
+    """Check scripts: folders, with the recordings beside them, or files; exit 1 with every problem.
+
+    Ids are unique among the scripts of one folder.
+    """
+    by_folder: dict[Path, list[Path]] = {}
+    for path in paths:
+        by_folder.setdefault(path if path.is_dir() else path.parent, []).append(path)
+    results = [_check(folder, given) for folder, given in by_folder.items()]
+    if not all(results):
+        sys.exit(1)
+
+
+def _check(folder: Path, given: list[Path]) -> bool:
+    """Whether scripts of one folder, and its recordings where it was given whole, are right."""
+    name = folder if len(given) > 1 else given[0]
+    counted: list[str] = []
+    errors = 0
+    try:
+        files = dict.fromkeys(file for path in given for file in script_files(path))
+        scripts = load_files(list(files))
+        problems = scripts.warnings
+        counted.append(_count(len(scripts.workflows), "script"))
+    except ScriptError as error:
+        problems = error.problems
+    for problem in problems:
+        click.echo(str(problem), err=True)
+        errors += not problem.is_warning
+    if folder in given:
+        try:
+            recordings = load_recordings(folder)
+            counted += [_count(len(recordings), "recording")] if recordings else []
+        except RecordingError as error:
+            click.echo(str(error), err=True)
+            errors += len(str(error).splitlines())
+    if errors:
+        click.echo(f"Error: {name}: {_count(errors, 'problem')}; it cannot be served", err=True)
+    else:
+        click.echo(f"{name}: {', '.join(counted)}, no problem")
+    return not errors
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 @main.command()
@@ -327,10 +372,9 @@ def _load(directory: Path) -> Scripts:
     try:
         return load_scripts(directory)
     except ScriptError as error:
-        for fault in error.faults:
-            click.echo(str(fault), err=True)
-        errors = sum(not fault.is_warning for fault in error.faults)
-        count = "1 fault" if errors == 1 else f"{errors} faults"
+        for problem in error.problems:
+            click.echo(str(problem), err=True)
+        count = _count(sum(not problem.is_warning for problem in error.problems), "problem")
         raise click.ClickException(f"{directory}: {count}; nothing is served") from error
 
 

@@ -7,8 +7,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from mockserver.script.loader import load_scripts
 from mockserver.script.model import Workflow
+from mockserver.script.problems import ScriptError
 
 
 def workflow_from(script: dict[str, Any]) -> Workflow:
@@ -16,3 +19,12 @@ def workflow_from(script: dict[str, Any]) -> Workflow:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "script.json").write_text(json.dumps(script), encoding="utf-8")
         return load_scripts(folder).workflows[script["id"]]
+
+
+def problems_of(folder: Path, **files: str) -> list[str]:
+    """The problems of scripts written into a folder, without the folder's name."""
+    for name, text in files.items():
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ScriptError) as caught:
+        load_scripts(folder)
+    return [str(problem).replace(f"{folder}/", "") for problem in caught.value.problems]

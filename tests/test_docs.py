@@ -194,7 +194,7 @@ def test_curl_answers_as_shown(mock_url: str, command: str, shown: str) -> None:
         assert any(re.fullmatch(pattern, line) for line in lines), expected
 
 
-def test_the_faults_are_told_as_shown(tmp_path: Path) -> None:
+def test_the_problems_are_told_as_shown(tmp_path: Path) -> None:
     """The one in docs/scripts.md; of this script."""
     (shown,) = (e for e in EXAMPLES if e.page.name == "scripts.md" and "mockserver check" in e.text)
     folder = tmp_path / "scripts"

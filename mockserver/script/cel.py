@@ -6,12 +6,14 @@ Conversions and fall-backs follow `agno/workflow/cel.py` of 2.5.6.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import celpy
 import lark
 from celpy import celtypes
+
+from mockserver.script.problems import elided, first_line, instead_of
 
 STEP_INPUT_VARIABLES = (
     "input",
@@ -30,12 +32,22 @@ LOOP_VARIABLES = (
 )
 SCENARIO_VARIABLES = ("input", "session_state", "session_id", "user_id")
 
-_MACROS = frozenset({"all", "exists", "exists_one", "filter", "map"})
 # Names that CEL itself gives a meaning.
 _TYPES = frozenset(
     {"bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"}
     | {"duration", "timestamp"}
 )
+# How many arguments each takes, at least and at most; a method's receiver is one of them.
+_FUNCTIONS: dict[str, tuple[int, int]] = {
+    **dict.fromkeys(_TYPES | {"size"}, (1, 1)),
+    **dict.fromkeys(("contains", "startsWith", "endsWith", "matches"), (2, 2)),
+    **dict.fromkeys(("getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear"), (1, 2)),
+    **dict.fromkeys(("getFullYear", "getMonth", "getHours", "getMinutes"), (1, 2)),
+    **dict.fromkeys(("getSeconds", "getMilliseconds"), (1, 2)),
+}
+_FUNCTIONS_ONLY = {"has": (1, 1), "dyn": (1, 1)}
+_MACROS = frozenset({"all", "exists", "exists_one", "filter", "map", "reduce"})
+_METHODS_ONLY = {**dict.fromkeys(_MACROS, (3, 3)), "reduce": (5, 5), "min": (1, 1)}
 
 
 class CelError(ValueError):
@@ -46,42 +58,53 @@ class Cel:
     """A compiled CEL expression."""
 
     def __init__(self, source: str, variables: Iterable[str]) -> None:
-        """Compile. Raises CelError for a syntax error or an unknown variable."""
+        """Compile. Raises CelError for a syntax error, and for an unknown variable or function."""
         self.source = source
+        said = elided(repr(source), 200)
         self.variables = tuple(variables)
-        environment = celpy.Environment()
+        self._environment = celpy.Environment()
         try:
-            tree = environment.compile(source)
-            self._program = environment.program(tree)
+            self._tree = self._environment.compile(source)
+            self._program = self._environment.program(self._tree)
+            names = _free_names(self._tree)
+            wrong = next(_wrong_calls(self._tree), None)
         except (celpy.CELParseError, lark.exceptions.LarkError) as error:
             column = getattr(error, "column", None)
             where = f" (column {column})" if column else ""
-            raise CelError(f"{source!r} is no CEL expression{where}") from error
-        for name in sorted(_free_names(tree)):
-            if name not in self.variables and name not in _TYPES:
-                raise UnknownVariable(source, name, self.variables)
+            expected = f"expected CEL over {', '.join(self.variables)}"
+            raise CelError(f"{said} is no CEL expression{where}; {expected}") from error
+        except RecursionError as error:
+            raise CelError(f"{said} is nested too deep") from error
+        for name in sorted(names - _TYPES - set(self.variables)):
+            instead = instead_of(name, self.variables)
+            raise CelError(f"{said}: there is no variable {name!r}; {instead}")
+        if wrong is not None:
+            raise CelError(f"{said}: {wrong}")
 
     def __call__(self, values: Mapping[str, Any]) -> Any:
         """Evaluate. Raises CelError where the expression fails on these values."""
+        return self._evaluate(self._program, values)
+
+    def foreseen(self, values: Mapping[str, Any]) -> Iterator[Any]:
+        """What it can come to, as far as these values decide it: of `a ? b : c` b and c.
+
+        Raises CelError where it is sure to fail there.
+        """
+        for branch in _branches(self._tree):
+            if _free_names(branch) <= values.keys():
+                yield self._evaluate(self._environment.program(branch), values)
+
+    def _evaluate(self, program: Any, values: Mapping[str, Any]) -> Any:
         try:
-            result = self._program.evaluate({key: to_cel(value) for key, value in values.items()})
+            result = program.evaluate({key: to_cel(value) for key, value in values.items()})
         except Exception as error:  # cel-python raises many types, also ones of its own values
-            raise CelError(f"{self.source!r} failed: {_first_line(error)}") from error
+            raise CelError(f"{elided(repr(self.source), 200)} failed: {_reason(error)}") from error
         if isinstance(result, Exception):
-            raise CelError(f"{self.source!r} failed: {_first_line(result)}")
+            raise CelError(f"{elided(repr(self.source), 200)} failed: {_reason(result)}")
         return result
 
     def __repr__(self) -> str:
         return f"Cel({self.source!r})"
-
-
-class UnknownVariable(CelError):
-    """An expression names a variable that there is not."""
-
-    def __init__(self, source: str, name: str, variables: tuple[str, ...]) -> None:
-        super().__init__(f"{source!r}: there is no variable {name!r}")
-        self.name = name
-        self.variables = variables
 
 
 def to_cel(value: Any) -> Any:
@@ -106,6 +129,9 @@ def to_cel(value: Any) -> Any:
     return celtypes.StringType(str(value))
 
 
+# -- what an expression says, before it is evaluated
+
+
 def _free_names(tree: Any) -> set[str]:
     """The variables that an expression reads: its identifiers, less those that a macro binds."""
     names: set[str] = set()
@@ -119,13 +145,14 @@ def _free_names(tree: Any) -> set[str]:
                 names.add(name)
             return
         if node.data == "member_dot_arg" and str(node.children[1]) in _MACROS:
-            receiver, _, arguments = node.children
-            visit(receiver, bound)
-            if isinstance(arguments, lark.Tree) and arguments.children:
-                first = next(arguments.children[0].find_data("ident"), None)
-                inner = bound | {str(first.children[0])} if first is not None else bound
-                for argument in arguments.children:
-                    visit(argument, inner)
+            visit(node.children[0], bound)
+            arguments = _arguments(node)
+            # reduce(r, i, start, r + i) binds two names, the others one.
+            inner = bound
+            for argument in arguments[: 2 if str(node.children[1]) == "reduce" else 1]:
+                inner |= {str(found.children[0]) for found in argument.find_data("ident")}
+            for argument in arguments:
+                visit(argument, inner)
             return
         for child in node.children:
             visit(child, bound)
@@ -134,6 +161,48 @@ def _free_names(tree: Any) -> set[str]:
     return names
 
 
-def _first_line(error: BaseException) -> str:
-    text = str(error.args[0] if error.args else error) or type(error).__name__
-    return text.strip().splitlines()[0] if text.strip() else type(error).__name__
+def _wrong_calls(tree: lark.Tree[Any]) -> Iterator[str]:
+    """What is wrong with the functions and methods that an expression calls."""
+    for node in tree.find_pred(lambda found: str(found.data).endswith("_arg")):
+        is_method = node.data == "member_dot_arg"
+        name = str(node.children[1 if is_method else 0])
+        known = _FUNCTIONS | (_METHODS_ONLY if is_method else _FUNCTIONS_ONLY)
+        what = "method" if is_method else "function"
+        if name not in known:
+            yield f"there is no {what} {name!r}; {instead_of(name, known)}"
+            continue
+        least, most = (count - is_method for count in known[name])
+        given = len(_arguments(node))
+        if not least <= given <= most:
+            takes = str(least) if least == most else f"{least} or {most}"
+            yield f"the {what} {name!r} takes {takes} argument{'s' * (takes != '1')}, not {given}"
+
+
+def _arguments(call: lark.Tree[Any]) -> list[Any]:
+    last = call.children[-1]
+    return list(last.children) if isinstance(last, lark.Tree) and last.data == "exprlist" else []
+
+
+def _branches(tree: lark.Tree[Any]) -> Iterator[lark.Tree[Any]]:
+    """The expressions one of which gives an expression's value."""
+    inner = [child for child in tree.children if isinstance(child, lark.Tree)]
+    if tree.data == "expr" and len(inner) == 3:
+        yield from _branches(inner[1])
+        yield from _branches(inner[2])
+    elif tree.data in _WRAPPERS and len(inner) == 1:
+        yield from _branches(inner[0])
+    else:
+        yield tree
+
+
+# The grammar's levels, each of which may only hand on what is below it.
+_WRAPPERS = frozenset(
+    {"expr", "conditionalor", "conditionaland", "relation", "addition", "multiplication"}
+    | {"unary", "member", "primary", "paren_expr"}
+)
+
+
+def _reason(error: BaseException) -> str:
+    """An error of cel-python in a line, without its dump of all variables and functions."""
+    text = first_line(Exception(error.args[0])) if error.args else type(error).__name__
+    return text.partition(" (in activation ")[0]

@@ -2,41 +2,75 @@
 
 A text that is one whole `{{ expression }}` gives the expression's value with its type; any other
 gives a text. Mappings and lists are rendered member by member. What comes out of a template is
-data: it is never rendered again.
+data: it is never rendered again, it is a JSON value, and it has at most MAX_LENGTH characters.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jinja2
 from jinja2 import meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from agentos_contract.json_values import MAX_DIGITS, check_json_value
 from mockserver.script.cel import STEP_INPUT_VARIABLES
+from mockserver.script.problems import elided, instead_of
 
 VARIABLES = (*STEP_INPUT_VARIABLES, "run_id", "session_id", "user_id", "attempt")
+MAX_LENGTH = 4_000_000
+"""Characters of a text, and items of a list, that a template may make."""
 
 Renderer = Callable[[Mapping[str, Any]], Any]
-
-_environment = ImmutableSandboxedEnvironment(
-    undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
-)
 
 
 class TemplateProblem(ValueError):
     """A template that cannot be compiled, or that failed on the values it met."""
 
 
-class UnknownTemplateVariable(TemplateProblem):
-    """A template names a variable that there is not."""
+def _bounded(pieces: Iterable[str]) -> str:
+    """The pieces as one text. Raises OverflowError where it is too long."""
+    kept: list[str] = []
+    length = 0
+    for piece in pieces:
+        length += len(piece)
+        if length > MAX_LENGTH:
+            raise OverflowError(_TOO_LONG)
+        kept.append(piece)
+    return "".join(kept)
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"there is no variable {name!r}")
-        self.name = name
-        self.variables = VARIABLES
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """Jinja2's sandbox, in which a short template cannot fill the memory.
+
+    Its own bounds are those of `range`; here what `*` and `**` give is measured before it is made,
+    and each block's text while it is. (Filters such as `center` are not: scripts are trusted, it
+    is what they do with a caller's number that is bounded.)
+    """
+
+    intercepted_binops = frozenset({"*", "**"})
+    concat = staticmethod(_bounded)
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """`left * right` or `left ** right`. Raises OverflowError where it would be too long."""
+        match operator, left, right:
+            case ("*", str() | list() as repeated, int() as count) | (
+                "*",
+                int() as count,
+                str() | list() as repeated,
+            ) if len(repeated) * count > MAX_LENGTH:
+                raise OverflowError(_TOO_LONG)
+            case "**", int(), int() if left.bit_length() * right > 4 * MAX_DIGITS:
+                raise OverflowError(f"it has an integer of more than {MAX_DIGITS} digits")
+        return super().call_binop(context, operator, left, right)
+
+
+_TOO_LONG = f"it has more than {MAX_LENGTH:,} characters or items"
+_environment = _Environment(
+    undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
+)
 
 
 def compile_value(value: Any) -> Renderer:
@@ -64,17 +98,20 @@ def _compile_text(text: str) -> Renderer:
         tree = _environment.parse(text)
         for name in sorted(meta.find_undeclared_variables(tree)):
             if name not in VARIABLES and name not in _environment.globals:
-                raise UnknownTemplateVariable(name)
+                instead = instead_of(name, VARIABLES)
+                raise TemplateProblem(f"there is no variable {name!r}; {instead}")
         expression = _whole_expression(tree, text)
         if expression is not None:
             compiled = _environment.compile_expression(expression, undefined_to_none=False)
             return lambda variables: _evaluate(compiled, variables)
         pieces = _plain_pieces(tree)
         if pieces is not None:
-            return lambda variables: "".join([piece(variables) for piece in pieces])
+            return lambda variables: _joined(pieces, variables)
         template = _environment.from_string(text)
     except jinja2.TemplateError as error:
-        raise TemplateProblem(f"no Jinja2 template: {error}") from error
+        raise TemplateProblem(f"no Jinja2 template: {elided(str(error))}") from error
+    except (RecursionError, SyntaxError) as error:  # by Jinja's compiler, or by Python's
+        raise TemplateProblem("no Jinja2 template: it is nested too deep") from error
     return lambda variables: _render(template, variables)
 
 
@@ -107,6 +144,13 @@ def _plain_pieces(tree: nodes.Template) -> list[Callable[[Mapping[str, Any]], st
     return pieces
 
 
+def _joined(pieces: list[Callable[[Mapping[str, Any]], str]], variables: Mapping[str, Any]) -> str:
+    try:
+        return _bounded(piece(variables) for piece in pieces)
+    except OverflowError as error:
+        raise TemplateProblem(_describe(error)) from error
+
+
 def _render(template: jinja2.Template, variables: Mapping[str, Any]) -> str:
     try:
         return template.render(variables)
@@ -119,6 +163,7 @@ def _evaluate(compiled: Callable[..., Any], variables: Mapping[str, Any]) -> Any
         value = compiled(**variables)
         if isinstance(value, jinja2.Undefined):
             str(value)  # raises UndefinedError, which says what is missing
+        check_json_value(value)
         # What a step answered must not change with the session's state.
         return copy.deepcopy(value) if isinstance(value, dict | list) else value
     except Exception as error:
@@ -126,4 +171,4 @@ def _evaluate(compiled: Callable[..., Any], variables: Mapping[str, Any]) -> Any
 
 
 def _describe(error: Exception) -> str:
-    return f"the template failed: {error}" if str(error) else f"the template failed: {error!r}"
+    return f"the template failed: {elided(str(error) or repr(error))}"

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.strategies import SearchStrategy
 
 from mockserver.script.cel import Cel
-from mockserver.script.loader import ScriptError
+from mockserver.script.problems import ScriptError
 from tests.differential.case_files import FOLDER, case_key, case_text
 from tests.differential.compare import Comparison, Difference, compare
 from tests.differential.exceptions import listed_exceptions

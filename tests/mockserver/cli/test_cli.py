@@ -105,7 +105,7 @@ def test_wrong_scripts_are_refused_at_start(tmp_path: Path) -> None:
 def test_check_counts_what_is_well() -> None:
     result = invoke("check", "fixtures/workflows")
     assert result.exit_code == 0
-    assert "19 scripts, no fault" in result.output
+    assert "19 scripts, no problem" in result.output
 
 
 @pytest.mark.parametrize(

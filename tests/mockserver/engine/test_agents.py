@@ -20,7 +20,7 @@ from mockserver.engine.engine import Engine
 from mockserver.engine.ids import Ids
 from mockserver.engine.pacing import tokens_of
 from mockserver.engine.run import Run
-from mockserver.script.loader import ScriptError
+from mockserver.script.problems import ScriptError
 from tests.scripts import workflow_from
 
 Json = dict[str, Any]
@@ -452,9 +452,9 @@ MEMBERS = {"members": [member("guide", {})]}
 def test_a_wrong_mock_is_refused(step: Json, key: str, message: str) -> None:
     with pytest.raises(ScriptError) as refused:
         workflow_from({"id": "w", "steps": [step]})
-    (fault,) = refused.value.faults
-    assert fault.key == f"steps[0].mock.{key}"
-    assert fault.message.endswith(message)
+    (problem,) = refused.value.problems
+    assert problem.key == f"steps[0].mock.{key}"
+    assert problem.message.endswith(message)
 
 
 @pytest.mark.parametrize("key", ["requests", "reasoning", "tokens", "timing", "tools"])
@@ -470,14 +470,14 @@ def test_a_function_has_nothing_of_a_model(key: str) -> None:
         workflow_from(
             {"id": "w", "steps": [{"type": "Step", "name": "s", "mock": {key: values[key]}}]}
         )
-    (fault,) = refused.value.faults
-    assert fault.key == f"steps[0].mock.{key}"
-    assert fault.message == "only an agent or a team has it; expected `agent`"
+    (problem,) = refused.value.problems
+    assert problem.key == f"steps[0].mock.{key}"
+    assert problem.message == "only an agent or a team has it; expected `agent`"
 
 
 def test_a_members_mock_is_checked_where_it_stands() -> None:
     with pytest.raises(ScriptError) as refused:
         workflow_from({"id": "w", "steps": [team([member("a", {"chunk": []})], {})]})
-    (fault,) = refused.value.faults
-    assert fault.key == "steps[0].team.members[0].mock.chunk"
-    assert "did you mean 'chunks'?" in fault.message
+    (problem,) = refused.value.problems
+    assert problem.key == "steps[0].team.members[0].mock.chunk"
+    assert "did you mean 'chunks'?" in problem.message

@@ -1,4 +1,4 @@
-"""Scripts are loaded whole or refused with every fault: file, line, key and what was expected."""
+"""Scripts are loaded whole or refused with every problem: file, line, key and what was expected."""
 
 from __future__ import annotations
 
@@ -8,18 +8,14 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 import yaml
+from click.testing import CliRunner
 
-from mockserver.script.loader import BUNDLED_SCRIPTS, ScriptError, load_scripts, script_schema
+from mockserver.cli import main
+from mockserver.script.loader import BUNDLED_SCRIPTS, load_scripts
 from mockserver.script.model import Condition, Loop, Parallel, Router, Step, Steps
-
-
-def faults_of(folder: Path, **files: str) -> list[str]:
-    """The faults of scripts written into a folder, without the folder's name."""
-    for name, text in files.items():
-        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(ScriptError) as caught:
-        load_scripts(folder)
-    return [str(fault).replace(f"{folder}/", "") for fault in caught.value.faults]
+from mockserver.script.problems import ScriptError
+from mockserver.script.shape import script_schema
+from tests.scripts import problems_of
 
 
 def test_bundled_scripts_show_every_kind_of_step() -> None:
@@ -45,20 +41,24 @@ def test_bundled_scripts_are_valid_by_the_published_schema() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "fault"),
+    ("text", "problem"),
     [
         (
             "id: a\nsteps:\n  - type: Step\n    name: x\n    mock:\n      contnt: hi\n",
-            "a.yaml:6: steps[0].mock.contnt: unknown key 'contnt'; did you mean 'content'?",
+            "a.yaml:6: steps[0].mock.contnt: unknown key 'contnt'; expected one of chunks, "
+            "content, delay, error, fails, gate, reasoning, requests, session_state, stop, timing, "
+            "tokens, tools; did you mean 'content'?",
         ),
         (
             "id: a\nsteps:\n  - type: Stepp\n",
-            "a.yaml:3: steps[0].type: 'Stepp' is not allowed; did you mean 'Step'?",
+            "a.yaml:3: steps[0].type: 'Stepp' is not allowed; expected one of Condition, "
+            "Loop, Parallel, Router, Step, Steps; did you mean 'Step'?",
         ),
         (
             "id: a\nsteps:\n  - type: Condition\n    evaluator: inptu == 'x'\n",
             "a.yaml:4: steps[0].evaluator: \"inptu == 'x'\": there is no variable 'inptu'; "
-            "did you mean 'input'?",
+            "expected one of additional_data, input, previous_step_content, previous_step_outputs, "
+            "session_state; did you mean 'input'?",
         ),
         (
             "id: a\nsteps:\n  - type: Loop\n    end_condition: input == 'x'\n",
@@ -68,7 +68,9 @@ def test_bundled_scripts_are_valid_by_the_published_schema() -> None:
         ),
         (
             "id: a\nsteps:\n  - type: Step\n    mock:\n      content: 'x {{ inptu }}'\n",
-            "a.yaml:5: steps[0].mock.content: there is no variable 'inptu'; did you mean 'input'?",
+            "a.yaml:5: steps[0].mock.content: there is no variable 'inptu'; expected one of "
+            "additional_data, attempt, input, previous_step_content, previous_step_outputs, "
+            "run_id, session_id, session_state, user_id; did you mean 'input'?",
         ),
         (
             "id: a\nsteps:\n  - type: Step\n    mock: {delay: -1}\n",
@@ -84,7 +86,7 @@ def test_bundled_scripts_are_valid_by_the_published_schema() -> None:
         ),
         ("name: a\n", "a.yaml:1: the key 'id' is missing"),
         ("id: [\n", "a.yaml:2: no YAML: did not find expected node content"),
-        ("id: a\nid: b\n", "a.yaml:2: the key 'id' comes twice in one mapping"),
+        ("id: a\nid: b\n", "a.yaml:2: id: the key 'id' comes twice in one mapping"),
         ("- a\n", "a.yaml:1: expected a mapping with id, name and steps"),
         (
             "id: a\ninput_schema: {type: nonsense}\n",
@@ -93,54 +95,58 @@ def test_bundled_scripts_are_valid_by_the_published_schema() -> None:
         ),
     ],
 )
-def test_a_wrong_script_is_refused(tmp_path: Path, text: str, fault: str) -> None:
-    assert faults_of(tmp_path, a=text) == [fault]
+def test_a_wrong_script_is_refused(tmp_path: Path, text: str, problem: str) -> None:
+    assert problems_of(tmp_path, a=text) == [problem]
 
 
 @pytest.mark.parametrize("expression", ["input ==", "1 +", "(", "input.contains('a"])
 def test_bad_cel_is_refused(tmp_path: Path, expression: str) -> None:
     text = json.dumps({"id": "a", "steps": [{"type": "Condition", "evaluator": expression}]})
-    (fault,) = faults_of(tmp_path, a=text)
-    assert "steps[0].evaluator" in fault
-    assert "no CEL expression" in fault
-    assert "expected CEL over input, previous_step_content" in fault
+    (problem,) = problems_of(tmp_path, a=text)
+    assert "steps[0].evaluator" in problem
+    assert "no CEL expression" in problem
+    assert "expected CEL over input, previous_step_content" in problem
 
 
 @pytest.mark.parametrize("template", ["{{ input", "{% if input %}", "{{ input | nofilter }}"])
 def test_a_bad_template_is_refused(tmp_path: Path, template: str) -> None:
     text = json.dumps({"id": "a", "steps": [{"type": "Step", "mock": {"content": template}}]})
-    (fault,) = faults_of(tmp_path, a=text)
-    assert "steps[0].mock.content: no Jinja2 template" in fault
+    (problem,) = problems_of(tmp_path, a=text)
+    assert "steps[0].mock.content: no Jinja2 template" in problem
 
 
 def test_a_duplicate_id_names_both_files(tmp_path: Path) -> None:
-    assert faults_of(tmp_path, a="id: x\n", b="name: b\nid: x\n") == [
+    assert problems_of(tmp_path, a="id: x\n", b="name: b\nid: x\n") == [
         "b.yaml:2: id: 'x' is the id of a.yaml:1 too; ids are unique"
     ]
 
 
-def test_every_fault_of_every_file_is_told(tmp_path: Path) -> None:
-    faults = faults_of(
+def test_every_problem_of_every_file_is_told(tmp_path: Path) -> None:
+    problems = problems_of(
         tmp_path,
         a="id: a\nsteps:\n  - type: Step\n    mock: {contnt: a, dleay: 1}\n",
         b="id: b\nsteps:\n  - type: Stepp\n",
     )
-    assert len(faults) == 3
+    assert len(problems) == 3
 
 
 def test_an_unknown_key_outside_mock_is_a_warning(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("id: a\nnmae: x\nsteps:\n  - {type: Step, retires: 1}\n")
     warnings = [str(w).rpartition("/")[2] for w in load_scripts(tmp_path).warnings]
-    assert warnings == [
-        "a.yaml:2: warning: nmae: unknown key 'nmae'; did you mean 'name'?",
-        "a.yaml:4: warning: steps[0].retires: unknown key 'retires'; did you mean 'max_retries'?",
-    ]
+    for warning, place, near in zip(
+        warnings,
+        ("2: warning: nmae", "4: warning: steps[0].retires"),
+        ("name", "max_retries"),
+        strict=True,
+    ):
+        assert warning.startswith(f"a.yaml:{place}: unknown key ")
+        assert warning.endswith(f"; did you mean {near!r}?")
 
 
 def test_a_folder_without_scripts_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ScriptError, match="holds no script"):
         load_scripts(tmp_path)
-    with pytest.raises(ScriptError, match="no such folder"):
+    with pytest.raises(ScriptError, match="nowhere: no such file or folder"):
         load_scripts(tmp_path / "nowhere")
 
 
@@ -177,3 +183,91 @@ def test_what_a_description_leaves_out_has_the_plainest_reading(tmp_path: Path) 
     assert isinstance(router, Router)
     assert router.selector is None
     assert [choice.name for choice in router.children] == ["one"]
+
+
+# -- every problem at once
+
+
+MANY = """id: many
+input_schema: {$ref: "http://127.0.0.1:1/x"}
+steps:
+  - type: Stepp
+    mock: {contnt: hi, delay: soon}
+  - type: Condition
+    evaluator: input.contans("x")
+    steps: [oops, {type: Step, mock: {content: "{{ nope }}", chunks: [1]}}]
+  - mock: {content: "{{ input }"}
+  - {type: Looop, end_condition: foo == 1, max_iterations: -1}
+  - type: Step
+    agent: {id: a}
+    mock: {content: "{{ nope }}", tools: [{nme: x}]}
+mock:
+  scenarios: [{status: 600}, {name: a, status: 500}, {name: a, status: 500, when: "x("}]
+"""
+
+
+def test_all_problems_of_a_script_are_told_at_once_and_each_once(tmp_path: Path) -> None:
+    said = problems_of(tmp_path, many=MANY)
+    assert [problem.split(": ")[1] for problem in said] == [
+        "input_schema",
+        "steps[0].type",
+        "steps[0].mock.delay",
+        "steps[0].mock.contnt",
+        "steps[1].evaluator",
+        "steps[1].steps[0]",
+        "steps[1].steps[1].mock.chunks[0]",
+        "steps[1].steps[1].mock.chunks",
+        "steps[1].steps[1].mock.content",
+        "steps[2]",
+        "steps[2].mock.content",
+        "steps[3].type",
+        "steps[3].max_iterations",
+        "steps[3].end_condition",
+        "steps[4].mock.tools[0].nme",
+        "steps[4].mock.tools[0]",
+        "steps[4].mock.content",
+        "mock.scenarios[0]",
+        "mock.scenarios[0].status",
+        "mock.scenarios[2].name",
+        "mock.scenarios[2].when",
+    ]
+    assert not any("candidates" in problem for problem in said)
+
+
+def test_a_wrong_script_holds_its_id_too(tmp_path: Path) -> None:
+    problems = problems_of(tmp_path, a="id: x\nsteps: 5\n", b="id: x\n")
+    assert [problem.split(": ")[0] for problem in problems] == ["a.yaml:2", "b.yaml:1"]
+
+
+def test_an_alias_is_checked_at_each_of_its_places(tmp_path: Path) -> None:
+    text = "id: a\nsteps:\n  - &s {type: Step, mock: {dly: 1}}\n  - *s\n"
+    problems = problems_of(tmp_path, a=text)
+    assert [problem.split(": ")[1] for problem in problems] == [
+        "steps[0].mock.dly",
+        "steps[1].mock.dly",
+    ]
+
+
+def test_check_takes_files_and_folders(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.yaml").write_text("id: x\n")
+    (tmp_path / "one" / "b.yaml").write_text("id: x\n")
+
+    def check(*names: str) -> tuple[int, str]:
+        result = CliRunner().invoke(main, ["check", *(str(tmp_path / name) for name in names)])
+        return result.exit_code, result.output.replace(f"{tmp_path}/", "")
+
+    assert check("one/a.yaml") == (0, "one/a.yaml: 1 script, no problem\n")
+    assert check("one/a.yaml", "two") == (
+        0,
+        "one/a.yaml: 1 script, no problem\ntwo: 1 script, no problem\n",
+    )
+    code, said = check("one/a.yaml", "one/b.yaml", "nowhere.yaml")
+    assert code == 1
+    assert said.splitlines() == [
+        "one/b.yaml:1: id: 'x' is the id of one/a.yaml:1 too; ids are unique",
+        "Error: one: 1 problem; it cannot be served",
+        "nowhere.yaml: no such file or folder",
+        "Error: nowhere.yaml: 1 problem; it cannot be served",
+    ]

@@ -1,0 +1,183 @@
+"""A script whose shape is right, compiled: a Workflow with its steps, expressions and scenarios.
+
+What no schema can say is found here: expressions that are wrong, keys that exclude each other,
+names that come twice, a selector that names no choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jsonschema_rs
+
+from mockserver.script.cel import (
+    LOOP_VARIABLES,
+    SCENARIO_VARIABLES,
+    SELECTOR_VARIABLES,
+    STEP_INPUT_VARIABLES,
+    Cel,
+    CelError,
+)
+from mockserver.script.expressions import Expressions
+from mockserver.script.mocks import MockCompiler
+from mockserver.script.model import (
+    DEFAULT_MAX_ITERATIONS,
+    DEFAULT_MAX_RETRIES,
+    Condition,
+    Loop,
+    Node,
+    Parallel,
+    Router,
+    Scenario,
+    Step,
+    Steps,
+    Workflow,
+)
+from mockserver.script.problems import Path, Problems, first_line, instead_of, key_of
+
+
+def compile_workflow(value: dict[str, Any], file: str, problems: Problems) -> Workflow:
+    """The workflow that a script describes; what is wrong in it goes into `problems`."""
+    return _Compiler(problems).workflow(value, file)
+
+
+class _Compiler:
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+        self._expressions = Expressions(problems)
+        self._mocks = MockCompiler(problems)
+
+    def workflow(self, value: dict[str, Any], file: str) -> Workflow:
+        input_schema = value.get("input_schema")
+        validator = None
+        if input_schema:
+            try:
+                validator = jsonschema_rs.Draft202012Validator(
+                    input_schema, validate_formats=True, offline=True
+                )
+            except ValueError as error:
+                self._problems.add(
+                    ("input_schema",), f"no JSON Schema 2020-12: {first_line(error)}"
+                )
+        steps = self._nodes(value.get("steps"), ("steps",))
+        scenarios = self._scenarios(value)
+        return Workflow(
+            id=value["id"],
+            name=value.get("name") or value["id"],
+            description=value.get("description"),
+            steps=steps,
+            session_state=value.get("session_state") or {},
+            input_schema=input_schema or None,
+            input_validator=validator,
+            scenarios=scenarios,
+            source=value,
+            file=file,
+        )
+
+    def _scenarios(self, value: dict[str, Any]) -> tuple[Scenario, ...]:
+        scenarios: list[Scenario] = []
+        for index, item in enumerate((value.get("mock") or {}).get("scenarios") or ()):
+            path = ("mock", "scenarios", index)
+            name = item["name"]
+            if any(scenario.name == name for scenario in scenarios):
+                self._problems.add((*path, "name"), f"{name!r} is another scenario's name too")
+            when = item.get("when", False)
+            if isinstance(when, str):
+                when = self._expressions.cel(when, SCENARIO_VARIABLES, (*path, "when"))
+            status = item["status"]
+            detail = item.get("detail") or f"scenario {name}"
+            scenarios.append(Scenario(name, status, detail, item.get("error_code"), when))
+        return tuple(scenarios)
+
+    def _nodes(self, items: Any, path: Path) -> tuple[Node, ...]:
+        return tuple(self._node(item, (*path, index)) for index, item in enumerate(items or ()))
+
+    def _node(self, item: dict[str, Any], path: Path) -> Node:
+        kind = item["type"]
+        name = item.get("name") or f"step_{int(path[-1]) + 1}"
+        text = item.get("description")
+        where = key_of(path)
+        match kind:
+            case "Parallel":
+                return Parallel(where, name, text, self._nodes(item.get("steps"), (*path, "steps")))
+            case "Steps":
+                return Steps(where, name, text, self._nodes(item.get("steps"), (*path, "steps")))
+            case "Condition":
+                return Condition(
+                    where,
+                    name,
+                    text,
+                    self._nodes(item.get("steps"), (*path, "steps")),
+                    self._evaluator(item, path),
+                    self._nodes(item.get("else_steps"), (*path, "else_steps")),
+                )
+            case "Loop":
+                maximum = item.get("max_iterations")
+                return Loop(
+                    where,
+                    name,
+                    text,
+                    self._nodes(item.get("steps"), (*path, "steps")),
+                    DEFAULT_MAX_ITERATIONS if maximum is None else maximum,
+                    self._end_condition(item, path),
+                )
+            case "Router":
+                return self._router(item, path, where, name)
+        return self._step(item, path, where, name)
+
+    def _step(self, item: dict[str, Any], path: Path, where: str, name: str) -> Step:
+        executor = self._mocks.executor(item, path, name)
+        retries = item.get("max_retries")
+        return Step(
+            where,
+            name,
+            item.get("description"),
+            executor,
+            self._mocks.mock(item.get("mock") or {}, (*path, "mock"), name, executor),
+            DEFAULT_MAX_RETRIES if retries is None else retries,
+            bool(item.get("skip_on_failure")),
+            item.get("on_error") == "skip",
+        )
+
+    def _router(self, item: dict[str, Any], path: Path, where: str, name: str) -> Router:
+        key = "choices" if item.get("choices") else "steps"
+        choices = self._nodes(item.get(key), (*path, key))
+        selector = item.get("selector")
+        if item.get("selector_type") == "function":
+            selector = None
+        cel = None
+        if isinstance(selector, str):
+            cel = self._expressions.cel(selector, SELECTOR_VARIABLES, (*path, "selector"))
+        if not isinstance(cel, Cel):
+            return Router(where, name, item.get("description"), choices, None)
+        self._check_selector(cel, [choice.name for choice in choices], (*path, "selector"))
+        return Router(where, name, item.get("description"), choices, cel)
+
+    def _check_selector(self, selector: Cel, choices: list[str], path: Path) -> None:
+        """Warn of what is sure to select nothing, as far as the choices' names tell it."""
+        try:
+            names = [str(chosen) for chosen in selector.foreseen({"step_choices": choices})]
+        except CelError as error:
+            self._problems.add(path, f"it selects nothing: {error}", warning=True)
+            return
+        for name in names:
+            if name not in choices:
+                message = f"there is no choice {name!r}, it selects nothing"
+                self._problems.add(path, f"{message}; {instead_of(name, choices)}", warning=True)
+
+    def _evaluator(self, item: Mapping[str, Any], path: Path) -> Cel | bool:
+        evaluator = item.get("evaluator")
+        if evaluator is None or item.get("evaluator_type") == "function":
+            return True
+        if isinstance(evaluator, bool):
+            return evaluator
+        return self._expressions.cel(evaluator, STEP_INPUT_VARIABLES, (*path, "evaluator"))
+
+    def _end_condition(self, item: Mapping[str, Any], path: Path) -> Cel | bool | None:
+        condition = item.get("end_condition")
+        if condition is None or item.get("end_condition_type") == "function":
+            return None
+        if isinstance(condition, bool):
+            return condition
+        return self._expressions.cel(condition, LOOP_VARIABLES, (*path, "end_condition"))

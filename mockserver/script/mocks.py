@@ -1,0 +1,186 @@
+"""What carries steps out, and what they answer: an `agent`, a `team`, and `mock`, compiled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mockserver.script.expressions import Expressions
+from mockserver.script.model import (
+    DELEGATION,
+    Executor,
+    Mock,
+    Request,
+    Step,
+    Texts,
+    Timing,
+    Tokens,
+    Tool,
+)
+from mockserver.script.problems import Path, Problems, key_of
+
+
+class MockCompiler:
+    """Compiles the executors and mocks of one script, and notes what is wrong in them."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+        self._template = Expressions(problems).template
+
+    def executor(self, item: dict[str, Any], path: Path, name: str) -> Executor:
+        agent, team = item.get("agent"), item.get("team")
+        if agent and team:
+            self._problems.add((*path, "team"), "a step has an agent or a team, not both")
+        for kind, described, key in (("agent", agent, "agent_id"), ("team", team, "team_id")):
+            identifier = item.get(key)
+            if described is None and not identifier:
+                continue
+            described = described or {"id": identifier}
+            return self._agent(described, (*path, kind), name, is_team=kind == "team")
+        function = item.get("executor_ref") or name
+        return Executor("function", function, function)
+
+    def _agent(
+        self, described: dict[str, Any], path: Path, name: str, *, is_team: bool
+    ) -> Executor:
+        model = described.get("model") or {}
+        named = described.get("name")
+        # As Agno makes an id of a name.
+        from_name = named.lower().replace(" ", "-").replace("_", "-") if named else name
+        executor_id = described.get("id") or from_name
+        pause = described.get("delay_between_retries")
+        return Executor(
+            "team" if is_team else "agent",
+            executor_id,
+            named or executor_id,
+            model.get("model") or "scripted",
+            model.get("provider") or "Scripted",
+            model.get("name") or "Scripted",
+            described.get("retries") or 0,
+            1.0 if pause is None else float(pause),
+            bool(described.get("exponential_backoff")),
+            self._members(described, (*path, "members")) if is_team else (),
+        )
+
+    def _members(self, described: dict[str, Any], path: Path) -> tuple[Step, ...]:
+        members = []
+        for index, item in enumerate(described.get("members") or ()):
+            here = (*path, index)
+            name = item.get("name") or item.get("id") or "member"
+            is_team = item.get("members") is not None
+            executor = self._agent(item, here, name, is_team=is_team)
+            mock = self.mock(item.get("mock") or {}, (*here, "mock"), name, executor)
+            members.append(Step(key_of(here), name, None, executor, mock))
+        return tuple(members)
+
+    def mock(self, mock: dict[str, Any], path: Path, name: str, executor: Executor) -> Mock:
+        if "content" in mock and "chunks" in mock:
+            self._problems.add((*path, "chunks"), "a step answers `content` or `chunks`, not both")
+        if executor.type == "function":
+            for key in ("tools", "requests", "reasoning", "tokens", "timing"):
+                if mock.get(key):
+                    expected = "only an agent or a team has it; expected `agent`"
+                    self._problems.add((*path, key), expected)
+        if mock.get("requests") and mock.get("tools"):
+            message = "they stand in `requests` where there are any"
+            self._problems.add((*path, "tools"), message)
+        if "gate" in mock:
+            message = (
+                f"nothing releases {mock['gate']!r} in this version: runs wait until cancelled"
+            )
+            self._problems.add((*path, "gate"), message, warning=True)
+        content = mock.get("content", f"{name}: {{{{ input }}}}")
+        chunks = mock.get("chunks")
+        state = mock.get("session_state")
+        return Mock(
+            content=self._template(content, (*path, "content")),
+            chunks=(
+                tuple(
+                    self._template(chunk, (*path, "chunks", index))
+                    for index, chunk in enumerate(chunks)
+                )
+                if chunks is not None
+                else None
+            ),
+            requests=self._requests({**mock, "content": content}, path, executor),
+            timing=Timing(**{key: float(n) for key, n in (mock.get("timing") or {}).items()}),
+            delay=float(mock.get("delay", 0)),
+            fails=mock.get("fails", 0),
+            error=mock.get("error") or f"{name} failed",
+            stop=bool(mock.get("stop")),
+            session_state=self._template(state, (*path, "session_state")) if state else None,
+            gate=mock.get("gate"),
+        )
+
+    def _requests(
+        self, mock: dict[str, Any], path: Path, executor: Executor
+    ) -> tuple[Request, ...]:
+        """An agent's requests to its model: those that ask for tools, then the answer."""
+        if executor.type == "function":
+            return ()
+        requests = [
+            self._request(item, (*path, "requests", index), executor)
+            for index, item in enumerate(mock.get("requests") or ())
+        ]
+        for index, tool in enumerate(mock.get("tools") or ()):
+            called = self._tool(tool, (*path, "tools", index), executor)
+            requests.append(Request(Texts(), tools=(called,)))
+        answer = {key: value for key, value in mock.items() if key != "tools"}
+        return (*requests, self._request(answer, path, executor))
+
+    def _request(self, item: dict[str, Any], path: Path, executor: Executor) -> Request:
+        tokens = item.get("tokens")
+        if tokens:
+            tokens = {"total": tokens.get("input", 0) + tokens.get("output", 0), **tokens}
+        key = "chunks" if "chunks" in item else "content"
+        return Request(
+            self._texts(item, key, path),
+            self._texts(item, "reasoning", path),
+            tuple(
+                self._tool(tool, (*path, "tools", index), executor)
+                for index, tool in enumerate(item.get("tools") or ())
+            ),
+            Tokens(**tokens) if tokens else None,
+        )
+
+    def _texts(self, item: dict[str, Any], key: str, path: Path) -> Texts:
+        if key not in item:
+            return Texts()
+        value = item[key]
+        if isinstance(value, list) and key != "content":
+            pieces = (self._template(text, (*path, key, n)) for n, text in enumerate(value))
+            return Texts(tuple(pieces))
+        return Texts((self._template(value, (*path, key)),), is_whole=True)
+
+    def _tool(self, tool: dict[str, Any], path: Path, executor: Executor) -> Tool:
+        if "result" in tool and "error" in tool:
+            self._problems.add(
+                (*path, "error"), "a tool gives `result` or raises `error`, not both"
+            )
+        args = tool.get("args") or {}
+        if executor.type == "team" and tool["name"] == DELEGATION:
+            self._check_delegation(tool, args, path, executor)
+        error = tool.get("error")
+        return Tool(
+            tool["name"],
+            self._template(args, (*path, "args")),
+            self._template(tool.get("result"), (*path, "result")),
+            None if error is None else self._template(error, (*path, "error")),
+            float(tool.get("delay", 0)),
+        )
+
+    def _check_delegation(
+        self,
+        tool: dict[str, Any],
+        args: dict[str, Any],
+        path: Path,
+        executor: Executor,
+    ) -> None:
+        """A team's own tool, to which its member answers."""
+        for key in ("result", "error", "delay"):
+            if key in tool:
+                message = f"the member answers {DELEGATION}; expected its own `mock`"
+                self._problems.add((*path, key), message)
+        if set(args) != {"member_id", "task"}:
+            self._problems.add((*path, "args"), f"{DELEGATION} takes member_id and task")
+        if not executor.members:
+            self._problems.add((*path, "name"), f"the team has no members for {DELEGATION}")

@@ -1,0 +1,153 @@
+"""CEL and templates that can only fail are told before a run; what they give is bounded."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from mockserver.script.cel import Cel, CelError
+from mockserver.script.loader import load_scripts
+from mockserver.script.templates import MAX_LENGTH, TemplateProblem, compile_value
+from tests.scripts import problems_of
+
+
+@pytest.mark.parametrize(
+    ("expression", "problem"),
+    [
+        ('input.contans("x")', "there is no method 'contans'; expected one of all, bool, bytes, c"),
+        ("input.has(1)", "there is no method 'has'"),
+        ("contans(input, 'x')", "there is no function 'contans'"),
+        ("input.contains()", "the method 'contains' takes 1 argument, not 0"),
+        ("contains(input)", "the function 'contains' takes 2 arguments, not 1"),
+        ("size(input, input) > 1", "the function 'size' takes 1 argument, not 2"),
+        ("[1].all(x)", "the method 'all' takes 2 arguments, not 1"),
+        ("[1, 2].exists(x, x.foo())", "there is no method 'foo'"),
+        ("(" * 500 + "true" + ")" * 500, "is nested too deep"),
+    ],
+)
+def test_cel_that_can_only_fail_is_refused(tmp_path: Path, expression: str, problem: str) -> None:
+    text = json.dumps({"id": "a", "steps": [{"type": "Condition", "evaluator": expression}]})
+    (said,) = problems_of(tmp_path, a=text)
+    assert problem in said
+    assert len(said) < 700
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        'input.contains("x")',
+        "input.size() > size(previous_step_outputs)",
+        'has(session_state.x) && session_state.x.exists(k, k == "v")',
+        'input.matches("^a") || input.startsWith(string(1))',
+        "[1, 2].map(x, x * 2).filter(x, x > 2).all(x, x == 4)",
+        "[1, 2].reduce(sum, each, 0, sum + each) == 3 && [3, 1].min() == 1",
+        'timestamp("2024-01-01T00:00:00Z").getHours("UTC") == 0 && dyn(1) == int("1")',
+    ],
+)
+def test_what_cel_has_is_known(expression: str) -> None:
+    variables = ("input", "previous_step_outputs", "session_state")
+    values = {"input": "abcx", "previous_step_outputs": {}, "session_state": {"x": ["v"]}}
+    assert Cel(expression, variables)(values) == True  # noqa: E712 - CEL's own bool
+
+
+def test_a_run_time_failure_of_cel_is_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(CelError) as failed:
+        Cel("session_state.missing == 1", ["session_state"])({"session_state": {}})
+    assert str(failed.value) == (
+        "'session_state.missing == 1' failed: no such member in mapping: 'missing'"
+    )
+    with pytest.raises(CelError) as failed:
+        Cel("input + 1 == 2", ["input"])({"input": "a" * 9999})
+    assert len(str(failed.value)) < 400
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+@pytest.mark.parametrize(
+    ("selector", "said"),
+    [
+        ('"nowhere"', "there is no choice 'nowhere', it selects nothing; expected one of one, two"),
+        ('input == "x" ? "one" : ("tw" + "oo")', "there is no choice 'twoo'"),
+        ("step_choices[2]", "it selects nothing: 'step_choices[2]' failed"),
+        ('input == "x" ? "one" : "two"', ""),
+        ("step_choices[1]", ""),
+        ("input", ""),
+    ],
+)
+def test_a_selector_that_names_no_choice_is_warned_of(
+    tmp_path: Path, selector: str, said: str
+) -> None:
+    choices = [{"type": "Step", "name": name} for name in ("one", "two")]
+    step = {"type": "Router", "selector": selector, "choices": choices}
+    (tmp_path / "a.json").write_text(json.dumps({"id": "a", "steps": [step]}))
+    warnings = [str(warning) for warning in load_scripts(tmp_path).warnings]
+    assert len(warnings) == bool(said)
+    assert all(f"steps[0].selector: {said}" in warning for warning in warnings)
+
+
+def test_a_gate_is_warned_of(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("id: a\nsteps: [{type: Step, mock: {gate: reviewed}}]\n")
+    (warning,) = load_scripts(tmp_path).warnings
+    assert str(warning).endswith(
+        "nothing releases 'reviewed' in this version: runs wait until cancelled"
+    )
+
+
+# -- what a template may give
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("{{ 'x' * 10**9 }}", "more than 4,000,000 characters"),
+        ("{{ 10**9 * 'x' }} and more", "more than 4,000,000 characters"),
+        ("{{ [0] * (input | int) }}", "more than 4,000,000 characters or items"),
+        (
+            "{% for i in range(99999) %}{% for j in range(99999) %}12345{% endfor %}{% endfor %}",
+            "more than 4,000,000 characters",
+        ),
+        ("{{ 10 ** 5000 }}", "an integer of more than 4300 digits"),
+        ("{{ 7 ** (7 ** (7 ** 7)) }}", "an integer of more than 4300 digits"),
+        ("{{ 1e308 * 10 }}", "inf is no JSON number"),
+        ("{{ [1e308 * 10] }}", "inf is no JSON number"),
+        ("{{ {'a': 1e308 * 10 - 1e308 * 10} }}", "nan is no JSON number"),
+        ("{{ input.upper }}", "is no JSON value"),
+        ("{{ [input] | map('upper') }}", "(generator) is no JSON value"),
+        ("{{ {(1, 2): 3} }}", "the key (1, 2) is no text"),
+        ("{{ range }}", "is no JSON value"),
+    ],
+)
+def test_what_a_template_gives_is_json_and_bounded(template: str, said: str) -> None:
+    with pytest.raises(TemplateProblem, match=r".") as failed:
+        compile_value(template)({"input": "999999999"})
+    assert said in str(failed.value)
+
+
+def test_a_message_that_is_long_is_bounded_too() -> None:
+    render = compile_value("{{ input }}{{ input }}")
+    assert render({"input": "ab"}) == "abab"
+    with pytest.raises(TemplateProblem, match="characters"):
+        render({"input": "x" * (MAX_LENGTH // 2 + 1)})
+
+
+@pytest.mark.parametrize(
+    ("template", "value"),
+    [
+        ("{{ 'ab' * 3 }}{{ 2 ** 10 }}", "ababab1024"),
+        ("{{ 2 ** -1 }}", 0.5),
+        ("{{ [1] * 2 + [3] }}", [1, 1, 3]),
+        ("{{ 2 ** 70 }}", 2**70),
+    ],
+)
+def test_arithmetic_is_as_it_was(template: str, value: object) -> None:
+    assert compile_value(template)({}) == value
+
+
+@pytest.mark.parametrize(
+    "template", ["{{ " + "(" * 300 + "1" + ")" * 300 + " }}", "{% if 1 %}" * 99]
+)
+def test_a_template_that_is_nested_too_deep_is_refused(template: str) -> None:
+    with pytest.raises(TemplateProblem, match="no Jinja2 template"):
+        compile_value(template)
