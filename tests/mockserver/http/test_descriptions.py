@@ -13,8 +13,8 @@ from agentos_contract.json_values import read_json, to_json
 from mockserver.app import Settings, create_app
 from mockserver.http.descriptions import server_config, workflow_detail
 from mockserver.http.hooks import HttpHooks
-from mockserver.script.loader import ScriptError
 from mockserver.script.model import Condition, Container, Node, Step
+from mockserver.script.problems import ScriptError
 from tests.conftest import Serve
 from tests.scripts import workflow_from
 
