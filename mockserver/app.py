@@ -90,7 +90,5 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     application = connexion_application(operations, document, served, token=settings.token)
     server = Server(settings.token, tuple(workflows))
     faults = FaultsMiddleware(Cors(application), server)
-    socket = WorkflowSocket(
-        faults, workflows, runner, token=settings.token, deviations=settings.deviations
-    )
+    socket = WorkflowSocket(faults, workflows, runner, token=settings.token)
     return DeviationsMiddleware(socket, settings.deviations, server.memories)

@@ -82,17 +82,3 @@ class Call:
     parent_id: str | None
     """The step_id of the container that it is in; None at the top level."""
     branch: Branch
-
-    def child(
-        self,
-        position: int,
-        node_id: str,
-        branch: Branch | None = None,
-        *,
-        step_input: StepInput | None = None,
-    ) -> Call:
-        """The call of a step within this one, which is the container `node_id`."""
-        above = (self.index,) if isinstance(self.index, int) else self.index
-        return Call(
-            step_input or self.step_input, (*above, position), node_id, branch or self.branch
-        )

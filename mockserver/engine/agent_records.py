@@ -1,15 +1,17 @@
-"""What is kept of an agent's or a team's run: messages, tool calls, metrics, in Agno's forms.
+"""What is kept of an agent's or a team's run: messages, metrics, the whole record, in Agno's forms.
 
 Keys, their order, and what is left out are those of a real AgentOS 2.5.6.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
-from mockserver.script.model import Tokens
+from mockserver.engine.actions import Branch, StepFailed
+from mockserver.engine.context import RunContext
+from mockserver.engine.results import Result, result
+from mockserver.script.model import Step, Tokens
 
 Json = dict[str, Any]
 
@@ -21,9 +23,6 @@ _COUNTS = (
     "cache_write_tokens",
     "reasoning_tokens",
 )
-
-LINE = 80
-"""How long Agno lets the text of a tool call be: the width of a terminal that there is not."""
 
 
 def known_counts(tokens: Tokens) -> dict[str, int]:
@@ -92,97 +91,110 @@ def message(
 
 
 @dataclass
-class ToolCall:
-    """One tool call of a run: asked for, then answered."""
+class AgentRecord:
+    """What has come of one agent's or team's run so far."""
 
-    call_id: str
-    name: str
-    asked: Json
-    """The arguments as the model gave them."""
-    delay: float = 0.0
-    result: str = ""
-    is_error: bool = False
-    args: Json = field(init=False)
+    context: RunContext
+    step: Step
+    """The step that it carries out; of a team's member, the member."""
+    step_id: str
+    run_id: str
+    parent_id: str | None
+    """The run_id of the team that a member works for."""
+    told: Any
+    """Its input."""
+    state: Json
+    """The session's state as it knows it."""
+    branch: Branch
+    content: str | None = None
+    reasoning: str | None = None
+    usage: Usage = field(default_factory=Usage)
+    messages: list[Json] = field(default_factory=list)
+    tools: list[Json] = field(default_factory=list)
+    members: list[Json] = field(default_factory=list)
+    """The runs of a team's members."""
 
     def __post_init__(self) -> None:
-        self.args = _cleaned(self.asked)
+        executor = self.step.executor
+        self.created_at = self.context.now()
+        self.started = self.branch.now
+        self.is_team = executor.type == "team"
+        self.about = {f"{executor.type}_id": executor.id, f"{executor.type}_name": executor.name}
+        self.model = {"model": executor.model, "model_provider": executor.model_provider}
 
-    @property
-    def request(self) -> Json:
-        """As the model's message has it."""
-        function = {"name": self.name, "arguments": json.dumps(self.asked)}
-        return {"id": self.call_id, "type": "function", "function": function}
+    def add_message(self, role: str, **more: Any) -> None:
+        """Note a message of its conversation with its model."""
+        self.messages.append(message(self.context.ids(), role, self.context.now(), **more))
 
-    @property
-    def text(self) -> str:
-        """The call in a line: `weather(city=Oslo)`."""
-        longest = max(20, (LINE - len(self.name) - 4) // 2)
-        shown = (
-            f"{key}={'...' if isinstance(value, str) and len(value) > longest else value}"
-            for key, value in self.args.items()
+    def said(self) -> Json:
+        """What it has answered."""
+        content = {} if self.content is None else {"content": self.content}
+        return {**content, "content_type": "str"}
+
+    def thought(self) -> Json:
+        """What it has reasoned."""
+        return {} if self.reasoning is None else {"reasoning_content": self.reasoning}
+
+    def metrics(self) -> Json:
+        """What it has used by now."""
+        model = None
+        if self.context.hooks.names_model(is_usage_known=self.usage.is_known):
+            model = {"id": self.model["model"], "provider": self.model["model_provider"]}
+        return self.usage.metrics(self._duration(), model)
+
+    def _final_metrics(self, failure: StepFailed | None) -> Json:
+        return self.metrics() if failure is None else {"duration": self._duration()}
+
+    def _duration(self) -> float:
+        return round(self.branch.now - self.started, 6)
+
+    def result(self, failure: StepFailed | None) -> Result:
+        """The step's result. `failure`: an error that counts as an answer."""
+        step, executor = self.step, self.step.executor
+        outcome = result(
+            self.content if failure is None else str(failure),
+            step.name,
+            self.step_id,
+            "Step",
+            executor.type,
+            executor.name,
+            stop=step.mock.stop,
         )
-        line = f"{self.name}({', '.join(shown)})"
-        return line if len(line) <= LINE else f"{self.name}(...)"
+        outcome["step_run_id"] = self.run_id
+        outcome["metrics"] = self._final_metrics(failure)
+        return outcome
 
-    def execution(self, created_at: int) -> Json:
-        """Agno's ToolExecution, before it has been answered."""
-        return {
-            "tool_call_id": self.call_id,
-            "tool_name": self.name,
-            "tool_args": self.args,
-            "tool_call_error": None,
-            "result": None,
-            "metrics": None,
-            "child_run_id": None,
-            "stop_after_tool_call": False,
-            "created_at": created_at,
-            "requires_confirmation": None,
-            "confirmed": None,
-            "confirmation_note": None,
-            "requires_user_input": None,
-            "user_input_schema": None,
-            "user_feedback_schema": None,
-            "answered": None,
-            "external_execution_required": None,
-            "external_execution_silent": None,
-            "approval_type": None,
-            "approval_id": None,
+    def to_dict(self, failure: StepFailed | None) -> Json:
+        """The run as `step_executor_runs` and `member_responses` have it, its keys in Agno's
+        order."""
+        run = self.context.record
+        about = {
+            "run_id": self.run_id,
+            **self.about,
+            "session_id": run.session_id,
+            "parent_run_id": self.parent_id or run.run_id,
         }
-
-    def answered(self, moment: float) -> Json:
-        """What its answer, at `moment` (epoch seconds), changes in the ToolExecution."""
-        return {
-            "tool_call_error": self.is_error,
-            "result": self.result,
-            "metrics": {
-                "start_time": moment - self.delay,
-                "end_time": moment,
-                "duration": self.delay,
-            },
-        }
-
-    def answer(self, message_id: str, created_at: int) -> Json:
-        """The message that tells the model."""
-        args: Json = {"tool_args": self.args} if self.args else {}
-        return message(
-            message_id,
-            "tool",
-            created_at,
-            content=self.result,
-            tool_call_id=self.call_id,
-            tool_name=self.name,
-            **args,
-            tool_call_error=self.is_error,
-        )
-
-
-def _cleaned(arguments: Json) -> Json:
-    """A model's arguments as Agno hands them to a tool: words that mean a value become it."""
-    words = {"none": None, "null": None, "true": True, "false": False}
-    cleaned: Json = {}
-    for key, value in arguments.items():
-        if isinstance(value, str):
-            value = value.strip()
-            value = words.get(value.lower(), value)
-        cleaned[key] = value
-    return cleaned
+        said = self.said() if failure is None else {"content": str(failure), "content_type": "str"}
+        # Not a copy: the run's record shows the state as it is in the end.
+        state = {"session_state": self.state}
+        created = {"created_at": self.created_at}
+        of_step = {} if self.parent_id else {"workflow_step_id": self.step_id}
+        told = {"input": {"input_content": self.told}}
+        events: Json = {}
+        made: Json = {}
+        if failure is None:
+            made["messages"] = self.messages
+            if self.tools or not self.context.is_streamed:
+                made["tools"] = self.tools
+        elif self.is_team:
+            error: Json = {"created_at": self.context.now(), "event": "TeamRunError", **self.about}
+            error |= {"run_id": self.run_id, "session_id": run.session_id, "content": str(failure)}
+            events = {"events": [error]}
+        metrics = {"metrics": self._final_metrics(failure)}
+        status = {"status": "COMPLETED" if failure is None else "ERROR"}
+        if self.is_team:
+            members: Json = {"member_responses": self.members}
+            entry = {**about, **told, **said, **self.model, **members, **self.thought()}
+            return {**entry, **state, **created, **of_step, **events, **metrics, **status, **made}
+        entry = {**about, **said, **self.thought(), **self.model, **state, **created}
+        return {**entry, **status, **of_step, **metrics, **events, **made, **told}

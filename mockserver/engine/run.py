@@ -30,6 +30,8 @@ class Run:
     duration: float = 0.0
     """Seconds."""
     is_streamed: bool = False
+    is_sent_late: bool = False
+    """Its events leave no sooner than when it next waits."""
     additional_data: Any = None
     """The form's field of that name: a text, or True."""
     workflow_name: str | None = field(init=False)

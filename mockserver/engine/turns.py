@@ -18,6 +18,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
 from mockserver.engine.actions import Action, Actions, Event, RunCancelled, Wait
+from mockserver.engine.hooks import EngineHooks
 from mockserver.engine.results import Result
 
 Results = dict[int, Result | None]
@@ -110,7 +111,12 @@ def together(
 
 
 def carry_out(
-    run: Actions, is_released: Callable[[str], bool], *, is_handed_on: bool, is_sent_late: bool
+    run: Actions,
+    hooks: EngineHooks,
+    is_released: Callable[[str], bool],
+    *,
+    is_handed_on: bool,
+    is_sent_late: bool = False,
 ) -> Actions:
     """Carry out a run and the tasks that it begins; gives its events, and Waits for a time or a
     gate, and its result.
@@ -118,7 +124,7 @@ def carry_out(
     `is_handed_on`: what it says takes the way of a streamed response. `is_sent_late`: there is a
     Wait, over at once, wherever the run itself waits for others.
     """
-    loop = _Loop(run, is_released, is_handed_on=is_handed_on, is_sent_late=is_sent_late)
+    loop = _Loop(run, hooks, is_released, is_handed_on=is_handed_on, is_sent_late=is_sent_late)
     return (yield from loop.run())
 
 
@@ -126,11 +132,13 @@ class _Loop:
     def __init__(
         self,
         run: Actions,
+        hooks: EngineHooks,
         is_released: Callable[[str], bool],
         *,
         is_handed_on: bool,
         is_sent_late: bool,
     ) -> None:
+        self._hooks = hooks
         self._is_released = is_released
         self._is_sent_late = is_sent_late
         self._run = _Task(run)
@@ -194,23 +202,30 @@ class _Loop:
             if isinstance(action, Wait):
                 if self._waits(task, action):
                     if task is self._run and self._is_sent_late:
+                        # The moment is over: what has been said is sent.
                         yield from self._say(Wait(self._elapsed))
                     return
-            elif task.group is not None and task.group.is_heard:
-                self._tell(task.group, action)
-            else:
-                yield from self._say(action)
-                if task is not self._run:
+            elif task.group is None:
+                try:
+                    self._hooks.before_event(action)
+                except RunCancelled as cancelled:
+                    error = cancelled
                     continue
+                yield from self._say(action)
                 error, self._cancelled = self._cancelled, None
                 if self._response is not None and error is None and not self._response.send():
                     return
+            elif task.group.is_heard:
+                self._tell(task.group, action)
+            else:
+                yield from self._say(action)
 
     def _say(self, action: Action) -> Generator[Action, float, float | None]:
         try:
             return (yield action)
         except RunCancelled as error:
-            self._cancelled = error
+            if self._hooks.is_cancelled_at_once():
+                self._cancelled = error
             return None
 
     def _cancel(self) -> Generator[Action, float, None]:

@@ -33,7 +33,6 @@ def run_request(request: Request, recording: Recording | None) -> RunRequest:
         recording=recording,
         stream=stream,
         hooks=request.hooks.runner,
-        deviations=request.deviations,
     )
 
 

@@ -18,7 +18,6 @@ import jsonschema_rs
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from agentos_contract.deviations import Deviations
 from agentos_contract.json_values import read_json
 from mockserver.http.errors import ApiError
 from mockserver.http.hooks import hooks_of
@@ -62,13 +61,11 @@ class WorkflowSocket:
         runner: Runner,
         *,
         token: str | None,
-        deviations: Deviations,
     ) -> None:
         self._application = application
         self._workflows = workflows
         self._runner = runner
         self._token = token
-        self._deviations = deviations
         self._subscribers: dict[str, WebSocket] = {}
         """Who takes a run's events besides the one who started it, by run id: the last to ask."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -174,7 +171,6 @@ class WorkflowSocket:
                 is_over_websocket=True,
                 stream=True,
                 hooks=hooks_of(socket.scope).runner,
-                deviations=self._deviations,
             )
         )
         task = asyncio.create_task(self._carry_out(active, socket))

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from agentos_contract.deviations import Deviations
 from mockserver.engine.actions import Event
 from mockserver.engine.hooks import EngineHooks
 from mockserver.engine.run import Run
@@ -78,5 +77,3 @@ class RunRequest:
     stream: bool = True
     hooks: RunnerHooks = field(default_factory=RunnerHooks)
     """Where carrying it out parts from the contract."""
-    deviations: Deviations = frozenset()
-    """What the run does that it should not (agentos_contract/deviations.py)."""

@@ -131,7 +131,7 @@ class Runner:
                 clock=self.clock,
                 is_streamed=request.stream,
                 is_sent_late=request.hooks.is_sent_late(request),
-                deviations=request.deviations,
+                hooks=request.hooks.engine(),
             )
         run.additional_data = request.additional_data
         return run, engine

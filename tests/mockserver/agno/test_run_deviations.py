@@ -15,6 +15,7 @@ from mockserver.engine.actions import RunCancelled, Wait
 from mockserver.engine.engine import Engine
 from mockserver.engine.ids import Ids
 from mockserver.engine.run import Run
+from mockserver.faults.registry import resolve
 from mockserver.script.model import Workflow
 from tests.scripts import workflow_from
 
@@ -126,7 +127,7 @@ def events_of(
         record,
         ids=Ids(random.Random(7)),
         clock=lambda: 1.0,
-        deviations=frozenset(deviations),
+        hooks=resolve(frozenset(deviations)).runner.engine(),
     )
     actions = engine.run()
     events: list[dict[str, Any]] = []

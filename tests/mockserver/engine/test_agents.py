@@ -20,6 +20,7 @@ from mockserver.engine.engine import Engine
 from mockserver.engine.ids import Ids
 from mockserver.engine.pacing import tokens_of
 from mockserver.engine.run import Run
+from mockserver.faults.registry import resolve
 from mockserver.script.problems import ScriptError
 from tests.scripts import workflow_from
 
@@ -62,9 +63,8 @@ def run(
     state = dict(workflow.session_state)
     record = Run(workflow, "run-id", "session-id", None, "tea", state, 1000)
     ids = Ids(random.Random(seed))
-    engine = Engine(
-        record, ids=ids, clock=lambda: 1000.0, is_streamed=streamed, deviations=deviations
-    )
+    hooks = resolve(deviations).runner.engine()
+    engine = Engine(record, ids=ids, clock=lambda: 1000.0, is_streamed=streamed, hooks=hooks)
     actions = engine.run()
     events: Timed = []
     now = 0.0

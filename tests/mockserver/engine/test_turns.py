@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mockserver.engine.actions import Actions
+from mockserver.engine.hooks import EngineHooks
 from mockserver.engine.turns import carry_out, together, turns
 
 Program = list[Any]
@@ -115,7 +116,7 @@ def test_the_order_is_asyncios(program: Program) -> None:
     run = by_turns(program, done)
     seen = [
         (action["said"], len(done))
-        for action in carry_out(run, lambda gate: False, is_handed_on=True, is_sent_late=False)
+        for action in carry_out(run, EngineHooks(), lambda gate: False, is_handed_on=True)
         if isinstance(action, dict)
     ]
     assert seen == asyncio.run(sent(program))

@@ -1,0 +1,173 @@
+"""How the real server's agents and teams depart: failures, retries, tools, members, state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mockserver.engine.actions import Event, StepFailed
+from mockserver.engine.hooks import EngineHooks, Json
+from mockserver.engine.run import OF_THE_RUN
+from mockserver.faults.registry import departure
+from mockserver.script.model import Tokens
+
+# -- an agent's run
+
+
+@departure("agent.additional-data-fails")
+class AdditionalDataFails(EngineHooks):
+    def before_agent(self) -> None:
+        given = self.run.additional_data
+        if given:
+            raise StepFailed(f"'{type(given).__name__}' object has no attribute 'get'")
+        super().before_agent()
+
+
+@departure("agent.failure-answered")
+class FailureAnswered(EngineHooks):
+    def agent_failure(self, failure: StepFailed) -> StepFailed | None:
+        return super().agent_failure(failure) if self.run.is_streamed else None
+
+
+@departure("agent.failure-reworded")
+class FailureReworded(EngineHooks):
+    def agent_failure(self, failure: StepFailed) -> StepFailed | None:
+        if self.run.is_streamed:
+            return StepFailed("'NoneType' object has no attribute 'parent_run_id'")
+        return super().agent_failure(failure)
+
+
+@departure("agent.models-in-stream-only")
+class ModelsInStreamOnly(EngineHooks):
+    def names_model(self, *, is_usage_known: bool) -> bool:
+        return self.run.is_streamed or is_usage_known
+
+
+@departure("agent.retry-starts-again")
+class RetryStartsAgain(EngineHooks):
+    def starts_again(self) -> bool:
+        return True
+
+
+@departure("agent.tool-error-after-end")
+class ToolErrorAfterEnd(EngineHooks):
+    def tool_end_events(self, *, is_error: bool) -> Sequence[str]:
+        ends = super().tool_end_events(is_error=is_error)
+        return ("ToolCallCompleted", *ends) if is_error else ends
+
+
+@departure("agent.usage-recounted")
+class UsageRecounted(EngineHooks):
+    def counted_tokens(self, tokens: Tokens | None, before: Tokens | None) -> Tokens | None:
+        counted = super().counted_tokens(tokens, before)
+        return counted if self.run.is_streamed else counted or before
+
+
+@departure("agent.reasoning-last")
+class LastReasoning(EngineHooks):
+    def reasoning(self, before: str | None, more: str) -> str:
+        return super().reasoning(before if self.run.is_streamed else None, more)
+
+
+# -- a team's members
+
+
+@departure("team.inner-answers-included")
+class InnerAnswersIncluded(EngineHooks):
+    def member_reply(self, reply: str, overheard: str, failure: StepFailed | None) -> str:
+        if failure is None and self.run.is_streamed:
+            return overheard
+        return super().member_reply(reply, overheard, failure)
+
+
+@departure("team.member-failure-silent")
+class MemberFailureSilent(EngineHooks):
+    def member_reply(self, reply: str, overheard: str, failure: StepFailed | None) -> str:
+        if failure is not None and self.run.is_streamed:
+            return overheard
+        return super().member_reply(reply, overheard, failure)
+
+    def is_member_recorded(self, failure: StepFailed | None) -> bool:
+        is_silent = failure is not None and self.run.is_streamed
+        return not is_silent and super().is_member_recorded(failure)
+
+
+@departure("team.child-run-shared")
+class ChildRunShared(EngineHooks):
+    def named_delegations(self, own: Json, calls: Sequence[Json]) -> Sequence[Json]:
+        return calls
+
+
+@departure("team.child-run-missing")
+class ChildRunMissing(EngineHooks):
+    def named_delegations(self, own: Json, calls: Sequence[Json]) -> Sequence[Json]:
+        return super().named_delegations(own, calls) if self.run.is_streamed else ()
+
+
+@departure("team.child-run-foretold")
+class ChildRunForetold(EngineHooks):
+    """What is said beside others waits in a queue, and shows what has come of it by then."""
+
+    def shown_tool(self, execution: Json, *, is_beside_others: bool) -> Json:
+        if is_beside_others:
+            return execution
+        return super().shown_tool(execution, is_beside_others=is_beside_others)
+
+    def before_event(self, event: Event) -> None:
+        super().before_event(event)
+        if "tool" in event and not self.run.is_sent_late:
+            event["tool"] = dict(event["tool"])
+
+
+@departure("team.state-overwritten")
+class StateOverwritten(EngineHooks):
+    def member_changes(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> Json:
+        return dict(after)
+
+
+# -- the session's state
+
+
+@departure("state.run-ids-leak")
+class RunIdsLeak(EngineHooks):
+    def prepare_state(self, state: Json, run_ids: Mapping[str, str]) -> None:
+        super().prepare_state(state, run_ids)
+        state.update(run_ids)
+
+    def shown_state(
+        self, state: Json, run_ids: Mapping[str, str], *, is_beside_others: bool
+    ) -> Json:
+        return dict(state)
+
+    def on_end(self) -> None:
+        super().on_end()
+        for key in OF_THE_RUN:
+            self.run.session_state.pop(key, None)
+
+
+@departure("state.shown-late")
+class StateShownLate(EngineHooks):
+    """What is said beside others waits in a queue, and shows the state as it is by then."""
+
+    def shown_state(
+        self, state: Json, run_ids: Mapping[str, str], *, is_beside_others: bool
+    ) -> Json:
+        if is_beside_others:
+            return state
+        return super().shown_state(state, run_ids, is_beside_others=is_beside_others)
+
+    def before_event(self, event: Event) -> None:
+        super().before_event(event)
+        state = self.run.session_state
+        if event.get("session_state") is state and not self.run.is_sent_late:
+            event["session_state"] = dict(state)
+
+
+@departure("websocket.state-shown-late")
+class StateShownLateOverWebsocket(EngineHooks):
+    def shown_state(
+        self, state: Json, run_ids: Mapping[str, str], *, is_beside_others: bool
+    ) -> Json:
+        if self.run.is_sent_late:
+            return state
+        return super().shown_state(state, run_ids, is_beside_others=is_beside_others)

@@ -1,0 +1,173 @@
+"""What all parts of one run share: its record and hooks, ids and time, tries, events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
+
+from mockserver.engine.actions import (
+    Action,
+    Actions,
+    Branch,
+    Call,
+    Event,
+    StepFailed,
+    StepInput,
+    Wait,
+)
+from mockserver.engine.hooks import EngineHooks
+from mockserver.engine.ids import Ids
+from mockserver.engine.run import Run
+from mockserver.engine.turns import Results, together
+from mockserver.script.model import Step
+from mockserver.script.templates import Renderer, TemplateProblem
+
+
+class RunContext:
+    """One run, as its steps, containers and agents know it."""
+
+    def __init__(
+        self,
+        record: Run,
+        *,
+        hooks: EngineHooks,
+        ids: Ids,
+        clock: Callable[[], float],
+        is_released: Callable[[str], bool],
+    ) -> None:
+        self.record = record
+        self.hooks = hooks
+        self.ids = ids
+        self.clock = clock
+        self.is_streamed = record.is_streamed
+        self.is_released = is_released
+        self.input_text = (
+            record.input
+            if isinstance(record.input, str)
+            else json.dumps(record.input, indent=2, ensure_ascii=False)
+        )
+        self.step_ids: dict[str, str] = {}
+        """By a step's path: it has one id however often it is carried out."""
+        self._tries: dict[str, int] = {}
+        self.step_head = {
+            "workflow_id": record.workflow.id,
+            "workflow_name": record.workflow_name or "",
+            "session_id": record.session_id,
+            "run_id": record.run_id,
+        }
+        self._head = dict(self.step_head)
+        if record.workflow_name is None:
+            del self._head["workflow_name"]
+
+    # -- events
+
+    def now(self) -> int:
+        """Seconds since the epoch, whole, as created_at has them."""
+        return int(self.clock())
+
+    def event(self, name: str, **more: Any) -> Event:
+        """An event of the workflow's run itself."""
+        return {"created_at": self.now(), "event": name, **self._head, **more}
+
+    # -- what a step does
+
+    def variables(self, step_input: StepInput) -> dict[str, Any]:
+        """Agno's CEL variables (`_build_step_input_context`), for templates too."""
+        previous = step_input.previous_step_content
+        if previous is None:
+            previous = ""
+        elif isinstance(previous, dict):
+            previous = json.dumps(previous)
+        return {
+            "input": self.input_text,
+            "previous_step_content": str(previous),
+            "previous_step_outputs": {
+                name: str(outcome["content"]) if outcome["content"] else ""
+                for name, outcome in step_input.previous_step_outputs.items()
+            },
+            "additional_data": self.record.additional_data or {},
+            "session_state": self.record.session_state,
+        }
+
+    def answer(
+        self, step: Step, call: Call, state: dict[str, Any]
+    ) -> Generator[Action, float, dict[str, Any]]:
+        """One try: wait, then fail, or update the session's `state` and give the variables."""
+        mock = step.mock
+        if mock.gate is not None:
+            while not self.is_released(mock.gate):
+                call.branch.now = yield Wait(None, frozenset({mock.gate}))
+        if mock.delay:
+            call.branch.now = yield Wait(call.branch.now + mock.delay)
+        attempt = self._tries[step.path] = self._tries.get(step.path, 0) + 1
+        if attempt <= mock.fails:
+            raise StepFailed(mock.error)
+        variables = {
+            **self.variables(call.step_input),
+            "session_state": state,
+            "run_id": self.record.run_id,
+            "session_id": self.record.session_id,
+            "user_id": self.record.user_id,
+            "attempt": attempt,
+        }
+        if mock.session_state is not None:
+            state.update(self.render(mock.session_state, variables))
+        return variables
+
+    def render(self, renderer: Renderer, variables: dict[str, Any]) -> Any:
+        """Render a template. Raises StepFailed where it fails on these values."""
+        try:
+            return renderer(variables)
+        except TemplateProblem as error:
+            raise StepFailed(str(error)) from error
+
+    def side_by_side(
+        self,
+        children: Sequence[Actions],
+        branches: Sequence[Branch],
+        branch: Branch,
+        *,
+        is_parallel: bool,
+    ) -> Generator[Action, float, Results]:
+        """Carry out children, each with a branch of its own, as asyncio's tasks do (`together`).
+
+        `branch` is that of whoever waits for them. `is_parallel`: they are a Parallel's, not the
+        members that a team delegates to.
+        """
+        results = yield from together(
+            children,
+            is_heard=self.is_streamed,
+            is_queued=self.is_streamed or not is_parallel,
+            is_gathered=is_parallel,
+        )
+        branch.now = max((own.now for own in branches), default=branch.now)
+        return results
+
+
+class NodeEvents:
+    """Makes the events of a step or container, as it is carried out this once."""
+
+    __slots__ = ("_context", "_head")
+
+    def __init__(
+        self, context: RunContext, step_id: str, name: str, call: Call, **about: Any
+    ) -> None:
+        self._context = context
+        parent = {} if call.parent_id is None else {"parent_step_id": call.parent_id}
+        self._head = {
+            **context.step_head,
+            "step_id": step_id,
+            **parent,
+            "step_name": name,
+            "step_index": call.index,
+            **about,
+        }
+
+    def __call__(self, name: str, **more: Any) -> Event:
+        return {"created_at": self._context.now(), "event": name, **self._head, **more}
+
+
+def with_content(content: Any) -> dict[str, Any]:
+    """An event's content; it has none where an agent has said nothing."""
+    return {} if content is None else {"content": content}

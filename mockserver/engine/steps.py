@@ -1,0 +1,112 @@
+"""One step: its tries, its result, its events."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from mockserver.engine.actions import Action, Actions, Call, StepFailed
+from mockserver.engine.agents import AgentRun
+from mockserver.engine.context import NodeEvents, RunContext, with_content
+from mockserver.engine.hooks import Ending, Maker
+from mockserver.engine.results import Result, as_step_output, as_text, deepest, result
+from mockserver.script.model import Node, Step
+
+
+def run_step(context: RunContext, step: Step, call: Call) -> Actions:
+    """Carry a step out. Raises StepFailed where it fails for good and does not skip that."""
+    hooks, is_top_level = context.hooks, call.parent_id is None
+    if call.step_input.previous_step_outputs:
+        last = next(reversed(call.step_input.previous_step_outputs.values()))
+        call.step_input.previous_step_content = deepest(last)["content"]
+    step_id = context.step_ids.get(step.path)
+    if step_id is None:
+        step_id = context.step_ids[step.path] = context.ids()
+    event = NodeEvents(context, step_id, step.name, call)
+    yield event("StepStarted")
+    failure: StepFailed | None = None
+    try:
+        outcome = yield from _tried(context, step, step_id, call)
+        ending: Ending = "stopped" if outcome["stop"] else "completed"
+    except StepFailed as error:
+        failure = StepFailed(str(error), step_id)
+        if not step.skip_on_failure:
+            if hooks.has_end_event(step, "failed", is_top_level=is_top_level):
+                yield event("StepError", error=str(failure))
+            raise failure from error
+        content = f"Step {step.name} failed but skipped"
+        outcome = failed_result(context, step, failure, "step", content)
+        ending = "skipped"
+    if is_top_level and step.executor.type == "function":
+        named = {"step_name": outcome["step_name"]} if outcome["step_name"] else {}
+        yield context.event(
+            "StepOutput", **named, step_index=call.index, step_output=as_step_output(outcome)
+        )
+    if hooks.has_end_event(step, ending, is_top_level=is_top_level):
+        if failure is not None:
+            yield event("StepError", error=str(failure))
+        else:
+            yield event(
+                "StepCompleted",
+                **with_content(outcome["content"]),
+                content_type="str",
+                step_response=outcome,
+            )
+    return outcome
+
+
+def _tried(
+    context: RunContext, step: Step, step_id: str, call: Call
+) -> Generator[Action, float, Result]:
+    """The step's result, tried as often as it may be. Raises the last try's StepFailed."""
+    retries_left = step.max_retries
+    while True:
+        try:
+            if step.executor.type == "function":
+                return (yield from _function(context, step, step_id, call))
+            context.hooks.before_agent()
+            return (yield from AgentRun(context, step, step_id, call).run())
+        except StepFailed:
+            if not retries_left:
+                raise
+            retries_left -= 1
+
+
+def _function(
+    context: RunContext, step: Step, step_id: str, call: Call
+) -> Generator[Action, float, Result]:
+    variables = yield from context.answer(step, call, context.record.session_state)
+    mock, render = step.mock, context.render
+    if mock.chunks is not None:
+        content: Any = "".join(as_text(render(chunk, variables)) for chunk in mock.chunks)
+    else:
+        content = render(mock.content, variables)
+        if not isinstance(content, str | dict | list):
+            content = str(content)
+    name = step.executor.name
+    return result(content, step.name, step_id, "Step", "function", name, stop=mock.stop)
+
+
+def failed_result(
+    context: RunContext,
+    node: Node,
+    failure: StepFailed,
+    maker: Maker,
+    content: str | None = None,
+) -> Result:
+    """The result of a step or container that failed."""
+    executor = node.executor if isinstance(node, Step) else None
+    outcome = result(
+        content or f"Step {node.name} failed: {failure}",
+        node.name,
+        failure.step_id,
+        type(node).__name__,
+        executor.type if executor else None,
+        executor.name if executor else None,
+        success=False,
+        error=str(failure),
+    )
+    if failure.results:
+        outcome["steps"] = list(failure.results)
+    context.hooks.on_failed_result(outcome, maker)
+    return outcome
