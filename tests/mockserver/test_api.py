@@ -278,7 +278,7 @@ def test_a_fault_of_the_mock_shows_no_traceback(
     def fail(*arguments: object) -> None:
         raise RuntimeError("secret of the implementation")
 
-    monkeypatch.setattr("mockserver.engine.engine.Engine._function", fail)
+    monkeypatch.setattr("mockserver.engine.steps._function", fail)
     url = serve(create_app())
     with httpx.Client(base_url=url) as client:
         run = stream(client, "content-pipeline")
