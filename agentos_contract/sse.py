@@ -45,19 +45,23 @@ def encode_comment(text: str = "") -> bytes:
     return f": {text}\n\n".encode()
 
 
+MAX_RETRY = 10**15
+"""Milliseconds: a reconnection time beyond that (30,000 years) is read as that."""
+
+
 class EventStreamDecoder:
     """Interpret an event stream incrementally (section 9.2.6).
 
     Feed it chunks cut anywhere, also inside a character or a CRLF; it returns the events that
-    each completed. After the last chunk call `end`. The standard discards an event whose block
-    was not closed by a blank line; `incomplete` then says so. It replaces bytes that are no
-    UTF-8; `invalid_utf8` then says so.
+    each completed, in a time that is linear in the bytes, however they are cut. After the last
+    chunk call `end`. The standard discards an event whose block was not closed by a blank line;
+    `incomplete` then says so. It replaces bytes that are no UTF-8; `invalid_utf8` then says so.
     """
 
     def __init__(self) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._strict = codecs.getincrementaldecoder("utf-8")("strict")
-        self._text = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")("strict")
+        self._line: list[str] = []
+        """The pieces of a line that has not ended yet."""
         self._after_cr = False
         """Whether a CR has ended a line, so that a LF right after it ends none."""
         self._at_start = True
@@ -70,41 +74,50 @@ class EventStreamDecoder:
         self.unknown_fields: set[str] = set()
         self.invalid_utf8 = False
         self.incomplete = False
-        """Whether the stream ended within an event, which is therefore lost."""
+        """Whether the stream ended within an event that has data, or the beginning of its data
+        field: it is lost. A comment, an `event`, `id` or `retry` alone is no event."""
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
         """The events that `chunk` completes."""
         return self._receive(chunk, final=False)
 
     def end(self) -> list[ServerSentEvent]:
-        """The stream is over. Returns what a half character at its end has completed."""
+        """The stream is over. Returns what a half character at its end has completed: nothing, as
+        that ends no line."""
         events = self._receive(b"", final=True)
-        self.incomplete = bool(self._text or self._data or self._event)
+        field, _, _ = "".join(self._line).partition(":")
+        self.incomplete = bool(self._data or (field and "data".startswith(field)))
         return events
 
     def _receive(self, chunk: bytes, *, final: bool) -> list[ServerSentEvent]:
-        if not self.invalid_utf8:
-            try:
-                self._strict.decode(chunk, final)
-            except UnicodeDecodeError:
-                self.invalid_utf8 = True
-        text = self._decoder.decode(chunk, final)
-        if text and self._after_cr:
-            self._after_cr = False
-            text = text.removeprefix("\n")
-        if text and self._at_start:
+        text = self._decode(chunk, final)
+        if not text:
+            return []
+        if self._at_start:
             self._at_start = False
             text = text.removeprefix(_BOM)
-        self._after_cr = self._after_cr or text.endswith("\r")
-        *lines, self._text = _LINE_END.split(self._text + text)
-        events = []
-        for line in lines:
-            event = self._line(line)
-            if event is not None:
-                events.append(event)
-        return events
+        if self._after_cr:
+            text = text.removeprefix("\n")
+        self._after_cr = text.endswith("\r")
+        first, *others = _LINE_END.split(text)
+        self._line.append(first)
+        if not others:
+            return []
+        *lines, rest = "".join(self._line), *others
+        self._line = [rest]
+        return [event for line in lines if (event := self._read(line)) is not None]
 
-    def _line(self, line: str) -> ServerSentEvent | None:
+    def _decode(self, chunk: bytes, final: bool) -> str:
+        try:
+            return self._decoder.decode(chunk, final)
+        except UnicodeDecodeError:
+            self.invalid_utf8 = True
+            begun, _ = self._decoder.getstate()
+            self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+            return self._decoder.decode(begun + chunk, final)
+
+    def _read(self, line: str) -> ServerSentEvent | None:
+        """Process a line; the event that it dispatches, if it is a blank one."""
         if not line:
             return self._dispatch()
         field, colon, value = line.partition(":")
@@ -122,7 +135,9 @@ class EventStreamDecoder:
                     self._last_event_id = value
             case "retry":
                 if value.isascii() and value.isdigit():
-                    self._retry = int(value)
+                    # Neither int() nor time has room for any number of digits.
+                    digits = value.lstrip("0")
+                    self._retry = int(digits or "0") if len(digits) <= 15 else MAX_RETRY
             case _:
                 self.unknown_fields.add(field)
         return None

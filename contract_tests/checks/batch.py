@@ -161,7 +161,8 @@ def _compare_runs(
         again = context.runs.batch(workflow, rules=MAY_FAIL), context.runs.stream(workflow)
         if again[1] is None or (runs_of_batch(again[0]), runs_of_stream(again[1])) != runs:
             return
-    lost = [one for one in runs[1] if one not in runs[0]] or runs[1]
-    other = [one for one in runs[0] if one not in runs[1]] or runs[0]
+    told = [{canonical(one) for one in found} for found in runs]
+    lost = [one for one in runs[1] if canonical(one) not in told[0]] or runs[1]
+    other = [one for one in runs[0] if canonical(one) not in told[1]] or runs[0]
     message = f"{workflow.id}: the agents' runs are {other} in batch and {lost} in the stream"
     context.findings.breach("batch.executor-runs", message, batch.exchange, stream.exchange)
