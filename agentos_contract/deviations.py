@@ -7,9 +7,11 @@ what the contract tests are proved by: of every requirement there is at least on
     step.stop-left-open:
       site: engine
       text: A top-level step that stops the run has no StepCompleted.
+      does: {drop: StepCompleted}   # how the mock performs it, where that is plain: a rule, or a
+                                    # list of them (mockserver/faults/rules.py)
       breaks: [order.ended]         # requirements of the catalogue, where it breaks any: the one
                                     # that it is there to break first, then what must follow
-      denies: [streams]             # what it makes impossible to judge, where it does
+      masks: [streams]              # what it makes impossible to judge, where it does
       undetectable: no answer says so   # why learning a profile cannot tell it, where it cannot
       when: a step stopped the run  # what has to happen for it to show, or not to
 
@@ -19,11 +21,12 @@ The mock performs deviations when asked; a profile lists those that a real serve
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -67,7 +70,7 @@ class Deviation:
     breaks: tuple[str, ...] = ()
     """The requirements that it breaks, the one it is there for first; none where the contract
     leaves the matter open."""
-    denies: tuple[str, ...] = ()
+    masks: tuple[str, ...] = ()
     """What cannot be judged beside it: `streams`, `batches`, `runs`, `errors` …, or an area or a
     requirement of the catalogue."""
     undetectable: str | None = None
@@ -77,9 +80,14 @@ class Deviation:
     nobody has looked for it."""
     is_observed: bool = True
     """Whether a real server has been seen to have it."""
+    does: tuple[Any, ...] = field(default=(), compare=False)
+    """How the mock performs it, as data; none where code does."""
+    file: Path = DEVIATIONS
+    """Where it stands."""
 
 
-_KEYS = {"site", "text", "breaks", "denies", "undetectable", "when"}
+_NEEDED = {"site", "text"}
+_KEYS = {*_NEEDED, "does", "breaks", "masks", "undetectable", "when"}
 
 
 @cache
@@ -92,11 +100,9 @@ def load_deviations() -> dict[str, Deviation]:
         for name, entry in (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).items():
             if name in deviations:
                 raise ValueError(f"{file}: {name}: there are two of that name")
-            if not {"site", "text"} <= set(entry) <= _KEYS:
-                raise ValueError(
-                    f"{file}: {name}: needs site and text, and may have breaks, denies, "
-                    "undetectable and when"
-                )
+            if not _NEEDED <= set(entry) <= _KEYS:
+                others = ", ".join(sorted(_KEYS - _NEEDED))
+                raise ValueError(f"{file}: {name}: needs site and text, and may have {others}")
             breaks = tuple(entry.get("breaks", ()))
             for requirement in breaks:
                 if requirement not in requirements:
@@ -106,12 +112,27 @@ def load_deviations() -> dict[str, Deviation]:
                 Site(entry["site"]),
                 " ".join(entry["text"].split()),
                 breaks,
-                tuple(entry.get("denies", ())),
+                tuple(entry.get("masks", ())),
                 undetectable=_line(entry.get("undetectable")),
                 when=_line(entry.get("when")),
                 is_observed=file.parent != INVENTED,
+                does=rules_of(entry),
+                file=file,
             )
     return deviations
+
+
+def rules_of(entry: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What stands under `does`: one rule, or a list of them."""
+    does = entry.get("does", [])
+    rules = does if isinstance(does, list) else [does]
+    # YAML 1.1 takes the key `on` for true.
+    return tuple(
+        {"on" if key is True else key: value for key, value in rule.items()}
+        if isinstance(rule, Mapping)
+        else rule
+        for rule in rules
+    )
 
 
 def _line(text: str | None) -> str | None:

@@ -1,8 +1,9 @@
-"""The catalogue of variations: named ways to differ that the contract allows, as data.
+r"""The catalogue of variations: named ways to differ that the contract allows, as data.
 
     sse.crlf:
       site: transport
       text: Lines end with CR LF.
+      does: {replace: '\n', by: "\r\n", on: stream}    # as a deviation's, where it is plain
 
 Fragile clients break on these; a checker must not. The mock performs them when asked. No name is
 a deviation's too.
@@ -11,13 +12,14 @@ a deviation's too.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from agentos_contract.deviations import Site, load_deviations, nearest
+from agentos_contract.deviations import Site, load_deviations, nearest, rules_of
 
 VARIATIONS_FILE = Path(__file__).parent / "variations.yaml"
 
@@ -34,6 +36,10 @@ class Variation:
     """`AREA.NAME`, frozen once released."""
     site: Site
     text: str
+    does: tuple[Any, ...] = field(default=(), compare=False)
+    """How the mock performs it, as data; none where code does."""
+    file: Path = VARIATIONS_FILE
+    """Where it stands."""
 
 
 @cache
@@ -41,11 +47,12 @@ def load_variations() -> dict[str, Variation]:
     """The kit's variations by id. Raises ValueError where the data is malformed."""
     variations = {}
     for name, entry in yaml.safe_load(VARIATIONS_FILE.read_text(encoding="utf-8")).items():
-        if set(entry) != {"site", "text"}:
-            raise ValueError(f"{VARIATIONS_FILE}: {name}: needs site and text")
+        if not {"site", "text"} <= set(entry) <= {"site", "text", "does"}:
+            raise ValueError(f"{VARIATIONS_FILE}: {name}: needs site and text, and may have does")
         if name in load_deviations():
             raise ValueError(f"{VARIATIONS_FILE}: {name}: a deviation has that name")
-        variations[name] = Variation(name, Site(entry["site"]), " ".join(entry["text"].split()))
+        text = " ".join(entry["text"].split())
+        variations[name] = Variation(name, Site(entry["site"]), text, rules_of(entry))
     return variations
 
 

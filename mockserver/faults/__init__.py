@@ -1,17 +1,13 @@
-"""Performs deviations and variations on request: a module for each site where servers go wrong.
+"""Performs deviations and variations on request.
 
-Each is a small function, found by its name through the register. A request without any costs
-nothing. Those of `agentos_contract/deviations/*.yaml`, which a real server has, are performed where
-the mock's own code parts from the rule.
+The plain ones are data, under `does` in the catalogues, for the interpreter in `rules`; the rest
+are a function each in the module of the site where a server goes wrong. Both are found by name in
+`registry`. Those of `agentos_contract/deviations/*.yaml`, which a real server has, are hooks
+classes in `mockserver.agno`. A request without any costs nothing.
 """
 
-from mockserver.faults import (
-    engine,
-    request,
-    response,
-    state,
-    transport,
-    variations,
-)
+from mockserver.faults import engine, registry, request, response, state, transport, variations
 
-__all__ = ["engine", "request", "response", "state", "transport", "variations"]
+registry.register_rules()
+
+__all__ = ["engine", "registry", "request", "response", "state", "transport", "variations"]

@@ -165,6 +165,28 @@ class Response(_Headed):
     def json(self, value: Any) -> None:
         self.body = to_json(value)
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a rule can ask of the exchange."""
+        request = self.request
+        return {
+            "run": request.run_of,
+            "media_type": request.media_type,
+            "headers": {
+                k.decode("latin-1").lower(): v.decode("latin-1") for k, v in request.headers
+            },
+            "bearer": request.bearer,
+            "form": dict(request.fields),
+            "body": self.json,
+        }
+
+    def refuse(self, status: int, detail: str, error_code: str = "ERROR") -> None:
+        """Make it an error, with the document's body."""
+        self.status = status
+        self.json = {"detail": detail, "error_code": error_code}
+        self.set_header("content-type", "application/json")
+        self.set_header("content-length", str(len(self.body)))
+
 
 class Wire:
     """One fault's place on the way of a response's bytes."""

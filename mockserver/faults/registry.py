@@ -12,7 +12,8 @@ changes and leaves the rest to `super()`:
 One name may have a class of each. Several names together are one class with these as its bases
 (Python's method resolution order): the one registered last is asked first.
 
-A fault that changes what goes in or out is a function of one of the hook points:
+A fault that changes what goes in or out is asked at one of the hook points. The plain ones are
+data (rules.py); the rest are a function each:
 
     on_request        the request, before anything else looks at it
     on_start          what a run is asked for, before it starts
@@ -21,27 +22,40 @@ A fault that changes what goes in or out is a function of one of the hook points
     on_frame          each piece of a stream's bytes, which are whole events
     on_chunk          each piece of a response that goes out, and the way to send it
 
-One name may have a function of several of these. Several names together are asked in the order in
-which they were registered.
+One name may have a function at several of these. Several names together are asked in the order of
+the catalogues, variations last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache, reduce
 from typing import Any, Generic, TypeVar
 
+from agentos_contract.deviations import Deviation, load_deviations
+from agentos_contract.variations import Variation, load_variations
 from mockserver.engine.actions import Event
 from mockserver.engine.hooks import EngineHooks
 from mockserver.engine.run import Run
+from mockserver.faults.changes import Names
 from mockserver.faults.exchange import Request, Response, Wire
 from mockserver.faults.memory import FaultState, Memories, Memory
+from mockserver.faults.rules import (
+    ChunkRule,
+    EventRule,
+    FormRule,
+    FrameRule,
+    ResponseRule,
+    RuleError,
+    read_rule,
+)
 from mockserver.http.hooks import HttpHooks
 from mockserver.runner.hooks import OnEvent, RunnerHooks, RunRequest
 from mockserver.sessions.hooks import SessionHooks
 
-T = TypeVar("T", bound=type[Any])
+C = TypeVar("C", bound=type[Any])
+T = TypeVar("T")
 H = TypeVar("H")
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,10 +69,10 @@ _CLASSES: dict[type[Any], dict[str, type[Any]]] = {
 }
 
 
-def departure(name: str) -> Callable[[T], T]:
+def departure(name: str) -> Callable[[C], C]:
     """Register a subclass of a hooks class as what `name` changes there."""
 
-    def register(hooks: T) -> T:
+    def register(hooks: C) -> C:
         by_name = next(names for base, names in _CLASSES.items() if issubclass(hooks, base))
         assert name not in by_name, name
         by_name[name] = hooks
@@ -79,31 +93,52 @@ ChunkFault = Callable[[bytes, bool, Wire], Awaitable[None]]
 """With the piece, whether it is the last, and what to send it by."""
 
 
+@dataclass(frozen=True)
+class Occurrence:
+    """On what a fault can show at a hook point."""
+
+    on: str | int
+    """`run`, `form`, `stream`, `batch` (a run and its kind), `cancel`, `error`, `response`, a
+    status, or `token`: a server that asks for one."""
+    needs: tuple[Names, ...] = ()
+    """Of each of these a run must have an event."""
+
+
 class HookPoint(Generic[F]):
     """One point at which faults are asked. Use it as a decorator: `@on_event("order.no-start")`."""
 
-    def __init__(self) -> None:
+    def __init__(self, usual: str) -> None:
         self.faults: dict[str, F] = {}
+        self.occurrences: dict[str, Occurrence] = {}
+        self._usual = usual
 
-    def __call__(self, name: str) -> Callable[[F], F]:
+    def __call__(
+        self, name: str, *, on: str | int | None = None, of: str | None = None
+    ) -> Callable[[F], F]:
+        """Register what `name` does here: on what (Occurrence), and to which event."""
+        return self.register(name, on or self._usual, [(of,)] if of else [])
+
+    def register(self, name: str, on: str | int, needs: Iterable[Names]) -> Callable[[F], F]:
         def register(fault: F) -> F:
             assert name not in self.faults, name
             self.faults[name] = fault
+            self.occurrences[name] = Occurrence(on, tuple(needs))
             return fault
 
         return register
 
     def of(self, names: frozenset[str]) -> tuple[tuple[str, F], ...]:
-        """Those of these names, in the order in which they were registered."""
-        return tuple((name, fault) for name, fault in self.faults.items() if name in names)
+        """Those of these names, in the order of the catalogues."""
+        chosen = [name for name in self.faults if name in names]
+        return tuple((name, self.faults[name]) for name in sorted(chosen, key=_order().index))
 
 
-on_request: HookPoint[RequestFault] = HookPoint()
-on_start: HookPoint[StartFault] = HookPoint()
-on_event: HookPoint[EventFault] = HookPoint()
-on_response: HookPoint[ResponseFault] = HookPoint()
-on_frame: HookPoint[FrameFault] = HookPoint()
-on_chunk: HookPoint[ChunkFault] = HookPoint()
+on_request: HookPoint[RequestFault] = HookPoint("response")
+on_start: HookPoint[StartFault] = HookPoint("run")
+on_event: HookPoint[EventFault] = HookPoint("stream")
+on_response: HookPoint[ResponseFault] = HookPoint("response")
+on_frame: HookPoint[FrameFault] = HookPoint("stream")
+on_chunk: HookPoint[ChunkFault] = HookPoint("response")
 
 _POINTS: tuple[HookPoint[Any], ...] = (
     on_request,
@@ -115,14 +150,68 @@ _POINTS: tuple[HookPoint[Any], ...] = (
 )
 
 
-def with_function() -> frozenset[str]:
-    """The names that have a function at some hook point."""
-    return frozenset().union(*(point.faults for point in _POINTS))
+def _each(rules: Sequence[Callable[[T], None]]) -> Callable[[T], None]:
+    def fault(subject: T) -> None:
+        for rule in rules:
+            rule(subject)
+
+    return fault
 
 
-def with_class() -> frozenset[str]:
-    """The names that have a hooks class."""
-    return frozenset().union(*_CLASSES.values())
+def _events(rules: Sequence[EventRule]) -> EventFault:
+    def fault(event: Event, state: FaultState) -> Iterable[Event]:
+        events = [event]
+        for number, rule in enumerate(rules):
+            notes = state.notes.setdefault(str(number), {})
+            events = [sent for each in events for sent in rule(each, state, notes)]
+        return events
+
+    return fault
+
+
+def _frames(rules: Sequence[FrameRule]) -> FrameFault:
+    return lambda chunk, response: reduce(lambda piece, rule: rule(piece), rules, chunk)
+
+
+_POINTS_OF_RULES: dict[type[Any], tuple[HookPoint[Any], Callable[[Any], Any]]] = {
+    EventRule: (on_event, _events),
+    FormRule: (on_request, _each),
+    ResponseRule: (on_response, _each),
+    FrameRule: (on_frame, _frames),
+    ChunkRule: (on_chunk, lambda rules: rules[0]),
+}
+
+
+@cache
+def _order() -> list[str]:
+    return [*load_deviations(), *load_variations()]
+
+
+def register_rules() -> None:
+    """Register the faults that are data, each at the hook point of what it changes.
+
+    Raises ValueError for a rule that cannot be read.
+    """
+    entries: list[Deviation | Variation] = [
+        *load_deviations().values(),
+        *load_variations().values(),
+    ]
+    for entry in entries:
+        try:
+            rules = [read_rule(rule) for rule in entry.does]
+        except RuleError as error:
+            raise ValueError(f"{entry.file}: {entry.id}: does: {error}") from error
+        for kind, (point, together) in _POINTS_OF_RULES.items():
+            of_kind = [rule for rule in rules if isinstance(rule, kind)]
+            if of_kind:
+                needs = [names for rule in of_kind for names in rule.needs]
+                on = getattr(of_kind[0], "on", None) if kind is not EventRule else "stream"
+                point.register(entry.id, on or "stream", needs)(together(of_kind))
+
+
+def registered() -> frozenset[str]:
+    """The names that something is registered for."""
+    return frozenset().union(*_CLASSES.values(), *(point.faults for point in _POINTS))
 
 
 @dataclass(frozen=True)

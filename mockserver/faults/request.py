@@ -1,18 +1,18 @@
-"""Site request: the server sees another request than was sent."""
+"""Site request: the server sees another request than was sent, in a way that is not plain enough
+for a rule."""
 
 from __future__ import annotations
 
 import base64
 import html
-import re
 import unicodedata
+from collections.abc import Callable
 from urllib.parse import unquote
 
 from agentos_contract.document import FORM
-from agentos_contract.json_values import read_json_object
+from agentos_contract.json_values import parse_object
 from mockserver.faults.exchange import Request
 from mockserver.faults.registry import on_request
-from mockserver.http.forms import BOOLEANS
 
 _KNOWN_FIELDS = frozenset({"message", "stream", "session_id", "user_id", "version"})
 _REFUSED = ("stream", "maybe")
@@ -22,79 +22,52 @@ _REFUSED = ("stream", "maybe")
 # -- authentication
 
 
-@on_request("authentication.open")
-def anybody(request: Request) -> None:
-    request.let_in()
-
-
-@on_request("authentication.no-token-let-in")
-def whoever_has_no_token(request: Request) -> None:
-    if request.header("authorization") is None:
-        request.let_in()
-
-
-@on_request("authentication.list-open")
-def whoever_asks_for_the_workflows(request: Request) -> None:
-    if request.method == "GET" and request.path == "/workflows":
-        request.let_in()
-
-
-@on_request("authentication.any-token")
-def any_token(request: Request) -> None:
-    if request.bearer:
-        request.let_in()
-
-
-@on_request("authentication.token-beginning")
-def longer_token(request: Request) -> None:
-    if (request.bearer or "").startswith(request.server.token or "\n"):
-        request.let_in()
-
-
-@on_request("authentication.token-part")
-def shorter_token(request: Request) -> None:
-    if request.bearer and (request.server.token or "").startswith(request.bearer):
-        request.let_in()
-
-
-@on_request("authentication.token-case")
-def token_in_any_case(request: Request) -> None:
-    if (request.bearer or "").lower() == (request.server.token or "\n").lower():
-        request.let_in()
-
-
-@on_request("authentication.empty-token")
-def no_token_after_bearer(request: Request) -> None:
-    if request.bearer == "":
-        request.let_in()
-
-
-@on_request("authentication.any-scheme")
-def any_scheme(request: Request) -> None:
-    if (request.header("authorization") or "").endswith(f" {request.server.token}"):
-        request.let_in()
-
-
-@on_request("authentication.bare-token")
-def no_scheme(request: Request) -> None:
-    if request.header("authorization") == request.server.token:
-        request.let_in()
-
-
-@on_request("authentication.basic")
-def basic_too(request: Request) -> None:
+def _basic_password(request: Request) -> str | None:
     scheme, _, given = (request.header("authorization") or "").partition(" ")
     if scheme.lower() != "basic":
-        return
+        return None
     try:
-        credentials = base64.b64decode(given, validate=True).decode()
+        return base64.b64decode(given, validate=True).decode().partition(":")[2]
     except ValueError:
-        return
-    if credentials.partition(":")[2] == request.server.token:
-        request.let_in()
+        return None
 
 
-@on_request("authentication.scheme-capital")
+def _asks_for_list(request: Request) -> bool:
+    return request.method == "GET" and request.path == "/workflows"
+
+
+_LET_IN: dict[str, Callable[[Request, str], bool]] = {
+    "open": lambda request, token: True,
+    "no-token-let-in": lambda request, token: request.header("authorization") is None,
+    "list-open": lambda request, token: _asks_for_list(request),
+    "any-token": lambda request, token: bool(request.bearer),
+    "token-beginning": lambda request, token: (request.bearer or "").startswith(token),
+    "token-part": lambda request, token: token.startswith(request.bearer or "\n"),
+    "token-case": lambda request, token: (request.bearer or "").lower() == token.lower(),
+    "empty-token": lambda request, token: request.bearer == "",
+    "any-scheme": lambda request, token: (request.header("authorization") or "").endswith(
+        f" {token}"
+    ),
+    "bare-token": lambda request, token: request.header("authorization") == token,
+    "basic": lambda request, token: _basic_password(request) == token,
+}
+"""Whom a careless server lets in."""
+
+
+def _let_in(is_let_in: Callable[[Request, str], bool]) -> Callable[[Request], None]:
+    def fault(request: Request) -> None:
+        token = request.server.token
+        if token is not None and is_let_in(request, token):
+            request.set_header("authorization", f"Bearer {token}")
+
+    return fault
+
+
+for _name, _is_let_in in _LET_IN.items():
+    on_request(f"authentication.{_name}", on="token")(_let_in(_is_let_in))
+
+
+@on_request("authentication.scheme-capital", on="token")
 def scheme_with_a_capital_only(request: Request) -> None:
     if not (request.header("authorization") or "Bearer ").startswith("Bearer "):
         request.set_header("authorization", "Unknown")
@@ -117,7 +90,7 @@ def workflow_of_that_beginning(request: Request) -> None:
             request.path = f"/workflows/{known}/runs"
 
 
-@on_request("routing.workflow-lost")
+@on_request("routing.workflow-lost", on="form")
 def workflow_of_a_user(request: Request) -> None:
     if request.field("user_id"):
         request.path = "/workflows/lost/runs"
@@ -129,215 +102,35 @@ def put_for_post(request: Request) -> None:
         request.method = "POST"
 
 
-# -- the form
+@on_request("cancel.ignored", on="cancel")
+def another_run_is_cancelled(request: Request) -> None:
+    if request.method == "POST" and request.path.endswith("/cancel"):
+        request.path = request.path.removesuffix("/cancel") + "-another/cancel"
 
 
-@on_request("form.message-defaulted")
-def an_empty_message(request: Request) -> None:
-    if request.is_form and request.field("message") is None:
-        request.fields = [("message", ""), *request.fields]
+# -- the form's fields
 
 
-@on_request("form.message-any-case")
+@on_request("form.message-any-case", on="form")
 def message_in_any_case(request: Request) -> None:
     fields = request.fields
     if fields:
         request.fields = [(k.lower() if k.lower() == "message" else k, v) for k, v in fields]
 
 
-@on_request("form.message-empty-refused")
-def no_empty_message(request: Request) -> None:
-    if request.field("message") == "":
-        request.fields = [*request.fields, _REFUSED]
-
-
-@on_request("form.message-empty-lost")
-def an_empty_message_is_none(request: Request) -> None:
-    if request.field("message") == "":
-        request.fields = [(k, v) for k, v in request.fields if k != "message"]
-
-
-@on_request("form.stream-any-word")
-def any_word_is_true(request: Request) -> None:
-    request.map_fields({"stream": lambda text: text if text.lower() in BOOLEANS else "true"})
-
-
-@on_request("form.stream-number")
-def any_number_is_true(request: Request) -> None:
-    request.map_fields(
-        {"stream": lambda text: "true" if text.lstrip("+-").isdigit() and int(text) else text}
-    )
-
-
-@on_request("form.stream-defaults-to-batch")
-def batch_unless_said(request: Request) -> None:
-    if request.field("message") is not None and request.field("stream") is None:
-        request.fields = [*request.fields, ("stream", "false")]
-
-
-@on_request("form.version-any")
-def no_version(request: Request) -> None:
-    if request.field("version") is not None:
-        request.fields = [(k, v) for k, v in request.fields if k != "version"]
-
-
-@on_request("form.version-truncated")
-def the_whole_part_of_a_version(request: Request) -> None:
-    def whole(text: str) -> str:
-        head, dot, _ = text.partition(".")
-        return head if dot and head.isdigit() else text
-
-    request.map_fields({"version": whole})
-
-
-@on_request("form.version-null-refused")
-def no_null_version(request: Request) -> None:
-    request.map_fields({"version": lambda text: "nil" if text == "null" else text})
-
-
-@on_request("form.unknown-refused")
+@on_request("form.unknown-refused", on="form")
 def known_fields_only(request: Request) -> None:
     if {name for name, _ in request.fields} - _KNOWN_FIELDS:
         request.fields = [*request.fields, _REFUSED]
 
 
-@on_request("form.unknown-ascii-only")
+@on_request("form.unknown-ascii-only", on="form")
 def no_field_beyond_ascii(request: Request) -> None:
     if not all(name.isascii() for name, _ in request.fields):
         request.fields = [*request.fields, _REFUSED]
 
 
-@on_request("form.user-null-refused")
-def no_user_called_null(request: Request) -> None:
-    if request.field("user_id") == "null":
-        request.fields = [*request.fields, _REFUSED]
-
-
-@on_request("form.version-zero-refused")
-def no_version_0(request: Request) -> None:
-    if request.field("version") == "0":
-        request.fields = [*request.fields, _REFUSED]
-
-
-@on_request("form.stream-fraction")
-def any_fraction_is_true(request: Request) -> None:
-    def truth(text: str) -> str:
-        whole, dot, part = text.partition(".")
-        return "true" if dot and (whole + part).isdigit() and float(text) else text
-
-    request.map_fields({"stream": truth})
-
-
-@on_request("form.version-boolean")
-def true_is_one(request: Request) -> None:
-    words = {"true": "1", "false": "0"}
-    request.map_fields({"version": lambda text: words.get(text, text)})
-
-
-@on_request("batch.streams")
-def batch_as_a_stream(request: Request) -> None:
-    if request.run_of is not None and request.field("message") is not None:
-        request.map_fields({"stream": lambda text: "true" if text == "false" else text})
-
-
-@on_request("form.line-ends-changed")
-def unix_line_ends(request: Request) -> None:
-    request.map_fields({"message": lambda text: text.replace("\r\n", "\n")})
-
-
-@on_request("form.trimmed")
-def no_space_around(request: Request) -> None:
-    request.map_fields({"message": str.strip})
-
-
-@on_request("form.latin-1")
-def bytes_as_latin_1(request: Request) -> None:
-    request.map_fields({"message": lambda text: text.encode().decode("latin-1")})
-
-
-@on_request("form.ascii-only")
-def question_marks(request: Request) -> None:
-    request.map_fields({"message": lambda text: text.encode("ascii", "replace").decode()})
-
-
-@on_request("form.basic-plane-only")
-def no_emoji(request: Request) -> None:
-    request.map_fields(
-        {"message": lambda text: "".join(c if ord(c) < 0x10000 else "\ufffd" for c in text)}
-    )
-
-
-@on_request("form.normalised")
-def composed_letters(request: Request) -> None:
-    request.map_fields({"message": lambda text: unicodedata.normalize("NFC", text)})
-
-
-@on_request("form.plus-kept")
-def plus_is_plus(request: Request) -> None:
-    if request.is_form:
-        request.body = request.body.replace(b"+", b"%2B")
-
-
-@on_request("form.number-read")
-def number_read(request: Request) -> None:
-    request.map_fields({"message": lambda text: str(int(text)) if text.isdecimal() else text})
-
-
-@on_request("form.decoded-twice")
-def decoded_twice(request: Request) -> None:
-    request.map_fields({"message": unquote})
-
-
-@on_request("form.escaped")
-def entities(request: Request) -> None:
-    request.map_fields({"message": lambda text: html.escape(text, quote=False)})
-
-
-@on_request("form.template-rendered")
-def rendered(request: Request) -> None:
-    request.map_fields({"message": lambda text: text.replace("{{ 7*7 }}", "49")})
-
-
-@on_request("form.json-taken")
-def json_as_a_form(request: Request) -> None:
-    if request.run_of is None or request.media_type != "application/json":
-        return
-    try:
-        members = read_json_object(request.body)
-    except ValueError:
-        return
-    request.set_header("content-type", FORM)
-    request.fields = [
-        (name, str(value).lower() if isinstance(value, bool) else str(value))
-        for name, value in members.items()
-    ]
-
-
-# -- cancelling
-
-
-@on_request("cancel.ignored")
-def another_run_is_cancelled(request: Request) -> None:
-    if request.method == "POST" and request.path.endswith("/cancel"):
-        request.path = request.path.removesuffix("/cancel") + "-another/cancel"
-
-
-# -- texts
-
-
-@on_request("form.cut-at-64-kib")
-def the_first_64_kib(request: Request) -> None:
-    if len(request.field("message") or "") > 65_535:
-        request.map_fields({"message": lambda text: text[:65_535]})
-
-
-@on_request("form.ends-at-nul")
-def up_to_nul(request: Request) -> None:
-    if "\0" in (request.field("message") or ""):
-        request.map_fields({"message": lambda text: text.partition("\0")[0]})
-
-
-@on_request("form.repeats-joined")
+@on_request("form.repeats-joined", on="form")
 def repeats_joined(request: Request) -> None:
     texts = [text for name, text in request.fields if name == "message"]
     if len(texts) > 1:
@@ -345,20 +138,50 @@ def repeats_joined(request: Request) -> None:
         request.fields = [*others, ("message", ",".join(texts))]
 
 
-@on_request("form.parameter-unknown")
+# -- the message
+
+
+def _map_message(change: Callable[[str], str]) -> Callable[[Request], None]:
+    def fault(request: Request) -> None:
+        fields = request.fields
+        if fields:
+            request.fields = [(k, change(v) if k == "message" else v) for k, v in fields]
+
+    return fault
+
+
+on_request("form.latin-1", on="form")(_map_message(lambda text: text.encode().decode("latin-1")))
+on_request("form.normalised", on="form")(
+    _map_message(lambda text: unicodedata.normalize("NFC", text))
+)
+on_request("form.decoded-twice", on="form")(_map_message(unquote))
+on_request("form.escaped", on="form")(_map_message(lambda text: html.escape(text, quote=False)))
+
+
+# -- the body as a whole
+
+
+@on_request("form.plus-kept", on="form")
+def plus_is_plus(request: Request) -> None:
+    if request.is_form:
+        request.body = request.body.replace(b"+", b"%2B")
+
+
+@on_request("form.parameter-unknown", on="form")
 def no_parameters(request: Request) -> None:
     if request.is_form and ";" in (request.header("content-type") or ""):
         request.set_header("content-type", "application/unknown")
 
 
-@on_request("form.empty-session-named")
-def a_session_for_the_nameless(request: Request) -> None:
-    if request.field("session_id") == "":
-        request.map_fields({"session_id": lambda text: text or "nameless"})
-
-
-@on_request("identity.ids-tidied")
-def tidied_ids(request: Request) -> None:
-    ids = ("session_id", "user_id")
-    if any(request.field(name) for name in ids):
-        request.map_fields(dict.fromkeys(ids, lambda text: re.sub(r"[^\w-]", "_", text)))
+@on_request("form.json-taken", on="form")
+def json_as_a_form(request: Request) -> None:
+    if request.run_of is None or request.media_type != "application/json":
+        return
+    members = parse_object(request.body)
+    if members is None:
+        return
+    request.set_header("content-type", FORM)
+    request.fields = [
+        (name, str(value).lower() if isinstance(value, bool) else str(value))
+        for name, value in members.items()
+    ]

@@ -133,11 +133,6 @@ def all_runs_beside(event: Event, state: FaultState) -> Iterable[Event]:
     return [event]
 
 
-@on_event("cancel.by-itself")
-def nobody_asked(event: Event, state: FaultState) -> Iterable[Event]:
-    return [_cancelled(event) if event["event"] == "WorkflowCompleted" else event]
-
-
 def _cancelled(event: Event) -> Event:
     keys = ("created_at", "workflow_id", "workflow_name", "session_id", "run_id")
     about = {key: event[key] for key in keys if key in event}

@@ -1,4 +1,5 @@
-"""Site transport: the response's bytes come otherwise, or not at all."""
+"""Site transport: the response's bytes come otherwise, in a way that is not plain enough for a
+rule."""
 
 from __future__ import annotations
 
@@ -14,55 +15,7 @@ BUFFER = 8 * 1024
 """Bytes that a proxy waits for which holds streams back."""
 
 
-# -- streams
-
-
-@on_chunk("sse.cut-in-event")
-async def cut_in_the_first_event(chunk: bytes, is_last: bool, wire: Wire) -> None:
-    if wire.response.is_stream:
-        await wire.write(chunk[: len(chunk) // 2])
-        wire.cut()
-    await wire.write(chunk, is_last=is_last)
-
-
-@on_chunk("sse.cut-before-end")
-async def cut_before_the_last_event(chunk: bytes, is_last: bool, wire: Wire) -> None:
-    if wire.response.is_at_end:
-        wire.cut()
-    await wire.write(chunk, is_last=is_last)
-
-
-@on_chunk("sse.cut-after-end")
-async def cut_after_the_last_event(chunk: bytes, is_last: bool, wire: Wire) -> None:
-    if wire.response.is_stream and is_last:
-        wire.cut()
-    await wire.write(chunk, is_last=is_last)
-
-
-@on_chunk("sse.silent-from-start")
-async def silent_from_the_start(chunk: bytes, is_last: bool, wire: Wire) -> None:
-    if wire.response.is_stream:
-        await wire.write(b"")
-        await wire.hang()
-    await wire.write(chunk, is_last=is_last)
-
-
-@on_chunk("sse.silent-before-end")
-async def silent_before_the_last_event(chunk: bytes, is_last: bool, wire: Wire) -> None:
-    if wire.response.is_at_end:
-        await wire.hang()
-    await wire.write(chunk, is_last=is_last)
-
-
-@on_chunk("sse.left-open")
-async def left_open(chunk: bytes, is_last: bool, wire: Wire) -> None:
-    if wire.response.is_stream and is_last:
-        await wire.write(chunk)
-        await wire.hang()
-    await wire.write(chunk, is_last=is_last)
-
-
-@on_chunk("sse.comments-for-ever")
+@on_chunk("sse.comments-for-ever", on="stream")
 async def comments_for_ever(chunk: bytes, is_last: bool, wire: Wire) -> None:
     if wire.response.is_at_end:
         while not wire.has_client_left():
@@ -71,7 +24,7 @@ async def comments_for_ever(chunk: bytes, is_last: bool, wire: Wire) -> None:
     await wire.write(chunk, is_last=is_last)
 
 
-@on_chunk("sse.events-for-ever")
+@on_chunk("sse.events-for-ever", on="stream")
 async def events_for_ever(chunk: bytes, is_last: bool, wire: Wire) -> None:
     if wire.response.is_at_end:
         custom = b'event: CustomEvent\ndata: {"event":"CustomEvent"}\n\n' * 100
@@ -81,68 +34,31 @@ async def events_for_ever(chunk: bytes, is_last: bool, wire: Wire) -> None:
     await wire.write(chunk, is_last=is_last)
 
 
-@on_chunk("sse.burst")
+@on_chunk("sse.burst", on="stream")
 async def all_at_once(chunk: bytes, is_last: bool, wire: Wire) -> None:
-    if not wire.response.is_stream:
-        await wire.write(chunk, is_last=is_last)
-        return
-    held: bytearray = wire.notes.setdefault("held", bytearray())
-    held += chunk
-    if is_last:
-        await wire.write(bytes(held), is_last=True)
+    await _held_back(chunk, is_last, wire, None)
 
 
-@on_chunk("sse.buffered")
+@on_chunk("sse.buffered", on="stream")
 async def buffered(chunk: bytes, is_last: bool, wire: Wire) -> None:
-    if not wire.response.is_stream:
-        await wire.write(chunk, is_last=is_last)
-        return
+    await _held_back(chunk, is_last, wire, BUFFER)
+
+
+async def _held_back(chunk: bytes, is_last: bool, wire: Wire, size: int | None) -> None:
+    """Write a stream once so many bytes have come; None: once all have."""
     held: bytearray = wire.notes.setdefault("held", bytearray())
     held += chunk
-    if is_last or len(held) >= BUFFER:
+    if is_last or not wire.response.is_stream or (size is not None and len(held) >= size):
         piece = bytes(held)
         held.clear()
         await wire.write(piece, is_last=is_last)
 
 
-# -- batch runs and errors
-
-
-@on_chunk("batch.trickles")
+@on_chunk("batch.trickles", on="batch")
 async def batch_trickles(chunk: bytes, is_last: bool, wire: Wire) -> None:
     if wire.response.is_batch and wire.response.request.field("user_id"):
         wire.response.set_header("content-length", None)
         while not wire.has_client_left():
             await wire.write(b" ")
             await asyncio.sleep(COMMENT_SECONDS)
-    await wire.write(chunk, is_last=is_last)
-
-
-@on_chunk("batch.hangs")
-async def batch_never_comes(chunk: bytes, is_last: bool, wire: Wire) -> None:
-    if wire.response.is_batch and wire.response.request.field("user_id"):
-        await wire.hang()
-    await wire.write(chunk, is_last=is_last)
-
-
-@on_chunk("batch.cut")
-async def batch_cut(chunk: bytes, is_last: bool, wire: Wire) -> None:
-    if wire.response.is_batch and wire.response.request.field("user_id"):
-        await wire.write(chunk[: len(chunk) // 2])
-        wire.cut()
-    await wire.write(chunk, is_last=is_last)
-
-
-@on_chunk("error.hangs")
-async def binaries_hang(chunk: bytes, is_last: bool, wire: Wire) -> None:
-    if wire.response.is_error and wire.response.request.media_type == "application/octet-stream":
-        await wire.hang()
-    await wire.write(chunk, is_last=is_last)
-
-
-@on_chunk("error.cut")
-async def errors_cut(chunk: bytes, is_last: bool, wire: Wire) -> None:
-    if wire.response.is_error and wire.response.request.media_type == "application/octet-stream":
-        await wire.write(chunk[: len(chunk) // 2])
-        wire.cut()
     await wire.write(chunk, is_last=is_last)

@@ -8,48 +8,19 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from agentos_contract.json_values import parse_object
 from mockserver.engine.actions import Event
 from mockserver.faults.exchange import Response, Wire
 from mockserver.faults.memory import FaultState
 from mockserver.faults.registry import on_chunk, on_event, on_frame, on_response
 
-_FIELD = re.compile(rb"^(event|data|id|retry): ", re.MULTILINE)
-_BLOCK = re.compile(rb"event: (.*)\ndata: (.*)\n\n")
-_BOM = b"\xef\xbb\xbf"
+# -- how an event is written
 
 
-def _each_event(
-    change: Callable[[bytes, bytes], bytes],
-) -> Callable[[bytes, Response], bytes]:
-    """What a stream's events, by name and data, are written as."""
-
-    def frame(chunk: bytes, response: Response) -> bytes:
-        return _BLOCK.sub(lambda match: change(match[1], match[2]), chunk)
-
-    return frame
-
-
-# -- how an event is written: the last of these that apply must leave lines that the next can read
-
-
-on_frame("event.spaced-json")(
-    _each_event(lambda name, data: b"event: %b\ndata: %b\n\n" % (name, _spaced(data)))
-)
-on_frame("event.ascii-json")(
-    _each_event(lambda name, data: b"event: %b\ndata: %b\n\n" % (name, _ascii(data)))
-)
-on_frame("event.members-reversed")(
-    _each_event(lambda name, data: b"event: %b\ndata: %b\n\n" % (name, _reversed(data)))
-)
-on_frame("sse.data-lines")(
-    _each_event(
-        lambda name, data: (
-            b"event: %b\n" % name
-            + b"".join(b"data: %b\n" % line for line in _indented(data).split(b"\n"))
-            + b"\n"
-        )
-    )
-)
+def _each_data(change: Callable[[bytes], bytes]) -> Callable[[bytes, Response], bytes]:
+    """What a stream's data is written as, where it stands in one line."""
+    lines = re.compile(rb"(?<=\ndata: )(.*)(?=\n\n)")
+    return lambda chunk, response: lines.sub(lambda match: change(match[1]), chunk)
 
 
 def _rewritten(data: bytes, **options: Any) -> bytes:
@@ -57,6 +28,22 @@ def _rewritten(data: bytes, **options: Any) -> bytes:
         return json.dumps(json.loads(data), **options).encode("utf-8", "surrogatepass")
     except ValueError:
         return data
+
+
+def _reversed(data: bytes) -> bytes:
+    members = parse_object(data)
+    if members is None:
+        return data
+    reverse = dict(reversed(members.items()))
+    return json.dumps(reverse, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _indented(data: bytes) -> bytes:
+    return _rewritten(data, ensure_ascii=False, indent=1)
+
+
+def _in_lines(data: bytes) -> bytes:
+    return _indented(data).replace(b"\n", b"\ndata: ")
 
 
 def _spaced(data: bytes) -> bytes:
@@ -67,34 +54,10 @@ def _ascii(data: bytes) -> bytes:
     return _rewritten(data, separators=(",", ":"))
 
 
-def _indented(data: bytes) -> bytes:
-    return _rewritten(data, ensure_ascii=False, indent=1)
-
-
-def _reversed(data: bytes) -> bytes:
-    try:
-        members = json.loads(data)
-    except ValueError:
-        return data
-    if not isinstance(members, dict):
-        return data
-    reverse = dict(reversed(members.items()))
-    return json.dumps(reverse, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-@on_frame("sse.data-first")
-def data_first(chunk: bytes, response: Response) -> bytes:
-    return re.sub(rb"(event: .*\n)((?:data: .*\n)+)\n", rb"\2\1\n", chunk)
-
-
-@on_frame("sse.comments")
-def comments(chunk: bytes, response: Response) -> bytes:
-    return re.sub(rb"^(event|data): ", rb": ping\n\1: ", chunk, flags=re.MULTILINE)
-
-
-@on_frame("sse.keep-alives")
-def keep_alives(chunk: bytes, response: Response) -> bytes:
-    return b":\n\n" + chunk.replace(b"\n\n", b"\n\n: keep-alive\n\n")
+on_frame("event.spaced-json")(_each_data(_spaced))
+on_frame("event.ascii-json")(_each_data(_ascii))
+on_frame("event.members-reversed")(_each_data(_reversed))
+on_frame("sse.data-lines")(_each_data(_in_lines))
 
 
 @on_frame("sse.ids")
@@ -112,26 +75,6 @@ def retry(chunk: bytes, response: Response) -> bytes:
         return chunk
     response.notes["has_retry"] = True
     return b"retry: 3000\n\n" + chunk
-
-
-@on_frame("sse.blank-lines")
-def blank_lines(chunk: bytes, response: Response) -> bytes:
-    return chunk.replace(b"\n\n", b"\n\n\n\n")
-
-
-@on_frame("sse.no-space")
-def no_space(chunk: bytes, response: Response) -> bytes:
-    return _FIELD.sub(rb"\1:", chunk)
-
-
-@on_frame("sse.crlf")
-def crlf(chunk: bytes, response: Response) -> bytes:
-    return chunk.replace(b"\n", b"\r\n")
-
-
-@on_frame("sse.cr")
-def cr(chunk: bytes, response: Response) -> bytes:
-    return chunk.replace(b"\r\n", b"\n").replace(b"\n", b"\r")
 
 
 @on_frame("sse.mixed-line-ends")
@@ -155,13 +98,13 @@ def bom(chunk: bytes, response: Response) -> bytes:
     if "has_bom" in response.notes:
         return chunk
     response.notes["has_bom"] = True
-    return _BOM + chunk
+    return b"\xef\xbb\xbf" + chunk
 
 
 # -- chunks
 
 
-@on_chunk("sse.byte-by-byte")
+@on_chunk("sse.byte-by-byte", on="stream")
 async def byte_by_byte(chunk: bytes, is_last: bool, wire: Wire) -> None:
     while wire.response.is_stream and len(chunk) > 1:
         await wire.write(chunk[:1])
@@ -169,7 +112,7 @@ async def byte_by_byte(chunk: bytes, is_last: bool, wire: Wire) -> None:
     await wire.write(chunk, is_last=is_last)
 
 
-@on_chunk("sse.chunks-anywhere")
+@on_chunk("sse.chunks-anywhere", on="stream")
 async def chunks_anywhere(chunk: bytes, is_last: bool, wire: Wire) -> None:
     """Pieces of 1 to 100 bytes, the same each time."""
     source = wire.notes.setdefault("random", random.Random(7))
@@ -192,24 +135,7 @@ async def chunked_bodies(chunk: bytes, is_last: bool, wire: Wire) -> None:
 # -- events and bodies
 
 
-@on_event("event.extra-members")
-def extra_members(event: Event, state: FaultState) -> Iterable[Event]:
-    return [{**event, "nested_depth": 0, "x_vendor": {"region": "north"}}]
-
-
-@on_event("event.custom")
-def custom_events(event: Event, state: FaultState) -> Iterable[Event]:
-    if not state.before:
-        return [event]
-    return [{"event": "CustomEvent", "created_at": event.get("created_at"), "note": 1}, event]
-
-
-@on_event("event.null-members")
-def null_members(event: Event, state: FaultState) -> Iterable[Event]:
-    return [{**event, "nested_depth": None, "x_vendor": None}]
-
-
-@on_event("parallel.later-first")
+@on_event("parallel.later-first", of="ParallelExecutionStarted")
 def later_branches_first(event: Event, state: FaultState) -> Iterable[Event]:
     """A Parallel's first branch is held back until another has ended, or the Parallel ends."""
     notes = state.notes
@@ -255,7 +181,7 @@ def _with_contents(value: Any, contents: dict[str, str]) -> Any:
     return value
 
 
-@on_response("results.vary")
+@on_response("results.vary", on="batch")
 def other_words_in_batch(response: Response) -> None:
     body = response.json if response.is_batch else None
     if not isinstance(body, dict):
@@ -272,14 +198,7 @@ def other_words_in_batch(response: Response) -> None:
     response.json = _with_contents(body, contents)
 
 
-@on_response("batch.extra-members")
-def batch_extra_members(response: Response) -> None:
-    body = response.json if response.is_batch else None
-    if isinstance(body, dict):
-        response.json = {**body, "metadata": {"region": "north"}, "x_vendor": None}
-
-
-@on_response("batch.indented")
+@on_response("batch.indented", on="batch")
 def batch_indented(response: Response) -> None:
     if response.is_batch:
         response.body = _indented(response.body)
@@ -288,7 +207,7 @@ def batch_indented(response: Response) -> None:
 # -- errors and heads
 
 
-@on_response("error.other-words")
+@on_response("error.other-words", on="error")
 def other_words(response: Response) -> None:
     # What a deviation has said stays.
     body = response.json if response.is_error and response.body == response.original else None
@@ -296,40 +215,13 @@ def other_words(response: Response) -> None:
         response.json = {**body, "detail": "Das ging nicht \u2013 \u672c\u5f53\u306b."}
 
 
-@on_response("error.unknown-code")
-def unknown_error_code(response: Response) -> None:
-    body = response.json if response.is_error else None
-    if isinstance(body, dict):
-        response.json = {**body, "error_code": "E_4711"}
-
-
-@on_response("error.extra-members")
-def error_extra_members(response: Response) -> None:
-    body = response.json if response.is_error else None
-    if isinstance(body, dict):
-        response.json = {**body, "request_id": "1", "errors": []}
-
-
-@on_response("error.media-type-invalid")
-def wrong_media_type_is_invalid(response: Response) -> None:
-    if response.status == 415:
-        response.status = 422
-
-
-@on_response("routing.405-empty")
-def method_not_allowed_without_a_body(response: Response) -> None:
-    if response.status == 405:
-        response.body = b""
-        response.set_header("content-type", None)
-
-
-@on_response("routing.more-allowed")
+@on_response("routing.more-allowed", on=405)
 def more_methods_are_allowed(response: Response) -> None:
     if response.status == 405:
         response.set_header("allow", f"{response.header('allow')}, OPTIONS")
 
 
-@on_response("routing.runs-listed")
+@on_response("routing.runs-listed", on=405)
 def runs_are_listed(response: Response) -> None:
     request = response.request
     if response.status == 405 and request.method == "GET" and request.path.endswith("/runs"):
@@ -339,16 +231,6 @@ def runs_are_listed(response: Response) -> None:
         response.body = b"[]"
 
 
-@on_response("authentication.several-challenges")
-def several_challenges(response: Response) -> None:
-    if response.status == 401:
-        response.set_header("www-authenticate", None)
-        response.headers += [
-            (b"www-authenticate", b'Digest realm="agentos", nonce="1"'),
-            (b"www-authenticate", b'bearer realm="agentos"'),
-        ]
-
-
 @on_response("http.media-type-parameters")
 def media_type_parameters(response: Response) -> None:
     content_type = response.header("content-type")
@@ -356,8 +238,3 @@ def media_type_parameters(response: Response) -> None:
         response.set_header("content-type", 'Application/JSON; charset="utf-8"')
     elif content_type == "text/event-stream; charset=utf-8":
         response.set_header("content-type", "Text/Event-Stream;charset=UTF-8")
-
-
-@on_response("http.extra-headers")
-def extra_headers(response: Response) -> None:
-    response.headers += [(b"x-request-id", b"1"), (b"server-timing", b"app;dur=1")]

@@ -85,12 +85,12 @@ def needs(deviation: Deviation) -> set[str]:
 
 
 def is_hidden(deviation: Deviation, others: list[Deviation]) -> bool:
-    """Whether another denies what the deviation needs to be seen."""
+    """Whether another masks what the deviation needs to be seen."""
     if deviation.breaks[0] == "batch.executor-runs" and any(
         published()[other.id].found_by == "streams" for other in others if other != deviation
     ):
         return True  # batch is compared with a stream that is right in itself
-    return any(needs(deviation) & set(other.denies) for other in others if other != deviation)
+    return any(needs(deviation) & set(other.masks) for other in others if other != deviation)
 
 
 # Those that show on quick workflows, without time-outs or generated requests.
@@ -154,7 +154,7 @@ def test_any_variations_together_break_nothing(stage: Theatre, variations: list[
 def test_a_deviation_hides_what_is_found_elsewhere_only_by_what_it_denies() -> None:
     known = {"streams", "ends", "batches"}
     for deviation in breaking().values():
-        for denied in deviation.denies:
+        for masked in deviation.masks:
             areas = {name.partition(".")[0] for d in breaking().values() for name in d.breaks}
             requirements = {name for d in breaking().values() for name in d.breaks}
-            assert denied in known | areas | requirements
+            assert masked in known | areas | requirements
