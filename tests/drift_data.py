@@ -27,7 +27,7 @@ from contract_tests.drift.baseline import Baseline
 from contract_tests.drift.drift import PUBLISHED_AT, Drift, Listener, find_drift
 from contract_tests.drift.report import to_json
 from contract_tests.running.run import Options
-from contract_tests.target.client import Exchange
+from contract_tests.target.exchange import Exchange
 from mockserver.script.loader import BUNDLED_SCRIPTS
 from tests.conftest import agentos
 

@@ -12,8 +12,8 @@ from contract_tests.checks.context import Context
 from contract_tests.checks.registry import check
 from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.judging.answers import Expected
-from contract_tests.target.client import Authorization, Exchange, Request
 from contract_tests.target.curl import TOKEN_IN_SHELL
+from contract_tests.target.exchange import Authorization, Exchange, Request
 from contract_tests.target.target import companion_path, unknown_workflow_id
 
 NO_TOKEN = "no token was given (--token or AGENTOS_TOKEN)"

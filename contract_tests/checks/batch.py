@@ -21,7 +21,7 @@ from contract_tests.judging.outcomes import (
 )
 from contract_tests.judging.rules import MAY_FAIL
 from contract_tests.judging.streams import StreamedRun
-from contract_tests.target.client import NoMoreRuns
+from contract_tests.target.budget import NoMoreRuns
 from contract_tests.target.target import Workflow
 
 

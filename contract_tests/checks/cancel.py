@@ -15,7 +15,8 @@ from contract_tests.checks.registry import check
 from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.judging.rules import RunRules
 from contract_tests.judging.streams import StreamedRun
-from contract_tests.target.client import Exchange, NoMoreRuns, Request
+from contract_tests.target.budget import NoMoreRuns
+from contract_tests.target.exchange import Exchange, Request
 from contract_tests.target.target import Workflow
 
 SLOW_SECONDS = 0.4

@@ -10,7 +10,7 @@ from contract_tests.checks.registry import check
 from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.judging.answers import Expected
 from contract_tests.judging.rules import RunRules
-from contract_tests.target.client import TIMEOUTS, TransferError
+from contract_tests.target.exchange import TIMEOUTS, TransferError
 
 MALFORMED = (
     (b"message=%ff%fe&stream=false%", FORM, "bytes that are no UTF-8"),

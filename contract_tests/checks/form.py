@@ -8,7 +8,7 @@ from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.judging.answers import Expected
 from contract_tests.judging.rules import RunRules
 from contract_tests.judging.streams import fails_by_itself
-from contract_tests.target.client import Exchange
+from contract_tests.target.exchange import Exchange
 
 
 @check(Stage.REFUSALS, "form.message-required")

@@ -14,7 +14,7 @@ from contract_tests.judging.answers import Expected
 from contract_tests.judging.judgement import Judgement
 from contract_tests.judging.rules import RunRules
 from contract_tests.judging.runs import REFUSED
-from contract_tests.target.client import Exchange
+from contract_tests.target.exchange import Exchange
 from contract_tests.target.target import Workflow
 
 _SPECIFIC = {

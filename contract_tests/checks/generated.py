@@ -23,7 +23,8 @@ from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.forms.form import Validity
 from contract_tests.forms.generated_bodies import body_of
 from contract_tests.judging.judgement import Judgement
-from contract_tests.target.client import NoMoreRuns, Request
+from contract_tests.target.budget import NoMoreRuns
+from contract_tests.target.exchange import Request
 from contract_tests.target.target import Workflow
 
 SHRINKING_REQUESTS = 40

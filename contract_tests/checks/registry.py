@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from contract_tests.checks.context import Context
 from contract_tests.checks.stages import Stage
-from contract_tests.target.client import Request
+from contract_tests.target.exchange import Request
 
 CheckFunction = Callable[[Context], None]
 Resend = Callable[[Context, Request], None]

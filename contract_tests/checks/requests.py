@@ -7,13 +7,8 @@ from collections.abc import Sequence
 from agentos_contract.document import Document
 from contract_tests.judging.answers import AnswerJudge, Expected
 from contract_tests.judging.findings import Findings
-from contract_tests.target.client import (
-    OWN_TOKEN,
-    Authorization,
-    Client,
-    Exchange,
-    Request,
-)
+from contract_tests.target.client import Client
+from contract_tests.target.exchange import OWN_TOKEN, Authorization, Exchange, Request
 from contract_tests.target.target import run_path
 
 Fields = Sequence[tuple[str, str]]

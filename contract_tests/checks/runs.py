@@ -15,7 +15,8 @@ from contract_tests.judging.history import History
 from contract_tests.judging.rules import ANY_RUN, RunRules
 from contract_tests.judging.runs import RunsJudge
 from contract_tests.judging.streams import StreamedRun
-from contract_tests.target.client import Client, EventListener, Exchange
+from contract_tests.target.client import Client, EventListener
+from contract_tests.target.exchange import Exchange
 from contract_tests.target.target import Workflow
 
 

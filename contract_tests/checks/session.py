@@ -12,7 +12,7 @@ from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.forms.texts import ODD
 from contract_tests.judging.rules import RunRules
 from contract_tests.judging.streams import StreamedRun
-from contract_tests.target.client import Request
+from contract_tests.target.exchange import Request
 from contract_tests.target.target import companion_path
 
 

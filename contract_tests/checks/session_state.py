@@ -23,7 +23,7 @@ from contract_tests.judging.outcomes import (
     outcome_of_stream,
 )
 from contract_tests.judging.streams import StreamedRun
-from contract_tests.target.client import Exchange, Request
+from contract_tests.target.exchange import Exchange, Request
 from contract_tests.target.target import Workflow, companion_path
 
 MOST_SECONDS = 3.0

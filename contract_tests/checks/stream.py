@@ -7,7 +7,7 @@ from contract_tests.checks.context import Context
 from contract_tests.checks.registry import check
 from contract_tests.checks.stages import Stage
 from contract_tests.judging.streams import describe, held_back, shows_pacing
-from contract_tests.target.client import NoMoreRuns
+from contract_tests.target.budget import NoMoreRuns
 
 # How late the first event is, as a part of the whole run, where all come in one burst at the end.
 LATE = 0.9

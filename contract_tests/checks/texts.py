@@ -15,7 +15,7 @@ from contract_tests.forms.texts import LONG_CHARACTERS, TRICKY
 from contract_tests.judging.batches import BatchRun
 from contract_tests.judging.rules import RunRules
 from contract_tests.judging.streams import fails_by_itself
-from contract_tests.target.client import Exchange
+from contract_tests.target.exchange import Exchange
 
 TEXT_KEPT = RunRules(refused="form.text-kept")
 

@@ -13,7 +13,9 @@ from contract_tests.drift.published import compare_published
 from contract_tests.drift.requests import Asking, Plan, make_plan
 from contract_tests.drift.sent import Fields, Sent, compare_sent
 from contract_tests.running.run import Options, connect, find_target
-from contract_tests.target.client import Client, Exchange, Request, RunBudget
+from contract_tests.target.budget import RunBudget
+from contract_tests.target.client import Client
+from contract_tests.target.exchange import Exchange, Request
 from contract_tests.target.target import Target
 
 PUBLISHED_AT = "/openapi.json"

@@ -14,14 +14,9 @@ from urllib.parse import quote, urlencode
 from agentos_contract.document import Document
 from agentos_contract.json_values import read_json_object
 from contract_tests.drift.sent import Asked
-from contract_tests.target.client import (
-    MAX_TIMEOUTS,
-    Authorization,
-    Client,
-    Exchange,
-    NoMoreRuns,
-    Request,
-)
+from contract_tests.target.budget import MAX_TIMEOUTS, NoMoreRuns
+from contract_tests.target.client import Client
+from contract_tests.target.exchange import Authorization, Exchange, Request
 from contract_tests.target.target import Workflow, run_path, unknown_workflow_id
 
 WRONG_TOKEN = Authorization("Bearer contract-tests-wrong", "Bearer contract-tests-wrong")

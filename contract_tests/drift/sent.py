@@ -20,7 +20,7 @@ from contract_tests.drift.published import operation_title
 from contract_tests.drift.shown import events_shown_by
 from contract_tests.drift.values import Came, ValueComparison
 from contract_tests.drift.views import Views, type_of
-from contract_tests.target.client import Exchange
+from contract_tests.target.exchange import Exchange
 
 JSON = "application/json"
 

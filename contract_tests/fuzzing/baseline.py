@@ -18,7 +18,7 @@ from contract_tests.judging.batches import BatchRun
 from contract_tests.judging.judgement import Judgement
 from contract_tests.judging.outcomes import RunOutcome, outcome_of_batch, outcome_of_stream
 from contract_tests.judging.streams import StreamedRun
-from contract_tests.target.client import Exchange, Request
+from contract_tests.target.exchange import Exchange, Request
 from contract_tests.target.target import Workflow
 
 LASTING_SECONDS = 0.5

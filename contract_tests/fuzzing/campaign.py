@@ -24,7 +24,9 @@ from contract_tests.fuzzing.machine import Scope
 from contract_tests.fuzzing.rounds import Failure, Round, RoundResult
 from contract_tests.fuzzing.steps import Form, Run, Steps, weight
 from contract_tests.running.run import Options, connect, find_target
-from contract_tests.target.client import Client, Exchange, NoMoreRuns, RunBudget
+from contract_tests.target.budget import NoMoreRuns, RunBudget
+from contract_tests.target.client import Client
+from contract_tests.target.exchange import Exchange
 from contract_tests.target.target import CouldNotRun, Target
 
 ENOUGH = "as many failures as were asked for (--max-failures)"

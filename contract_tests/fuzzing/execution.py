@@ -40,7 +40,8 @@ from contract_tests.judging.answers import Expected
 from contract_tests.judging.conditions import Conditions
 from contract_tests.judging.judgement import Breach, Judgement
 from contract_tests.judging.rules import ANY_RUN
-from contract_tests.target.client import Exchange, NoMoreRuns, Request, TransferError
+from contract_tests.target.budget import NoMoreRuns
+from contract_tests.target.exchange import Exchange, Request, TransferError
 
 if TYPE_CHECKING:
     from contract_tests.judging.known import KnownList

@@ -20,7 +20,7 @@ from contract_tests.judging.outcomes import (
 )
 from contract_tests.judging.rules import RunRules
 from contract_tests.judging.streams import StreamedRun
-from contract_tests.target.client import Exchange
+from contract_tests.target.exchange import Exchange
 from contract_tests.target.target import Workflow
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from schemathesis.core.transport import Response
 
 from agentos_contract.document import FORM, Document
 from contract_tests.judging.judgement import Judgement
-from contract_tests.target.client import TIMEOUTS, Exchange, TransferError
+from contract_tests.target.exchange import TIMEOUTS, Exchange, TransferError
 
 JSON = "application/json"
 

@@ -12,7 +12,7 @@ from agentos_contract.judge import wrong_time
 from agentos_contract.results import last_content
 from contract_tests.judging.judgement import Judgement
 from contract_tests.judging.rules import RunRules
-from contract_tests.target.client import Exchange
+from contract_tests.target.exchange import Exchange
 from contract_tests.target.target import Workflow
 
 

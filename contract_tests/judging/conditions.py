@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
-    from contract_tests.target.client import Exchange
+    from contract_tests.target.exchange import Exchange
 
 ANSWER_KINDS = {
     "stream": "an event stream",

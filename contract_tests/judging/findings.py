@@ -9,7 +9,7 @@ from threading import Lock
 
 from contract_tests.judging.conditions import Conditions, conditions_of
 from contract_tests.judging.judgement import Breach, Judgement
-from contract_tests.target.client import Exchange
+from contract_tests.target.exchange import Exchange
 
 
 class Findings:

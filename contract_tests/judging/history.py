@@ -10,7 +10,7 @@ from contract_tests.judging.batches import BatchRun
 from contract_tests.judging.judgement import Breach, Judgement
 from contract_tests.judging.rules import RunRules
 from contract_tests.judging.streams import StreamedRun
-from contract_tests.target.client import Exchange
+from contract_tests.target.exchange import Exchange
 
 
 @dataclass

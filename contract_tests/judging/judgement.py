@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from contract_tests.judging.conditions import Conditions, conditions_of
-from contract_tests.target.client import Exchange
+from contract_tests.target.exchange import Exchange
 
 
 @dataclass(frozen=True, slots=True)

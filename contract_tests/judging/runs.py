@@ -19,7 +19,7 @@ from contract_tests.judging.history import History
 from contract_tests.judging.judgement import Judgement
 from contract_tests.judging.rules import ANY_RUN, RunRules
 from contract_tests.judging.streams import StreamedRun, judge_media_type, judge_stream
-from contract_tests.target.client import Exchange
+from contract_tests.target.exchange import Exchange
 from contract_tests.target.target import CouldNotRun, Workflow, require_auth
 
 REFUSED = frozenset({400, 415, 422})

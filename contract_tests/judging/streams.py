@@ -17,7 +17,7 @@ from agentos_contract.sse import EventStreamDecoder
 from contract_tests.judging.answers import JSON, TRACEBACK
 from contract_tests.judging.judgement import Judgement
 from contract_tests.judging.rules import RunRules
-from contract_tests.target.client import Exchange
+from contract_tests.target.exchange import Exchange
 from contract_tests.target.target import Workflow
 
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s;\"']+)", re.IGNORECASE)

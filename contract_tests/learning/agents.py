@@ -20,7 +20,7 @@ from contract_tests.learning.evidence import (
     walk_results,
 )
 from contract_tests.learning.runs import Sightings
-from contract_tests.target.client import NoMoreRuns
+from contract_tests.target.budget import NoMoreRuns
 
 DELEGATION = "delegate_task_to_member"
 """The tool by which a team asks a member (Agno's name)."""

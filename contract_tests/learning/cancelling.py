@@ -19,7 +19,7 @@ from contract_tests.learning.evidence import (
 )
 from contract_tests.learning.runs import SKIPPED_AT_TOP, Sightings
 from contract_tests.learning.silences import MIN_SILENCE, Silence, in_silence, silences_of
-from contract_tests.target.client import Exchange
+from contract_tests.target.exchange import Exchange
 
 ENDS = ("WorkflowCompleted", "WorkflowCancelled")
 

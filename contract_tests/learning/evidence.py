@@ -14,7 +14,8 @@ from agentos_contract.spans import Span
 from contract_tests.checks.context import Context
 from contract_tests.judging.batches import BatchRun
 from contract_tests.judging.streams import StreamedRun
-from contract_tests.target.client import Exchange, NoMoreRuns, Request, TransferError
+from contract_tests.target.budget import NoMoreRuns
+from contract_tests.target.exchange import Exchange, Request, TransferError
 from contract_tests.target.target import read_companion
 
 Json = Mapping[str, Any]

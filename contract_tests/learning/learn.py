@@ -18,7 +18,7 @@ from contract_tests.judging.results import Status
 from contract_tests.judging.streams import StreamedRun
 from contract_tests.learning.evidence import OBSERVERS, Evidence, Json, Observer, Sighting
 from contract_tests.running.run import Listener, Options, Report, run_contract_tests
-from contract_tests.target.client import Exchange
+from contract_tests.target.exchange import Exchange
 from contract_tests.target.target import CouldNotRun
 
 EXTRA_RUNS = 16

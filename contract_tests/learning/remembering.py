@@ -22,7 +22,7 @@ from contract_tests.learning.evidence import (
 )
 from contract_tests.learning.runs import Sightings
 from contract_tests.learning.silences import in_silence, silences_of
-from contract_tests.target.client import Exchange
+from contract_tests.target.exchange import Exchange
 from contract_tests.target.target import run_path
 
 MARK = "contract_tests_mark"

@@ -15,7 +15,7 @@ from agentos_contract.sse import ServerSentEvent
 from contract_tests.checks.requests import Fields
 from contract_tests.judging.streams import StreamedRun
 from contract_tests.learning.evidence import Evidence, Json, Run, event_of
-from contract_tests.target.client import NoMoreRuns
+from contract_tests.target.budget import NoMoreRuns
 
 T = TypeVar("T")
 

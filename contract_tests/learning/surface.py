@@ -13,7 +13,7 @@ from agentos_contract.document import FORM
 from agentos_contract.json_values import read_json_object
 from contract_tests.learning.evidence import Evidence, Json, Sighting, json_of, observes
 from contract_tests.learning.runs import Sightings
-from contract_tests.target.client import Exchange
+from contract_tests.target.exchange import Exchange
 from contract_tests.target.target import run_path, unknown_workflow_id
 
 AGNO_ORIGIN = "http://localhost:3000"

@@ -17,7 +17,7 @@ import harfile
 from agentos_contract import __version__
 from contract_tests.checks.registry import Check
 from contract_tests.running.run import Listener, Options
-from contract_tests.target.client import Exchange
+from contract_tests.target.exchange import Exchange
 from contract_tests.target.redaction import redact
 from contract_tests.target.target import CouldNotRun
 

@@ -14,7 +14,7 @@ from agentos_contract.events import CONTAINERS, Scope
 from agentos_contract.json_values import read_json_object
 from agentos_contract.run import RunStateMachine
 from agentos_contract.spans import Span
-from contract_tests.target.client import Exchange
+from contract_tests.target.exchange import Exchange
 
 Clean = Callable[[str], str]
 """Takes the token out of a text."""

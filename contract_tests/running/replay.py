@@ -24,8 +24,8 @@ from contract_tests.checks.registry import CHECKS
 from contract_tests.judging.judgement import Breach
 from contract_tests.judging.results import Status
 from contract_tests.running.run import Listener, Options, Report, run_contract_tests
-from contract_tests.target.client import Request
 from contract_tests.target.configuration import WorkflowSettings
+from contract_tests.target.exchange import Request
 
 FILE_NAME = "replay.json"
 

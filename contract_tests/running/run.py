@@ -25,15 +25,10 @@ from contract_tests.judging.judgement import Breach
 from contract_tests.judging.known import KnownList
 from contract_tests.judging.results import Result, settle
 from contract_tests.judging.streams import DECIDES as BY_RUN
-from contract_tests.target.client import (
-    Client,
-    Exchange,
-    Limits,
-    NoMoreRuns,
-    Request,
-    RunBudget,
-)
+from contract_tests.target.budget import NoMoreRuns, RunBudget
+from contract_tests.target.client import Client, Limits
 from contract_tests.target.configuration import WorkflowSettings
+from contract_tests.target.exchange import Exchange, Request
 from contract_tests.target.target import CouldNotRun, Target, Workflow, discover
 
 

@@ -11,33 +11,34 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from enum import Enum
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
 import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from agentos_contract.document import EVENT_STREAM, FORM
+from agentos_contract.document import EVENT_STREAM
 from agentos_contract.events import TERMINAL_EVENTS
 from agentos_contract.sse import EventStreamDecoder, ServerSentEvent
-from contract_tests.target.curl import TOKEN_IN_SHELL, curl_command
-
-MAX_TIMEOUTS = 3
-"""After so many exchanges that ran into a limit no more runs are started."""
+from contract_tests.target.budget import RunBudget
+from contract_tests.target.curl import curl_command
+from contract_tests.target.exchange import OWN_TOKEN, Exchange, Request, TransferError
 
 CLOSING_SECONDS = 10.0
 """How long a stream may stay open after its terminal event."""
 
-LEAST_SECONDS = 5.0
-"""Once an answer ran into a time-out, others are waited for a quarter as long, or so long."""
+
+class _IdleTimeout(Exception):
+    """Nothing came for as long as may be waited for the next byte."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,195 +52,6 @@ class Limits:
     max_bytes: int = 16 * 1024 * 1024
     """Of an answer's body."""
     max_events: int = 20_000
-
-
-class TransferError(Enum):
-    """What went wrong on the wire."""
-
-    UNREACHABLE = "unreachable"
-    """No connection, or none that TLS trusts."""
-    NO_ANSWER = "no answer"
-    """The connection was closed before a status came."""
-    MALFORMED = "malformed"
-    """What came is no HTTP."""
-    CUT = "cut"
-    """The connection was closed in the middle of the body."""
-    IDLE = "idle"
-    TOTAL = "total"
-    SIZE = "size"
-    LEFT_OPEN = "left open"
-    """A stream that was not closed after its terminal event."""
-    DISCONNECTED = "disconnected"
-    """We closed the connection, as was meant."""
-
-
-TIMEOUTS = frozenset(
-    {TransferError.IDLE, TransferError.TOTAL, TransferError.SIZE, TransferError.LEFT_OPEN}
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Authorization:
-    """An Authorization header, and how a shell makes it without knowing the token."""
-
-    value: str
-    shown: str
-
-
-OWN_TOKEN = Authorization("", f"Bearer {TOKEN_IN_SHELL}")
-"""Stands for the right token, where there is one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request. A form is given by its fields; any other body by its bytes."""
-
-    method: str
-    path: str
-    """Percent-encoded, below the target's URL."""
-    fields: tuple[tuple[str, str], ...] | None = None
-    content: bytes | None = None
-    content_type: str | None = None
-    authorization: Authorization | None = OWN_TOKEN
-    """None sends none."""
-    headers: tuple[tuple[str, str], ...] = ()
-    timeout: float | None = None
-    """Seconds that the whole answer may take, where that is less than the limit."""
-    disconnect_after: int | None = None
-    """After how many events the connection is closed; None reads to the end."""
-
-    @property
-    def body(self) -> bytes | None:
-        """The bytes that are sent."""
-        if self.fields is not None:
-            return urlencode(self.fields).encode("ascii")
-        return self.content
-
-    @property
-    def body_type(self) -> str | None:
-        return FORM if self.fields is not None else self.content_type
-
-    def field(self, name: str) -> str | None:
-        """The text of a form's field; the last where it comes twice."""
-        fields = self.fields
-        media_type = (self.body_type or "").partition(";")[0].strip().lower()
-        if fields is None and media_type == FORM:
-            fields = tuple(parse_qsl((self.content or b"").decode("latin-1")))
-        found = [value for key, value in fields or () if key == name]
-        return found[-1] if found else None
-
-
-@dataclass(slots=True)
-class Exchange:
-    """A request and whatever came back. Times are seconds since it was sent."""
-
-    request: Request
-    curl: str
-    status: int | None = None
-    """None where no answer came."""
-    reason: str = ""
-    headers: httpx.Headers = field(default_factory=httpx.Headers)
-    body: bytes = b""
-    """Empty for an event stream that was answered with 200: its events are below."""
-    received: bytearray = field(default_factory=bytearray)
-    """The body's bytes as far as they came, a stream's too."""
-    sent_headers: list[tuple[str, str]] = field(default_factory=list)
-    """The request's, as a shell would make them that does not know the token."""
-    error: TransferError | None = None
-    error_message: str = ""
-    seconds: float = 0.0
-    events: list[tuple[float, ServerSentEvent]] = field(default_factory=list)
-    """When each arrived, and it."""
-    decoder: EventStreamDecoder | None = None
-    """Of an event stream."""
-
-    @property
-    def media_type(self) -> str:
-        header: str = self.headers.get("content-type", "")
-        return header.partition(";")[0].strip().lower()
-
-    @property
-    def is_stream(self) -> bool:
-        return self.decoder is not None
-
-    @property
-    def summary(self) -> str:
-        """A few words on what came, for messages."""
-        if self.status is None:
-            return self.error_message or "no answer"
-        if self.is_stream:
-            return f"{self.status} and a stream of {len(self.events)} events"
-        text = self.body[:200].decode("utf-8", "replace").strip()
-        text = " ".join(text.split())
-        return f"{self.status} {text[:120]}".strip()
-
-
-class _IdleTimeout(Exception):
-    """Nothing came for as long as may be waited for the next byte."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(seconds)
-        self.seconds = seconds
-
-
-class NoMoreRuns(Exception):
-    """A request that could start a run was not sent; str() says why."""
-
-
-class RunBudget:
-    """How many runs may be started: those that are answered with 200 or not at all, and those of a
-    form that is likely to be valid that are answered with a server error."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.started = 0
-        self.timeouts = 0
-        self._pending = 0
-        self._lock = threading.Lock()
-
-    @property
-    def left(self) -> int:
-        return self.limit - self.started
-
-    def timeout(self, seconds: float) -> float:
-        """How long to wait for what may take so many seconds: less once something ran into that."""
-        return min(seconds, max(LEAST_SECONDS, seconds / 4)) if self.timeouts else seconds
-
-    def reserve(self) -> None:
-        """Before a request that could start a run. Raises NoMoreRuns."""
-        with self._lock:
-            if self.timeouts >= MAX_TIMEOUTS:
-                raise NoMoreRuns(f"{self.timeouts} answers ran into a time-out or size limit")
-            if self.started + self._pending >= self.limit:
-                raise NoMoreRuns(f"all {self.limit} runs of the plan had been started (--max-runs)")
-            self._pending += 1
-
-    def settle(self, exchange: Exchange, *, counted: bool) -> None:
-        """After any request; `counted` says whether it was reserved."""
-        status = exchange.status
-        may_have_run = status == 200 or (
-            _looks_valid(exchange.request) and status >= 500
-            if status is not None
-            else exchange.error is not TransferError.UNREACHABLE
-        )
-        with self._lock:
-            if counted:
-                self._pending -= 1
-                self.started += may_have_run
-            if exchange.error in TIMEOUTS:
-                self.timeouts += 1
-
-
-def _looks_valid(request: Request) -> bool:
-    """Whether its form may well be valid: a server error is then a run's that failed. Wrong forms
-    that a server stumbles over are no runs, and there are many of them."""
-    return (
-        request.body_type is not None
-        and request.body_type.partition(";")[0].strip().lower() == FORM
-        and request.field("message") is not None
-        and request.field("stream") in (None, "true", "false")
-        and (request.field("version") or "null") in ("null", "0", "1")
-    )
 
 
 EventListener = Callable[[ServerSentEvent], None]

@@ -17,8 +17,9 @@ from schemathesis import GenerationMode
 
 from agentos_contract.document import Document
 from agentos_contract.json_values import read_json
-from contract_tests.target.client import TIMEOUTS, Client, Exchange, Request, TransferError
+from contract_tests.target.client import Client
 from contract_tests.target.configuration import WorkflowSettings
+from contract_tests.target.exchange import TIMEOUTS, Exchange, Request, TransferError
 
 DEFAULT_MESSAGE = "Hello, what is new?"
 _UNREADABLE = "this is no JSON {"

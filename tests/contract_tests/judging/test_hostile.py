@@ -24,7 +24,7 @@ from contract_tests.judging.streams import (
     judge_stream,
     shows_pacing,
 )
-from contract_tests.target.client import Exchange, Request
+from contract_tests.target.exchange import Exchange, Request
 from contract_tests.target.target import Workflow
 from tests.agentos_contract.test_judge import good
 from tests.contract_tests.conftest import DOCUMENT

@@ -12,7 +12,7 @@ from agentos_contract.sse import EventStreamDecoder, encode_event
 from contract_tests.judging.judgement import Judgement
 from contract_tests.judging.rules import ANY_RUN, RunRules
 from contract_tests.judging.streams import MAX_REPORTED, StreamedRun, judge_stream
-from contract_tests.target.client import Exchange, Request
+from contract_tests.target.exchange import Exchange, Request
 from contract_tests.target.target import Workflow
 from tests.agentos_contract.test_judge import event, good
 

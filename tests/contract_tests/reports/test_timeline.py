@@ -25,7 +25,7 @@ from contract_tests.reports.timeline import (
     Timelines,
 )
 from contract_tests.running.run import Options, Report
-from contract_tests.target.client import Exchange
+from contract_tests.target.exchange import Exchange
 from tests.agentos_contract.test_judge import Stream, event, good, step
 from tests.contract_tests.conftest import DOCUMENT
 from tests.contract_tests.judging.test_hostile import JSON, an_exchange

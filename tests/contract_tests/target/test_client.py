@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 
-from contract_tests.target.client import Client, Request, RunBudget
+from contract_tests.target.budget import RunBudget
+from contract_tests.target.client import Client
+from contract_tests.target.exchange import Request
 from tests.conftest import Serve
 from tests.contract_tests.checks.test_mutations import CommentsForEver
 

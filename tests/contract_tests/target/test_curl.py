@@ -12,8 +12,9 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from contract_tests.forms.texts import TRICKY
-from contract_tests.target.client import Authorization, Client, Request
+from contract_tests.target.client import Client
 from contract_tests.target.curl import TOKEN_IN_SHELL
+from contract_tests.target.exchange import Authorization, Request
 from tests.conftest import Serve
 
 TOKEN = 's3cret "quoted" $HOME `x`'

@@ -1,0 +1,72 @@
+"""What all exchanges together may take: runs that are started, time-outs that are put up with."""
+
+from __future__ import annotations
+
+import threading
+
+from contract_tests.target.exchange import TIMEOUTS, Exchange, Request, TransferError
+
+MAX_TIMEOUTS = 3
+"""After so many exchanges that ran into a limit no more runs are started."""
+
+LEAST_SECONDS = 5.0
+"""Once an answer ran into a time-out, others are waited for a quarter as long, or so long."""
+
+
+class NoMoreRuns(Exception):
+    """A request that could start a run was not sent; str() says why."""
+
+
+class RunBudget:
+    """How many runs may be started: those that are answered with 200 or not at all, and those of a
+    form that is likely to be valid that are answered with a server error."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.started = 0
+        self.timeouts = 0
+        self._pending = 0
+        self._lock = threading.Lock()
+
+    @property
+    def left(self) -> int:
+        return self.limit - self.started
+
+    def timeout(self, seconds: float) -> float:
+        """How long to wait for what may take so many seconds: less once something ran into that."""
+        return min(seconds, max(LEAST_SECONDS, seconds / 4)) if self.timeouts else seconds
+
+    def reserve(self) -> None:
+        """Before a request that could start a run. Raises NoMoreRuns."""
+        with self._lock:
+            if self.timeouts >= MAX_TIMEOUTS:
+                raise NoMoreRuns(f"{self.timeouts} answers ran into a time-out or size limit")
+            if self.started + self._pending >= self.limit:
+                raise NoMoreRuns(f"all {self.limit} runs of the plan had been started (--max-runs)")
+            self._pending += 1
+
+    def settle(self, exchange: Exchange, *, counted: bool) -> None:
+        """After any request; `counted` says whether it was reserved."""
+        status = exchange.status
+        may_have_run = status == 200 or (
+            _looks_valid(exchange.request) and status >= 500
+            if status is not None
+            else exchange.error is not TransferError.UNREACHABLE
+        )
+        with self._lock:
+            if counted:
+                self._pending -= 1
+                self.started += may_have_run
+            if exchange.error in TIMEOUTS:
+                self.timeouts += 1
+
+
+def _looks_valid(request: Request) -> bool:
+    """Whether its form may well be valid: a server error is then a run's that failed. Wrong forms
+    that a server stumbles over are no runs, and there are many of them."""
+    return (
+        request.is_form
+        and request.field("message") is not None
+        and request.field("stream") in (None, "true", "false")
+        and (request.field("version") or "null") in ("null", "0", "1")
+    )
