@@ -12,7 +12,7 @@ from rich.console import Console
 
 from contract_tests.commands.options import HELP, make_options, target_options
 from contract_tests.commands.outcome import COULD_NOT_RUN, KEPT, could_not_run, crashed, tested
-from contract_tests.learning.learn import EXTRA_RUNS, Seen, learn_profile
+from contract_tests.learning.learn import EXTRA_RUNS, Verdict, learn_profile
 from contract_tests.learning.profile_file import write_profile
 from contract_tests.learning.script_sources import ScriptsError, load_scripts_as_written
 from contract_tests.running.run import Options
@@ -62,10 +62,10 @@ def _learn(options: Options, out: Path, scripts: Path | None) -> int:
     except OSError as error:
         return could_not_run(f"the profile could not be written: {error}")
     for finding in learned.findings:
-        if finding.seen is Seen.SHOWN:
+        if finding.verdict is Verdict.SHOWN:
             console.print(f"{finding.deviation.id}: {finding.deviation.text}", soft_wrap=True)
-    counts = Counter(finding.seen for finding in learned.findings)
-    said = ", ".join(f"{counts[seen]} {seen.value}" for seen in Seen if counts[seen])
+    counts = Counter(finding.verdict for finding in learned.findings)
+    said = ", ".join(f"{counts[one]} {one.value}" for one in Verdict if counts[one])
     console.print(f"deviations: {said}; requirements broken: {len(learned.known)}", soft_wrap=True)
     console.print(f"profile: {out}", soft_wrap=True)
     return KEPT

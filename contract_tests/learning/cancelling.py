@@ -1,145 +1,103 @@
-"""Observers of cancelled runs. They start a few runs of their own, to cancel each in a silence."""
+"""Observers of cancelled runs. They start a few runs of their own, to cancel each in a pause."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from agentos_contract.events import Scope
 from agentos_contract.json_values import mappings
 from contract_tests.judging.streams import StreamedRun
-from contract_tests.learning.evidence import (
-    Evidence,
-    Json,
-    Sighting,
-    event_of,
-    json_of,
-    observes,
-)
-from contract_tests.learning.runs import SKIPPED_AT_TOP, Sightings
-from contract_tests.learning.silences import MIN_SILENCE, Silence, in_silence, silences_of
+from contract_tests.learning.evidence import Evidence, Json, event_of, json_of
+from contract_tests.learning.observers import Observation, Observations, observes
+from contract_tests.learning.pauses import Pause, during_pause, pauses_of
+from contract_tests.learning.runs import SKIPPED_AT_TOP
 from contract_tests.target.exchange import Exchange
 
-ENDS = ("WorkflowCompleted", "WorkflowCancelled")
-
 LATE, PROMPT = 0.7, 0.4
-"""What part of the silence goes by before a late server says something, and before a prompt one."""
+"""What part of the pause goes by before a late server says something, and before a prompt one."""
 
 
 @dataclass(frozen=True)
 class Cancelled:
-    """A run that was cancelled in a silence."""
+    """A run that was cancelled in a pause."""
 
-    silence: Silence
-    payloads: Sequence[Json]
-    answered_after: float | None
+    pause: Pause
+    names: list[str]
+    """Of its events."""
+    next_event_after: float | None
     """Seconds from the cancelling to the next event; None where none came."""
     results: list[Json] | None
     """What came of it, by the last event that says so, else by the run's record."""
 
     @property
-    def names(self) -> list[str]:
-        return [event_of(payload) for payload in self.payloads]
-
-    @property
-    def has_broken_off(self) -> bool:
-        return (
-            "WorkflowCancelled" in self.names
-            or len(self.payloads) < len(self.silence.run.payloads)
-            or any(_is_cancellation(result) for result in self.results or ())
+    def has_skipped(self) -> bool:
+        """Whether the step that it was in counts as failed and skipped (Agno's words)."""
+        contents = [str(result.get("content")) for result in self.results or ()]
+        return any(
+            text.startswith(SKIPPED_AT_TOP) and text.endswith("was cancelled") for text in contents
         )
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the stream says so."""
+        return "WorkflowCancelled" in self.names
+
     def say(self, text: str) -> str:
-        return f"{self.silence.run.workflow_id}, cancelled in {self.silence.span.label}: {text}"
+        return f"{self.pause.run.workflow_id}, cancelled in {self.pause.span.label}: {text}"
 
 
-@observes(
-    "cancel.noticed-late",
-    occasion=f"a run could be cancelled in a silence of {MIN_SILENCE} s or more",
-)
-def noticed_late(evidence: Evidence) -> Sightings:
-    for found in _cancelled(evidence):
-        after, silence = found.answered_after, found.silence.seconds
-        if after is None or not found.has_broken_off:
-            continue
-        where = found.say(f"the next event came {after:.2f} s later, of {silence:.2f} s of silence")
-        if after >= LATE * silence or after <= PROMPT * silence:
-            yield Sighting(after >= LATE * silence, where)
+@observes("cancel.noticed-late", "cancel.step-skipped", "cancel.partial-result")
+def cancelled_runs(evidence: Evidence) -> Observations:
+    found = (_cancel(evidence, pause) for pause in pauses_of(evidence))
+    runs = [cancelled for cancelled in found if cancelled is not None]
+    return (observation for run in runs for observation in _observations(run))
 
 
-@observes("cancel.step-skipped", occasion="a run was cancelled in a step of the workflow itself")
-def step_skipped(evidence: Evidence) -> Sightings:
-    for found in _cancelled(evidence):
-        if found.silence.span.scope is Scope.STEP and found.results is not None:
-            is_skipped = any(_is_cancellation(result) for result in found.results)
-            if is_skipped or "WorkflowCancelled" in found.names:
-                has = "a result that says that it was skipped" if is_skipped else "no result"
-                yield Sighting(is_skipped, found.say(f"the step has {has}"))
+def _observations(run: Cancelled) -> Iterator[Observation]:
+    pause, after = run.pause, run.next_event_after
+    has_broken_off = run.is_cancelled or run.has_skipped or len(run.names) < len(pause.run.payloads)
+    if after is not None and has_broken_off:
+        where = run.say(
+            f"the next event came {after:.2f} s later, in a pause of {pause.seconds:.2f} s"
+        )
+        if after >= LATE * pause.seconds or after <= PROMPT * pause.seconds:
+            yield Observation("cancel.noticed-late", after >= LATE * pause.seconds, where)
+    if run.results is None:
+        return
+    if pause.span.scope is Scope.STEP:
+        if run.has_skipped or run.is_cancelled:
+            has = "a result that says that it was skipped" if run.has_skipped else "no result"
+            yield Observation(
+                "cancel.step-skipped", run.has_skipped, run.say(f"the step has {has}")
+            )
+    elif pause.has_content and run.is_cancelled:
+        partial = [r for r in run.results if r.get("step_name") == pause.span.name]
+        has = "a result" if partial else "no result"
+        where = run.say(f"what had been said is {has}")
+        yield Observation("cancel.partial-result", bool(partial), where)
 
 
-@observes(
-    "cancel.partial-result",
-    occasion="a run was cancelled in a container in which an agent had said something",
-)
-def partial_result(evidence: Evidence) -> Sightings:
-    for found in _cancelled(evidence):
-        silence = found.silence
-        if silence.span.scope is Scope.STEP or not silence.has_spoken or found.results is None:
-            continue
-        if "WorkflowCancelled" in found.names:
-            partial = [r for r in found.results if r.get("step_name") == silence.span.name]
-            has = "a result" if partial else "no result"
-            yield Sighting(bool(partial), found.say(f"what had been said is {has}"))
-
-
-@observes("cancel.completed-too", occasion="a run was cancelled, and the stream said so")
-def completed_too(evidence: Evidence) -> Sightings:
-    for found in _cancelled(evidence):
-        names = found.names
-        if "WorkflowCancelled" in names:
-            after = names[names.index("WorkflowCancelled") + 1 :]
-            where = found.say(f"after WorkflowCancelled came {', '.join(after) or 'nothing'}")
-            yield Sighting("WorkflowCompleted" in after, where)
-
-
-def _is_cancellation(result: Json) -> bool:
-    content = str(result.get("content"))
-    return content.startswith(SKIPPED_AT_TOP) and content.endswith("was cancelled")
-
-
-def _cancelled(evidence: Evidence) -> list[Cancelled]:
-    """Runs cancelled in a silence, one of each kind. Each is started once, however many ask."""
-
-    def cancel() -> list[Cancelled]:
-        found = [_cancel(evidence, silence) for silence in silences_of(evidence)]
-        return [cancelled for cancelled in found if cancelled is not None]
-
-    return evidence.once("cancelled", cancel)
-
-
-def _cancel(evidence: Evidence, silence: Silence) -> Cancelled | None:
+def _cancel(evidence: Evidence, pause: Pause) -> Cancelled | None:
     """None where it cannot be done."""
 
-    def ask(started: Json) -> Exchange | None:
-        ids = {"workflow_id": silence.run.workflow_id, "run_id": str(started.get("run_id"))}
-        path = evidence.path("cancel_workflow_run", **ids)
-        return evidence.ask("POST", path) if path is not None else None
+    def ask(started: Json) -> Exchange:
+        ids = {"workflow_id": pause.run.workflow_id, "run_id": str(started.get("run_id"))}
+        return evidence.ask_operation("cancel_workflow_run", ids)
 
-    found = in_silence(evidence, silence, ask)
-    if found is None or found.done is None or found.done.status != 200:
+    found = during_pause(evidence, pause, ask)
+    if found is None or found.done.status != 200:
         return None
-    results = _results(evidence, found.run)
-    return Cancelled(silence, found.run.judge.payloads, found.next_event_after, results)
+    names = [event_of(payload) for payload in found.run.judge.payloads]
+    return Cancelled(pause, names, found.next_event_after, _results(evidence, found.run))
 
 
 def _results(evidence: Evidence, run: StreamedRun) -> list[Json] | None:
+    ends = ("WorkflowCompleted", "WorkflowCancelled")
     for payload in reversed(run.judge.payloads):
-        if isinstance(payload.get("step_results"), list) and event_of(payload) in ENDS:
+        if isinstance(payload.get("step_results"), list) and event_of(payload) in ends:
             return mappings(payload["step_results"])
-    path = evidence.path("get_workflow_run", workflow_id=run.workflow_id, run_id=str(run.run_id))
-    if path is None or run.session_id is None:
+    if run.session_id is None:
         return None
-    answer = evidence.ask("GET", f"{path}?{urlencode({'session_id': run.session_id})}")
-    body = json_of(answer)
-    return mappings(body.get("step_results")) if answer.status == 200 else None
+    answer = evidence.run_record(run.workflow_id, run.run_id, run.session_id)
+    return mappings(json_of(answer).get("step_results")) if answer.status == 200 else None

@@ -1,4 +1,5 @@
-"""What was seen of a server, and the register of those who look at it for deviations."""
+"""A server that the contract tests have gone through, as observers look at it: what came, and what
+may still be asked."""
 
 from __future__ import annotations
 
@@ -6,57 +7,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-from agentos_contract.events import STEPS_AND_CONTAINERS, TERMINAL_EVENTS, Scope
+from agentos_contract.events import TERMINAL_EVENTS, Scope
 from agentos_contract.json_values import mapping, mappings, parse_object
+from agentos_contract.results import results_of
 from agentos_contract.spans import Span
 from contract_tests.checks.context import Context
 from contract_tests.judging.batches import BatchRun
 from contract_tests.judging.streams import StreamedRun
 from contract_tests.target.budget import NoMoreRuns
 from contract_tests.target.exchange import Exchange, Request, TransferError
-from contract_tests.target.target import read_companion
+from contract_tests.target.target import Workflow, companion_path, read_companion, run_path
 
 Json = Mapping[str, Any]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """One occasion on which a deviation would show."""
-
-    shown: bool
-    where: str
-    """Where and how, in a few words."""
-
-
-Look = Callable[["Evidence"], Iterable[Sighting]]
-
-
-@dataclass(frozen=True, slots=True)
-class Observer:
-    """Looks for one deviation."""
-
-    deviation: str
-    occasion: str
-    """What has to happen for the deviation to show, or not to."""
-    look: Look
-
-
-OBSERVERS: dict[str, Observer] = {}
-"""By deviation."""
-
-
-def observes(deviation: str, *, occasion: str) -> Callable[[Look], Look]:
-    """Register a function as the one that looks for this deviation."""
-
-    def register(look: Look) -> Look:
-        assert deviation not in OBSERVERS, deviation
-        OBSERVERS[deviation] = Observer(deviation, occasion, look)
-        return look
-
-    return register
 
 
 @dataclass
@@ -77,7 +42,7 @@ class Evidence:
         """The streams that began with WorkflowStarted, but for those that were cancelled."""
         cancelled = [e.request.path for e in self.exchanges if e.request.path.endswith("/cancel")]
         return [
-            Run(stream)
+            Run(stream, self.description(stream.workflow_id))
             for stream in self.context.history.all_streams
             if stream.judge.machine.root is not None
             and stream.exchange.error is None
@@ -91,23 +56,19 @@ class Evidence:
 
     @cached_property
     def pairs(self) -> list[tuple[Run, Json]]:
-        """Each workflow's first completed stream, with the body of a batch run that was asked
-        the same."""
-        pairs: list[tuple[Run, Json]] = []
-        for workflow in self.context.target.workflows:
-            runs = [run for run in self.runs if run.workflow_id == workflow.id]
-            bodies: dict[str, Json] = {
-                batch.message: batch.body
-                for batch in reversed(self.batches)
-                if batch.workflow_id == workflow.id
-            }
-            for run in runs:
-                if run.message in bodies:
-                    pairs.append((run, bodies[run.message]))
-                    break
-        return pairs
+        """Each workflow's first stream of which a batch run was asked the same, with the body of
+        that."""
+        bodies = {(b.workflow_id, b.message): b.body for b in reversed(self.batches)}
+        pairs: dict[str, tuple[Run, Json]] = {}
+        for run in self.runs:
+            if (run.workflow_id, run.message) in bodies:
+                body = bodies[run.workflow_id, run.message]
+                pairs.setdefault(run.workflow_id, (run, body))
+        return list(pairs.values())
 
-    # -- what the workflows are
+    @property
+    def workflows(self) -> dict[str, Workflow]:
+        return {workflow.id: workflow for workflow in self.context.target.workflows}
 
     def description(self, workflow_id: str) -> Json:
         """The workflow's script, else what the server says of it; empty where neither is known."""
@@ -115,19 +76,15 @@ class Evidence:
             return self.scripts[workflow_id]
         return self.once(
             f"description of {workflow_id}",
-            lambda: mapping(self.companion("get_workflow", workflow_id=workflow_id)),
+            lambda: mapping(
+                read_companion(
+                    self.context.client,
+                    self.context.document,
+                    "get_workflow",
+                    {"workflow_id": workflow_id},
+                )
+            ),
         )
-
-    def nodes(self, workflow_id: str) -> Iterator[Json]:
-        """The workflow's steps and containers at every depth, as its description has them."""
-
-        def below(outer: Json) -> Iterator[Json]:
-            for key in ("steps", "else_steps", "choices"):
-                for inner in mappings(outer.get(key)):
-                    yield inner
-                    yield from below(inner)
-
-        yield from below(self.description(workflow_id))
 
     # -- what may still be asked
 
@@ -151,42 +108,53 @@ class Evidence:
         except NoMoreRuns as error:
             return Exchange(request, "", error_message=str(error))
 
-    def path(self, operation_id: str, **parameters: str) -> str | None:
-        """The path of an operation; None where the document does not have it."""
-        operation = self.context.document.operations.get(operation_id)
-        if operation is None:
-            return None
-        path = operation.path
-        for name, value in parameters.items():
-            path = path.replace(f"{{{name}}}", quote(value, safe=""))
-        return path
+    def ask_run(self, workflow_id: str, *fields: tuple[str, str], **more: Any) -> Exchange:
+        """Ask the run operation, with these fields of its form."""
+        path = run_path(self.context.document, workflow_id)
+        return self.ask("POST", path, fields=fields or None, **more)
 
-    def companion(self, operation_id: str, **parameters: str) -> Any:
-        """The JSON body of a companion operation; None where it cannot be had."""
-        return read_companion(self.context.client, self.context.document, operation_id, parameters)
+    def ask_operation(
+        self,
+        operation_id: str,
+        parameters: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> Exchange:
+        """Ask a companion operation. `more` are a Request's other members.
+
+        An exchange without a status where the document has no such operation.
+        """
+        operations = self.context.document.operations
+        path = companion_path(self.context.document, operation_id, parameters or {})
+        if path is None:
+            return Exchange(Request("GET", "/"), "", error_message="no such operation")
+        path += f"?{urlencode(query)}" if query else ""
+        return self.ask(operations[operation_id].method.upper(), path, **more)
+
+    def run_record(self, workflow_id: str, run_id: object, session_id: str) -> Exchange:
+        """A run, looked up."""
+        ids = {"workflow_id": workflow_id, "run_id": str(run_id)}
+        return self.ask_operation("get_workflow_run", ids, {"session_id": session_id})
 
 
 class Run:
     """A stream as observers read it."""
 
-    def __init__(self, stream: StreamedRun) -> None:
+    def __init__(self, stream: StreamedRun, description: Json) -> None:
         self.stream = stream
         self.workflow_id = stream.workflow_id
         self.message = stream.message
         self.payloads = stream.judge.payloads
+        self.description = description
+        """The workflow, as its script or the server describes it."""
         root = stream.judge.machine.root
         assert root is not None
         self.root = root
 
-    @cached_property
-    def spans(self) -> list[Span]:
-        """What started, in that order, without the run itself."""
-        spans = list(self.root.walk())[1:]
-        return sorted(spans, key=lambda span: span.started_index)
-
     def of(self, *scopes: Scope) -> list[Span]:
-        """The spans of these kinds."""
-        return [span for span in self.spans if span.scope in scopes]
+        """The spans of these kinds, in the order in which they started."""
+        spans = [span for span in self.root.walk() if span.scope in scopes]
+        return sorted(spans, key=lambda span: span.started_index)
 
     def only(self, *names: str) -> list[Json]:
         """The payloads of these events."""
@@ -214,26 +182,28 @@ class Run:
     @property
     def own_results(self) -> list[Json]:
         """The results of the workflow's own steps; none where the run failed."""
-        return results_of(self.root) or []
+        return results_in(self.root) or []
 
     @cached_property
-    def failures(self) -> list[Failure]:
-        """The steps that failed for good."""
+    def nodes(self) -> dict[str, Json]:
+        """The workflow's steps and containers at every depth by name, as its description has
+        them."""
+
+        def below(outer: Json) -> Iterator[Json]:
+            for key in ("steps", "else_steps", "choices"):
+                for inner in mappings(outer.get(key)):
+                    yield inner
+                    yield from below(inner)
+
+        return {str(node.get("name")): node for node in below(self.description)}
+
+    @cached_property
+    def failures(self) -> list[tuple[Span, bool]]:
+        """The steps that failed for good, and of each whether it was skipped."""
         return list(_failures(self))
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A step that failed for good."""
-
-    span: Span
-    is_left_open: bool
-    """It has neither StepError nor StepCompleted."""
-    is_skipped: bool
-    """By skip_on_failure."""
-
-
-def _failures(run: Run) -> Iterator[Failure]:
+def _failures(run: Run) -> Iterator[tuple[Span, bool]]:
     skipped = {name for result in run.results if (name := skipped_name(result)) is not None}
     failed = {
         str(result.get("step_name"))
@@ -244,16 +214,15 @@ def _failures(run: Run) -> Iterator[Failure]:
     for span in steps:
         if span.ended and event_of(span.ended) == "StepCompleted":
             continue
-        is_left_open = not span.ended
         if span.name in skipped:
-            yield Failure(span, is_left_open, is_skipped=True)
+            yield span, True
         elif (
-            not is_left_open
+            span.ended
             or span.name in failed
             or (run.ended_by == "WorkflowError" and span is steps[-1])
             or any(outer.name in failed and _is_last(span, outer) for outer in ancestors(span))
         ):
-            yield Failure(span, is_left_open, is_skipped=False)
+            yield span, False
 
 
 def _is_last(span: Span, outer: Span) -> bool:
@@ -268,28 +237,14 @@ def ancestors(span: Span) -> Iterator[Span]:
         outer = outer.parent
 
 
-def is_top_level(span: Span) -> bool:
-    """Whether it is one of the workflow's own steps."""
-    return span.parent is not None and span.parent.scope is Scope.WORKFLOW
-
-
-def children_of(span: Span) -> list[Span]:
-    """The steps and containers in a container, in the order in which they started."""
-    children = [child for child in span.children if child.scope in STEPS_AND_CONTAINERS]
-    return sorted(children, key=lambda child: child.started_index)
-
-
-def results_of(span: Span) -> list[Json] | None:
+def results_in(span: Span) -> list[Json] | None:
     """The results in a container's end; None where it did not end so."""
-    key = "iteration_results" if span.scope is Scope.ITERATION else "step_results"
-    if not span.ended or not _is_list(span.ended.get(key)):
-        return None
-    return mappings(span.ended[key])
+    return results_of(span) if span.ended else None
 
 
 def result_of(span: Span) -> Json | None:
     """A span's result among its parent's; None where there is none, or none of its name."""
-    results = (results_of(span.parent) if span.parent else None) or []
+    results = (results_in(span.parent) if span.parent else None) or []
     by_id = [r for r in results if r.get("step_id") and r["step_id"] == span.started.get("step_id")]
     by_name = [r for r in results if r.get("step_name") == span.name]
     return next(iter([*by_id, *by_name]), None)
@@ -322,7 +277,3 @@ def event_of(payload: Json) -> str:
 def json_of(exchange: Exchange) -> Json:
     """An answer's JSON object; empty where it is none."""
     return parse_object(exchange.body) or {}
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list)

@@ -16,7 +16,14 @@ from contract_tests.checks.context import Context
 from contract_tests.judging.known import Known
 from contract_tests.judging.results import Status
 from contract_tests.judging.streams import StreamedRun
-from contract_tests.learning.evidence import OBSERVERS, Evidence, Json, Observer, Sighting
+from contract_tests.learning.evidence import Evidence, Json
+from contract_tests.learning.observers import (
+    OBSERVERS,
+    Look,
+    Observation,
+    by_requirement,
+    telling_requirements,
+)
 from contract_tests.running.run import Listener, Options, Report, run_contract_tests
 from contract_tests.target.exchange import Exchange
 from contract_tests.target.target import CouldNotRun
@@ -30,23 +37,23 @@ BY_THE_CLOCK = frozenset(
 """Requirements whose breach depends on when something happens: it need not show every time."""
 
 
-class Seen(Enum):
+class Verdict(Enum):
     """What became of one deviation."""
 
     SHOWN = "shown"
     NOT_SHOWN = "not shown"
-    """There was occasion, and the server did otherwise."""
-    NO_OCCASION = "no occasion"
-    UNSEEN = "cannot be told from outside"
+    """What it shows in happened, and the server did otherwise."""
+    NOT_EXERCISED = "not exercised"
+    UNDETECTABLE = "cannot be told from outside"
     NOT_LOOKED_FOR = "not looked for"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was seen of one deviation."""
+    """What was found of one deviation."""
 
     deviation: Deviation
-    seen: Seen
+    verdict: Verdict
     reason: str
     """Where it showed, or why nothing can be said."""
 
@@ -63,7 +70,7 @@ class Learned:
 
     @property
     def deviations(self) -> list[str]:
-        return [f.deviation.id for f in self.findings if f.seen is Seen.SHOWN]
+        return [f.deviation.id for f in self.findings if f.verdict is Verdict.SHOWN]
 
 
 def learn_profile(
@@ -86,43 +93,60 @@ def learn_profile(
         # What observers ask themselves is no more of the contract tests'.
         streams.extend(context.history.all_streams)
         evidence = Evidence(context, list(exchanges), scripts or {})
+        observations = _Observations(evidence)
         for deviation in load_deviations().values():
-            if not deviation.is_observed:
-                continue  # nobody is known to have it, and the contract tests find it
-            told.progress(f"looking for {deviation.id}")
-            findings.append(_look_for(deviation, evidence))
+            if deviation.is_observed:  # the others the contract tests find
+                told.progress(f"looking for {deviation.id}")
+                findings.append(_find(deviation, observations))
 
     report = run_contract_tests(options, replace(told, exchanged=exchanges.append, checked=look))
     return Learned(report, tuple(findings), _known(report, streams))
 
 
-def _look_for(deviation: Deviation, evidence: Evidence) -> Finding:
-    observer = OBSERVERS.get(deviation.id)
-    if observer is None:
-        if deviation.undetectable is not None:
-            return Finding(deviation, Seen.UNSEEN, deviation.undetectable)
-        return Finding(deviation, Seen.NOT_LOOKED_FOR, "nobody has written how to tell it")
+class _Observations:
+    """What observers saw; each looks once, whatever it looks for."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self._seen: dict[Look, list[Observation] | Exception] = {}
+
+    def of(self, deviation: str) -> list[Observation]:
+        """Raises CouldNotRun, and what the observer raises."""
+        if deviation in telling_requirements():
+            return list(by_requirement(deviation, self._evidence.context.findings))
+        look = OBSERVERS[deviation]
+        if look not in self._seen:
+            try:
+                self._seen[look] = list(look(self._evidence))
+            except CouldNotRun:
+                raise
+            except Exception as error:
+                self._seen[look] = error
+        seen = self._seen[look]
+        if isinstance(seen, Exception):
+            raise seen
+        return [observation for observation in seen if observation.deviation == deviation]
+
+
+def _find(deviation: Deviation, observations: _Observations) -> Finding:
+    if deviation.undetectable is not None:
+        return Finding(deviation, Verdict.UNDETECTABLE, deviation.undetectable)
     try:
-        sightings = list(observer.look(evidence))
+        found = observations.of(deviation.id)
     except CouldNotRun:
         raise
     except Exception as error:
         # A fault of ours, whatever the server sent: nothing is claimed.
-        return Finding(deviation, Seen.NOT_LOOKED_FOR, f"{type(error).__name__}: {error}")
-    return _weigh(deviation, observer, sightings)
-
-
-def _weigh(deviation: Deviation, observer: Observer, sightings: Sequence[Sighting]) -> Finding:
-    shown = [sighting.where for sighting in sightings if sighting.shown]
-    kept = [sighting.where for sighting in sightings if not sighting.shown]
+        return Finding(deviation, Verdict.NOT_LOOKED_FOR, f"{type(error).__name__}: {error}")
+    shown = [one.where for one in found if one.shown]
+    kept = [one.where for one in found if not one.shown]
     if shown and kept:
-        reason = f"{shown[0]} (in {len(shown)} of {len(sightings)} cases; not: {kept[0]})"
-        return Finding(deviation, Seen.SHOWN, reason)
-    if shown:
-        return Finding(deviation, Seen.SHOWN, shown[0])
-    if kept:
-        return Finding(deviation, Seen.NOT_SHOWN, kept[0])
-    return Finding(deviation, Seen.NO_OCCASION, f"it shows when {observer.occasion}")
+        reason = f"{shown[0]} (in {len(shown)} of {len(found)} cases; not: {kept[0]})"
+        return Finding(deviation, Verdict.SHOWN, reason)
+    if shown or kept:
+        verdict = Verdict.SHOWN if shown else Verdict.NOT_SHOWN
+        return Finding(deviation, verdict, (shown or kept)[0])
+    return Finding(deviation, Verdict.NOT_EXERCISED, f"it shows when {deviation.when}")
 
 
 def _known(report: Report, streams: Sequence[StreamedRun]) -> dict[str, Known]:

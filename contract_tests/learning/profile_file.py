@@ -9,7 +9,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from contract_tests.learning.learn import Finding, Learned, Seen
+from contract_tests.learning.learn import Finding, Learned, Verdict
 
 MAX_REASON = 300
 """Characters of a reason."""
@@ -29,7 +29,7 @@ def write_profile(learned: Learned, file: Path, redact: Redact) -> None:
 def profile_text(learned: Learned, redact: Redact) -> str:
     """The profile as YAML."""
     deviations = CommentedSeq()
-    for position, finding in enumerate(_only(learned, Seen.SHOWN)):
+    for position, finding in enumerate(_only(learned, Verdict.SHOWN)):
         deviations.append(finding.deviation.id)
         deviations.yaml_add_eol_comment(_line(finding.reason, redact), position, column=0)
     known = CommentedMap()
@@ -42,7 +42,7 @@ def profile_text(learned: Learned, redact: Redact) -> str:
     content.yaml_set_start_comment(
         f"Learned from {target} with the seed {seed}, by `contract-tests learn`.\n"
         "`mockserver serve --as` this file performs the deviations; `contract-tests --known` it\n"
-        "accepts what is known. What the server's workflows gave no occasion for is not in it."
+        "accepts what is known. What the server's workflows did not exercise is not in it."
     )
     content.yaml_set_comment_before_after_key("known", before="\n" + _not_claimed(learned, redact))
     stream = StringIO()
@@ -54,21 +54,21 @@ def profile_text(learned: Learned, redact: Redact) -> str:
 
 def _not_claimed(learned: Learned, redact: Redact) -> str:
     lines = []
-    for seen, title in (
-        (Seen.NOT_SHOWN, "Not so here:"),
-        (Seen.NO_OCCASION, "Without an occasion to show:"),
-        (Seen.UNSEEN, "Not to be told from outside:"),
-        (Seen.NOT_LOOKED_FOR, "Not looked for:"),
+    for verdict, title in (
+        (Verdict.NOT_SHOWN, "Not so here:"),
+        (Verdict.NOT_EXERCISED, "Not exercised:"),
+        (Verdict.UNDETECTABLE, "Not to be told from outside:"),
+        (Verdict.NOT_LOOKED_FOR, "Not looked for:"),
     ):
-        findings = list(_only(learned, seen))
+        findings = list(_only(learned, verdict))
         if findings:
             lines.append(title)
         lines += [f"  {f.deviation.id}: {_line(f.reason, redact)}" for f in findings]
     return "\n".join(lines)
 
 
-def _only(learned: Learned, seen: Seen) -> Iterable[Finding]:
-    return (finding for finding in learned.findings if finding.seen is seen)
+def _only(learned: Learned, verdict: Verdict) -> Iterable[Finding]:
+    return (finding for finding in learned.findings if finding.verdict is verdict)
 
 
 def _line(text: str, redact: Redact) -> str:

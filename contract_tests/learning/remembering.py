@@ -8,93 +8,84 @@ from __future__ import annotations
 import json
 from itertools import pairwise
 from typing import Any
-from urllib.parse import urlencode
 
 from agentos_contract.json_values import mapping, mappings, read_json
-from contract_tests.checks.requests import Fields
 from contract_tests.checks.stages import CannotDecide
-from contract_tests.learning.evidence import (
-    Evidence,
-    Json,
-    Sighting,
-    json_of,
-    observes,
-)
-from contract_tests.learning.runs import Sightings
-from contract_tests.learning.silences import in_silence, silences_of
+from contract_tests.learning.evidence import Evidence, Json, json_of
+from contract_tests.learning.observers import Observation, Observations, observes
+from contract_tests.learning.pauses import during_pause, pauses_of
 from contract_tests.target.exchange import Exchange
-from contract_tests.target.target import run_path
 
-MARK = "contract_tests_mark"
+KEY = "contract_tests_mark"
 """A key that no other session's state has."""
+
+ADA, BOB = {"user_id": "contract-tests-ada"}, {"user_id": "contract-tests-bob"}
+WORKFLOW = {"type": "workflow"}
 
 
 # -- ways to ask
 
 
-def _ask(
-    evidence: Evidence,
-    operation_id: str,
-    method: str,
-    *,
-    session_id: str = "",
-    body: Json | None = None,
-    **query: Any,
+def _send(
+    evidence: Evidence, operation_id: str, body: Json, session_id: str = "", query: Any = WORKFLOW
 ) -> Exchange:
-    """Ask a companion for sessions; an exchange without a status where the document has none."""
-    path = evidence.path(operation_id, session_id=session_id)
-    if path is None:
-        return evidence.ask(method, "/")
-    if body is None:
-        return evidence.ask(method, f"{path}?{urlencode(query)}")
-    content = json.dumps(body).encode()
-    return evidence.ask(
-        method,
-        f"{path}?{urlencode(query)}",
-        content=content,
+    """Send JSON to a companion for sessions."""
+    return evidence.ask_operation(
+        operation_id,
+        {"session_id": session_id},
+        query,
+        content=json.dumps(body).encode(),
         content_type="application/json",
     )
 
 
 def _make(evidence: Evidence, session_id: str, **body: Any) -> Exchange:
-    body = {"session_id": session_id, **body}
-    return _ask(evidence, "create_session", "POST", body=body, type="workflow")
+    return _send(evidence, "create_session", {"session_id": session_id, **body})
+
+
+def _made(evidence: Evidence, **body: Any) -> str | None:
+    """The id of a new session; None where none can be made."""
+    session_id = evidence.context.ids.fresh("session")
+    return session_id if _make(evidence, session_id, **body).status == 201 else None
 
 
 def _session(evidence: Evidence, session_id: str) -> Exchange:
-    return _ask(evidence, "get_session_by_id", "GET", session_id=session_id, type="workflow")
+    return evidence.ask_operation("get_session_by_id", {"session_id": session_id}, WORKFLOW)
 
 
-def _run_ids(evidence: Evidence, session_id: str, **query: Any) -> list[Any] | None:
-    """The runs of a session; None where it does not say."""
-    query["type"] = "workflow"
-    answer = _ask(evidence, "get_session_runs", "GET", session_id=session_id, **query)
+def _list(evidence: Evidence, **query: str) -> list[Json]:
+    """The sessions that a query finds."""
+    query = {**WORKFLOW, "limit": "100", **query}
+    return mappings(json_of(evidence.ask_operation("get_sessions", None, query)).get("data"))
+
+
+def _run_ids(evidence: Evidence, session_id: str, **query: str) -> list[Any]:
+    """The runs of a session; none where it does not say."""
+    ids = {"session_id": session_id}
+    answer = evidence.ask_operation("get_session_runs", ids, {**WORKFLOW, **query})
     try:
-        runs = read_json(answer.body) if answer.status == 200 else None
+        return [run.get("run_id") for run in mappings(read_json(answer.body))]
     except ValueError:
-        return None
-    return [run.get("run_id") for run in mappings(runs)] if isinstance(runs, list) else None
+        return []
 
 
-def _run(evidence: Evidence, workflow_id: str | None = None, *extra: tuple[str, str]) -> Exchange:
+def _run(evidence: Evidence, workflow_id: str | None = None, **fields: str) -> Exchange:
     """A batch run of a workflow, of the quickest one unless it is named."""
-    workflows = evidence.context.target.workflows
     try:
-        quickest = evidence.context.workflows.probed
+        workflow = evidence.context.workflows.probed
     except CannotDecide:
-        quickest = workflows[0]
-    workflow = next((w for w in workflows if w.id == workflow_id), quickest)
-    fields: Fields = (("message", workflow.message), ("stream", "false"), *extra)
-    path = run_path(evidence.context.document, workflow.id)
-    return evidence.ask("POST", path, fields=tuple(fields))
+        workflow = evidence.context.workflows.any
+    workflow = evidence.workflows.get(workflow_id or "", workflow)
+    form = {"message": workflow.message, "stream": "false", **fields}
+    return evidence.ask_run(workflow.id, *form.items())
 
 
 def _is_served(evidence: Evidence) -> bool:
     """Whether the server has these companions at all."""
 
     def ask() -> bool:
-        name = evidence.context.ids.fresh("session")
-        return _make(evidence, name).status == 201 and _session(evidence, name).status == 200
+        session_id = _made(evidence)
+        return session_id is not None and _session(evidence, session_id).status == 200
 
     return evidence.once("sessions are served", ask)
 
@@ -102,280 +93,227 @@ def _is_served(evidence: Evidence) -> bool:
 # -- when there is a session
 
 
-@observes("session.made-at-end", occasion="a run fell silent for a while")
-def made_at_end(evidence: Evidence) -> Sightings:
-    if not _is_served(evidence):
-        return
-    for silence in silences_of(evidence)[:1]:
-
-        def look(started: Json) -> Exchange:
-            return _session(evidence, str(started.get("session_id")))
-
-        found = in_silence(evidence, silence, look)
+@observes("session.made-at-end")
+def made_at_end(evidence: Evidence) -> Observations:
+    for pause in pauses_of(evidence)[:1] if _is_served(evidence) else ():
+        found = during_pause(
+            evidence, pause, lambda started: _session(evidence, str(started.get("session_id")))
+        )
         if found is not None and found.done.status in (200, 404):
             is_there = found.done.status == 200
-            where = f"{silence.run.workflow_id}: during a run its session is "
-            yield Sighting(not is_there, where + ("there" if is_there else "not there"))
+            where = pause.run.say(f"during a run its session is {'' if is_there else 'not '}there")
+            yield Observation("session.made-at-end", not is_there, where)
 
 
-@observes("session.failed-run-lost", occasion="a run failed")
-def failed_run_lost(evidence: Evidence) -> Sightings:
-    if not _is_served(evidence):
+@observes("session.written-whole")
+def written_whole(evidence: Evidence) -> Observations:
+    pauses = pauses_of(evidence)
+    session_id = _made(evidence, session_name="first") if pauses else None
+    if session_id is None:
         return
-    for run in evidence.runs:
+    asked = {"session_name": "second"}
+    found = during_pause(
+        evidence,
+        pauses[0],
+        lambda started: _send(evidence, "rename_session", asked, session_id),
+        session_id=session_id,
+    )
+    name = json_of(_session(evidence, session_id)).get("session_name")
+    if found is not None and found.done.status == 200 and name in ("first", "second"):
+        how = "undone" if name == "first" else "kept"
+        where = f"a session's new name was {how} at its run's end"
+        yield Observation("session.written-whole", name == "first", where)
+
+
+@observes("session.failed-run-lost")
+def failed_run_lost(evidence: Evidence) -> Observations:
+    for run in evidence.runs if _is_served(evidence) else ():
         session_id = run.stream.session_id
-        ids = {"workflow_id": run.workflow_id, "run_id": str(run.stream.run_id)}
-        path = evidence.path("get_workflow_run", **ids)
-        if run.ended_by == "WorkflowError" and session_id and path:
-            answer = evidence.ask("GET", f"{path}?{urlencode({'session_id': session_id})}")
+        if run.ended_by == "WorkflowError" and session_id:
+            answer = evidence.run_record(run.workflow_id, run.stream.run_id, session_id)
             if answer.status in (200, 404):
                 where = run.say(f"it failed; looked up, it is answered with {answer.status}")
-                yield Sighting(answer.status == 404, where)
-
-
-@observes("session.written-whole", occasion="a run fell silent for a while")
-def written_whole(evidence: Evidence) -> Sightings:
-    session_id = evidence.context.ids.fresh("session")
-    if not _is_served(evidence) or _make(evidence, session_id, session_name="first").status != 201:
-        return
-    for silence in silences_of(evidence)[:1]:
-
-        def rename(started: Json) -> Exchange:
-            return _ask(
-                evidence,
-                "rename_session",
-                "POST",
-                session_id=session_id,
-                body={"session_name": "second"},
-                type="workflow",
-            )
-
-        found = in_silence(evidence, silence, rename, session_id=session_id)
-        name = json_of(_session(evidence, session_id)).get("session_name")
-        if found is not None and found.done.status == 200 and name in ("first", "second"):
-            how = "undone" if name == "first" else "kept"
-            yield Sighting(name == "first", f"a session's new name was {how} at its run's end")
+                yield Observation("session.failed-run-lost", answer.status == 404, where)
 
 
 # -- whose it is
 
 
-@observes("session.one-owner", occasion="two users ran a workflow in one session")
-def one_owner(evidence: Evidence) -> Sightings:
-    listed = _second_run_listed(evidence, "contract-tests-ada")
-    if listed is not None:
-        how = "is" if listed[1] else "is not"
-        yield Sighting(not listed[1], f"another user's run in a session {how} remembered in it")
+@observes("session.one-owner", "session.anonymous-replaced")
+def two_users(evidence: Evidence) -> Observations:
+    """Two users run in one session; then somebody without a name, and a user."""
+    no_user: dict[str, str] = {}
+    for first_user in (ADA, no_user) if _is_served(evidence) else ():
+        session = {"session_id": evidence.context.ids.fresh("session")}
+        first, second = (
+            json_of(_run(evidence, **session, **user)).get("run_id") for user in (first_user, BOB)
+        )
+        # Either user may have a session of that id.
+        users = (no_user, first_user, BOB)
+        found = {run_id for user in users for run_id in _run_ids(evidence, **session, **user)}
+        if first is None or second is None or not {first, second} & found:
+            continue
+        if first_user:
+            is_lost = second not in found
+            where = (
+                f"another user's run in a session is {'not ' if is_lost else ''}remembered in it"
+            )
+            yield Observation("session.one-owner", is_lost, where)
+        else:
+            is_lost = first not in found
+            where = (
+                f"a session's run is {'not ' if is_lost else ''}there after a user's first in it"
+            )
+            yield Observation("session.anonymous-replaced", is_lost, where)
 
 
-@observes(
-    "session.anonymous-replaced", occasion="a user ran a workflow in a session that had no user"
-)
-def anonymous_replaced(evidence: Evidence) -> Sightings:
-    listed = _second_run_listed(evidence, None)
-    if listed is not None:
-        how = "is" if listed[0] else "is not"
-        yield Sighting(not listed[0], f"a session's run {how} there after a user's first in it")
-
-
-def _second_run_listed(evidence: Evidence, first_user: str | None) -> tuple[bool, bool] | None:
-    """Whether a session has the first user's run and another user's, after both."""
-    if not _is_served(evidence):
-        return None
-    session_id = evidence.context.ids.fresh("session")
-    users = [{"user_id": user} if user else {} for user in (first_user, "contract-tests-bob")]
-    first, second = (
-        json_of(_run(evidence, None, ("session_id", session_id), *user.items())).get("run_id")
-        for user in users
-    )
-    # Either user may have a session of that id.
-    listed = [_run_ids(evidence, session_id, **user) or [] for user in ({}, *users)]
-    found = [run_id for run_ids in listed for run_id in run_ids]
-    if first is None or second is None or not {first, second} & set(found):
-        return None
-    return first in found, second in found
-
-
-@observes("session.conflict-fails", occasion="POST /sessions was sent another user's session_id")
-def conflict_fails(evidence: Evidence) -> Sightings:
-    session_id = evidence.context.ids.fresh("session")
-    if _make(evidence, session_id, user_id="contract-tests-ada").status == 201:
-        answer = _make(evidence, session_id, user_id="contract-tests-bob")
-        if answer.status is not None:
-            yield Sighting(answer.status == 500, f"another user's session_id: {answer.summary}")
-
-
-@observes("session.post-replaces", occasion="POST /sessions was sent the id of a session twice")
-def post_replaces(evidence: Evidence) -> Sightings:
-    session_id, user = evidence.context.ids.fresh("session"), "contract-tests-ada"
-    if _make(evidence, session_id, user_id=user, session_name="first").status == 201:
-        answer = _make(evidence, session_id, user_id=user)
-        name = json_of(_session(evidence, session_id)).get("session_name")
-        if answer.status is not None and answer.status < 500:
-            how = "kept" if name == "first" else "forgotten"
-            yield Sighting(name != "first", f"a session was posted again: its name was {how}")
+@observes("session.conflict-fails", "session.post-replaces")
+def posted_again(evidence: Evidence) -> Observations:
+    session_id = _made(evidence, session_name="first", **ADA)
+    if session_id is None:
+        return
+    answer = _make(evidence, session_id, **BOB)
+    if answer.status is not None:
+        where = f"another user's session_id: {answer.summary}"
+        yield Observation("session.conflict-fails", answer.status == 500, where)
+    answer = _make(evidence, session_id, **ADA)
+    name = json_of(_session(evidence, session_id)).get("session_name")
+    if answer.status is not None and answer.status < 500:
+        how = "kept" if name == "first" else "forgotten"
+        where = f"a session was posted again: its name was {how}"
+        yield Observation("session.post-replaces", name != "first", where)
 
 
 # -- what is kept of it
 
 
-@observes("session.type-drops-runs", occasion="a session with runs was renamed without a type")
-def type_drops_runs(evidence: Evidence) -> Sightings:
+@observes("session.type-drops-runs")
+def type_drops_runs(evidence: Evidence) -> Observations:
     for stream in evidence.context.history.all_streams:
         session_id = stream.exchange.request.field("session_id")
         if not session_id or not stream.is_completed or not _run_ids(evidence, session_id):
             continue
-        body = {"session_name": "renamed"}
-        answer = _ask(evidence, "rename_session", "POST", session_id=session_id, body=body)
+        answer = _send(evidence, "rename_session", {"session_name": "renamed"}, session_id, None)
         if answer.status == 200:
             left = _run_ids(evidence, session_id)
-            how = "are" if left else "are not"
-            yield Sighting(not left, f"a session's runs {how} there after it was renamed")
+            where = f"a session's runs are {'' if left else 'not '}there after it was renamed"
+            yield Observation("session.type-drops-runs", not left, where)
         return
 
 
-@observes(
-    "session.seeded-once",
-    occasion="a workflow with a session_state (by its script) ran in a session made before",
-)
-def seeded_once(evidence: Evidence) -> Sightings:
-    for workflow in evidence.context.target.workflows:
-        initial = set(mapping(evidence.description(workflow.id).get("session_state")))
-        for node in evidence.nodes(workflow.id):
+@observes("session.seeded-once")
+def seeded_once(evidence: Evidence) -> Observations:
+    for run in evidence.runs:
+        initial = set(mapping(run.description.get("session_state")))
+        for node in run.nodes.values():
             initial -= set(mapping(mapping(node.get("mock")).get("session_state")))
-        session_id = evidence.context.ids.fresh("session")
-        if not initial or _make(evidence, session_id).status != 201:
+        session_id = _made(evidence) if initial else None
+        if session_id is None:
             continue
-        _run(evidence, workflow.id, ("session_id", session_id))
+        _run(evidence, run.workflow_id, session_id=session_id)
         answer = _session(evidence, session_id)
         if _run_ids(evidence, session_id) and answer.status == 200:
-            state = mapping(json_of(answer).get("session_state"))
-            how = "has" if initial & set(state) else "has not"
-            where = f"{workflow.id}: a session made before {how} its initial session_state"
-            yield Sighting(not initial & set(state), where)
+            is_seeded = bool(initial & set(mapping(json_of(answer).get("session_state"))))
+            how = "has" if is_seeded else "has not"
+            where = run.say(f"a session made before {how} its initial session_state")
+            yield Observation("session.seeded-once", not is_seeded, where)
         return
 
 
-@observes("session.name-matches-data", occasion="a session was looked for by a name")
-def name_matches_data(evidence: Evidence) -> Sightings:
-    session_id = evidence.context.ids.fresh("session")
-    if _make(evidence, session_id, session_name="plain", session_state={MARK: 1}).status == 201:
-        named = [
-            _ask(evidence, "get_sessions", "GET", type="workflow", session_name=name, limit="100")
-            for name in ("plain", MARK)
-        ]
-        by_name, by_key = (
-            any(s.get("session_id") == session_id for s in mappings(json_of(a).get("data")))
-            for a in named
-        )
-        if by_name:
-            is_found = "is" if by_key else "is not"
-            yield Sighting(by_key, f"a session {is_found} found by a key of its state")
+@observes("session.name-matches-data")
+def name_matches_data(evidence: Evidence) -> Observations:
+    session_id = _made(evidence, session_name="plain", session_state={KEY: 1})
+    by_name, by_key = (
+        any(found.get("session_id") == session_id for found in _list(evidence, session_name=name))
+        for name in ("plain", KEY)
+    )
+    if session_id is not None and by_name:
+        where = f"a session is {'' if by_key else 'not '}found by a key of its state"
+        yield Observation("session.name-matches-data", by_key, where)
 
 
-@observes("session.ties-oldest-first", occasion="sessions were made in the same second, and listed")
-def ties_oldest_first(evidence: Evidence) -> Sightings:
+@observes("session.ties-oldest-first")
+def ties_oldest_first(evidence: Evidence) -> Observations:
     user = evidence.context.ids.fresh("user")
-    made = [evidence.context.ids.fresh("session") for _ in range(4)]
-    if any(_make(evidence, session_id, user_id=user).status != 201 for session_id in made):
-        return
-    query: dict[str, Any] = {"type": "workflow", "user_id": user, "limit": "20"}
-    answer = _ask(evidence, "get_sessions", "GET", sort_by="created_at", sort_order="desc", **query)
+    made = [_made(evidence, user_id=user) for _ in range(4)]
+    found = _list(evidence, user_id=user, sort_by="created_at", sort_order="desc")
     listed = {
         session.get("session_id"): (position, session.get("created_at"))
-        for position, session in enumerate(mappings(json_of(answer).get("data")))
+        for position, session in enumerate(found)
     }
     for older, newer in pairwise(made):
         if older in listed and newer in listed and listed[older][1] == listed[newer][1]:
             is_oldest_first = listed[older][0] < listed[newer][0]
             first = "older" if is_oldest_first else "newer"
-            yield Sighting(is_oldest_first, f"of two sessions of one second the {first} is first")
+            where = f"of two sessions of one second the {first} is first"
+            yield Observation("session.ties-oldest-first", is_oldest_first, where)
 
 
-@observes("session.list-content-fails", occasion="a run came to a list")
-def list_content_fails(evidence: Evidence) -> Sightings:
+@observes("session.list-content-fails")
+def list_content_fails(evidence: Evidence) -> Observations:
     for run in evidence.runs:
         ends = run.only("WorkflowCompleted")
-        session_id = run.stream.session_id
-        if ends and isinstance(ends[0].get("content"), list) and session_id:
-            answer = _ask(
-                evidence, "get_session_runs", "GET", session_id=session_id, type="workflow"
-            )
+        if ends and isinstance(ends[0].get("content"), list) and run.stream.session_id:
+            ids = {"session_id": run.stream.session_id}
+            answer = evidence.ask_operation("get_session_runs", ids, WORKFLOW)
             if answer.status in (200, 500):
                 where = run.say(f"it came to a list; its session's runs: {answer.status}")
-                yield Sighting(answer.status == 500, where)
+                yield Observation("session.list-content-fails", answer.status == 500, where)
                 return
 
 
-@observes("session.summary-fails", occasion="a session was sent a summary with a key of its own")
-def summary_fails(evidence: Evidence) -> Sightings:
-    session_id = evidence.context.ids.fresh("session")
-    if _make(evidence, session_id).status == 201:
-        answer = _ask(
-            evidence,
-            "update_session",
-            "PATCH",
-            session_id=session_id,
-            body={"summary": {MARK: 1}},
-            type="workflow",
-        )
+@observes("session.summary-fails")
+def summary_fails(evidence: Evidence) -> Observations:
+    session_id = _made(evidence)
+    if session_id is not None:
+        answer = _send(evidence, "update_session", {"summary": {KEY: 1}}, session_id)
         if answer.status is not None:
-            yield Sighting(answer.status == 500, f"a summary of its own: {answer.status}")
+            where = f"a summary of its own: {answer.status}"
+            yield Observation("session.summary-fails", answer.status == 500, where)
 
 
-@observes("session.empty-id-fails", occasion="a run was looked up with an empty session_id")
-def empty_id_fails(evidence: Evidence) -> Sightings:
+@observes("session.empty-id-fails")
+def empty_id_fails(evidence: Evidence) -> Observations:
     for run in evidence.runs[:1]:
-        ids = {"workflow_id": run.workflow_id, "run_id": str(run.stream.run_id)}
-        path = evidence.path("get_workflow_run", **ids)
-        if path is not None:
-            answer = evidence.ask("GET", f"{path}?session_id=")
-            if answer.status is not None and answer.status >= 400:
-                where = f"an empty session_id: {answer.summary}"
-                yield Sighting(answer.status == 500, where)
+        answer = evidence.run_record(run.workflow_id, run.stream.run_id, "")
+        if answer.status is not None and answer.status >= 400:
+            where = f"an empty session_id: {answer.summary}"
+            yield Observation("session.empty-id-fails", answer.status == 500, where)
 
 
-@observes("run.reshaped", occasion="a batch run with empty lists was read back")
-def reshaped(evidence: Evidence) -> Sightings:
+@observes("run.reshaped")
+def reshaped(evidence: Evidence) -> Observations:
     for batch in evidence.batches:
         empty = {key for key, value in batch.body.items() if value == []}
         session_id = batch.body.get("session_id")
-        ids = {"workflow_id": batch.workflow_id, "run_id": str(batch.body.get("run_id"))}
-        path = evidence.path("get_workflow_run", **ids)
-        if not empty or path is None or not session_id:
+        if not empty or not session_id:
             continue
-        answer = evidence.ask("GET", f"{path}?{urlencode({'session_id': str(session_id)})}")
+        answer = evidence.run_record(batch.workflow_id, batch.body.get("run_id"), str(session_id))
         if answer.status == 200:
             lost = empty - set(json_of(answer))
             which = f"without {', '.join(sorted(lost))}" if lost else "whole"
-            yield Sighting(bool(lost), f"{batch.workflow_id}: a run was read back {which}")
+            where = f"{batch.workflow_id}: a run was read back {which}"
+            yield Observation("run.reshaped", bool(lost), where)
             return
 
 
 # -- in the background
 
 
-@observes("run.background-any-text", occasion="background=no was sent")
-def background_any_text(evidence: Evidence) -> Sightings:
-    answer = _run(evidence, None, ("background", "no"))
+@observes("run.background-any-text")
+def background_any_text(evidence: Evidence) -> Observations:
+    answer = _run(evidence, background="no")
     status = json_of(answer).get("status")
     if answer.status == 200 and status in ("PENDING", "RUNNING", "COMPLETED"):
         where = f"with background=no a batch run was answered as {status}"
-        yield Sighting(status != "COMPLETED", where)
+        yield Observation("run.background-any-text", status != "COMPLETED", where)
 
 
-@observes("run.background-stream-fails", occasion="a stream was asked for in the background")
-def background_stream_fails(evidence: Evidence) -> Sightings:
-    for workflow in evidence.context.target.workflows:
-        stream = evidence.context.history.streams.get(workflow.id)
-        if stream is None or not stream.is_completed or workflow.input_schema is not None:
-            continue
-        answer = evidence.ask(
-            "POST",
-            run_path(evidence.context.document, workflow.id),
-            fields=(("message", workflow.message), ("stream", "true"), ("background", "true")),
-        )
-        names = [event.event for _, event in answer.events]
-        if answer.status == 200 and names:
-            yield Sighting(names[0] == "WorkflowError", f"its first event is {names[0]}")
-        return
+@observes("run.background-stream-fails")
+def background_stream_fails(evidence: Evidence) -> Observations:
+    answer = _run(evidence, stream="true", background="true")
+    names = [event.event for _, event in answer.events]
+    if answer.status == 200 and names:
+        is_failing = names[0] == "WorkflowError"
+        where = f"its first event is {names[0]}"
+        yield Observation("run.background-stream-fails", is_failing, where)

@@ -9,6 +9,7 @@ import pytest
 
 from agentos_contract.deviations import load_deviations
 from agentos_contract.profiles import Profile, load_profile
+from contract_tests.learning.observers import OBSERVERS, telling_requirements
 from mockserver.app import Settings, create_app
 from mockserver.script.loader import load_scripts
 from tests.conftest import ROOT, Serve, agentos
@@ -44,11 +45,24 @@ def test_the_mock_alone_does_nothing_differently(serve: Serve, tmp_path: Path) -
     assert set(learned.known or {}) == set()
 
 
-def test_a_few_deviations_are_told_from_all_others(serve: Serve, tmp_path: Path) -> None:
-    few = {"step.stop-left-open", "routing.head-refused", "session.one-owner", "run.unnamed"}
+@pytest.mark.parametrize("half", [0, 1])
+def test_each_half_of_the_deviations_is_told_from_the_other(
+    serve: Serve, tmp_path: Path, half: int
+) -> None:
+    few = set(sorted(LEARNABLE)[half::2])
     learned = learn(mock(serve, *few), tmp_path / "learned.yaml")
     assert set(learned.deviations) == few
-    assert set(learned.known or {}) == {"order.ended"}
+
+
+def test_every_deviation_that_can_be_told_is_looked_for_in_one_place() -> None:
+    detectable = {
+        deviation.id
+        for deviation in load_deviations().values()
+        if deviation.is_observed and deviation.undetectable is None
+    }
+    assert OBSERVERS.keys() | telling_requirements().keys() == detectable
+    assert not OBSERVERS.keys() & telling_requirements().keys()
+    assert all(load_deviations()[name].when for name in detectable)
 
 
 @pytest.mark.agentos
