@@ -8,13 +8,13 @@ fields came that need not come: one that always came and never does now is told,
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from contract_tests.drift.changes import Change, Difference, Impact, Source, at
-from contract_tests.drift.sent import Fields, Part, Sent
+from contract_tests.drift.changes import Change, Source, change
+from contract_tests.drift.sent import Fields, Sent
 from contract_tests.drift.values import Came
 
 BASELINES = Path(__file__).parent / "baselines"
@@ -22,6 +22,8 @@ NONE = "none"
 
 _FAMILIES = {"response-field-optional": "response-field-removed"}
 """Kinds that are one: of a field that sometimes comes, a few runs may show nothing."""
+
+_CAME = ("always", "sometimes", "objects")
 
 
 class BaselineError(ValueError):
@@ -36,52 +38,47 @@ class Baseline:
     changes: tuple[Change, ...] = ()
     fields: Fields = field(default_factory=dict)
 
-    def told(self, changes: Iterable[Change]) -> list[Change]:
+    def marked(self, changes: Iterable[Change]) -> list[Change]:
         """The changes, those marked that are old."""
-        known: dict[tuple[str, str, str, str], list[Change]] = {}
+        known: dict[tuple[str, ...], list[Change]] = {}
         for old in self.changes:
             known.setdefault(_key(old), []).append(old)
         return [
-            replace(change, is_old=any(_covers(old, change) for old in known.get(_key(change), ())))
-            for change in changes
+            replace(one, is_old=any(_covers(old, one) for old in known.get(_key(one), ())))
+            for one in changes
         ]
 
     def gone(self, changes: Iterable[Change], sent: Sent, *, is_published: bool) -> list[Change]:
         """What was different, could have shown again and did not."""
-        found = {_key(change) for change in changes}
+        found = {_key(one) for one in changes}
         return [
             old
             for old in self.changes
             if _key(old) not in found
             and (
-                (Source.SENT in old.sources and (old.operation, old.part) in sent.parts)
-                or (Source.SENT not in old.sources and is_published)
+                (old.operation, old.part) in sent.parts
+                if Source.SENT in old.sources
+                else is_published
             )
         ]
 
-    def fields_changed(self, sent: Sent) -> list[Change]:
+    def fields_changed(self, sent: Sent) -> Iterator[Change]:
         """Fields that always came and never do now, and the other way round.
 
         What came sometimes may depend on the workflows.
         """
-        changes = []
         for part, now in sent.fields.items():
             before = self.fields.get(part)
             if before is None:
                 continue
             for name in sorted(sent.never[part]):
                 kit = f"optional; {self.name} always sends it"
-                changes.append(_sent(Impact.NOTICE, "unsent", part, name, kit, "never sent"))
+                unsent = change("response-field-unsent", name, kit, "never sent")
+                yield unsent.at(Source.SENT, *part)
             for name in sorted(filter(before.is_new, now.always)):
                 kit = f"optional; {self.name} never sends it"
-                changes.append(_sent(Impact.ADDITION, "sent", part, name, kit, "always sent"))
-        return changes
-
-
-def _sent(impact: Impact, how: str, part: Part, name: str, kit: str, server: str) -> Change:
-    notice = {"sent": "it comes, and may be read", "unsent": "who shows it has nothing to show"}
-    kind = f"response-field-{how}"
-    return at(Difference(kind, impact, name, kit, server, notice[how]), Source.SENT, *part)
+                new = change("response-field-sent", name, kit, "always sent")
+                yield new.at(Source.SENT, *part)
 
 
 def load_baseline(name: str) -> Baseline:
@@ -101,7 +98,7 @@ def load_baseline(name: str) -> Baseline:
         changes = tuple(Change.from_json(entry) for entry in content["changes"])
         fields = {
             (str(entry["operation"]), str(entry["part"])): Came(
-                *(frozenset(map(str, entry[key])) for key in ("always", "sometimes", "objects"))
+                **{key: frozenset(map(str, entry[key])) for key in _CAME}
             )
             for entry in content["sent"]
         }
@@ -114,30 +111,22 @@ def load_baseline(name: str) -> Baseline:
 def fields_to_json(fields: Fields) -> list[dict[str, Any]]:
     """For reports, as load_baseline reads it."""
     return [
-        {
-            "operation": operation,
-            "part": part,
-            "always": sorted(came.always),
-            "sometimes": sorted(came.sometimes),
-            "objects": sorted(came.objects),
-        }
-        for (operation, part), came in sorted(fields.items(), key=lambda item: item[0])
+        {"operation": operation, "part": part}
+        | {key: sorted(getattr(fields[operation, part], key)) for key in _CAME}
+        for operation, part in sorted(fields)
     ]
 
 
-def _key(change: Change) -> tuple[str, str, str, str]:
+def _key(one: Change) -> tuple[str, ...]:
     # All operations answer errors alike: what one does is no news of another.
-    operation = "" if change.part[:1] in ("4", "5") else change.operation
-    return _FAMILIES.get(change.kind, change.kind), operation, change.part, change.field
+    operation = "" if one.part[:1] in ("4", "5") else one.operation
+    return _FAMILIES.get(one.kind, one.kind), operation, one.part, one.field
 
 
-def _covers(old: Change, change: Change) -> bool:
-    if change.kind == "response-type-changed":
-        return _types(change.server) <= _types(old.server) | _types(old.kit)
-    if change.kind in ("response-values-changed", "status-changed", "request-type-narrowed"):
-        return change.server == old.server
+def _covers(old: Change, one: Change) -> bool:
+    if one.kind == "response-type-changed":
+        types, known = (set(text.split(" or ")) for text in (one.server, old.server))
+        return types <= known | set(old.kit.split(" or "))
+    if one.kind in ("response-values-changed", "status-changed", "request-type-narrowed"):
+        return one.server == old.server
     return True
-
-
-def _types(text: str) -> set[str]:
-    return set(text.split(" or "))

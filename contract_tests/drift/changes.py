@@ -31,18 +31,66 @@ class Source(Enum):
     """In what it answered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One difference of two schemas, or of a value and a schema; `field` is a path within."""
+BREAKING, NOTICE, ADDITION = Impact
 
-    kind: str
-    impact: Impact
-    field: str
-    kit: str
-    """What the kit's schema has."""
-    server: str
-    notice: str
-    """What a client notices."""
+KINDS = {
+    # Operations.
+    "operation-removed": (BREAKING, "who calls it gets an error"),
+    "operation-unpublished": (NOTICE, "a later release may not have it"),
+    "operation-added": (ADDITION, "it may be called"),
+    "deprecated": (NOTICE, "a later release may not have it"),
+    "token-demanded": (BREAKING, "who sends no token is refused now"),
+    # What a client sends.
+    "request-parameter-removed": (NOTICE, "it is no longer read"),
+    "request-parameter-added": (ADDITION, "it may be sent"),
+    "request-parameter-required": (BREAKING, "who leaves it out is refused now"),
+    "request-parameter-optional": (ADDITION, "it may be left out"),
+    "request-body-added": (BREAKING, "who sends none is refused now"),
+    "request-body-required": (BREAKING, "who leaves it out is refused now"),
+    "request-body-optional": (ADDITION, "it may be left out"),
+    "request-media-type-removed": (BREAKING, "who sends it is refused now"),
+    "request-media-type-added": (ADDITION, "it may be sent, too"),
+    "request-type-narrowed": (BREAKING, "values that were taken are refused now"),
+    "request-type-widened": (ADDITION, "it takes more values"),
+    "request-values-changed": (BREAKING, "values that were taken are refused now"),
+    "request-bound-changed": (BREAKING, "values that were taken are refused now"),
+    "request-default-changed": (BREAKING, "who leaves it out may get something else"),
+    "request-field-removed": (NOTICE, "it is no longer read"),
+    "request-field-added": (ADDITION, "it may be sent"),
+    "request-field-required": (BREAKING, "who leaves it out is refused now"),
+    "request-field-optional": (ADDITION, "it may be left out"),
+    "request-other-fields": (NOTICE, "others are refused now"),
+    # What a client reads: answers.
+    "status-removed": (BREAKING, "who waits for that status does not get it"),
+    "status-added": (NOTICE, "it may come, and a client need not know it"),
+    "status-changed": (BREAKING, "who looks for that status does not get it"),
+    "response-media-type-removed": (BREAKING, "who reads it gets something else"),
+    "response-media-type-added": (NOTICE, "it may come, where it is asked for"),
+    "response-no-json": (BREAKING, "it cannot be read"),
+    "response-type-changed": (BREAKING, "other types may come than were read"),
+    "response-values-changed": (NOTICE, "values may come that a client need not know"),
+    "response-bound-changed": (NOTICE, "values may come that could not before"),
+    "response-field-removed": (BREAKING, "it no longer comes"),
+    "response-field-optional": (BREAKING, "it may be missing where it always came"),
+    "response-field-added": (ADDITION, "it may come, and may be read"),
+    "response-other-fields": (NOTICE, "others may come"),
+    "response-field-unsent": (NOTICE, "who shows it has nothing to show"),
+    "response-field-sent": (ADDITION, "it comes, and may be read"),
+    # What a client reads: streams.
+    "event-removed": (BREAKING, "who waits for it does not get it"),
+    "event-added": (NOTICE, "it comes among the others, and a client need not know it"),
+    "event-name-differs": (
+        BREAKING,
+        "who goes by the one finds another than who goes by the other",
+    ),
+    "frame-unnamed": (BREAKING, "who listens for events by their names gets none"),
+    "frame-lines": (NOTICE, "a hand-written parser has to join several `data:` lines"),
+    "frame-id": (ADDITION, "a client may keep it to resume by"),
+    "frame-retry": (ADDITION, "an EventSource waits so long before it connects again"),
+    "stream-comments": (NOTICE, "a hand-written parser has to skip them"),
+    "stream-fields": (NOTICE, "a hand-written parser has to skip them"),
+}
+"""Each kind of difference, and what it is to a client where nothing else is said of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +98,7 @@ class Change:
     """One difference between the kit and a server."""
 
     kind: str
-    """Such as `response-field-added`."""
+    """One of KINDS."""
     impact: Impact
     operation: str
     """`POST /workflows/{workflow_id}/runs`, or "" for the whole API."""
@@ -59,9 +107,11 @@ class Change:
     field: str
     """`step_results[].is_paused`, or "" for the whole part."""
     kit: str
+    """What the kit's document has."""
     server: str
     notice: str
-    sources: tuple[Source, ...]
+    """What a client notices."""
+    sources: tuple[Source, ...] = ()
     reproduce: str = ""
     """Shell commands that show it, without the token; "" for what is published."""
     is_old: bool = False
@@ -71,17 +121,21 @@ class Change:
     def is_breaking(self) -> bool:
         return self.impact is Impact.BREAKING and not self.is_old
 
+    @property
+    def place(self) -> tuple[str, str, str, str]:
+        """What makes two changes the same."""
+        return self.kind, self.operation, self.part, self.field
+
+    def at(self, source: Source, operation: str, part: str) -> Change:
+        """The same, with the place where it was seen."""
+        return replace(self, sources=(source,), operation=operation, part=part)
+
     def to_json(self) -> dict[str, Any]:
         """For reports, as `from_json` reads it."""
         return {
             "kind": self.kind,
             "impact": self.impact.value,
-            "operation": self.operation,
-            "part": self.part,
-            "field": self.field,
-            "kit": self.kit,
-            "server": self.server,
-            "notice": self.notice,
+            **{name: getattr(self, name) for name in _TEXTS[1:]},
             "sources": [source.value for source in self.sources],
             "reproduce": self.reproduce,
             "old": self.is_old,
@@ -90,46 +144,38 @@ class Change:
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> Change:
         """Raises KeyError, ValueError or TypeError for what is none."""
-        return cls(
-            kind=str(entry["kind"]),
-            impact=Impact(entry["impact"]),
-            operation=str(entry["operation"]),
-            part=str(entry["part"]),
-            field=str(entry["field"]),
-            kit=str(entry["kit"]),
-            server=str(entry["server"]),
-            notice=str(entry["notice"]),
-            sources=tuple(Source(source) for source in entry["sources"]),
-            reproduce=str(entry.get("reproduce", "")),
-        )
+        texts: dict[str, Any] = {name: str(entry[name]) for name in _TEXTS}
+        sources = tuple(Source(source) for source in entry["sources"])
+        reproduce = str(entry.get("reproduce", ""))
+        return cls(impact=Impact(entry["impact"]), sources=sources, reproduce=reproduce, **texts)
 
 
-def at(difference: Difference, source: Source, operation: str, part: str, **more: Any) -> Change:
-    """A difference, with the place where it was seen."""
-    return Change(
-        difference.kind,
-        difference.impact,
-        operation,
-        part,
-        difference.field,
-        difference.kit,
-        difference.server,
-        difference.notice,
-        (source,),
-        **more,
-    )
+_TEXTS = ("kind", "operation", "part", "field", "kit", "server", "notice")
+
+
+def change(
+    kind: str,
+    field: str,
+    kit: object,
+    server: object,
+    impact: Impact | None = None,
+    notice: str = "",
+    reproduce: str = "",
+) -> Change:
+    """A change without a place; `impact` and `notice` where they are not those of its kind."""
+    usual = KINDS[kind]
+    impact, notice = impact or usual[0], notice or usual[1]
+    return Change(kind, impact, "", "", field, str(kit), str(server), notice, reproduce=reproduce)
 
 
 def merged(changes: Iterable[Change]) -> list[Change]:
     """Each change once, though it was both published and sent; the gravest first."""
     found: dict[tuple[str, str, str, str], Change] = {}
-    for change in changes:
-        key = (change.kind, change.operation, change.part, change.field)
-        first = found.setdefault(key, change)
-        if first is not change:
-            sources = tuple(source for source in Source if source in first.sources + change.sources)
-            found[key] = replace(
-                first, sources=sources, reproduce=first.reproduce or change.reproduce
-            )
+    for one in changes:
+        first = found.setdefault(one.place, one)
+        if first is not one:
+            sources = tuple(source for source in Source if source in first.sources + one.sources)
+            reproduce = first.reproduce or one.reproduce
+            found[one.place] = replace(first, sources=sources, reproduce=reproduce)
     order = list(Impact)
-    return sorted(found.values(), key=lambda change: order.index(change.impact))
+    return sorted(found.values(), key=lambda one: order.index(one.impact))

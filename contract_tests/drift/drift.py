@@ -8,7 +8,8 @@ from typing import Any
 
 from agentos_contract.json_values import read_json_object
 from contract_tests.drift.baseline import Baseline
-from contract_tests.drift.changes import Change, Impact, merged
+from contract_tests.drift.changes import Change, merged
+from contract_tests.drift.changes import change as new_change
 from contract_tests.drift.published import compare_published
 from contract_tests.drift.requests import Asking, Plan, make_plan
 from contract_tests.drift.sent import Fields, Sent, compare_sent
@@ -98,7 +99,7 @@ def find_drift(options: Options, baseline: Baseline, listener: Listener | None =
         options.url,
         options.document.source,
         baseline.name,
-        baseline.told(changes),
+        baseline.marked(changes),
         baseline.gone(changes, sent, is_published=is_published),
         sent.fields,
         notes,
@@ -111,13 +112,10 @@ def _still_answered(change: Change, sent: Sent) -> Change:
     """An operation that is not published, and answers all the same, breaks nothing."""
     if change.kind != "operation-removed" or (change.operation, "200") not in sent.parts:
         return change
-    return replace(
-        change,
-        kind="operation-unpublished",
-        impact=Impact.NOTICE,
-        server="not published; it still answers",
-        notice="a later release may not have it",
+    unpublished = new_change(
+        "operation-unpublished", "", change.kit, "not published; it still answers"
     )
+    return replace(unpublished, operation=change.operation, sources=change.sources)
 
 
 def _published(client: Client) -> Mapping[str, Any] | str:

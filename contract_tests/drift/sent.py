@@ -13,9 +13,9 @@ from typing import Any
 
 from agentos_contract.document import EVENT_STREAM, RUN_OPERATION_ID, Document, Operation
 from agentos_contract.events import CUSTOM_EVENT
-from agentos_contract.json_values import read_json
+from agentos_contract.json_values import mapping, read_json
 from agentos_contract.sse import ServerSentEvent
-from contract_tests.drift.changes import Change, Difference, Impact, Source, at
+from contract_tests.drift.changes import Change, Source, change
 from contract_tests.drift.published import operation_title
 from contract_tests.drift.shown import events_shown_by
 from contract_tests.drift.values import Came, ValueComparison
@@ -24,8 +24,8 @@ from contract_tests.target.exchange import Exchange
 
 JSON = "application/json"
 
-MAX_TOLD = 500
-"""Differences of frames and answers: a server may make up event names without end."""
+MAX_CHANGES = 500
+"""Of frames and answers: a server may make up event names without end."""
 
 ABSENT = frozenset({404, 405, 501})
 """What an operation without an id in its path answers where it is none."""
@@ -71,12 +71,10 @@ def compare_sent(
         comparison.add(exchange)
     for one in asked:
         comparison.add_status(one)
-    comparison.add_unseen()
-    sent = Sent(comparison.changes, comparison.seen)
+    comparison.add_missing_events()
+    sent = Sent(list(comparison.changes.values()), comparison.seen | comparison.parts.keys())
     for part, values in comparison.parts.items():
-        sent.parts.add(part)
-        for difference, exchange in values.differences():
-            sent.changes.append(at(difference, Source.SENT, *part, reproduce=exchange.curl))
+        sent.changes += [found.at(Source.SENT, *part) for found in values.changes()]
         sent.fields[part] = values.came()
         sent.never[part] = values.never(expected.get(part, Came()).always)
     return sent
@@ -86,36 +84,28 @@ class _Comparison:
     def __init__(self, kit: Document) -> None:
         self._kit = kit
         self._views = Views(kit.content)
-        self._events = kit.event_schemas
         self._operations = list(kit.iter_operations())
         self.parts: dict[Part, ValueComparison] = {}
-        self.changes: list[Change] = []
+        self.changes: dict[tuple[str, str, str, str], Change] = {}
         self.seen: set[Part] = set()
-        self._told: set[tuple[str, str, str, str]] = set()
         self._names: set[str] = set()
         """Of the events that came."""
         self._shown: dict[str, tuple[str, Exchange]] = {}
         """Events that must have come, and what shows it."""
 
-    # -- exchanges
-
     def add(self, exchange: Exchange) -> None:
         operation = self._operation(exchange)
         if operation is None or exchange.status is None:
             return
+        status = str(exchange.status)
         if exchange.status in ABSENT and "{" not in operation.path:
-            said = ("operation-removed", Impact.BREAKING, "", "an operation")
-            came = f"answered with {exchange.status}"
-            self._tell(exchange, "", Difference(*said, came, "who calls it gets an error"))
+            said = f"answered with {status}"
+            self._note(exchange, "", "operation-removed", "", "an operation", said)
             return
-        responses = operation.definition.get("responses", {})
-        documented = self._kit.resolve(responses.get(str(exchange.status)))
+        documented = self._kit.resolve(operation.definition.get("responses", {}).get(status))
         if documented is None:
             listed = ", ".join(map(str, sorted(operation.statuses)))
-            came = str(exchange.status)
-            notice = "it comes, and a client need not know it"
-            said = ("status-added", Impact.NOTICE, came, listed)
-            self._tell(exchange, "", Difference(*said, came, notice))
+            self._note(exchange, "", "status-added", status, listed, status)
             return
         content = documented.get("content", {})
         if operation.operation_id == RUN_OPERATION_ID and exchange.status == 200:
@@ -130,22 +120,18 @@ class _Comparison:
     def add_status(self, asked: Asked) -> None:
         exchange = asked.exchange
         self.seen.add((self._title(exchange), asked.what))
-        if exchange.status == asked.expected:
-            return
-        came = exchange.summary if exchange.status is None else str(exchange.status)
-        if exchange.is_stream:
-            came = f"{came} and a stream"
-        notice = "who looks for that status does not get it"
-        said = ("status-changed", Impact.BREAKING, "", str(asked.expected), came, notice)
-        self._tell(exchange, asked.what, Difference(*said))
+        if exchange.status != asked.expected:
+            came = exchange.summary if exchange.status is None else str(exchange.status)
+            came = f"{came} and a stream" if exchange.is_stream else came
+            self._note(exchange, asked.what, "status-changed", "", asked.expected, came)
 
-    def add_unseen(self) -> None:
+    def add_missing_events(self) -> None:
         """Events that should have come, as the results say what ran."""
         for name, (why, exchange) in self._shown.items():
-            if name in self._events and name not in self._names:
-                notice = "who waits for it does not get it"
-                said = ("event-removed", Impact.BREAKING, "", why, "never sent", notice)
-                self._tell(exchange, f"event {name}", Difference(*said))
+            if name in self._kit.event_schemas and name not in self._names:
+                self._note(exchange, f"event {name}", "event-removed", "", why, "never sent")
+
+    # -- parts
 
     def _operation(self, exchange: Exchange) -> Operation | None:
         path = exchange.request.path.partition("?")[0]
@@ -163,43 +149,36 @@ class _Comparison:
         path = operation.path if operation is not None else exchange.request.path
         return operation_title(exchange.request.method, path)
 
-    def _tell(self, exchange: Exchange, part: str, difference: Difference) -> None:
-        title = self._title(exchange)
-        key = (title, part, difference.kind, difference.field)
-        if key not in self._told and len(self._told) < MAX_TOLD:
-            self._told.add(key)
-            self.changes.append(at(difference, Source.SENT, title, part, reproduce=exchange.curl))
+    def _note(
+        self, exchange: Exchange, part: str, kind: str, field: str, kit: object, server: object
+    ) -> None:
+        found = change(kind, field, kit, server, reproduce=exchange.curl)
+        found = found.at(Source.SENT, self._title(exchange), part)
+        if len(self.changes) < MAX_CHANGES:
+            self.changes.setdefault(found.place, found)
 
-    # -- one answer
+    def _add_json(self, exchange: Exchange, part: str, text: str | bytes, schema: Any) -> Any:
+        """Compare the JSON value of a text with its schema, and hand it out; None for what is no
+        JSON, which is noted."""
+        try:
+            value = read_json(text)
+        except ValueError as error:
+            self._note(exchange, part, "response-no-json", "", "JSON", error)
+            return None
+        if schema is not None:
+            key = (self._title(exchange), part)
+            values = self.parts.setdefault(key, ValueComparison(self._views, schema))
+            values.add(value, exchange)
+        return value
 
     def _answer(self, exchange: Exchange, content: Mapping[str, Any]) -> None:
         part = str(exchange.status)
         if exchange.media_type not in content:
-            came, notice = exchange.media_type or "none", "who reads it gets something else"
             listed = ", ".join(content)
-            kind = "response-media-type-removed"
-            self._tell(
-                exchange, part, Difference(kind, Impact.BREAKING, listed, listed, came, notice)
-            )
+            came = exchange.media_type or "no media type"
+            self._note(exchange, part, "response-media-type-removed", listed, listed, came)
         elif exchange.media_type == JSON and exchange.error is None:
-            value = self._read(exchange, part, exchange.body)
-            if value is not _UNREADABLE:
-                self._values(exchange, part, content[JSON].get("schema")).add(value, exchange)
-
-    def _read(self, exchange: Exchange, part: str, text: str | bytes) -> Any:
-        """The JSON value, or _UNREADABLE, which has been told."""
-        try:
-            return read_json(text)
-        except ValueError as error:
-            said = ("response-no-json", Impact.BREAKING, "", "JSON", str(error))
-            self._tell(exchange, part, Difference(*said, "it cannot be read"))
-            return _UNREADABLE
-
-    def _values(self, exchange: Exchange, part: str, schema: Any) -> ValueComparison:
-        key = (self._title(exchange), part)
-        if key not in self.parts:
-            self.parts[key] = ValueComparison(self._views, schema)
-        return self.parts[key]
+            self._add_json(exchange, part, exchange.body, content[JSON].get("schema", {}))
 
     # -- streams
 
@@ -207,72 +186,53 @@ class _Comparison:
         self.seen.add((self._title(exchange), "stream"))
         for _, event in exchange.events:
             self._names.add(event.event)
-            for difference in _of_frame(event):
-                self._tell(exchange, "stream", difference)
-            if self._events and event.event != CUSTOM_EVENT:
+            for kind, kit, came in _of_frame(event):
+                self._note(exchange, "stream", kind, "", kit, came)
+            if self._kit.event_schemas and event.event != CUSTOM_EVENT:
                 self._event(exchange, event)
         decoder = exchange.decoder
-        if decoder is None:
-            return
-        for count, kind, came in (
-            (decoder.comments, "stream-comments", "lines that begin with a colon"),
-            (len(decoder.unknown_fields), "stream-fields", "lines of other names"),
-        ):
-            if count:
-                notice = "a hand-written parser has to skip them"
-                said = (kind, Impact.NOTICE, "", f"no {came}", came, notice)
-                self._tell(exchange, "stream", Difference(*said))
+        if decoder is not None and decoder.comments:
+            came = "lines that begin with a colon"
+            self._note(exchange, "stream", "stream-comments", "", f"no {came}", came)
+        if decoder is not None and decoder.unknown_fields:
+            came = "lines of other names"
+            self._note(exchange, "stream", "stream-fields", "", f"no {came}", came)
 
     def _event(self, exchange: Exchange, event: ServerSentEvent) -> None:
         name = event.event
         part = f"event {name[:80]}"
-        schema = self._events.get(name)
+        schema = self._kit.event_schemas.get(name)
         if schema is None and name == "message":
-            return  # one without a name, which is told
-        payload = self._read(exchange, part, event.data)
-        if payload is _UNREADABLE:
+            return  # one without a name, which is noted
+        # The document's event schemas are `allOf: [payload]`, with its components beside.
+        payload = self._add_json(exchange, part, event.data, schema and schema["allOf"][0])
+        if payload is None:
             return
-        fields = payload if isinstance(payload, Mapping) else {}
+        fields = mapping(payload)
         if schema is None:
             came = f"with {', '.join(list(fields)[:12])}" if fields else type_of(payload)
-            notice = "it comes among the others, and a client need not know it"
-            said = ("event-added", Impact.NOTICE, "", "no such event", came, notice)
-            self._tell(exchange, part, Difference(*said))
+            self._note(exchange, part, "event-added", "", "no such event", came)
             return
-        # The document's event schemas are `allOf: [payload]`, with its components beside.
-        self._values(exchange, part, schema["allOf"][0]).add(payload, exchange)
         if fields.get("event", name) != name:
-            notice = "who goes by the one finds another than who goes by the other"
             came = f"{name} and {str(fields['event'])[:80]}"
             kit = "the frame's event and its data's are the same"
-            said = ("event-name-differs", Impact.BREAKING, "", kit, came, notice)
-            self._tell(exchange, "stream", Difference(*said))
+            self._note(exchange, "stream", "event-name-differs", "", kit, came)
         if name == "WorkflowCompleted" and exchange.error is None:
             for shown, why in events_shown_by(fields.get("step_results")):
                 self._shown.setdefault(shown, (why, exchange))
+                self._shown.setdefault("WorkflowStarted", ("there are results", exchange))
 
 
-_UNREADABLE = object()
-
-
-def _of_frame(event: ServerSentEvent) -> Iterator[Difference]:
-    """How a frame is written, where it is not as the kit's document shows it."""
+def _of_frame(event: ServerSentEvent) -> Iterator[tuple[str, str, str]]:
+    """How a frame is written, where it is not as the kit's document shows it: kind, kit, server."""
     if event.event == "message":
-        notice = "who listens for events by their names gets none"
-        kit = "each has its event's name"
-        yield Difference("frame-unnamed", Impact.BREAKING, "", kit, "no `event:` line", notice)
+        yield "frame-unnamed", "each has its event's name", "no `event:` line"
     if "\n" in event.data:
-        notice = "a hand-written parser has to join several `data:` lines"
-        kit = "one `data:` line"
-        yield Difference("frame-lines", Impact.NOTICE, "", kit, "several", notice)
+        yield "frame-lines", "one `data:` line", "several"
     if event.last_event_id:
-        notice = "a client may keep it to resume by"
-        yield Difference("frame-id", Impact.ADDITION, "", "no `id:` line", "an `id:` line", notice)
+        yield "frame-id", "no `id:` line", "an `id:` line"
     if event.retry is not None:
-        notice = "an EventSource waits so long before it connects again"
-        yield Difference(
-            "frame-retry", Impact.ADDITION, "", "no `retry:` line", "a `retry:` line", notice
-        )
+        yield "frame-retry", "no `retry:` line", "a `retry:` line"
 
 
 @cache

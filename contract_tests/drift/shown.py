@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from agentos_contract.events import CONTAINERS, EVENTS, Role, Scope
+
 _BY_TYPE = {
-    "Parallel": ("ParallelExecutionStarted", "ParallelExecutionCompleted"),
-    "Condition": ("ConditionExecutionStarted", "ConditionExecutionCompleted"),
-    "Loop": (
-        "LoopExecutionStarted",
-        "LoopIterationStarted",
-        "LoopIterationCompleted",
-        "LoopExecutionCompleted",
-    ),
-    "Router": ("RouterExecutionStarted", "RouterExecutionCompleted"),
-    "Steps": ("StepsExecutionStarted", "StepsExecutionCompleted"),
+    scope.value: [
+        name
+        for name, kind in EVENTS.items()
+        if kind.scope in ((scope, Scope.ITERATION) if scope is Scope.LOOP else (scope,))
+        and kind.role in (Role.STARTS, Role.ENDS)
+    ]
+    for scope in CONTAINERS
 }
 _BY_EXECUTOR = {
-    "agent": ("RunStarted", "RunContent", "RunCompleted"),
-    "team": ("TeamRunStarted", "TeamRunContent", "TeamRunCompleted"),
+    "function": [],
+    "agent": ["RunStarted", "RunContent", "RunCompleted"],
+    "team": ["TeamRunStarted", "TeamRunContent", "TeamRunCompleted"],
 }
 
 
-def events_shown_by(results: Any, *, at_top: bool = True) -> Iterator[tuple[str, str]]:
-    """Names of events, each with what shows it: `a result of a Loop`.
+def events_shown_by(results: Any) -> Iterator[tuple[str, str]]:
+    """Names of events, each with what shows it: `there is a result of a Loop`.
 
     Results that failed or stopped the run show nothing: what they leave open differs among servers.
     """
@@ -33,21 +33,16 @@ def events_shown_by(results: Any, *, at_top: bool = True) -> Iterator[tuple[str,
             continue
         if result.get("stop"):
             continue
-        kind, executor = result.get("step_type"), result.get("executor_type")
-        inner = result.get("steps")
-        if at_top:
-            yield from _because("there are results", "WorkflowStarted")
-        if isinstance(kind, str) and kind in _BY_TYPE:
-            yield from _because(f"there is a result of a {kind}", *_BY_TYPE[kind])
-        elif not inner and executor in ("function", *_BY_EXECUTOR):
-            yield from _because("there is a step's result", "StepStarted", "StepCompleted")
-            names = list(_BY_EXECUTOR.get(executor, ()))
-            if not isinstance(result.get("content"), str) or not result["content"]:
-                names = [name for name in names if not name.endswith("Content")]
-            yield from _because(f"there is a result of an executor: {executor}", *names)
-        yield from events_shown_by(inner, at_top=False)
+        kind, executor = str(result.get("step_type")), str(result.get("executor_type"))
+        if kind in _BY_TYPE:
+            yield from ((name, f"there is a result of a {kind}") for name in _BY_TYPE[kind])
+        elif not result.get("steps") and executor in _BY_EXECUTOR:
+            has_content = isinstance(result.get("content"), str) and bool(result["content"])
+            yield from ((name, "there is a step's result") for name in _STEP)
+            for name in _BY_EXECUTOR[executor]:
+                if has_content or not name.endswith("Content"):
+                    yield name, f"there is a result of an executor: {executor}"
+        yield from events_shown_by(result.get("steps"))
 
 
-def _because(why: str, *names: str) -> Iterator[tuple[str, str]]:
-    for name in names:
-        yield name, why
+_STEP = ("StepStarted", "StepCompleted")

@@ -6,33 +6,21 @@ told once, with all the types that it had.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from contract_tests.drift.changes import Difference, Impact
-from contract_tests.drift.views import Views, describe_types, type_of
+from agentos_contract.json_values import canonical
+from contract_tests.drift.changes import BREAKING, Change, Impact, change
+from contract_tests.drift.views import View, Views, describe_types, join, type_of
+from contract_tests.target.client import Exchange
 
 MAX_DEPTH = 32
 """Members within members that are compared."""
 
-MAX_SIGHTS = 200
-"""Differences of one part: a server may make up names without end."""
-
-
-@dataclass
-class _Sight:
-    """Something that differs, as often as it was seen."""
-
-    kind: str
-    impact: Impact
-    kit: str
-    types: set[str] = field(default_factory=set)
-    values: set[str] = field(default_factory=set)
-    example: Any = None
-    """What `ValueComparison.add` was given with the first value that shows it."""
+MAX_DIFFERENCES = 200
+"""Of one part: a server may make up names without end."""
 
 
 @dataclass(frozen=True)
@@ -49,162 +37,153 @@ class Came:
         return name not in self.always | self.sometimes and parent_of(name) in self.objects
 
 
+@dataclass
+class _Difference:
+    """Something that differs, in all that came."""
+
+    kit: str
+    example: Exchange | None
+    """Where the first value that differs so came."""
+    impact: Impact | None
+    came: set[str] = field(default_factory=set)
+    """The types, or the values, that show it."""
+
+
+@dataclass
+class _Objects:
+    """The objects that came at one place."""
+
+    known: set[str] = field(default_factory=set)
+    """Fields that the kit names."""
+    required: frozenset[str] | None = None
+    """Those that the kit requires of each."""
+    count: int = 0
+    fields: Counter[str] = field(default_factory=Counter)
+    """How many of them had a field that the kit names."""
+    lacking: dict[str, Exchange | None] = field(default_factory=dict)
+    """Required fields that one of them had not, with the first answer that had it."""
+
+
 class ValueComparison:
     """The values of one part beside their schema."""
 
     def __init__(self, views: Views, schema: Any) -> None:
         self._views = views
         self._schema = schema
-        self._sights: dict[tuple[str, str], _Sight] = {}
-        self._objects: Counter[str] = Counter()
-        """Objects that came, by path."""
-        self._fields: dict[str, Counter[str]] = {}
-        """Known fields that came in them, by the object's path."""
-        self._required: dict[str, frozenset[str]] = {}
-        self._missing: dict[tuple[str, str], Any] = {}
-        """The first example of an object without a required field, by path and field."""
+        self._differences: dict[tuple[str, str], _Difference] = {}
+        """By kind and path."""
+        self._objects: dict[str, _Objects] = {}
+        """By path."""
 
-    def add(self, value: Any, example: Any) -> None:
-        """One more value; `example` is handed out with what it shows."""
+    def add(self, value: Any, example: Exchange | None = None) -> None:
+        """One more value, and where it came."""
         self._value(self._schema, value, "", example, 0)
 
-    def differences(self) -> Iterator[tuple[Difference, Any]]:
-        """What differs, each with the example that shows it."""
-        for (path, name), example in self._missing.items():
-            yield self._missing_field(path, name), example
-        for (_, path), sight in self._sights.items():
-            yield self._difference(path, sight), sight.example
+    def changes(self) -> Iterator[Change]:
+        """What differs."""
+        for path, objects in self._objects.items():
+            for name, example in objects.lacking.items():
+                kind, server = "response-field-removed", "never sent"
+                if objects.fields[name]:
+                    kind = "response-field-optional"
+                    missing = objects.count - objects.fields[name]
+                    server = f"missing in {missing} of {objects.count}"
+                yield change(kind, join(path, name), "required", server, reproduce=_curl(example))
+        for (kind, path), found in self._differences.items():
+            notice = ""
+            if kind == "response-values-changed":
+                came = ", ".join(sorted(found.came)[:5])
+            else:
+                came = describe_types(found.came)
+            if kind == "response-type-changed":
+                notice = f"{came} comes where {found.kit} was read"
+            yield change(kind, path, found.kit, came, found.impact, notice, _curl(found.example))
 
     def came(self) -> Came:
         """What came of the known fields that need not come."""
-        fields = {
-            _join(path, name): count == self._objects[path]
-            for path, fields in self._fields.items()
-            for name, count in fields.items()
-            if name not in self._required[path]
-        }
-        return Came(
-            frozenset(name for name, is_always in fields.items() if is_always),
-            frozenset(name for name, is_always in fields.items() if not is_always),
-            frozenset(self._objects),
-        )
+        always: set[str] = set()
+        sometimes: set[str] = set()
+        for path, objects in self._objects.items():
+            for name, count in objects.fields.items():
+                if name not in (objects.required or ()):
+                    among = always if count == objects.count else sometimes
+                    among.add(join(path, name))
+        return Came(frozenset(always - sometimes), frozenset(sometimes), frozenset(self._objects))
 
     def never(self, paths: Iterable[str]) -> set[str]:
         """Those of these fields that never came, though objects did that could have them."""
-        came = {_join(path, name) for path, fields in self._fields.items() for name in fields}
-        return {
-            whole
-            for whole in set(paths) - came
-            if self._objects[parent_of(whole)]
-            and _takes(self._views, self._schema, whole.split("."))
-        }
+        came: set[str] = set()
+        could: set[str] = set()
+        for path, objects in self._objects.items():
+            came |= {join(path, name) for name in objects.fields}
+            could |= {join(path, name) for name in objects.known}
+        return (set(paths) & could) - came
 
     # -- one value
 
-    def _value(self, schema: Any, value: Any, path: str, example: Any, depth: int) -> None:
+    def _value(
+        self, schema: Any, value: Any, path: str, example: Exchange | None, depth: int
+    ) -> None:
         view = self._views.of(schema)
         if view.says_nothing or depth > MAX_DEPTH:
             return
         kind = type_of(value)
         if kind not in view.types:
             kit = describe_types(view.types)
-            sight = self._see("response-type-changed", Impact.BREAKING, path, kit, example)
-            sight.types.add(kind)
+            self._differ("response-type-changed", path, kit, kind, example)
             return
-        if view.enum is not None:
-            text = json.dumps(value, sort_keys=True, ensure_ascii=False)
-            if text not in view.enum:
-                kit = " or ".join(sorted(view.enum))
-                sight = self._see("response-values-changed", Impact.NOTICE, path, kit, example)
-                sight.values.add(text)
+        if view.enum is not None and (text := canonical(value)) not in view.enum:
+            kit = " or ".join(sorted(view.enum))
+            self._differ("response-values-changed", path, kit, text, example)
         if isinstance(value, Mapping):
-            self._object(schema, value, path, example, depth)
+            self._object(view, value, path, example, depth)
         elif isinstance(value, list):
             for item in value:
                 self._value(view.items, item, f"{path}[]", example, depth + 1)
 
     def _object(
-        self, schema: Any, value: Mapping[str, Any], path: str, example: Any, depth: int
+        self, view: View, value: Mapping[str, Any], path: str, example: Exchange | None, depth: int
     ) -> None:
-        view = self._views.of(schema)
-        self._objects[path] += 1
-        known = self._fields.setdefault(path, Counter())
-        required = self._required.get(path, view.required)
-        self._required[path] = required & view.required
+        objects = self._objects.setdefault(path, _Objects())
+        objects.count += 1
+        objects.known |= view.properties.keys()
+        required = view.required if objects.required is None else objects.required & view.required
+        objects.required = required
         for name in sorted(view.required - value.keys()):
-            self._missing.setdefault((path, name), example)
+            objects.lacking.setdefault(name, example)
         for name, member in value.items():
+            where = join(path, name)
             if name in view.properties:
-                known[name] += 1
+                objects.fields[name] += 1
                 if name not in view.loose:
-                    schema = view.properties[name]
-                    self._value(schema, member, _join(path, name), example, depth + 1)
+                    self._value(view.properties[name], member, where, example, depth + 1)
             elif isinstance(view.others, Mapping):
-                self._value(view.others, member, _join(path, "*"), example, depth + 1)
+                self._value(view.others, member, join(path, "*"), example, depth + 1)
             elif not view.is_open_map:
-                where = _join(path, name)
-                impact = Impact.BREAKING if view.others is False else Impact.ADDITION
-                sight = self._see("response-field-added", impact, where, "no such field", example)
-                sight.types.add(type_of(member))
+                impact = BREAKING if view.others is False else None
+                kind, kit = "response-field-added", "no such field"
+                self._differ(kind, where, kit, type_of(member), example, impact)
 
-    def _see(self, kind: str, impact: Impact, path: str, kit: str, example: Any) -> _Sight:
-        sight = _Sight(kind, impact, kit, example=example)
-        if len(self._sights) >= MAX_SIGHTS:
-            return self._sights.get((kind, path), sight)
-        return self._sights.setdefault((kind, path), sight)
-
-    # -- in words
-
-    def _missing_field(self, path: str, name: str) -> Difference:
-        count, all_of_them = self._fields[path][name], self._objects[path]
-        where = _join(path, name)
-        if count:
-            server = f"missing in {all_of_them - count} of {all_of_them}"
-            notice = "it may be missing where it always came"
-            return Difference(
-                "response-field-optional", Impact.BREAKING, where, "required", server, notice
-            )
-        return Difference(
-            "response-field-removed",
-            Impact.BREAKING,
-            where,
-            "required",
-            "never sent",
-            "it no longer comes",
-        )
-
-    def _difference(self, path: str, sight: _Sight) -> Difference:
-        came = describe_types(sight.types)
-        if sight.kind == "response-field-added":
-            notice = "it comes, and may be read"
-        elif sight.kind == "response-type-changed":
-            notice = f"{came} comes where {sight.kit} was read"
-        else:
-            came = ", ".join(sorted(sight.values)[:5])
-            notice = f"{came} comes, which a client need not know"
-        return Difference(sight.kind, sight.impact, path, sight.kit, came, notice)
+    def _differ(
+        self,
+        kind: str,
+        path: str,
+        kit: str,
+        came: str,
+        example: Exchange | None,
+        impact: Impact | None = None,
+    ) -> None:
+        key = (kind, path)
+        if key not in self._differences and len(self._differences) < MAX_DIFFERENCES:
+            self._differences[key] = _Difference(kit, example, impact)
+        if key in self._differences:
+            self._differences[key].came.add(came)
 
 
-def _takes(views: Views, schema: Any, parts: list[str]) -> bool:
-    """Whether a schema names the field that a path leads to."""
-    for part in parts:
-        name, *lists = part.split("[]")
-        if name:
-            schema = views.of(schema).properties.get(name)
-        for _ in lists:
-            schema = views.of(schema).items
-        if schema is None:
-            return False
-    return True
+def _curl(exchange: Exchange | None) -> str:
+    return exchange.curl if exchange is not None else ""
 
 
 def parent_of(path: str) -> str:
     """The path of the object that a field is of."""
     return path.rpartition(".")[0]
-
-
-def _join(path: str, name: str) -> str:
-    """A member's path. `steps[].steps[]` is `steps[]`: what is within itself differs once."""
-    if path == f"{name}[]" or path.endswith(f".{name}[]"):
-        return path.removesuffix("[]")
-    return f"{path}.{name}" if path else name

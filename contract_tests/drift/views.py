@@ -10,11 +10,12 @@ the schema does not, never the other way round, but for keywords that no view kn
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
+
+from agentos_contract.json_values import canonical
 
 Schema = Mapping[str, Any] | bool
 
@@ -162,7 +163,7 @@ def _own(schema: Mapping[str, Any]) -> View:
     enum = None
     values = [schema["const"]] if "const" in schema else schema.get("enum")
     if isinstance(values, list):
-        enum = frozenset(_text(value) for value in values)
+        enum = frozenset(canonical(value) for value in values)
         types &= _with_integer({type_of(value) for value in values})
     properties = schema.get("properties")
     if not isinstance(properties, Mapping):
@@ -176,7 +177,7 @@ def _own(schema: Mapping[str, Any]) -> View:
         required=frozenset(n for n in _list(schema.get("required")) if isinstance(n, str)),
         others=_schema(others),
         items=_schema(schema.get("items", True)),
-        default=_text(schema["default"]) if schema.get("default") is not None else None,
+        default=canonical(schema["default"]) if schema.get("default") is not None else None,
     )
 
 
@@ -193,7 +194,7 @@ def _both(one: View, other: View) -> View:
         if name not in properties or (name in one.loose and name not in other.loose):
             properties[name] = schema
         elif name in one.loose or name not in other.loose:
-            properties[name] = _members(properties[name], schema, "allOf")
+            properties[name] = _all_of(properties[name], schema)
     return View(
         types=one.types & other.types,
         enum=enum,
@@ -205,8 +206,8 @@ def _both(one: View, other: View) -> View:
             if all(name in view.loose or name not in view.properties for view in (one, other))
         ),
         required=one.required | other.required,
-        others=_members(one.others, other.others, "allOf"),
-        items=_members(one.items, other.items, "allOf"),
+        others=_all_of(one.others, other.others),
+        items=_all_of(one.items, other.items),
         default=one.default if one.default is not None else other.default,
     )
 
@@ -215,31 +216,25 @@ def _either(one: View, other: View) -> View:
     """What is allowed by one of them, as near as one view can say it."""
     objects = [view for view in (one, other) if "object" in view.types]
     arrays = [view for view in (one, other) if "array" in view.types]
-    properties: dict[str, Schema] = {}
-    for name in dict.fromkeys(name for view in objects for name in view.properties):
-        said = [view.properties[name] for view in objects if name in view.properties]
-        properties[name] = reduce(lambda mine, theirs: _members(mine, theirs, "anyOf"), said)
+    names = dict.fromkeys(name for view in objects for name in view.properties)
     return View(
         types=one.types | other.types,
         enum=_either_enum(one, other),
-        bounds=_looser(one, other),
-        properties=properties,
+        bounds=_looser((one, other)),
+        properties={
+            name: _any_of([v.properties[name] for v in objects if name in v.properties])
+            for name in names
+        },
         loose=frozenset(
             name
-            for name in properties
+            for name in names
             if any(name in view.loose or name not in view.properties for view in objects)
         ),
-        required=reduce(frozenset.__and__, (view.required for view in objects))
+        required=frozenset.intersection(*(view.required for view in objects))
         if objects
         else frozenset(),
-        others=reduce(
-            lambda mine, theirs: _members(mine, theirs, "anyOf"),
-            [view.others for view in objects] or [True],
-        ),
-        items=reduce(
-            lambda mine, theirs: _members(mine, theirs, "anyOf"),
-            [view.items for view in arrays] or [True],
-        ),
+        others=_any_of([view.others for view in objects]),
+        items=_any_of([view.items for view in arrays]),
         default=one.default if one.default is not None else other.default,
     )
 
@@ -260,27 +255,21 @@ def _either_enum(one: View, other: View) -> frozenset[str] | None:
 
 
 def _tighter(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    bounds = {**other, **one}
-    for keyword in one.keys() & other.keys():
-        if keyword in LOWER:
-            bounds[keyword] = max(one[keyword], other[keyword])
-        elif keyword in UPPER:
-            bounds[keyword] = min(one[keyword], other[keyword])
-    return bounds
+    choose = {**dict.fromkeys(LOWER, max), **dict.fromkeys(UPPER, min)}
+    both = one.keys() & other.keys() & choose.keys()
+    return {**other, **one, **{key: choose[key](one[key], other[key]) for key in both}}
 
 
-def _looser(one: View, other: View) -> dict[str, Any]:
+def _looser(views: Sequence[View]) -> dict[str, Any]:
+    """The bounds that all of those have whose values they are about."""
     bounds: dict[str, Any] = {}
     for keyword, kind in BOUNDS.items():
         kind = "integer" if kind == "number" else kind
-        views = [view for view in (one, other) if kind in view.types]
-        if not views or any(keyword not in view.bounds for view in views):
+        values: list[Any] = [view.bounds.get(keyword) for view in views if kind in view.types]
+        if not values or None in values:
             continue
-        values = [view.bounds[keyword] for view in views]
-        if keyword in LOWER:
-            bounds[keyword] = min(values)
-        elif keyword in UPPER:
-            bounds[keyword] = max(values)
+        if keyword in LOWER or keyword in UPPER:
+            bounds[keyword] = min(values) if keyword in LOWER else max(values)
         elif len(set(values)) == 1:
             bounds[keyword] = values[0]
     return bounds
@@ -291,14 +280,27 @@ def _with_integer(types: Iterable[str]) -> frozenset[str]:
     return types | {"integer"} if "number" in types else types
 
 
-def _members(one: Schema, other: Schema, keyword: str) -> Schema:
-    """Two schemas of members in one. True is the one that says nothing."""
-    said = [schema for schema in (one, other) if schema is not True]
-    if keyword == "anyOf" and len(said) < 2:
+def _any_of(schemas: Sequence[Schema]) -> Schema:
+    """Schemas of members, of which one holds; True, which says nothing, where one says that."""
+    if not schemas or True in schemas:
         return True
+    first = schemas[0]
+    return first if all(one == first for one in schemas) else {"anyOf": list(schemas)}
+
+
+def _all_of(one: Schema, other: Schema) -> Schema:
+    """Schemas of members, all of which hold."""
+    said = [schema for schema in (one, other) if schema is not True]
     if not said:
         return True
-    return said[0] if len(said) == 1 or said[0] == said[1] else {keyword: said}
+    return said[0] if len(said) == 1 or said[0] == said[1] else {"allOf": said}
+
+
+def join(path: str, name: str) -> str:
+    """A member's path. `steps[].steps[]` is `steps[]`: what is within itself differs once."""
+    if path == f"{name}[]" or path.endswith(f".{name}[]"):
+        return path.removesuffix("[]")
+    return f"{path}.{name}" if path else name
 
 
 def type_of(value: Any) -> str:
@@ -331,10 +333,6 @@ def _schema(value: Any) -> Schema:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def describe_types(types: Iterable[str]) -> str:
