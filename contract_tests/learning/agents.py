@@ -8,8 +8,7 @@ from typing import Any
 
 from agentos_contract.events import Scope
 from agentos_contract.json_values import mapping, mappings
-from agentos_contract.run import step_key
-from agentos_contract.spans import Span
+from agentos_contract.spans import Span, step_key
 from contract_tests.learning.evidence import (
     Evidence,
     Json,
@@ -37,7 +36,9 @@ _TOKENS = ("input_tokens", "output_tokens", "total_tokens")
 
 @observes("agent.failure-answered", "agent.failure-reworded")
 def failures(evidence: Evidence) -> Observations:
-    batches = {(b.workflow_id, b.message): b for b in reversed(evidence.context.history.all_batches)}
+    batches = {
+        (b.workflow_id, b.message): b for b in reversed(evidence.context.history.all_batches)
+    }
     for run in evidence.runs:
         batch = batches.get((run.workflow_id, run.message))
         for error in _failures(run):

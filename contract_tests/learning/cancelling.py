@@ -47,7 +47,9 @@ class Cancelled:
         return f"{self.pause.run.workflow_id}, cancelled in {self.pause.span.label}: {text}"
 
 
-@observes("cancel.noticed-late", "cancel.step-skipped", "cancel.partial-result")
+@observes(
+    "cancel.noticed-late", "cancel.step-skipped", "cancel.partial-result", "cancel.completed-too"
+)
 def cancelled_runs(evidence: Evidence) -> Observations:
     found = (_cancel(evidence, pause) for pause in pauses_of(evidence))
     runs = [cancelled for cancelled in found if cancelled is not None]
@@ -63,6 +65,10 @@ def _observations(run: Cancelled) -> Iterator[Observation]:
         )
         if after >= LATE * pause.seconds or after <= PROMPT * pause.seconds:
             yield Observation("cancel.noticed-late", after >= LATE * pause.seconds, where)
+    if run.is_cancelled:
+        later = run.names[run.names.index("WorkflowCancelled") + 1 :]
+        where = run.say(f"after WorkflowCancelled came {', '.join(later) or 'nothing'}")
+        yield Observation("cancel.completed-too", "WorkflowCompleted" in later, where)
     if run.results is None:
         return
     if pause.span.scope is Scope.STEP:

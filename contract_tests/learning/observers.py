@@ -55,13 +55,18 @@ def observes_streams(
 
 @cache
 def telling_requirements() -> dict[str, str]:
-    """The deviations that a requirement tells, as no other that a real server has had breaks it."""
+    """The deviations that a requirement tells, as no other that a real server has had breaks it.
+
+    One with an observer needs more: another deviation may break its requirement at times.
+    """
     observed = [one for one in load_deviations().values() if one.is_observed]
     breaking = Counter(name for one in observed for name in one.breaks)
     return {
-        one.id: next(name for name in one.breaks if breaking[name] == 1)
+        one.id: name
         for one in observed
-        if any(breaking[name] == 1 for name in one.breaks)
+        if one.id not in OBSERVERS
+        for name in reversed(one.breaks)
+        if breaking[name] == 1
     }
 
 

@@ -25,6 +25,13 @@ LEARNABLE = {
     if name in AGNO and deviation.undetectable is None and not name.startswith("authentication.")
 }
 
+# Shown only in the company of another: a run that is kept from its start is not lost by failing.
+IN_COMPANY = {
+    "session.failed-run-lost": "session.made-at-end",
+    "error.unwritable-input": "error.detail-list",
+    "cancel.partial-result": "cancel.noticed-late",
+}
+
 
 def learn(url: str, out: Path) -> Profile:
     arguments = ["--scripts", str(OCCASIONS), "--seed", "3", "--max-examples", "5"]
@@ -51,7 +58,8 @@ def test_each_half_of_the_deviations_is_told_from_the_other(
 ) -> None:
     few = set(sorted(LEARNABLE)[half::2])
     learned = learn(mock(serve, *few), tmp_path / "learned.yaml")
-    assert set(learned.deviations) == few
+    lonely = {name for name, other in IN_COMPANY.items() if name in few and other not in few}
+    assert set(learned.deviations) == few - lonely
 
 
 def test_every_deviation_that_can_be_told_is_looked_for_in_one_place() -> None:
