@@ -14,7 +14,7 @@ from typing import Any
 from agentos_contract.json_values import canonical
 from contract_tests.drift.changes import BREAKING, Change, Impact, change
 from contract_tests.drift.views import View, Views, describe_types, join, type_of
-from contract_tests.target.client import Exchange
+from contract_tests.target.exchange import Exchange
 
 MAX_DEPTH = 32
 """Members within members that are compared."""
