@@ -182,7 +182,7 @@ class Client:
         if authorization is not None:
             value = authorization.shown if shown else authorization.value
             headers.append(("authorization", value))
-        if request.body is not None and request.body_type is not None:
+        if request.has_body and request.body_type is not None:
             headers.append(("content-type", request.body_type))
         return [*headers, *request.headers]
 

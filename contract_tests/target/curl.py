@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from urllib.parse import quote_plus
 
 TOKEN_VARIABLE = "AGENTOS_TOKEN"
 TOKEN_IN_SHELL = f"${TOKEN_VARIABLE}"
+
+# NUL, and what is no character of a text by itself.
+_UNPASSABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def curl_command(
@@ -50,7 +54,7 @@ def curl_command(
 
 
 def _form_field(name: str, value: str) -> str:
-    if not name or "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+    if not name or _UNPASSABLE.search(value):
         # No shell passes NUL on, and of a field without a name curl forgets the equals sign.
         encoded = quote_plus(value, errors="surrogatepass")
         return f"--data-raw {shlex.quote(f'{quote_plus(name)}={encoded}')}"

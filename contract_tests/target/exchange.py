@@ -76,6 +76,10 @@ class Request:
         return self.content
 
     @property
+    def has_body(self) -> bool:
+        return self.fields is not None or self.content is not None
+
+    @property
     def body_type(self) -> str | None:
         return FORM if self.fields is not None else self.content_type
 
