@@ -11,12 +11,25 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, settings
 from starlette.types import ASGIApp
 
 from agentos_contract.document import Document, load_document
 from contract_tests.target.serving import serving as serve_in_thread
 from mockserver.app import Settings, create_app
-from mockserver.script.loader import BUNDLED_SCRIPTS
+from mockserver.script.loader import load_scripts
+from tests.scripts import write_brisk_scripts
+
+# The same examples each time, however busy the machine is: what a suite finds does not depend on
+# when it runs. `pytest --hypothesis-profile=default` draws others.
+settings.register_profile(
+    "suite",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("suite")
 
 ROOT = Path(__file__).parent.parent
 AGENTOS_PYTHON = ROOT / ".venv-agentos" / "bin" / "python"
@@ -112,9 +125,26 @@ def agentos(
 
 
 @pytest.fixture(scope="session")
-def agentos_url() -> Iterator[str]:
-    """A real AgentOS 2.5.6 on the bundled scripts."""
-    with agentos(BUNDLED_SCRIPTS) as url:
+def brisk_scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the bundled scripts without their long waits."""
+    folder = tmp_path_factory.mktemp("brisk")
+    write_brisk_scripts(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def brisk_mock_url(brisk_scripts: Path) -> Iterator[str]:
+    """The mock on those scripts, without a token."""
+    with serving(
+        create_app(Settings(workflows=load_scripts(brisk_scripts).workflows, seed=1))
+    ) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def agentos_url(brisk_scripts: Path) -> Iterator[str]:
+    """A real AgentOS 2.5.6 on those scripts."""
+    with agentos(brisk_scripts) as url:
         yield url
 
 

@@ -1,4 +1,4 @@
-"""Scripts written in a test."""
+"""Scripts for tests: written in one, or the bundled ones without their long waits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mockserver.script.loader import load_scripts
+from mockserver.script.loader import BUNDLED_SCRIPTS, load_scripts
 from mockserver.script.model import Workflow
 from mockserver.script.problems import ScriptError
 
@@ -28,3 +28,13 @@ def problems_of(folder: Path, **files: str) -> list[str]:
     with pytest.raises(ScriptError) as caught:
         load_scripts(folder)
     return [str(problem).replace(f"{folder}/", "") for problem in caught.value.problems]
+
+
+def write_brisk_scripts(folder: Path) -> None:
+    """The bundled scripts, of which slow-report takes one second instead of five."""
+    for file in BUNDLED_SCRIPTS.glob("*.yaml"):
+        text = file.read_text(encoding="utf-8")
+        if file.stem == "slow-report":
+            assert text.count("delay: 0.5\n") == 1
+            text = text.replace("delay: 0.5\n", "delay: 0.1\n")
+        (folder / file.name).write_text(text, encoding="utf-8")

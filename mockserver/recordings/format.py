@@ -161,7 +161,9 @@ def _changed(lines: Sequence[str], sums: Sequence[str], *, has_body: bool) -> st
         if _crc32(line) != recorded:
             what = "the first line" if number == 1 else f"frame {number - 1}"
             return f"{number}: {'the body' if has_body and number == 2 else what} was changed"
-    return "1: one of its lines was changed"
+    if len(sums) == len(lines):
+        return f"{len(lines) + 1}: the end was changed"
+    return f"1: the first line, one of its frames or the end (line {len(lines) + 1}) was changed"
 
 
 def load_recording(file: Path) -> Recording:

@@ -31,8 +31,8 @@ GENUINE = {
 SOMETIMES = {"time.created-at"}
 
 
-def test_the_mock_keeps_everything(mock_url: str) -> None:
-    report = test_target(mock_url, max_examples=30)
+def test_the_mock_keeps_everything(brisk_mock_url: str) -> None:
+    report = test_target(brisk_mock_url, max_examples=30)
     assert broken(report) == set()
     skipped = set(by_status(report, Status.SKIPPED))
     assert {name for name in skipped if not name.startswith("authentication.")} == set()

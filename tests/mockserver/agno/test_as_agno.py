@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -26,10 +27,14 @@ def real(agentos_url: str) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="module")
-def mock() -> Iterator[httpx.Client]:
-    deviations = load_profile("agno-2.5.6").deviations
+def mock(brisk_scripts: Path) -> Iterator[httpx.Client]:
+    settings = Settings(
+        workflows=load_scripts(brisk_scripts).workflows,
+        seed=1,
+        deviations=load_profile("agno-2.5.6").deviations,
+    )
     with (
-        serving(create_app(Settings(seed=1, deviations=deviations))) as url,
+        serving(create_app(settings)) as url,
         httpx.Client(base_url=url, timeout=60) as client,
     ):
         yield client

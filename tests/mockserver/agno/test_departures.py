@@ -33,6 +33,12 @@ def real(agentos_url: str) -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def client(brisk_mock_url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=brisk_mock_url, timeout=30) as client:
+        yield client
+
+
 def broken(client: httpx.Client, workflow_id: str) -> set[str]:
     violations = stream(client, workflow_id).judge().violations
     return {violation.requirement for violation in violations}

@@ -12,12 +12,13 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from jinja2.sandbox import SandboxedEnvironment
+from starlette.types import ASGIApp
 
 from agentos_contract.profiles import load_profile
 from mockserver.app import Settings, create_app
 from mockserver.cli import main
 from mockserver.recordings.alternatives import Case, DiffersInShape, choose
-from mockserver.script.loader import BUNDLED_SCRIPTS, load_scripts
+from mockserver.script.loader import load_scripts
 from tests.conftest import serving
 from tests.runs import masked, message_for, stream
 
@@ -43,12 +44,16 @@ REPRODUCED = [
 ]
 
 
+def mock_as_agno(scripts: Path) -> ASGIApp:
+    deviations = load_profile("agno-2.5.6").deviations
+    return create_app(Settings(workflows=load_scripts(scripts).workflows, deviations=deviations))
+
+
 @pytest.fixture(scope="module")
-def inferred(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def inferred(brisk_scripts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Scripts from recordings of the mock as a real server."""
     folder = tmp_path_factory.mktemp("inferred")
-    settings = Settings(seed=1, deviations=load_profile("agno-2.5.6").deviations)
-    with serving(create_app(settings)) as url:
+    with serving(mock_as_agno(brisk_scripts)) as url:
         arguments = ["record", url, "--out", str(folder / "recorded"), "--message", MESSAGE]
         for workflow_id in [*REPRODUCED, "slow-report", "visit-counter"]:
             arguments += ["--workflow", workflow_id]
@@ -60,16 +65,11 @@ def inferred(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def both(inferred: Path) -> Iterator[tuple[httpx.Client, httpx.Client]]:
+def both(inferred: Path, brisk_scripts: Path) -> Iterator[tuple[httpx.Client, httpx.Client]]:
     """Clients of the mock on the scripts that were recorded, and on those that were inferred."""
-    deviations = load_profile("agno-2.5.6").deviations
-    apps = [
-        create_app(Settings(workflows=load_scripts(folder).workflows, deviations=deviations))
-        for folder in (BUNDLED_SCRIPTS, inferred)
-    ]
     with (
-        serving(apps[0]) as first,
-        serving(apps[1]) as second,
+        serving(mock_as_agno(brisk_scripts)) as first,
+        serving(mock_as_agno(inferred)) as second,
         httpx.Client(base_url=first, timeout=30) as original,
         httpx.Client(base_url=second, timeout=30) as copy,
     ):

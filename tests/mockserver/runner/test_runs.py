@@ -93,9 +93,9 @@ def test_speed_makes_runs_go_faster(serve: Serve) -> None:
 def test_a_silent_stream_gets_keep_alive_comments(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The script waits half a second at a time: long beside this, on a busy machine too.
+    # The script waits 0.1 s at a time: long beside this, on a busy machine too.
     monkeypatch.setattr(runner_module, "KEEP_ALIVE", 0.005)
-    with httpx.Client(base_url=serve(create_app())) as client:
+    with httpx.Client(base_url=serve(create_app(Settings(speed=5)))) as client:
         run = stream(client, "slow-report")
     assert b"\n\n: keep-alive\n\n" in run.raw
     assert run.judge().violations == []
