@@ -229,11 +229,12 @@ def test_a_frame_that_says_something_else_is_named(
 def test_a_checksum_that_was_changed_is_the_ends_change(intact: list[str], tmp_path: Path) -> None:
     end = json.loads(intact[-1])
     file = tmp_path / "changed.jsonl"
-    for change, said in [
+    changes: list[tuple[dict[str, Any], str]] = [
         ({"sha256": "0" * 64}, f"{len(intact)}: the end was changed"),
         # As they were before each line had a checksum of its own.
         ({"sha256": "0" * 64, "crc32": None}, "1: the first line, one of its frames or the end"),
-    ]:
+    ]
+    for change, said in changes:
         last = {key: value for key, value in {**end, **change}.items() if value is not None}
         file.write_text("\n".join([*intact[:-1], json.dumps(last)]) + "\n")
         with pytest.raises(RecordingError, match=re.escape(f"changed.jsonl:{said}")):
