@@ -15,6 +15,7 @@ from mockserver.faults.exchange import Server
 from mockserver.faults.middleware import FaultsMiddleware
 from mockserver.faults.selection import DeviationsMiddleware
 from mockserver.http.cors import Cors
+from mockserver.http.log import RequestLog
 from mockserver.http.openapi import connexion_application
 from mockserver.http.operations import operations
 from mockserver.http.request import PathMethods, Served
@@ -91,4 +92,4 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     server = Server(settings.token, tuple(workflows))
     faults = FaultsMiddleware(Cors(application), server)
     socket = WorkflowSocket(faults, workflows, runner, token=settings.token)
-    return DeviationsMiddleware(socket, settings.deviations, server.memories)
+    return RequestLog(DeviationsMiddleware(socket, settings.deviations, server.memories))

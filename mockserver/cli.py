@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import logging
-import socket
+import math
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import httpx
-import uvicorn
 
 from agentos_contract import __version__
 from agentos_contract.deviations import UnknownDeviation, check_deviations, load_deviations
@@ -30,9 +28,21 @@ from mockserver.script.loader import (
     script_files,
 )
 from mockserver.script.problems import ScriptError
+from mockserver.server import CannotListen, listen, set_up_log
+from mockserver.server import serve as run_server
 
 # The contract tests' variable, and the one that a real server reads.
 TOKEN_VARIABLES = ["AGENTOS_TOKEN", "OS_SECURITY_KEY"]
+
+
+class Speed(click.FloatRange):
+    """A finite number above 0."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number; expected such as 2 or 0.5", param, ctx)
+        return number
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -91,10 +101,14 @@ def main() -> None:
     "--speed",
     default=1.0,
     show_default=True,
-    type=click.FloatRange(min=0, min_open=True),
+    type=Speed(min=0, min_open=True),
     help="How much faster than their scripts runs go.",
 )
-@click.option("--seed", type=int, help="The same seed gives the same ids to the same requests.")
+@click.option(
+    "--seed",
+    type=int,
+    help="The same seed gives the same ids to the same requests in the same order.",
+)
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1))
 @click.option(
     "--log-level",
@@ -128,6 +142,11 @@ def serve(
             f"{workers} workers need a store that they share, and there is only memory; expected 1",
             param_hint="--workers",
         )
+    if not host:
+        raise click.BadParameter(
+            "empty; expected an address, such as 127.0.0.1, or 0.0.0.0 for every network",
+            param_hint="--host",
+        )
     if token is not None and not token:
         raise click.BadParameter(
             "empty; leave it out to let everybody in",
@@ -152,10 +171,16 @@ def serve(
         )
     except DocumentError as error:
         raise click.ClickException(str(error)) from error
-    logging.basicConfig(level=log_level.upper(), format="%(levelname)s: %(name)s: %(message)s")
-    listener = _listen(host, port)
+    set_up_log(log_level)
+    try:
+        listener = listen(host, port)
+    except CannotListen as error:
+        raise click.ClickException(str(error)) from error
     port = listener.getsockname()[1]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    # What has been loaded stays: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
     click.echo(f"listening on {url}")
     click.echo(f"workflows: {', '.join(scripts.workflows)}")
     if recordings:
@@ -165,19 +190,7 @@ def serve(
         + (' -H "Authorization: Bearer …"' if token else "")
     )
     sys.stdout.flush()
-    # What has been loaded stays: the collector need not look at it again.
-    gc.collect()
-    gc.freeze()
-    config = uvicorn.Config(
-        app,
-        log_level=log_level,
-        access_log=log_level == "debug",
-        lifespan="off",
-        timeout_graceful_shutdown=2,
-    )
-    # Ctrl-C is how one ends it.
-    with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listener])
+    sys.exit(run_server(app, listener))
 
 
 @main.command()
@@ -376,20 +389,3 @@ def _load(directory: Path) -> Scripts:
             click.echo(str(problem), err=True)
         count = _count(sum(not problem.is_warning for problem in error.problems), "problem")
         raise click.ClickException(f"{directory}: {count}; nothing is served") from error
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off only for sockets that say they are TCP's; with it on, a
-    # stream's small writes would wait for each other.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        reason = error.strerror or error
-        message = f"cannot listen on {host}:{port}: {reason}; choose another with --port"
-        raise click.ClickException(message) from error
-    listener.listen(2048)
-    return listener

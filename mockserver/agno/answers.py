@@ -86,6 +86,7 @@ class NoCacheControl(HttpHooks):
 @departure("cors.agno-origins")
 class AgnoOrigins(HttpHooks):
     origins = ORIGINS
+    answers_private_network = False
 
 
 @departure("cors.expose-star")

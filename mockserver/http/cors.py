@@ -35,16 +35,17 @@ class Cors:
             return
         hooks = hooks_of(scope)
         scope[_SEND_KEY] = send
-        policy = self._policy(hooks.origins, hooks.exposed_headers)
+        policy = self._policy(hooks.origins, hooks.exposed_headers, hooks.answers_private_network)
         await policy(scope, receive, send)
 
     def _make_policy(
-        self, origins: tuple[str, ...] | None, exposed: tuple[str, ...]
+        self, origins: tuple[str, ...] | None, exposed: tuple[str, ...], private: bool
     ) -> CORSMiddleware:
         return CORSMiddleware(
             self._readable,
             allow_origins=origins or (),
             allow_origin_regex=".*" if origins is None else None,
+            allow_private_network=private,
             allow_credentials=True,
             allow_methods=["*"],
             allow_headers=["*"],

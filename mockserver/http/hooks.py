@@ -104,6 +104,9 @@ class HttpHooks:
 
     origins: tuple[str, ...] | None = None
     """Of whose pages; None: of all."""
+    answers_private_network = True
+    """Whether those of a public address may call a server on a private one (preflights with
+    Access-Control-Request-Private-Network)."""
     exposed_headers: tuple[str, ...] = ("WWW-Authenticate", "Allow")
     crashes_are_readable = True
     """Whether they may read the answer to an error that its server did not foresee."""

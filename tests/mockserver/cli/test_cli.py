@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,6 +15,7 @@ import httpx
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from websockets.sync.client import connect
 
 from agentos_contract.document import DEFAULT_DOCUMENT
 from mockserver.cli import main
@@ -43,15 +46,21 @@ def started(*arguments: str, **environment: str) -> tuple[subprocess.Popen[str],
     return process, said.splitlines()[0].removeprefix("listening on "), said
 
 
-def stop(process: subprocess.Popen[str]) -> None:
-    """As Ctrl-C does: it ends in good order."""
-    process.send_signal(signal.SIGINT)
+def stop(process: subprocess.Popen[str], number: int = signal.SIGINT) -> str:
+    """As Ctrl-C does: it ends in good order. What it said since it was started."""
+    process.send_signal(number)
+    return rest_of(process, 0)
+
+
+def rest_of(process: subprocess.Popen[str], exit_code: int) -> str:
+    """What a process that ends has said since it was started."""
     assert process.stdout is not None
     rest = process.stdout.read()
     process.stdout.close()
-    assert process.wait(20) == 0
+    assert process.wait(20) == exit_code
     assert "Traceback" not in rest
     assert "Aborted" not in rest
+    return rest
 
 
 def test_serve_serves_until_interrupted() -> None:
@@ -117,6 +126,11 @@ def test_check_counts_what_is_well() -> None:
         (["--token", ""], "empty; leave it out"),
         (["--port", "70000"], "70000 is not in the range"),
         (["--speed", "0"], "is not in the range"),
+        (["--speed", "-1"], "is not in the range"),
+        (["--speed", "nan"], "nan is no finite number; expected such as 2"),
+        (["--speed", "inf"], "inf is no finite number"),
+        (["--speed", "-inf"], "is not in the range"),
+        (["--host", ""], "empty; expected an address, such as 127.0.0.1"),
     ],
 )
 def test_an_option_that_cannot_be_met_is_refused(arguments: list[str], message: str) -> None:
@@ -134,6 +148,69 @@ def test_a_port_in_use_is_named() -> None:
     assert result.exit_code == 1
     assert f"cannot listen on 127.0.0.1:{port}" in result.output
     assert "choose another with --port" in result.output
+
+
+@pytest.mark.parametrize("host", ["no host", "256.1.1.1", "::g", "[::g]", "a" * 80, ".."])
+def test_a_host_that_is_none_is_named(host: str) -> None:
+    result = invoke("serve", "--port", "0", "--host", host)
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: cannot listen on ")
+    assert "choose an address of this machine with --host" in result.output
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("second", [None, signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_in_good_order_and_a_second_at_once(
+    first: signal.Signals, second: signal.Signals | None
+) -> None:
+    process, url, _ = started()
+    form = {"message": "x"}
+    with httpx.stream("POST", f"{url}/workflows/slow-report/runs", data=form, timeout=20) as answer:
+        next(answer.iter_bytes())
+        process.send_signal(first)
+        if second is None:
+            assert "slow-report/runs 200" in rest_of(process, 0)
+            return
+        # It listens no more once the first signal has been taken.
+        with contextlib.suppress(httpx.TransportError):
+            while httpx.get(f"{url}/health", timeout=20).status_code == 200:
+                pass
+        process.send_signal(second)
+        assert "slow-report/runs 200" in rest_of(process, 128 + second)
+
+
+def test_each_request_is_in_the_log_without_what_may_be_secret() -> None:
+    process, url, _ = started("--token", "s3cret", "--as", "agno-2.5.6")
+    with httpx.Client(base_url=url) as client:
+        client.get("/sessions?user_id=s3cret", headers={"authorization": "Bearer s3cret"})
+        client.get("/health", headers={"origin": "https://evil.example"})
+        client.request(
+            "OPTIONS",
+            "/workflows",
+            headers={
+                "origin": "https://os.agno.com",
+                "access-control-request-method": "GET",
+                "access-control-request-private-network": "true",
+            },
+        )
+        client.get("/workflows/a%0Ab", headers={"authorization": "s3cret"})
+        with connect(f"{url.replace('http', 'ws', 1)}/workflows/ws?token=s3cret"):
+            pass
+    said = re.sub(r"\d+ ms", "N ms", stop(process))
+    assert "s3cret" not in said
+    assert [line.partition(": ")[2].partition(": ")[2] for line in said.splitlines()] == [
+        "GET /sessions 200 N ms",
+        "GET /health 200 N ms (CORS: refused to pages of https://evil.example)",
+        "OPTIONS /workflows 400 N ms (CORS: refused to pages of https://os.agno.com)",
+        "GET /workflows/a%0Ab 401 N ms",
+        "GET /workflows/ws websocket N ms",
+    ]
+
+
+def test_the_log_can_be_quieter() -> None:
+    process, url, _ = started("--log-level", "warning")
+    httpx.get(f"{url}/health")
+    assert stop(process, signal.SIGTERM) == ""
 
 
 def test_the_token_comes_from_the_environment_too() -> None:
