@@ -332,7 +332,11 @@ def record(
         sys.exit(2)
     except OSError as error:
         raise click.ClickException(f"{out}: cannot be written: {error.strerror}") from error
+    for failure in recorder.failures:
+        click.echo(failure, err=True)
     click.echo(f"{out}: {len(recorder.written)} files; mockserver serve --workflows {out}")
+    if recorder.failures:
+        sys.exit(1)
 
 
 def _deviations(profile: str | None, faults: tuple[str, ...]) -> frozenset[str]:

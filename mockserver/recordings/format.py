@@ -24,10 +24,13 @@ from typing import Any, Literal
 import jsonschema_rs
 
 from agentos_contract.json_values import read_json_object
+from mockserver.script.files import UnreadableFile, read_text
 
 VERSION = 1
 FOLDER = "recordings"
 SUFFIX = ".jsonl"
+MAX_BYTES = 256_000_000
+"""Of one recording."""
 
 End = Literal["complete", "cut"]
 
@@ -135,7 +138,7 @@ def save_recording(recording: Recording, file: Path) -> None:
         lines.append({"at": round(frame.at, 4), "event": frame.event, "data": frame.data})
     if recording.body is not None:
         lines.append({"at": round(recording.body_at, 4), "body": recording.body})
-    written = [json.dumps(line, ensure_ascii=False) for line in lines]
+    written = [json.dumps(line, ensure_ascii=False, allow_nan=False) for line in lines]
     text = "".join(line + "\n" for line in written)
     last = {
         "end": recording.end,
@@ -156,7 +159,7 @@ def _crc32(line: str) -> str:
 
 
 def _changed(lines: Sequence[str], sums: Sequence[str], *, has_body: bool) -> str:
-    """Which of a recording's lines is not as it was recorded."""
+    """Which of a recording's lines is not as it was recorded: the last, if none before it."""
     for number, (line, recorded) in enumerate(zip(lines, sums, strict=False), 1):
         if _crc32(line) != recorded:
             what = "the first line" if number == 1 else f"frame {number - 1}"
@@ -169,11 +172,9 @@ def _changed(lines: Sequence[str], sums: Sequence[str], *, has_body: bool) -> st
 def load_recording(file: Path) -> Recording:
     """Read a recording. Raises RecordingError."""
     try:
-        text = file.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise RecordingError(f"{file}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise RecordingError(f"{file}: byte {error.start} is not UTF-8") from error
+        text = read_text(file, MAX_BYTES)
+    except UnreadableFile as error:
+        raise RecordingError(f"{file}: {error}") from error
     lines = text.split("\n")
     if lines and lines[-1] == "":
         lines.pop()
@@ -273,7 +274,18 @@ class Recordings:
 
 
 def load_recordings(directory: Path) -> Recordings:
-    """The recordings beside a folder's scripts; none is fine. Raises RecordingError."""
+    """The recordings beside a folder's scripts; none is fine.
+
+    Raises RecordingError with what is wrong in each that cannot be used, a line each.
+    """
     folder = directory / FOLDER
-    files = sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []
-    return Recordings(load_recording(file) for file in files)
+    recordings: list[Recording] = []
+    problems: list[str] = []
+    for file in sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []:
+        try:
+            recordings.append(load_recording(file))
+        except RecordingError as error:
+            problems.append(str(error))
+    if problems:
+        raise RecordingError("\n".join(problems))
+    return Recordings(recordings)

@@ -1,11 +1,16 @@
-"""Records a server: its workflows' descriptions, and runs as they come."""
+"""Records a server: its workflows' descriptions, and runs as they come.
+
+The server is a stranger: what one workflow answers, however wrong, long or slow, is that workflow's
+failure and not the recording's.
+"""
 
 from __future__ import annotations
 
-import json
+import contextlib
+import hashlib
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,11 +23,11 @@ from agentos_contract.document import EVENT_STREAM
 from agentos_contract.json_values import read_json, read_json_object
 from agentos_contract.sse import EventStreamDecoder
 from mockserver.recordings.format import FOLDER, SUFFIX, End, Frame, Recording, save_recording
+from mockserver.script.loader import load_scripts
+from mockserver.script.problems import ScriptError, elided
 
 DEFAULT_MESSAGE = "a recorded message"
 REDACTED = "[redacted]"
-IDLE_SECONDS = 60.0
-MAX_FRAMES = 100_000
 
 # Members that hold a credential; not those that count tokens.
 _SECRET = re.compile(
@@ -34,6 +39,21 @@ _SECRET = re.compile(
 
 class CouldNotRecord(Exception):
     """The server cannot be recorded; str() says why in one line."""
+
+
+class NotRecorded(Exception):
+    """One answer cannot be recorded; str() says why in one line."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is read of one answer."""
+
+    idle: float = 60.0
+    """Seconds without a byte."""
+    seconds: float = 3600.0
+    bytes: int = 64_000_000
+    events: int = 100_000
 
 
 @dataclass
@@ -49,59 +69,94 @@ class Recorder:
     session_id: str | None = None
     user_id: str | None = None
     say: Callable[[str], None] = lambda line: None
+    limits: Limits = Limits()
     written: list[Path] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    """What was not recorded, and why, a line each."""
+    _names: dict[str, str] = field(default_factory=dict)
 
     def record(self, workflow_ids: Sequence[str] = ()) -> None:
         """Record these workflows, or all that the server lists. Raises CouldNotRecord, OSError."""
-        headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
-        timeout = httpx.Timeout(IDLE_SECONDS, connect=10.0)
+        # Encoded answers would have other times, and more bytes than were read.
+        headers = {"accept-encoding": "identity"}
+        if self.token:
+            headers["authorization"] = f"Bearer {self.token}"
+        timeout = httpx.Timeout(self.limits.idle, connect=10.0)
         with httpx.Client(base_url=self.url, headers=headers, timeout=timeout) as client:
             try:
-                for workflow_id in workflow_ids or self._listed(client):
+                ids = list(dict.fromkeys(workflow_ids or self._listed(client)))
+                for workflow_id in ids:
                     self._workflow(client, workflow_id)
-            except httpx.TimeoutException as error:
-                raise CouldNotRecord(f"no answer within {IDLE_SECONDS:g} s") from error
-            except httpx.TransportError as error:
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 raise CouldNotRecord(f"cannot be reached: {error}") from error
+            except NotRecorded as error:
+                raise CouldNotRecord(str(error)) from error
+        if not self.written:
+            raise CouldNotRecord("; ".join(self.failures) or "nothing was recorded")
 
     def _listed(self, client: httpx.Client) -> list[str]:
         listed = self._get(client, "/workflows")
-        ids = [item["id"] for item in listed if isinstance(item, dict) and "id" in item]
-        if not ids:
+        items = listed if isinstance(listed, list) else []
+        ids = [item.get("id") for item in items if isinstance(item, dict)]
+        named = [found for found in ids if isinstance(found, str) and found]
+        if not named:
             raise CouldNotRecord("it lists no workflow; name one with --workflow")
-        return ids
-
-    def _get(self, client: httpx.Client, path: str) -> Any:
-        response = client.get(path)
-        if response.status_code in (401, 403):
-            raise CouldNotRecord(f"{response.status_code}: it asks for a token; give --token")
-        if response.status_code != 200:
-            raise CouldNotRecord(f"GET {path} was answered with {response.status_code}")
-        try:
-            return read_json(response.content)
-        except ValueError as error:
-            raise CouldNotRecord(f"GET {path}: no JSON: {error}") from error
+        return named
 
     def _workflow(self, client: httpx.Client, workflow_id: str) -> None:
+        shown = workflow_id if workflow_id.isprintable() else ascii(workflow_id)
         path = f"/workflows/{quote(workflow_id, safe='')}"
-        description = self._clean(self._get(client, path))
-        name = re.sub(r"[^\w.-]", "_", workflow_id)
-        self.out.mkdir(parents=True, exist_ok=True)
-        file = self.out / f"{name}.yaml"
-        text = yaml.safe_dump(description, sort_keys=False, allow_unicode=True)
-        file.write_text(f"# {workflow_id}, as its server describes it\n{text}", encoding="utf-8")
-        self.written.append(file)
+        name = self._file_name(workflow_id)
+        try:
+            self._describe(client, path, workflow_id, name)
+        except NotRecorded as error:
+            self._fail(shown, str(error))
+            return
         number = 0
         for message in self.messages:
             for stream in self.modes:
                 number += 1
-                recording = self._run(client, path, workflow_id, message, stream)
                 mode = "stream" if stream else "batch"
                 target = self.out / FOLDER / f"{name}-{number}-{mode}{SUFFIX}"
+                try:
+                    recording = self._run(client, path, workflow_id, message, stream)
+                except NotRecorded as error:
+                    self._fail(f"{shown}: {mode}", str(error))
+                    continue
                 save_recording(recording, target)
                 self.written.append(target)
                 count = f", {len(recording.frames)} events" if stream else ""
-                self.say(f"{workflow_id}: {mode}: {recording.status}{count}")
+                self.say(f"{shown}: {mode}: {recording.status}{count}")
+
+    def _fail(self, what: str, reason: str) -> None:
+        reason = " ".join(elided(reason).split())
+        self.failures.append(f"{what}: not recorded: {reason}")
+
+    def _file_name(self, workflow_id: str) -> str:
+        """A name that no other id has, also where letters of either case are the same file's."""
+        name = re.sub(r"[^\w.-]", "_", workflow_id)[:80].lstrip(".")
+        taken = self._names.get(name.casefold(), workflow_id) != workflow_id
+        if name != workflow_id or taken:
+            name += f"-{hashlib.sha256(workflow_id.encode()).hexdigest()[:8]}"
+        self._names[name.casefold()] = workflow_id
+        return name
+
+    def _describe(self, client: httpx.Client, path: str, workflow_id: str, name: str) -> None:
+        """Write a workflow's description, which the mock can serve as a script."""
+        description = self._clean(self._get(client, path))
+        found = description.get("id") if isinstance(description, dict) else None
+        if found != workflow_id:
+            raise NotRecorded(f"GET {path} describes another workflow: its id is {found!r}")
+        self.out.mkdir(parents=True, exist_ok=True)
+        file = self.out / f"{name}.yaml"
+        text = yaml.safe_dump(description, sort_keys=False, allow_unicode=True)
+        file.write_text(f"# {workflow_id!a}, as its server describes it\n{text}", "utf-8")
+        try:
+            load_scripts(file)
+        except ScriptError as error:
+            file.unlink()
+            raise NotRecorded(f"its description is no script: {error.problems[0]}") from error
+        self.written.append(file)
 
     def _run(
         self, client: httpx.Client, path: str, workflow_id: str, message: str, stream: bool
@@ -113,54 +168,91 @@ class Recorder:
             form["user_id"] = self.user_id
         kept: dict[str, str] = self._clean(form)
         started = time.monotonic()
-        with client.stream("POST", f"{path}/runs", data=form) as response:
-            if response.status_code in (401, 403):
-                raise CouldNotRecord(f"{response.status_code}: it asks for a token; give --token")
+        with self._answer(client, "POST", f"{path}/runs", data=form) as (response, chunks):
             if response.headers.get("content-type", "").startswith(EVENT_STREAM):
-                frames, end = self._frames(response, started)
+                frames, end = self._frames(chunks, started)
                 return Recording(workflow_id, kept, response.status_code, tuple(frames), end=end)
-            content = response.read()
-        try:
-            body = self._clean(read_json(content))
-        except ValueError as error:
-            raise CouldNotRecord(f"{workflow_id}: the answer is no JSON: {error}") from error
+            body = self._json(f"POST {path}/runs", chunks)
         at = time.monotonic() - started
         return Recording(workflow_id, kept, response.status_code, body=body, body_at=at)
 
-    def _frames(self, response: httpx.Response, started: float) -> tuple[list[Frame], End]:
+    def _frames(self, chunks: Iterator[bytes], started: float) -> tuple[list[Frame], End]:
         decoder = EventStreamDecoder()
         frames: list[Frame] = []
         try:
-            for chunk in response.iter_bytes():
+            for chunk in chunks:
                 at = time.monotonic() - started
                 for event in decoder.feed(chunk):
                     data = self._clean(read_json_object(event.data))
                     frames.append(Frame(at, event.event, data))
-                    if len(frames) > MAX_FRAMES:
-                        raise CouldNotRecord(f"a stream has more than {MAX_FRAMES} events")
-        except httpx.RemoteProtocolError:
+                    if len(frames) > self.limits.events:
+                        raise NotRecorded(f"a stream of more than {self.limits.events:,} events")
+        except (httpx.RemoteProtocolError, httpx.ReadError):
             return frames, "cut"
         except ValueError as error:
             message = f"event {len(frames) + 1} has no JSON object for its data: {error}"
-            raise CouldNotRecord(message) from error
+            raise NotRecorded(message) from error
         return frames, "complete"
+
+    # -- what the server answers
+
+    def _get(self, client: httpx.Client, path: str) -> Any:
+        with self._answer(client, "GET", path) as (response, chunks):
+            if response.status_code != 200:
+                raise NotRecorded(f"GET {path} was answered with {response.status_code}")
+            return self._json(f"GET {path}", chunks)
+
+    @contextlib.contextmanager
+    def _answer(
+        self, client: httpx.Client, method: str, path: str, **options: Any
+    ) -> Iterator[tuple[httpx.Response, Iterator[bytes]]]:
+        """An answer and its bytes, within limits. Raises NotRecorded, CouldNotRecord."""
+        asked = f"{method} {path}"
+        try:
+            with client.stream(method, path, **options) as response:
+                if response.status_code in (401, 403):
+                    status = response.status_code
+                    raise CouldNotRecord(f"{status}: it asks for a token; give --token")
+                encoding = response.headers.get("content-encoding", "identity")
+                if encoding != "identity":
+                    raise NotRecorded(f"{asked}: it is encoded ({encoding}), unasked")
+                yield response, self._chunks(asked, response)
+        except httpx.TimeoutException as error:
+            if isinstance(error, httpx.ConnectTimeout):
+                raise
+            raise NotRecorded(f"{asked}: silent for {self.limits.idle:g} s") from error
+        except httpx.ConnectError:
+            raise
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise NotRecorded(f"{asked}: {error or type(error).__name__}") from error
+
+    def _chunks(self, asked: str, response: httpx.Response) -> Iterator[bytes]:
+        deadline = time.monotonic() + self.limits.seconds
+        length = 0
+        for chunk in response.iter_bytes():
+            length += len(chunk)
+            if length > self.limits.bytes:
+                raise NotRecorded(f"{asked}: an answer of more than {self.limits.bytes:,} bytes")
+            if time.monotonic() > deadline:
+                raise NotRecorded(f"{asked}: not over after {self.limits.seconds:g} s")
+            yield chunk
+
+    def _json(self, asked: str, chunks: Iterator[bytes]) -> Any:
+        try:
+            return self._clean(read_json(b"".join(chunks)))
+        except ValueError as error:
+            raise NotRecorded(f"{asked}: the answer is no JSON: {error}") from error
 
     def _clean(self, value: Any) -> Any:
         """The value without the token, which a server may echo, and without members that are named
         as secrets."""
-        value = _without_secrets(value)
-        if not self.token:
-            return value
-        text = json.dumps(value, ensure_ascii=False)
-        return json.loads(text.replace(json.dumps(self.token)[1:-1], "[token]"))
-
-
-def _without_secrets(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {
-            key: REDACTED if _SECRET.fullmatch(key) and item else _without_secrets(item)
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [_without_secrets(item) for item in value]
-    return value
+        if isinstance(value, dict):
+            return {
+                self._clean(key): REDACTED if _SECRET.fullmatch(key) and item else self._clean(item)
+                for key, item in value.items()
+            }
+        if isinstance(value, list):
+            return [self._clean(item) for item in value]
+        if isinstance(value, str) and self.token:
+            return value.replace(self.token, "[token]")
+        return value

@@ -119,7 +119,9 @@ def test_secrets_that_a_server_tells_are_not_written(serve: Serve, tmp_path: Pat
     model = {"id": "gpt", "api_key": secret, "headers": {"Authorization": f"Bearer {secret}"}}
 
     async def describe(request: Request) -> JSONResponse:
-        return JSONResponse({"id": "leaky", "steps": [{"name": "a", "model": model}]})
+        return JSONResponse(
+            {"id": "leaky", "steps": [{"type": "Step", "name": "a", "model": model}]}
+        )
 
     async def run(request: Request) -> JSONResponse:
         metrics = {"input_tokens": 3, "OPENAI_API_KEY": secret}
