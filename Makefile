@@ -13,12 +13,25 @@ ARGS ?=
 INSTALLED := $(VENV)/.installed
 AGENTOS_INSTALLED := $(AGENTOS)/.installed
 
-export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Other Pythons that the wheel runs on, where they are installed: on the path, or pyenv's.
+other-python = $(or \
+	$(shell python$(1) -c 'import sys; print(sys.executable)' 2>/dev/null), \
+	$(lastword $(sort $(wildcard $(HOME)/.pyenv/versions/$(1).*/bin/python$(1)))))
+OTHERS = $(foreach version,3.12 3.13,$(if $(call other-python,$(version)),.venv-$(version)/.installed))
 
-.PHONY: help install agentos redis serve test fast differential drift-agno3 drift-data matrix compositions lint format bench lock clean
+# pip-install ENVIRONMENT WHAT: by uv, in seconds; where uv reaches no index, by pip.
+pip-install = $(VENV)/bin/uv pip install --quiet --python $(1)/bin/python $(2) || \
+	$(VENV)/bin/pip --python $(1)/bin/python install --quiet $(2)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# As pip does it: many short processes are to come.
+export UV_COMPILE_BYTECODE := 1
+
+.PHONY: help install install-others agentos redis serve test fast differential drift-agno3 drift-data matrix compositions lint format bench lock clean
 
 help:
 	@echo "make install  .venv with the commands mockserver and contract-tests"
+	@echo "make install-others  environments of Python 3.12 and 3.13, where they are, for the wheel's test"
 	@echo "make serve    the mock on its bundled scripts (PORT=7777, ARGS=...)"
 	@echo "make test     the whole suite"
 	@echo "make fast     the suite without what needs a real AgentOS"
@@ -35,13 +48,19 @@ help:
 
 $(INSTALLED): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet -r requirements.lock
+	$(VENV)/bin/pip install --quiet $$(grep -o '^uv==[0-9.]*' requirements.lock)
+	$(call pip-install,$(VENV),-r requirements.lock)
 	$(VENV)/bin/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-$(AGENTOS_INSTALLED): scripted_agentos/requirements.txt
-	$(PYTHON) -m venv $(AGENTOS)
-	$(AGENTOS)/bin/pip install --quiet -r scripted_agentos/requirements.txt
+$(AGENTOS_INSTALLED): scripted_agentos/requirements.txt | $(INSTALLED)
+	$(PYTHON) -m venv --without-pip $(AGENTOS)
+	$(call pip-install,$(AGENTOS),-r scripted_agentos/requirements.txt)
+	touch $@
+
+.venv-3.%/.installed: requirements.lock | $(INSTALLED)
+	$(call other-python,3.$*) -m venv --without-pip $(@D)
+	$(call pip-install,$(@D),-r requirements.lock)
 	touch $@
 
 # A real redis-server, for what several machines share. A system package: apt-get has it.
@@ -52,22 +71,23 @@ redis:
 		echo "redis-server could not be installed (apt-get): its tests are skipped"
 
 install: $(INSTALLED)
+install-others: $(OTHERS)
 agentos: $(AGENTOS_INSTALLED)
 
 serve: install
 	$(VENV)/bin/mockserver serve --port $(PORT) $(ARGS)
 
-test: install agentos redis lint
+test: install install-others agentos redis lint
 	$(VENV)/bin/pytest -n auto --dist loadfile $(ARGS)
 
-fast: install
+fast: install install-others
 	$(VENV)/bin/pytest -n auto --dist loadfile -m "not agentos" $(ARGS)
 
 # A newer AgentOS, on demand: `make test` has it as it was recorded.
-$(AGNO3)/.installed: scripted_agentos/requirements.in
-	$(PYTHON) -m venv $(AGNO3)
+$(AGNO3)/.installed: scripted_agentos/requirements.in | $(INSTALLED)
+	$(PYTHON) -m venv --without-pip $(AGNO3)
 	sed 's/^agno.*/agno[os]==$(AGNO3_VERSION)/' $< > $(AGNO3)/requirements.in
-	$(AGNO3)/bin/pip install --quiet -r $(AGNO3)/requirements.in
+	$(call pip-install,$(AGNO3),-r $(AGNO3)/requirements.in)
 	touch $@
 
 drift-agno3: install $(AGNO3)/.installed
@@ -105,4 +125,4 @@ lock: install
 		--group dev --output-file requirements.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) $(AGENTOS) $(AGNO3) .mypy_cache .ruff_cache .pytest_cache build dist
+	rm -rf $(VENV) .venv-3.* $(AGENTOS) $(AGNO3) .mypy_cache .ruff_cache .pytest_cache build dist
