@@ -1,17 +1,16 @@
 """Contract tests: judge any implementation of the AgentOS workflow API against the document.
 
-Layers, each knowing only those before it:
+The rooms, each knowing only those below it (pyproject.toml holds that):
 
-    form, curl            what a body means; how a request is shown
-    client                requests go out and answers come in, within limits and a budget of runs
-    findings              what was exercised, what was broken
-    answers, streams      judge any answer, any run's stream or batch body
-    target, plan          what is there to test; which runs will be made
-    context, registry     what a check is given; how it is registered
-    checks/*              the probes, by area
-    session               runs them all and settles each requirement's status
-    replay                saves failures, and runs only what shows them again
-    drift/*               what differs from the kit's document, instead of what breaks it
-    reporting, cli        for people and machines
-    pytest_plugin         the same in a pytest suite
+    pytest_plugin             the tests in a pytest suite
+    cli, commands/            the command line, a module for each command
+    fuzzing/                  sequences of requests until the time is up
+    drift/                    what differs from the kit's document, instead of what breaks it
+    learning/                 the profile of a server
+    reports/                  for people and machines: terminal, files, timeline, exchange log
+    running/                  runs the checks, settles each requirement's status; replays failures
+    checks/                   the probes, by area; their registry; the context that each is given
+    judging/                  what an answer, a stream or a batch body breaks; what was found so far
+    forms/                    what a form's bytes mean
+    target/                   the client with its limits, what the server offers, the configuration
 """

@@ -1,6 +1,6 @@
 """The checks, by area. Importing this registers all of them."""
 
-from contract_tests.checks import (
+from contract_tests.checks import (  # noqa: F401
     authentication,
     batch,
     cancel,
@@ -13,17 +13,3 @@ from contract_tests.checks import (
     stream,
     texts,
 )
-
-__all__ = [
-    "authentication",
-    "batch",
-    "cancel",
-    "error",
-    "form",
-    "generated",
-    "routing",
-    "session",
-    "session_state",
-    "stream",
-    "texts",
-]

@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-if TYPE_CHECKING:
-    from contract_tests.target.exchange import Exchange
+from contract_tests.target.exchange import Exchange
 
 ANSWER_KINDS = {
     "stream": "an event stream",
