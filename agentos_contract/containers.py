@@ -1,14 +1,12 @@
-"""What a container tells of itself: how many branches it has, which of them it takes, how often.
+"""What a container says of itself: how many branches it has, which of them it takes, how often.
 Asked by `judge.py` when a stream is over, span by span.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 from agentos_contract.events import Scope
-from agentos_contract.results import steps_of
-from agentos_contract.spans import Span
+from agentos_contract.spans import EventData, Span, steps_of
+from agentos_contract.verdict import Verdict
 
 CONTAINER_REQUIREMENTS = frozenset(
     {
@@ -21,112 +19,92 @@ CONTAINER_REQUIREMENTS = frozenset(
 )
 
 
-class ContainersJudge:
-    """Judges the spans of one run. `report` is told what is broken, `exercise` what could be."""
+def judge_container(span: Span, ended: EventData, verdict: Verdict) -> None:
+    """Judge a span that ended in good order, by its last event."""
+    match span.scope:
+        case Scope.PARALLEL:
+            _parallel(span, ended, verdict)
+        case Scope.CONDITION:
+            _condition(span, ended, verdict)
+        case Scope.LOOP:
+            _loop(span, ended, verdict)
+        case Scope.ROUTER:
+            _router(span, ended, verdict)
 
-    def __init__(
-        self,
-        report: Callable[[str, str, int | None], None],
-        exercise: Callable[[str], None],
-    ) -> None:
-        self._report = report
-        self._exercise = exercise
 
-    def judge(self, span: Span) -> None:
-        """One span that ended in good order."""
-        siblings = steps_of(span)
-        match span.scope:
-            case Scope.PARALLEL:
-                self._parallel(span, siblings)
-            case Scope.CONDITION:
-                self._condition(span)
-            case Scope.LOOP:
-                self._loop(span)
-            case Scope.ROUTER:
-                self._router(span, siblings)
+def _parallel(span: Span, ended: EventData, verdict: Verdict) -> None:
+    count = len(steps_of(span))
+    announced = span.started.get("parallel_step_count")
+    at_end = ended.get("parallel_step_count", announced)
+    message = f"{span.label} announced {announced} steps and {count} started"
+    if announced == count:
+        message = f"{span.label} announced {announced} steps at its start and {at_end} at its end"
+    kept = announced == count == at_end
+    verdict.require("parallel.step-count", kept, message, span.ended_index)
 
-    def _parallel(self, span: Span, siblings: Sequence[Span]) -> None:
-        self._exercise("parallel.step-count")
-        announced = span.started.get("parallel_step_count")
-        if announced != len(siblings):
-            message = f"{span.label} announced {announced} steps and {len(siblings)} started"
-            self._report("parallel.step-count", message, span.ended_index)
-        elif (
-            span.ended is not None and span.ended.get("parallel_step_count", announced) != announced
-        ):
-            message = (
-                f"{span.label} announced {announced} steps at its start "
-                f"and {span.ended['parallel_step_count']} at its end"
-            )
-            self._report("parallel.step-count", message, span.ended_index)
 
-    def _condition(self, span: Span) -> None:
-        assert span.ended is not None
-        self._exercise("condition.branch")
-        result = span.started.get("condition_result")
-        if span.ended.get("condition_result") != result:
-            message = (
-                f"{span.label} started with condition_result {result!r} "
-                f"and ended with {span.ended.get('condition_result')!r}"
-            )
-            self._report("condition.branch", message, span.ended_index)
-        branch = span.ended.get("branch")
-        if branch not in (("if",) if result else ("else", None)):
-            message = f"{span.label}: condition_result {result!r}, but branch {branch!r} ran"
-            self._report("condition.branch", message, span.ended_index)
-        if branch is None and span.children:
-            message = f"{span.label}: it ran {len(span.children)} steps and names no branch"
-            self._report("condition.branch", message, span.ended_index)
+def _condition(span: Span, ended: EventData, verdict: Verdict) -> None:
+    result, branch = span.started.get("condition_result"), ended.get("branch")
+    said = ended.get("condition_result")
+    label, count = span.label, len(span.children)
+    for kept, message in (
+        (
+            said == result,
+            f"{label} started with condition_result {result!r} and ended with {said!r}",
+        ),
+        (
+            branch in (("if",) if result else ("else", None)),
+            f"{label}: condition_result {result!r}, but branch {branch!r} ran",
+        ),
+        (
+            branch is not None or not count,
+            f"{label}: it ran {count} steps and names no branch",
+        ),
+    ):
+        verdict.require("condition.branch", kept, message, span.ended_index)
 
-    def _router(self, span: Span, siblings: Sequence[Span]) -> None:
-        assert span.ended is not None
-        self._exercise("router.selected-steps")
-        selected = span.started.get("selected_steps")
-        started = [child.name for child in siblings]
-        if span.ended.get("selected_steps") != selected:
-            message = (
-                f"{span.label} selected {selected!r} at its start "
-                f"and {span.ended.get('selected_steps')!r} at its end"
-            )
-            self._report("router.selected-steps", message, span.ended_index)
-        elif not isinstance(selected, list) or started != selected[: len(started)]:
-            message = f"{span.label} selected {selected!r} and started {started!r}"
-            self._report("router.selected-steps", message, span.ended_index)
 
-    def _loop(self, span: Span) -> None:
-        assert span.ended is not None
-        self._exercise("loop.iterations")
-        iterations = [child for child in span.children if child.scope is Scope.ITERATION]
-        numbers = [child.started.get("iteration") for child in iterations]
-        if numbers != list(range(1, len(numbers) + 1)):
-            message = f"{span.label}: its iterations are numbered {numbers}, not from 1 upwards"
-            self._report("loop.iterations", message, span.ended_index)
-        maximum = span.started.get("max_iterations")
-        if span.ended.get("total_iterations") != len(numbers):
-            message = (
-                f"{span.label}: total_iterations is {span.ended.get('total_iterations')!r} "
-                f"after {len(numbers)} iterations"
-            )
-            self._report("loop.iterations", message, span.ended_index)
-        if isinstance(maximum, int) and len(numbers) > maximum:
-            message = f"{span.label}: {len(numbers)} iterations of at most {maximum}"
-            self._report("loop.iterations", message, span.ended_index)
-        told = [
-            event["max_iterations"]
-            for one in (*iterations, span)
-            for event in (one.started, one.ended or {})
-            if "max_iterations" in event
-        ]
-        if any(value != maximum for value in told):
-            message = f"{span.label}: max_iterations is {told} in its events"
-            self._report("loop.iterations", message, span.ended_index)
-        for position, child in enumerate(iterations):
-            if not child.ended or "should_continue" not in child.ended:
-                continue
-            self._exercise("loop.should-continue")
-            more = position + 1 < len(iterations)
-            if child.ended["should_continue"] is not more:
-                said = child.ended["should_continue"]
-                came = "another came" if more else "it was the last"
-                message = f"{child.label}: should_continue is {said!r}, but {came}"
-                self._report("loop.should-continue", message, child.ended_index)
+def _router(span: Span, ended: EventData, verdict: Verdict) -> None:
+    selected, at_end = span.started.get("selected_steps"), ended.get("selected_steps")
+    started = [child.name for child in steps_of(span)]
+    if at_end != selected:
+        kept, message = False, f"selected {selected!r} at its start and {at_end!r} at its end"
+    else:
+        kept = isinstance(selected, list) and started == selected[: len(started)]
+        message = f"selected {selected!r} and started {started!r}"
+    verdict.require("router.selected-steps", kept, f"{span.label} {message}", span.ended_index)
+
+
+def _loop(span: Span, ended: EventData, verdict: Verdict) -> None:
+    iterations = [child for child in span.children if child.scope is Scope.ITERATION]
+    numbers = [child.started.get("iteration") for child in iterations]
+    count, maximum, total = (
+        len(iterations),
+        span.started.get("max_iterations"),
+        ended.get("total_iterations"),
+    )
+    events = [event for one in (*iterations, span) for event in (one.started, one.ended or {})]
+    maxima = [event["max_iterations"] for event in events if "max_iterations" in event]
+    for kept, message in (
+        (
+            numbers == list(range(1, count + 1)),
+            f"its iterations are numbered {numbers}, not from 1 upwards",
+        ),
+        (total == count, f"total_iterations is {total!r} after {count} iterations"),
+        (
+            not isinstance(maximum, int) or count <= maximum,
+            f"{count} iterations of at most {maximum}",
+        ),
+        (
+            all(value == maximum for value in maxima),
+            f"max_iterations is {maxima} in its events",
+        ),
+    ):
+        text = f"{span.label}: {message}"
+        verdict.require("loop.iterations", kept, text, span.ended_index)
+    for position, child in enumerate(iterations, 1):
+        if child.ended and "should_continue" in child.ended:
+            said, more = child.ended["should_continue"], position < count
+            came = "another came" if more else "it was the last"
+            message = f"{child.label}: should_continue is {said!r}, but {came}"
+            verdict.require("loop.should-continue", said is more, message, child.ended_index)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from agentos_contract.containers import CONTAINER_REQUIREMENTS, ContainersJudge
+from agentos_contract.containers import CONTAINER_REQUIREMENTS, judge_container
 from agentos_contract.events import (
     CUSTOM_EVENT,
     EVENTS,
@@ -19,12 +19,13 @@ from agentos_contract.events import (
     Role,
     Scope,
 )
-from agentos_contract.identity import IDENTITY_REQUIREMENTS, IdentityJudge
+from agentos_contract.identity import IDENTITY_REQUIREMENTS, judge_identity
 from agentos_contract.json_values import read_json_object
-from agentos_contract.results import RESULT_REQUIREMENTS, ResultsJudge, steps_of
-from agentos_contract.run import RunStateMachine, Violation
-from agentos_contract.spans import EventData, Span
+from agentos_contract.results import RESULT_REQUIREMENTS, judge_results
+from agentos_contract.run import RunStateMachine
+from agentos_contract.spans import EventData, Span, steps_of
 from agentos_contract.sse import ServerSentEvent
+from agentos_contract.verdict import Verdict, Violation
 
 JUDGED_REQUIREMENTS = frozenset(
     {
@@ -84,11 +85,7 @@ class StreamRules:
 
 
 class RunJudge:
-    """Feed it each server-sent event of one run with `receive`, then `end`.
-
-    `violations` collects what was broken; `exercised` which requirements this run could have
-    broken: a run without a loop says nothing of loops.
-    """
+    """Feed it each server-sent event of one run with `receive`, then `end`."""
 
     def __init__(
         self,
@@ -104,17 +101,14 @@ class RunJudge:
         is the one that the server lists; `now` is when the stream was over (seconds since the
         epoch), where a created_at after it is a fault."""
         self.machine = RunStateMachine(rules.end)
-        self.violations: list[Violation] = []
-        self.exercised: set[str] = {"order.first-event", rules.end or "order.terminal-event"}
+        self.verdict = Verdict()
+        self.verdict.exercise("order.first-event", rules.end or "order.terminal-event")
         self.payloads: list[dict[str, Any]] = []
         """The payloads that could be read, in order."""
         self._rules = rules
         self._validators = validators or {}
         self._expected = {"workflow_id": workflow_id, "session_id": session_id}
         self._now = now
-        self._identities = IdentityJudge(self._report, self.exercised.add)
-        self._containers = ContainersJudge(self._report, self.exercised.add)
-        self._results = ResultsJudge(self._report, self.exercised.add)
         self._workflow_name: Any = workflow_name or None
         self._names: set[str] = set()
         self._unnamed: list[tuple[str, int]] = []
@@ -123,6 +117,17 @@ class RunJudge:
         self._last_created_at: float | None = None
         self._count = 0
 
+    @property
+    def violations(self) -> list[Violation]:
+        """What was broken."""
+        return self.verdict.violations
+
+    @property
+    def exercised(self) -> set[str]:
+        """The requirements that this run could have broken: one without a loop says nothing of
+        loops."""
+        return self.verdict.exercised
+
     # -- input
 
     def receive(self, event: ServerSentEvent) -> list[Violation]:
@@ -130,24 +135,22 @@ class RunJudge:
         before = len(self.violations)
         index = self._count
         self._count += 1
-        self.exercised.add("event.data-json")
+        self.verdict.exercise("event.data-json")
         try:
             data = read_json_object(event.data)
         except ValueError as error:
-            self._report(
-                "event.data-json", f"{event.event}: its data is no JSON object: {error}", index
-            )
+            message = f"{event.event}: its data is no JSON object: {error}"
+            self.verdict.report("event.data-json", message, index)
             return self.violations[before:]
         self.payloads.append(data)
-        self.exercised |= {"event.name-in-data", "event.known-name"}
-        name = event.event
-        if data.get("event") != name:
-            message = f"event: {name}, but its data says event: {data.get('event')!r}"
-            self._report("event.name-in-data", message, index)
-            if name not in EVENTS and str(data.get("event")) in EVENTS:
-                name = str(data["event"])
+        self.verdict.exercise("event.known-name")
+        name, named = event.event, data.get("event")
+        message = f"event: {name}, but its data says event: {named!r}"
+        self.verdict.require("event.name-in-data", named == name, message, index)
+        if name not in EVENTS and str(named) in EVENTS:
+            name = str(named)
         self._schema(name, data, index)
-        self.violations += self.machine.receive(name, data)
+        self.violations.extend(self.machine.receive(name, data))
         self._exercise_order(name)
         self._identity(name, data, index)
         self._created_at(name, data, index)
@@ -159,11 +162,11 @@ class RunJudge:
         """The stream is over: judge what only the whole can show. `lost_event`: it ended within an
         event, which may have been the terminal one."""
         before = len(self.violations)
-        self.violations += self.machine.end(lost_event=lost_event)
+        self.violations.extend(self.machine.end(lost_event=lost_event))
         if self._names and self._unnamed:
             name, index = self._unnamed[0]
             message = f"{name} has no workflow_name, other events have"
-            self._report("identity.workflow-name", message, index)
+            self.verdict.report("identity.workflow-name", message, index)
         root = self.machine.root
         if root is not None:
             for span in root.walk():
@@ -173,45 +176,37 @@ class RunJudge:
 
     # -- event by event
 
-    def _report(self, requirement: str, message: str, index: int | None = None) -> None:
-        self.exercised.add(requirement)
-        self.violations.append(Violation(requirement, message, index))
-
     def _schema(self, name: str, data: EventData, index: int) -> None:
         validator = self._validators.get(name)
         if validator is None:
             return
-        self.exercised.add("event.schema")
-        for error in validator.iter_errors(data):
+        self.verdict.exercise("event.schema")
+        error = next(iter(validator.iter_errors(data)), None)
+        if error is not None:
             path = "/".join(str(part) for part in error.instance_path)
             where = f" at /{path}" if path else ""
-            self._report("event.schema", f"{name}: {error.message}{where}", index)
-            return
+            self.verdict.report("event.schema", f"{name}: {error.message}{where}", index)
 
     def _exercise_order(self, name: str) -> None:
-        kind = EVENTS.get(name)
+        kind, exercise = EVENTS.get(name), self.verdict.exercise
         if kind is None:
             return
-        if kind.scope is Scope.WORKFLOW:
-            if kind.role is Role.STARTS:
-                self.exercised.add("order.one-start")
-            else:
-                end = self._rules.end
-                self.exercised |= (
-                    {end} if end else {"order.one-terminal-event", "order.nothing-after"}
-                )
-                if kind.role is Role.ENDS:
-                    self.exercised.add("order.ended")
-            return
-        match kind.role:
-            case Role.STARTS:
-                self.exercised |= {"order.nested", "order.started-once"}
-            case Role.WITHIN:
-                self.exercised.add("order.within")
-            case _:
-                self.exercised |= {"order.started-before-ended", "order.ended-once"}
-        if name.endswith("RunContentCompleted"):
-            self.exercised.add("order.content-completed")
+        match kind.scope is Scope.WORKFLOW, kind.role:
+            case True, Role.STARTS:
+                exercise("order.one-start")
+            case True, role:
+                usual = ("order.one-terminal-event", "order.nothing-after")
+                exercise(*([self._rules.end] if self._rules.end else usual))
+                if role is Role.ENDS:
+                    exercise("order.ended")
+            case False, Role.STARTS:
+                exercise("order.nested", "order.started-once")
+            case False, Role.WITHIN:
+                exercise("order.within")
+                if name.endswith("RunContentCompleted"):
+                    exercise("order.content-completed")
+            case False, _:
+                exercise("order.started-before-ended", "order.ended-once")
 
     def _identity(self, name: str, data: EventData, index: int) -> None:
         kind = EVENTS.get(name)
@@ -224,12 +219,10 @@ class RunJudge:
             value = data.get(key)
             if requirement is None or (value is None and kind.scope is not Scope.WORKFLOW):
                 continue
-            self.exercised.add(requirement)
-            expected = self._expected[key]
-            if expected is None:
-                self._expected[key] = value
-            elif value != expected:
-                self._report(requirement, f"{name}: {key} is {value!r}, not {expected!r}", index)
+            if (expected := self._expected[key]) is None:
+                expected = self._expected[key] = value
+            message = f"{name}: {key} is {value!r}, not {expected!r}"
+            self.verdict.require(requirement, value == expected, message, index)
         self._name_of_workflow(name, data, index)
         # Within an agent's run, run_id is the agent's and workflow_run_id the workflow's.
         of_workflow = kind.scope in _OF_WORKFLOW
@@ -239,12 +232,10 @@ class RunJudge:
             return
         if self._run_id is None:
             self._run_id = value
-        if (requirement := self._rules.run_id) is None:
-            return
-        self.exercised.add(requirement)
-        if value != self._run_id or not value:
+        if self._rules.run_id is not None:
             message = f"{name}: {key} is {value!r}, not {self._run_id!r}"
-            self._report(requirement, message, index)
+            is_kept = bool(value) and value == self._run_id
+            self.verdict.require(self._rules.run_id, is_kept, message, index)
 
     def _name_of_workflow(self, name: str, data: EventData, index: int) -> None:
         """Agno leaves it out, or empty, where a workflow has none."""
@@ -255,34 +246,29 @@ class RunJudge:
                 self._unnamed.append((name, index))
             return
         self._names.add(str(value))
-        self.exercised.add("identity.workflow-name")
         if self._workflow_name is None:
             self._workflow_name = value
-        elif value != self._workflow_name:
-            message = f"{name}: workflow_name is {value!r}, not {self._workflow_name!r}"
-            self._report("identity.workflow-name", message, index)
+        message = f"{name}: workflow_name is {value!r}, not {self._workflow_name!r}"
+        is_kept = value == self._workflow_name
+        self.verdict.require("identity.workflow-name", is_kept, message, index)
 
     def _created_at(self, name: str, data: EventData, index: int) -> None:
         value = data.get("created_at")
         if not isinstance(value, int | float) or isinstance(value, bool):
             return
-        self.exercised.add("time.seconds")
-        if (wrong := wrong_time(value, self._now)) is not None:
-            self._report("time.seconds", f"{name}: created_at {value} {wrong}", index)
-        if self._last_created_at is not None:
-            self.exercised.add("time.created-at")
-            if value < self._last_created_at:
-                message = (
-                    f"{name}: created_at {value} is before {self._last_created_at}, already seen"
-                )
-                self._report("time.created-at", message, index)
-                return
-        self._last_created_at = value
+        wrong = wrong_time(value, self._now)
+        message = f"{name}: created_at {value} {wrong}"
+        self.verdict.require("time.seconds", wrong is None, message, index)
+        last = self._last_created_at
+        if last is not None:
+            message = f"{name}: created_at {value} is before {last}, already seen"
+            self.verdict.require("time.created-at", value >= last, message, index)
+        self._last_created_at = value if last is None else max(value, last)
 
     def _step_response(self, name: str, data: EventData, index: int) -> None:
         if name != "StepCompleted" or not isinstance(data.get("step_response"), Mapping):
             return
-        self.exercised.add("results.step-response")
+        self.verdict.exercise("results.step-response")
         response = data["step_response"]
         for key in ("content", "step_name", "step_id"):
             if data.get(key) != response.get(key):
@@ -290,33 +276,26 @@ class RunJudge:
                     f"StepCompleted ({data.get('step_name')}): {key} is {data.get(key)!r}, "
                     f"its step_response says {response.get(key)!r}"
                 )
-                self._report("results.step-response", message, index)
+                self.verdict.report("results.step-response", message, index)
 
     def _tool(self, name: str, data: EventData, index: int) -> None:
         """Whether a call failed is told by its event and in its tool alike."""
-        tool = data.get("tool")
-        if not name.endswith(("ToolCallCompleted", "ToolCallError")) or not isinstance(
-            tool, Mapping
-        ):
-            return
-        self.exercised.add("tool.error")
-        failed = name.endswith("ToolCallError")
-        flag = tool.get("tool_call_error")
-        if bool(flag) is not failed and not (failed and flag is None):
+        tool, failed = data.get("tool"), name.endswith("ToolCallError")
+        if isinstance(tool, Mapping) and (failed or name.endswith("ToolCallCompleted")):
+            flag = tool.get("tool_call_error")
             message = f"{name} ({tool.get('tool_name')}): its tool says tool_call_error {flag!r}"
-            self._report("tool.error", message, index)
+            is_kept = bool(flag) is failed or (failed and flag is None)
+            self.verdict.require("tool.error", is_kept, message, index)
 
     # -- the whole
 
     def _span(self, span: Span) -> None:
-        siblings = steps_of(span)
-        self._identities.judge(span, self._run_id)
-        if len(siblings) > 1 and span.scope is not Scope.PARALLEL:
-            self.exercised.add("order.sequential")
-        if span.ended is None or not span.ended:
-            return
-        self._containers.judge(span)
-        self._results.judge(span)
+        judge_identity(span, self._run_id, self.verdict)
+        if len(steps_of(span)) > 1 and span.scope is not Scope.PARALLEL:
+            self.verdict.exercise("order.sequential")
+        if span.ended:
+            judge_container(span, span.ended, self.verdict)
+            judge_results(span, span.ended, self.verdict)
 
     def _announcements(self, root: Span) -> None:
         """What some steps or runs announce, all of their kind do: no event was lost."""
@@ -337,13 +316,9 @@ class RunJudge:
             ("order.step-output", "StepOutput", steps),
             ("order.content-completed", "RunContentCompleted", runs),
         ):
-            if not any(does for _, does in found):
-                continue
-            self.exercised.add(requirement)
-            for span, does in found:
-                if not does:
-                    message = f"{span.label} had no {what} at its end, where others have one"
-                    self._report(requirement, message, span.ended_index)
+            for span, does in found if any(does for _, does in found) else ():
+                message = f"{span.label} had no {what} at its end, where others have one"
+                self.verdict.require(requirement, does, message, span.ended_index)
 
 
 def _is_function(span: Span) -> bool:

@@ -7,12 +7,13 @@ container says of its own steps is compared with what those said themselves.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agentos_contract.events import CONTAINERS, STEPS_AND_CONTAINERS, Scope
+from agentos_contract.events import CONTAINERS, Scope
 from agentos_contract.json_values import canonical, mapping, mappings, short
-from agentos_contract.spans import EventData, Span
+from agentos_contract.spans import EventData, Span, steps_of
+from agentos_contract.verdict import Verdict
 
 RESULT_REQUIREMENTS = frozenset(
     {
@@ -30,233 +31,183 @@ RESULT_REQUIREMENTS = frozenset(
 SAME_IN_RESULTS = ("step_name", "success", "error", "stop", "executor_type")
 """What a step's own response and its result in its container have in common, beside the content."""
 
-
 MAX_SAME_ID = 100
 """A container with more results of one step_id is not asked whether each is as its step ended."""
 
 
-class ResultsJudge:
-    """Judges the spans of one run. `report` is told what is broken, `exercise` what could be."""
+def judge_results(span: Span, ended: EventData, verdict: Verdict) -> None:
+    """Judge a span that ended in good order, by its last event."""
+    siblings = steps_of(span)
+    match span.scope:
+        case Scope.RUN:
+            _run_content(span, ended, verdict)
+        case Scope.STEP:
+            _step_output(span, ended, verdict)
+            _executor_content(span, ended, verdict)
+        case Scope.CONDITION | Scope.ROUTER | Scope.STEPS:
+            _executed_steps(span, ended, len(siblings), verdict)
+        case Scope.LOOP:
+            _all_results(span, ended, verdict)
+    if span.scope in CONTAINERS or span.scope in (Scope.WORKFLOW, Scope.ITERATION):
+        results = results_of(span)
+        if results is not None:
+            _in_container(span, siblings, results, verdict)
+            _no_others(span, siblings, results, verdict)
+    if span.scope is Scope.WORKFLOW:
+        _final_content(span, ended, verdict)
 
-    def __init__(
-        self,
-        report: Callable[[str, str, int | None], None],
-        exercise: Callable[[str], None],
-    ) -> None:
-        self._report = report
-        self._exercise = exercise
 
-    def judge(self, span: Span) -> None:
-        """One span that ended in good order."""
-        assert span.ended is not None
-        siblings = steps_of(span)
-        match span.scope:
-            case Scope.RUN:
-                self._run_content(span)
-            case Scope.STEP:
-                self._step_output(span)
-                self._executor_content(span)
-            case Scope.CONDITION | Scope.ROUTER | Scope.STEPS:
-                self._executed_steps(span, siblings)
-            case Scope.LOOP:
-                self._all_results(span)
-        if span.scope in CONTAINERS or span.scope in (Scope.WORKFLOW, Scope.ITERATION):
-            results = results_of(span)
-            if results is not None:
-                self._in_container(span, siblings, results)
-                self._no_others(span, siblings, results)
-        if span.scope is Scope.WORKFLOW:
-            self._final_content(span)
+# -- a container's results
 
-    # -- a container's results
 
-    def _in_container(
-        self, span: Span, siblings: Sequence[Span], results: Sequence[EventData]
-    ) -> None:
-        """Each child's result stands in its container's, by step_id and content."""
-        by_id: dict[str, list[EventData]] = {}
-        for result in results:
-            by_id.setdefault(canonical(result.get("step_id")), []).append(result)
-        for child in siblings:
-            if not child.ended:
-                continue
-            self._exercise("results.in-container")
-            child_id = child.started.get("step_id")
-            same_id = by_id.get(canonical(child_id))
-            if not same_id:
-                message = (
-                    f"{child.label} (step_id {child_id}) has no result of that id "
-                    f"in the results of {span.label}"
-                )
-                self._report("results.in-container", message, span.ended_index)
-                continue
-            if len(same_id) > MAX_SAME_ID:
-                continue  # nobody can tell whose is whose; identity.step-id-unique says so
-            unlike = _unlike(child, same_id)
-            if unlike is not None:
-                message = f"{child.label} {unlike} in the results of {span.label}"
-                self._report("results.in-container", message, span.ended_index)
+def _in_container(
+    span: Span, siblings: Sequence[Span], results: Sequence[EventData], verdict: Verdict
+) -> None:
+    """Each child's result stands in its container's, by step_id and content."""
+    by_id: dict[str, list[EventData]] = {}
+    for result in results:
+        by_id.setdefault(canonical(result.get("step_id")), []).append(result)
+    for child in siblings:
+        if not child.ended:
+            continue
+        child_id = child.started.get("step_id")
+        same_id = by_id.get(canonical(child_id), [])
+        difference: str | None = f"(step_id {child_id}) has no result of that id"
+        if same_id:
+            # Of very many nobody can say whose is whose; identity.step-id-unique reports them.
+            is_few = len(same_id) <= MAX_SAME_ID
+            difference = _difference_from_all(child, same_id) if is_few else None
+        message = f"{child.label} {difference} in the results of {span.label}"
+        verdict.require("results.in-container", difference is None, message, span.ended_index)
 
-    def _no_others(
-        self, span: Span, siblings: Sequence[Span], results: Sequence[EventData]
-    ) -> None:
-        """No result is there twice, or of a step that did not run; in the order of the steps."""
-        if not results or not all(child.name for child in siblings):
-            return
-        self._exercise("results.no-others")
-        started = [child.name for child in siblings]
-        named = [result.get("step_name") for result in results]
-        told = [name for name in named if isinstance(name, str) and name]
-        extra = next(iter(Counter(told) - Counter(started)), None)
-        if extra is not None:
+
+def _no_others(
+    span: Span, siblings: Sequence[Span], results: Sequence[EventData], verdict: Verdict
+) -> None:
+    """No result is there twice, or of a step that did not run; in the order of the steps."""
+    if not results or not all(child.name for child in siblings):
+        return
+    started = [child.name for child in siblings]
+    names = [result.get("step_name") for result in results]
+    named = [name for name in names if isinstance(name, str) and name]
+    extra = next(iter(Counter(named) - Counter(started)), None)
+    is_ordered = span.scope is Scope.PARALLEL or _in_order(named, started)
+    message = f"{span.label} ran {started} and has its results as {named}"
+    if extra is not None:
+        message = (
+            f"{span.label} has {named.count(extra)} results of {extra!r}, "
+            f"which started {started.count(extra)} times in it"
+        )
+    kept = extra is None and is_ordered
+    verdict.require("results.no-others", kept, message, span.ended_index)
+
+
+def _all_results(span: Span, ended: EventData, verdict: Verdict) -> None:
+    """A Loop's results are those of its iterations, in their order."""
+    iterations = [child for child in span.children if child.scope is Scope.ITERATION]
+    own = [results_of(child) for child in iterations if child.ended]
+    listed = ended.get("all_results")
+    if not own or None in own or not isinstance(listed, list):
+        return
+    had = [[_brief(result) for result in results or ()] for results in own]
+    has = [[_brief(one) for one in mappings(each)] for each in listed if isinstance(each, list)]
+    lengths = [[len(each) for each in results] for results in (has, had)]
+    message = f"{span.label}: all_results differ from what the iterations had"
+    if lengths[0] != lengths[1]:
+        message = (
+            f"{span.label}: all_results has {lengths[0]} results by iteration, "
+            f"the iterations had {lengths[1]}"
+        )
+    verdict.require("loop.all-results", has == had, message, span.ended_index)
+
+
+def _executed_steps(span: Span, ended: EventData, count: int, verdict: Verdict) -> None:
+    """A container counts the steps that it executed."""
+    announced, at_end = span.started.get("steps_count"), ended.get("steps_count")
+    if isinstance(announced, int):
+        message = (
+            f"{span.label} says steps_count {announced} at its start and "
+            f"{at_end!r} at its end; {count} started"
+        )
+        kept = at_end == announced and count <= announced
+        verdict.require("results.executed-steps", kept, message, span.ended_index)
+    executed = ended.get("executed_steps")
+    if isinstance(executed, int) and not isinstance(executed, bool):
+        message = f"{span.label} says executed_steps {executed} after {count} started"
+        verdict.require("results.executed-steps", executed == count, message, span.ended_index)
+
+
+# -- a step's own result
+
+
+def _step_output(span: Span, ended: EventData, verdict: Verdict) -> None:
+    """A StepOutput says what the step's StepCompleted says."""
+    if ended.get("event") != "StepCompleted":
+        return
+    for event in span.within:
+        output = event.get("step_output")
+        if not isinstance(output, Mapping):
+            continue
+        for key in ("content", "step_name"):
             message = (
-                f"{span.label} has {told.count(extra)} results of {extra!r}, "
-                f"which started {started.count(extra)} times in it"
+                f"StepOutput of {span.label} has the {key} {short(output.get(key))}, "
+                f"its StepCompleted {short(ended.get(key))}"
             )
-            self._report("results.no-others", message, span.ended_index)
-        elif span.scope is not Scope.PARALLEL and not _in_order(told, started):
-            message = f"{span.label} ran {started} and has its results as {told}"
-            self._report("results.no-others", message, span.ended_index)
-
-    def _all_results(self, span: Span) -> None:
-        """A Loop's results are those of its iterations, in their order."""
-        assert span.ended is not None
-        iterations = [child for child in span.children if child.scope is Scope.ITERATION]
-        own = [results_of(child) for child in iterations if child.ended]
-        told = span.ended.get("all_results")
-        if not own or None in own or not isinstance(told, list):
-            return
-        self._exercise("loop.all-results")
-        brief = [[_brief(result) for result in results or ()] for results in own]
-        said = [
-            [_brief(result) for result in mappings(results)]
-            for results in told
-            if isinstance(results, list)
-        ]
-        if said != brief:
-            message = (
-                f"{span.label}: all_results has {_lengths(said)} results by iteration, "
-                f"the iterations had {_lengths(brief)}"
-                if _lengths(said) != _lengths(brief)
-                else f"{span.label}: all_results differ from what the iterations had"
-            )
-            self._report("loop.all-results", message, span.ended_index)
-
-    def _executed_steps(self, span: Span, siblings: Sequence[Span]) -> None:
-        """A container counts the steps that it executed."""
-        assert span.ended is not None
-        announced = span.started.get("steps_count")
-        if isinstance(announced, int):
-            self._exercise("results.executed-steps")
-            if span.ended.get("steps_count") != announced or len(siblings) > announced:
-                message = (
-                    f"{span.label} says steps_count {announced} at its start and "
-                    f"{span.ended.get('steps_count')!r} at its end; {len(siblings)} started"
-                )
-                self._report("results.executed-steps", message, span.ended_index)
-        count = span.ended.get("executed_steps")
-        if isinstance(count, bool) or not isinstance(count, int):
-            return
-        self._exercise("results.executed-steps")
-        if count != len(siblings):
-            message = f"{span.label} says executed_steps {count} after {len(siblings)} started"
-            self._report("results.executed-steps", message, span.ended_index)
-
-    # -- a step's own result
-
-    def _step_output(self, span: Span) -> None:
-        """A StepOutput says what the step's StepCompleted says."""
-        assert span.ended is not None
-        if span.ended.get("event") != "StepCompleted":
-            return
-        for event in span.within:
-            output = event.get("step_output")
-            if not isinstance(output, Mapping):
-                continue
-            self._exercise("results.step-output")
-            for key, value in (
-                ("content", span.ended.get("content")),
-                ("step_name", span.ended.get("step_name")),
-            ):
-                if output.get(key) != value:
-                    message = (
-                        f"StepOutput of {span.label} has the {key} {short(output.get(key))}, "
-                        f"its StepCompleted {short(value)}"
-                    )
-                    self._report("results.step-output", message, span.ended_index)
-
-    def _executor_content(self, span: Span) -> None:
-        """A step's content is that of the agent's or team's run that carried it out."""
-        assert span.ended is not None
-        runs = [child for child in span.children if child.scope is Scope.RUN and child.ended]
-        if not runs:
-            return
-        last = runs[-1].ended
-        assert last is not None
-        if not str(last.get("event")).endswith("RunCompleted") or "content" not in last:
-            return
-        self._exercise("results.executor-content")
-        if span.ended.get("content") != last["content"]:
-            message = (
-                f"{span.label} ended with content {short(span.ended.get('content'))}, "
-                f"its {runs[-1].label} with {short(last['content'])}"
-            )
-            self._report("results.executor-content", message, span.ended_index)
-
-    def _run_content(self, span: Span) -> None:
-        """An agent's final content is what it streamed."""
-        assert span.ended is not None
-        names = [str(event.get("event")) for event in span.within]
-        chunks = [
-            event.get("content")
-            for name, event in zip(names, span.within, strict=True)
-            if name.endswith("RunContent") and event.get("content") is not None
-        ]
-        said_so = any(name.endswith("RunContentCompleted") for name in names)
-        if not (chunks or said_so) or not all(isinstance(chunk, str) for chunk in chunks):
-            return
-        self._exercise("results.run-content")
-        content = span.ended.get("content")
-        streamed = "".join(map(str, chunks))
-        if (isinstance(content, str) or (content is None and streamed)) and content != streamed:
-            message = (
-                f"{span.label}: it streamed {short(streamed)} and completed with {short(content)}"
-            )
-            self._report("results.run-content", message, span.ended_index)
-
-    # -- the run
-
-    def _final_content(self, span: Span) -> None:
-        """The run's content is the last result's, taken as deep as it goes."""
-        assert span.ended is not None
-        results = span.ended.get("step_results")
-        if not isinstance(results, list) or not results:
-            return
-        self._exercise("results.content")
-        content = last_content(results)
-        if content != span.ended.get("content"):
-            message = (
-                f"the run completed with content {short(span.ended.get('content'))}, "
-                f"its last result has {short(content)}"
-            )
-            self._report("results.content", message, span.ended_index)
+            kept = output.get(key) == ended.get(key)
+            verdict.require("results.step-output", kept, message, span.ended_index)
 
 
-def steps_of(span: Span) -> list[Span]:
-    """The steps and containers that started directly in it."""
-    return [child for child in span.children if child.scope in STEPS_AND_CONTAINERS]
+def _executor_content(span: Span, ended: EventData, verdict: Verdict) -> None:
+    """A step's content is that of the agent's or team's run that carried it out."""
+    runs = [child for child in span.children if child.scope is Scope.RUN and child.ended]
+    last = (runs[-1].ended or {}) if runs else {}
+    if not str(last.get("event")).endswith("RunCompleted") or "content" not in last:
+        return
+    message = (
+        f"{span.label} ended with content {short(ended.get('content'))}, "
+        f"its {runs[-1].label} with {short(last['content'])}"
+    )
+    kept = ended.get("content") == last["content"]
+    verdict.require("results.executor-content", kept, message, span.ended_index)
+
+
+def _run_content(span: Span, ended: EventData, verdict: Verdict) -> None:
+    """An agent's final content is what it streamed."""
+    names = [str(event.get("event")) for event in span.within]
+    chunks = [
+        event.get("content")
+        for name, event in zip(names, span.within, strict=True)
+        if name.endswith("RunContent") and event.get("content") is not None
+    ]
+    is_announced = any(name.endswith("RunContentCompleted") for name in names)
+    if not (chunks or is_announced) or not all(isinstance(chunk, str) for chunk in chunks):
+        return
+    content, streamed = ended.get("content"), "".join(map(str, chunks))
+    is_text = isinstance(content, str) or (content is None and streamed)
+    message = f"{span.label}: it streamed {short(streamed)} and completed with {short(content)}"
+    kept = not is_text or content == streamed
+    verdict.require("results.run-content", kept, message, span.ended_index)
+
+
+# -- the run
+
+
+def _final_content(span: Span, ended: EventData, verdict: Verdict) -> None:
+    """The run's content is the last result's, taken as deep as it goes."""
+    results = ended.get("step_results")
+    if isinstance(results, list) and results:
+        last, content = last_content(results), ended.get("content")
+        message = (
+            f"the run completed with content {short(content)}, its last result has {short(last)}"
+        )
+        verdict.require("results.content", last == content, message, span.ended_index)
 
 
 def results_of(span: Span) -> list[EventData] | None:
     """The results that its end carries; None where it has none. A Loop's iterations have them."""
-    assert span.ended is not None
-    if span.scope is Scope.LOOP:
-        return None
     key = "iteration_results" if span.scope is Scope.ITERATION else "step_results"
-    results = span.ended.get(key)
-    if not isinstance(results, list):
-        return None
-    return mappings(results)
+    results = (span.ended or {}).get(key)
+    return mappings(results) if isinstance(results, list) and span.scope is not Scope.LOOP else None
 
 
 def last_content(results: Sequence[Any]) -> Any:
@@ -271,48 +222,39 @@ def results_within(span: Span) -> list[EventData]:
     """The results of what ran directly in a container; of a Loop, those of all its iterations."""
     if span.scope is not Scope.LOOP:
         return results_of(span) or []
-    iterations = [child for child in span.children if child.ended]
-    return [result for child in iterations for result in results_of(child) or []]
+    return [result for child in span.children for result in results_of(child) or []]
 
 
-def _unlike(child: Span, results: Sequence[EventData]) -> str | None:
+def _difference_from_all(child: Span, results: Sequence[EventData]) -> str | None:
     """How a child's end differs from each result of its id; None where one is like it."""
-    assert child.ended is not None
-    said: str | None = None
+    difference: str | None = None
     for result in results:
-        said = _difference(child, result)
-        if said is None:
+        difference = _difference(child, child.ended or {}, result)
+        if difference is None:
             return None
-    return said
+    return difference
 
 
-def _difference(child: Span, result: EventData) -> str | None:
-    assert child.ended is not None
+def _difference(child: Span, ended: EventData, result: EventData) -> str | None:
     if child.scope is Scope.STEP:
-        content = child.ended.get("content")
+        content = ended.get("content")
         if content is not None and result.get("content") != content:
             return f"ended with content {short(content)}, and has {short(result.get('content'))}"
-        own = mapping(child.ended.get("step_response"))
+        own = mapping(ended.get("step_response"))
         for key in SAME_IN_RESULTS:
             if key in own and key in result and own[key] != result[key]:
                 return f"ended with {key} {short(own[key])}, and has {short(result[key])}"
         return None
-    inner = results_within(child)
-    nested = result.get("steps")
+    inner, nested = results_within(child), result.get("steps")
     if inner and nested and isinstance(nested, list):
         own_steps = sorted(canonical(_brief(one)) for one in inner)
-        told = sorted(canonical(_brief(one)) for one in mappings(nested))
-        if own_steps != told:
+        if own_steps != sorted(canonical(_brief(one)) for one in mappings(nested)):
             return "had other results, or with other contents, than it has as `steps`"
     return None
 
 
 def _brief(result: EventData) -> tuple[Any, Any]:
     return (result.get("step_name"), result.get("content"))
-
-
-def _lengths(results: Sequence[Sequence[Any]]) -> list[int]:
-    return [len(one) for one in results]
 
 
 def _in_order(part: Sequence[str], whole: Sequence[str]) -> bool:

@@ -28,7 +28,6 @@ what they receive.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 
 from agentos_contract.events import (
@@ -52,6 +51,7 @@ from agentos_contract.spans import (
     step_key,
     whose,
 )
+from agentos_contract.verdict import Violation
 
 
 class RunState(Enum):
@@ -80,17 +80,6 @@ _STATE_AFTER = {
 
 # Scopes whose children run one after the other.
 _SEQUENTIAL = (CONTAINERS - {Scope.PARALLEL}) | {Scope.WORKFLOW, Scope.ITERATION}
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One breach of one requirement."""
-
-    requirement: str
-    """The requirement's id in the catalogue."""
-    message: str
-    index: int | None = None
-    """Which event showed it, counted from 0; None for the stream as a whole."""
 
 
 class RunStateMachine:

@@ -116,3 +116,8 @@ def named_parent(scope: Scope, data: EventData) -> str:
         if data.get(key):
             return f" ({key} {data[key]})"
     return ""
+
+
+def steps_of(span: Span) -> list[Span]:
+    """The steps and containers that started directly in it."""
+    return [child for child in span.children if child.scope in STEPS_AND_CONTAINERS]
