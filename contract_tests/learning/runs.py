@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agentos_contract.events import Scope
-from agentos_contract.results import steps_of
-from agentos_contract.spans import Span
+from agentos_contract.spans import Span, steps_of
 from contract_tests.learning.evidence import Json, Run, result_of, results_in, skipped_name
 from contract_tests.learning.observers import Observation, Observations, observes_streams
 
