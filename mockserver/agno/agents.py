@@ -74,18 +74,18 @@ class LastReasoning(EngineHooks):
 
 @departure("team.inner-answers-included")
 class InnerAnswersIncluded(EngineHooks):
-    def member_reply(self, reply: str, overheard: str, failure: StepFailed | None) -> str:
+    def member_reply(self, reply: str, transcript: str, failure: StepFailed | None) -> str:
         if failure is None and self.run.is_streamed:
-            return overheard
-        return super().member_reply(reply, overheard, failure)
+            return transcript
+        return super().member_reply(reply, transcript, failure)
 
 
 @departure("team.member-failure-silent")
 class MemberFailureSilent(EngineHooks):
-    def member_reply(self, reply: str, overheard: str, failure: StepFailed | None) -> str:
+    def member_reply(self, reply: str, transcript: str, failure: StepFailed | None) -> str:
         if failure is not None and self.run.is_streamed:
-            return overheard
-        return super().member_reply(reply, overheard, failure)
+            return transcript
+        return super().member_reply(reply, transcript, failure)
 
     def is_member_recorded(self, failure: StepFailed | None) -> bool:
         is_silent = failure is not None and self.run.is_streamed
@@ -106,7 +106,7 @@ class ChildRunMissing(EngineHooks):
 
 @departure("team.child-run-foretold")
 class ChildRunForetold(EngineHooks):
-    """What is said beside others waits in a queue, and shows what has come of it by then."""
+    """An event beside others waits in a queue, and shows what has come of the call by then."""
 
     def shown_tool(self, execution: Json, *, is_beside_others: bool) -> Json:
         if is_beside_others:
@@ -147,7 +147,7 @@ class RunIdsLeak(EngineHooks):
 
 @departure("state.shown-late")
 class StateShownLate(EngineHooks):
-    """What is said beside others waits in a queue, and shows the state as it is by then."""
+    """An event beside others waits in a queue, and shows the state as it is by then."""
 
     def shown_state(
         self, state: Json, run_ids: Mapping[str, str], *, is_beside_others: bool

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 from mockserver.engine.actions import Event, RunCancelled, StepFailed, StepIndex
 from mockserver.engine.context import with_content
-from mockserver.engine.engine import bare_error
 from mockserver.engine.hooks import Ending, EngineHooks, Maker
 from mockserver.engine.results import Result, result
 from mockserver.faults.registry import departure
@@ -26,7 +25,8 @@ class ErrorTwice(EngineHooks):
     def last_events(self, event: Event) -> Iterable[Event]:
         yield from super().last_events(event)
         if event["event"] == "WorkflowError":
-            yield bare_error(event["created_at"], event["error"])
+            # Without ids, as the server answers an exception.
+            yield {key: event[key] for key in ("created_at", "event", "error")}
 
 
 @departure("cancel.completed-too")
@@ -85,25 +85,25 @@ class PartialResult(EngineHooks):
     def __init__(self) -> None:
         super().__init__()
         self._last: Node | None = None
-        self._said = ""
+        self._content = ""
 
     def before_step(self, node: Node) -> None:
         super().before_step(node)
-        self._last, self._said = node, ""
+        self._last, self._content = node, ""
 
     def before_event(self, event: Event) -> None:
         super().before_event(event)
         if event["event"] in ("RunContent", "TeamRunContent"):
-            self._said += str(event.get("content") or "")
+            self._content += str(event.get("content") or "")
 
     def on_end(self) -> None:
         super().on_end()
         node = self._last
-        is_kept = self.run.status == "CANCELLED" and self.run.is_streamed and self._said
+        is_kept = self.run.status == "CANCELLED" and self.run.is_streamed and self._content
         if node is not None and is_kept:
             executor = node.executor if isinstance(node, Step) else None
             kept = result(
-                self._said,
+                self._content,
                 node.name,
                 None,
                 "Step",

@@ -1,4 +1,4 @@
-"""What is kept of an agent's or a team's run: messages, metrics, the whole record, in Agno's forms.
+"""The record of an agent's or a team's run: its messages and metrics, in Agno's forms.
 
 Keys, their order, and what is left out are those of a real AgentOS 2.5.6.
 """
@@ -62,7 +62,7 @@ class Usage:
             self.tokens = Tokens(*(mine + more for mine, more in both))
 
     def metrics(self, duration: float, model: dict[str, str] | None) -> Json:
-        """The run's metrics. `model` has its id and provider; None: they are not told."""
+        """The run's metrics. `model` has its id and provider; None: they are left out."""
         counts = known_counts(self.tokens)
         metrics: Json = dict(counts)
         if self.time_to_first_token is not None:
@@ -101,8 +101,7 @@ class AgentRecord:
     run_id: str
     parent_id: str | None
     """The run_id of the team that a member works for."""
-    told: Any
-    """Its input."""
+    input: Any
     state: Json
     """The session's state as it knows it."""
     branch: Branch
@@ -126,13 +125,13 @@ class AgentRecord:
         """Note a message of its conversation with its model."""
         self.messages.append(message(self.context.ids(), role, self.context.now(), **more))
 
-    def said(self) -> Json:
-        """What it has answered."""
+    def content_members(self) -> Json:
+        """What it has answered, as events and records have it."""
         content = {} if self.content is None else {"content": self.content}
         return {**content, "content_type": "str"}
 
-    def thought(self) -> Json:
-        """What it has reasoned."""
+    def reasoning_members(self) -> Json:
+        """What it has reasoned, as events and records have it."""
         return {} if self.reasoning is None else {"reasoning_content": self.reasoning}
 
     def metrics(self) -> Json:
@@ -174,12 +173,15 @@ class AgentRecord:
             "session_id": run.session_id,
             "parent_run_id": self.parent_id or run.run_id,
         }
-        said = self.said() if failure is None else {"content": str(failure), "content_type": "str"}
+        answer = self.content_members()
+        if failure is not None:
+            answer = {"content": str(failure), "content_type": "str"}
+        reasoning = self.reasoning_members()
         # Not a copy: the run's record shows the state as it is in the end.
         state = {"session_state": self.state}
         created = {"created_at": self.created_at}
         of_step = {} if self.parent_id else {"workflow_step_id": self.step_id}
-        told = {"input": {"input_content": self.told}}
+        given = {"input": {"input_content": self.input}}
         events: Json = {}
         made: Json = {}
         if failure is None:
@@ -194,7 +196,7 @@ class AgentRecord:
         status = {"status": "COMPLETED" if failure is None else "ERROR"}
         if self.is_team:
             members: Json = {"member_responses": self.members}
-            entry = {**about, **told, **said, **self.model, **members, **self.thought()}
+            entry = {**about, **given, **answer, **self.model, **members, **reasoning}
             return {**entry, **state, **created, **of_step, **events, **metrics, **status, **made}
-        entry = {**about, **said, **self.thought(), **self.model, **state, **created}
-        return {**entry, **status, **of_step, **metrics, **events, **made, **told}
+        entry = {**about, **answer, **reasoning, **self.model, **state, **created}
+        return {**entry, **status, **of_step, **metrics, **events, **made, **given}

@@ -27,7 +27,7 @@ Doing = Generator[Action, float, None]
 
 
 @dataclass
-class _Spoken:
+class _Rendered:
     """A request, rendered."""
 
     reasoning: list[str]
@@ -49,7 +49,7 @@ class AgentRun:
         parent: AgentRun | None = None,
         task: Any = None,
     ) -> None:
-        """`step` is the team's member where there is a `parent`, and `task` what it is told."""
+        """`step` is the team's member where there is a `parent`, and `task` its input."""
         self._context = context
         self._hooks = context.hooks
         self._step = step
@@ -69,7 +69,7 @@ class AgentRun:
             step_id,
             self.run_id,
             parent.run_id if parent else None,
-            task if parent else self._find_told(),
+            task if parent else self._find_input(),
             state,
             call.branch,
         )
@@ -79,8 +79,8 @@ class AgentRun:
         self._model = self._record.model
         self._pace = Pace(step.mock.timing, call.branch, context.ids.draw)
         self._last_tokens: Tokens | None = None
-        self._overheard = ""
-        """What has been said in it, by whoever."""
+        self._transcript = ""
+        """All contents of the run, its members' too."""
 
     def run(self) -> Generator[Action, float, Result]:
         """The run's events and waits; returns the step's result.
@@ -131,10 +131,10 @@ class AgentRun:
         record.messages = []
         if self._is_team:
             record.add_message("system", content=system_message(self._executor.members))
-        is_run_input = record.told is context.record.input
-        told = context.input_text if is_run_input else _as_message(record.told)
-        if told is not None:
-            record.add_message("user", content=told)
+        is_run_input = record.input is context.record.input
+        text = context.input_text if is_run_input else _as_message(record.input)
+        if text is not None:
+            record.add_message("user", content=text)
         requested = branch.now
         yield self._event("ModelRequestStarted", **self._model)
         variables = yield from context.answer(self._step, self._call, self._state)
@@ -145,7 +145,7 @@ class AgentRun:
             if position:
                 requested = branch.now
                 yield self._event("ModelRequestStarted", **self._model)
-            yield from self._speak(request, requested)
+            yield from self._model_answers(request, requested)
             if request.tools:
                 yield from self._call_tools(request.tools)
         yield self._event("RunContentCompleted")
@@ -155,15 +155,15 @@ class AgentRun:
         members = {"member_responses": record.members} if record.members else {}
         yield self._event(
             "RunCompleted",
-            **record.said(),
-            **record.thought(),
+            **record.content_members(),
+            **record.reasoning_members(),
             session_state=state,
             **members,
             metrics=record.metrics(),
         )
 
-    def _render(self, request: Request, variables: Json) -> _Spoken:
-        return _Spoken(
+    def _render(self, request: Request, variables: Json) -> _Rendered:
+        return _Rendered(
             self._pieces(request.reasoning, variables),
             self._pieces(request.content, variables),
             [self._asked(tool, variables) for tool in request.tools],
@@ -185,9 +185,9 @@ class AgentRun:
         asked.result = as_text(render(tool.error or tool.result, variables))
         return asked
 
-    # -- what its model says
+    # -- what its model answers
 
-    def _speak(self, request: _Spoken, requested: float) -> Doing:
+    def _model_answers(self, request: _Rendered, requested: float) -> Doing:
         """One request's answer, from the first token to the last."""
         branch, record = self._call.branch, self._record
         # An agent's events say whether it is the workflow's own agent; a team's don't.
@@ -199,28 +199,28 @@ class AgentRun:
             if not is_first:
                 yield from self._pace.before_next(text)
             is_first = False
-            self._hear_first()
+            self._note_first_token()
             yield self._event("RunContent", **flag, content_type="str", reasoning_content=text)
         for text in request.content:
             if not is_first:
                 yield from self._pace.before_next(text)
             is_first = False
-            self._hear_first()
+            self._note_first_token()
             if first_content is None:
                 first_content = round(branch.now - requested, 6)
-            self._overhear(text)
+            self._note(text)
             yield self._event(
                 "RunContent", content=text, **flag, content_type="str", reasoning_content=""
             )
         is_streamed = self._context.is_streamed
         if request.tools or request.tokens or not is_streamed:
-            self._hear_first()
+            self._note_first_token()
         content = "".join(request.content) if request.content else None
         reasoning = "".join(request.reasoning) if request.reasoning else None
         if content is not None:
             record.content = (record.content or "") + content
         elif request.tools and not is_streamed:
-            # In batch a tool call counts as having said something.
+            # In batch a tool call counts as an answer.
             record.content = record.content or ""
         if reasoning is not None:
             record.reasoning = self._hooks.reasoning(record.reasoning, reasoning)
@@ -238,16 +238,16 @@ class AgentRun:
         counts = request_counts(request.tokens, first_content)
         yield self._event("ModelRequestCompleted", **self._model, **counts)
 
-    def _hear_first(self) -> None:
+    def _note_first_token(self) -> None:
         usage = self._record.usage
         if usage.time_to_first_token is None:
             usage.time_to_first_token = round(self._call.branch.now - self._record.started, 6)
 
-    def _overhear(self, text: str) -> None:
-        """Note what is said, for those above who take it for their member's answer."""
-        self._overheard += text
+    def _note(self, text: str) -> None:
+        """Note a content, for those above who take it for their member's answer."""
+        self._transcript += text
         if self._parent is not None:
-            self._parent._overhear(text)
+            self._parent._note(text)
 
     # -- the tools that it asks for
 
@@ -282,8 +282,8 @@ class AgentRun:
             shown = self._shown_tool(execution)
             for name in self._hooks.tool_end_events(is_error=call.is_error):
                 is_error = name == "ToolCallError"
-                said = {"error": call.result} if is_error else {"content": completed}
-                yield self._event(name, **said, tool=shown)
+                how = {"error": call.result} if is_error else {"content": completed}
+                yield self._event(name, **how, tool=shown)
         for call in calls:
             self._record.messages.append(call.answer(context.ids(), context.now()))
 
@@ -307,7 +307,7 @@ class AgentRun:
         task = call.args.get("task")
         run = AgentRun(self._context, member, self._step_id, inner, parent=self, task=task)
         failure = yield from run._carry_out()
-        call.result = hooks.member_reply(run._reply(failure), run._overheard, failure)
+        call.result = hooks.member_reply(run._reply(failure), run._transcript, failure)
         if hooks.is_member_recorded(failure):
             record.members.append(run._record.to_dict(failure))
             delegations = [tool for tool in record.tools if tool["tool_name"] == DELEGATION]
@@ -317,7 +317,7 @@ class AgentRun:
         return None
 
     def _reply(self, failure: StepFailed | None) -> str:
-        """What a member's run tells its team."""
+        """What a member's run answers its team."""
         content = self._record.content
         if failure is not None:
             return str(failure)
@@ -331,7 +331,7 @@ class AgentRun:
 
     # -- what it knows
 
-    def _find_told(self) -> Any:
+    def _find_input(self) -> Any:
         """The agent's input: what the step before it came to, or the run's input."""
         outputs = self._call.step_input.previous_step_outputs
         if outputs:
@@ -367,11 +367,11 @@ def _site(context: RunContext, step: Step, step_id: str, call: Call) -> Json:
     }
 
 
-def _as_message(told: Any) -> str | None:
-    """The user message that Agno makes of what an agent is told; None where it makes none."""
-    if isinstance(told, str):
-        return told
-    if isinstance(told, list):
-        texts = all(isinstance(part, str) for part in told)
-        return "\n".join(told) if texts else str(told)
+def _as_message(given: Any) -> str | None:
+    """The user message that Agno makes of an agent's input; None where it makes none."""
+    if isinstance(given, str):
+        return given
+    if isinstance(given, list):
+        texts = all(isinstance(part, str) for part in given)
+        return "\n".join(given) if texts else str(given)
     return None

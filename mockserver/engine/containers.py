@@ -189,7 +189,7 @@ def _sequence(
     call: Call,
     results: list[Result],
 ) -> Generator[Action, float, None]:
-    """A container's steps one after the other, each told of those before it.
+    """A container's steps one after the other, each with the results of those before it.
 
     A stop ends them. Fills `results`. Raises StepFailed, after it has put the failure among them.
     """

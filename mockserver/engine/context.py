@@ -19,7 +19,7 @@ from mockserver.engine.actions import (
 from mockserver.engine.hooks import EngineHooks
 from mockserver.engine.ids import Ids
 from mockserver.engine.run import Run
-from mockserver.engine.turns import Results, together
+from mockserver.engine.turns import Results, together, turns
 from mockserver.script.model import Step
 from mockserver.script.templates import Renderer, TemplateProblem
 
@@ -137,10 +137,11 @@ class RunContext:
         """
         results = yield from together(
             children,
-            is_heard=self.is_streamed,
             is_queued=self.is_streamed or not is_parallel,
-            is_gathered=is_parallel,
+            queues_events=self.is_streamed,
         )
+        if is_parallel and self.is_streamed:
+            yield turns(2)  # asyncio.gather, of tasks that have all ended
         branch.now = max((own.now for own in branches), default=branch.now)
         return results
 
@@ -169,5 +170,5 @@ class NodeEvents:
 
 
 def with_content(content: Any) -> dict[str, Any]:
-    """An event's content; it has none where an agent has said nothing."""
+    """An event's content; it has none where an agent has not answered."""
     return {} if content is None else {"content": content}

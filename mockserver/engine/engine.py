@@ -4,7 +4,7 @@ The engine is a generator without I/O, clock, ids or randomness of its own: they
 outside, so that the same seed gives the same bytes. It yields, in order,
 
     an event (a dict, with its keys in Agno's order), to be sent at once, or
-    a Wait: nothing happens before that moment, unless one of its gates is released
+    a Wait: nothing happens before that time, unless one of its gates is released
 
 and is sent back the run's elapsed time after each Wait. Time within a run is counted in seconds
 since its start, and a step's delay moves it; the driver decides how long that is on a wall
@@ -31,7 +31,6 @@ from mockserver.engine.actions import (
     Actions,
     Branch,
     Call,
-    Event,
     RunCancelled,
     StepFailed,
     StepInput,
@@ -43,7 +42,7 @@ from mockserver.engine.ids import Ids
 from mockserver.engine.results import Result, deepest
 from mockserver.engine.run import Run
 from mockserver.engine.steps import failed_result
-from mockserver.engine.turns import carry_out
+from mockserver.engine.turns import TaskLoop
 from mockserver.script.model import Node, Step
 
 logger = logging.getLogger(__name__)
@@ -63,8 +62,8 @@ class Engine:
         is_sent_late: bool = False,
         hooks: EngineHooks | None = None,
     ) -> None:
-        """`clock` gives seconds since the epoch, for created_at. `is_sent_late`: what is said
-        before a Wait is sent no sooner than then. `hooks`: this run's own."""
+        """`clock` gives seconds since the epoch, for created_at. `is_sent_late`: an event is sent
+        no sooner than when the run next waits. `hooks`: this run's own."""
         record.is_streamed, record.is_sent_late = is_streamed, is_sent_late
         self.record = record
         self.hooks = hooks = hooks or EngineHooks()
@@ -76,13 +75,14 @@ class Engine:
 
     def run(self) -> Generator[Action, float, None]:
         """The run's events and waits, from WorkflowStarted to the one terminal event."""
-        yield from carry_out(
+        loop = TaskLoop(
             self._run(),
             self.hooks,
             self._context.is_released,
             is_handed_on=self.record.is_streamed and not self.record.is_sent_late,
             is_sent_late=self.record.is_sent_late,
         )
+        yield from loop.run()
 
     def _run(self) -> Actions:
         record, event = self.record, self._context.event
@@ -161,8 +161,3 @@ class Engine:
         failure = StepFailed(reason, self._context.step_ids[node.path])
         content = f"Step skipped due to error: {failure}"
         return failed_result(self._context, node, failure, "run", content)
-
-
-def bare_error(created_at: int, error: str) -> Event:
-    """The WorkflowError, without ids, that the real server sends for an exception."""
-    return {"created_at": created_at, "event": "WorkflowError", "error": error}

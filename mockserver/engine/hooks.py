@@ -150,9 +150,9 @@ class EngineHooks:
         """The events that end a tool call."""
         return ("ToolCallError",) if is_error else ("ToolCallCompleted",)
 
-    def member_reply(self, reply: str, overheard: str, failure: StepFailed | None) -> str:
-        """What a team's member answers its team. `overheard`: what has been said in its run, by
-        members of its own too."""
+    def member_reply(self, reply: str, transcript: str, failure: StepFailed | None) -> str:
+        """What a team's member answers its team. `transcript`: all contents of its run,
+        its own members' too."""
         return reply
 
     def is_member_recorded(self, failure: StepFailed | None) -> bool:

@@ -153,7 +153,7 @@ def deepest(outer: Result) -> Result:
 
 
 def deepest_content(outer: Result) -> Any:
-    """What an agent is told of the step before it: as `deepest`, but all of a Parallel."""
+    """What an agent gets of the step before it: as `deepest`, but all of a Parallel."""
     if not outer.get("steps"):
         return outer["content"]
     if outer["step_type"] != "Parallel":

@@ -1,4 +1,5 @@
-"""What Agno 2.5.6 tells a team's model of its members (`agno/team/_messages.py`)."""
+"""A team's system message: what its model knows of its members, in Agno's words
+(`agno/team/_messages.py`)."""
 
 from __future__ import annotations
 

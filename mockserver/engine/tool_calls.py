@@ -75,20 +75,20 @@ class ToolCall:
             "approval_id": None,
         }
 
-    def answered(self, moment: float) -> Json:
-        """What its answer, at `moment` (epoch seconds), changes in the ToolExecution."""
+    def answered(self, time: float) -> Json:
+        """What its answer, at `time` (epoch seconds), changes in the ToolExecution."""
         return {
             "tool_call_error": self.is_error,
             "result": self.result,
             "metrics": {
-                "start_time": moment - self.delay,
-                "end_time": moment,
+                "start_time": time - self.delay,
+                "end_time": time,
                 "duration": self.delay,
             },
         }
 
     def answer(self, message_id: str, created_at: int) -> Json:
-        """The message that tells the model."""
+        """The message to the model that has the result."""
         args: Json = {"tool_args": self.args} if self.args else {}
         return message(
             message_id,

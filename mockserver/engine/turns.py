@@ -1,13 +1,13 @@
-"""Tasks side by side, in the order in which asyncio's event loop would let them run.
+"""Tasks side by side, in the order in which asyncio's event loop would run them.
 
-The real server's Parallel makes a task of each branch and passes on what they say by a queue; so
+The real server's Parallel makes a task of each branch and passes on their events by a queue; so
 does a team with the members that it delegates to. Without delays the order of events is then that
-of the loop: whoever waits for others goes to the end of the line of those who are ready. This is
-that loop for generators, so that the order is the real server's and depends on the script alone.
+of the loop: who waits for others goes to the end of the line of those who are ready. This is that
+loop for generators, so that the order is the real server's and depends on the script alone.
 
-The run itself is such a task, and what it says takes turns too: a middleware of the real server
-hands each piece of the response to another task (`anyio.create_memory_object_stream(0)`). So while
-one event is sent the branches go on, and later ones show what has changed in the meantime.
+The run itself is such a task, and sending its events takes turns too: a middleware of the real
+server hands each piece of the response to another task (`anyio.create_memory_object_stream(0)`).
+So while one event is sent the branches go on, and later ones show what has changed since.
 """
 
 from __future__ import annotations
@@ -27,18 +27,19 @@ Results = dict[int, Result | None]
 
 @dataclass(slots=True, eq=False)
 class _Group:
-    """Tasks that are begun together, and the queue of what they say."""
+    """Tasks that are begun together, and the queue of their events."""
 
     children: Sequence[Actions]
     is_queued: bool
-    """Who waits for them hears of each that ends; else only when all have ended."""
-    is_heard: bool
-    """What they say waits in the queue too; else it is said at once."""
+    """Who waits for them goes on at each end; else only when all have ended."""
+    queues_events: bool
+    """Their events wait in the queue too; else they are sent at once."""
+    is_begun: bool = False
     queue: deque[Event | None] = field(default_factory=deque)
     """None is where one has ended."""
     results: Results = field(default_factory=dict)
-    listener: _Task | None = None
-    """Who waits for them."""
+    waiting: tuple[_Task, int] | None = None
+    """Who waits for them, and its epoch then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,16 +50,9 @@ class _Turns(Wait):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Begin(Wait):
-    """Begin these tasks. It takes no turn."""
-
-    group: _Group
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Listen(Wait):
-    """Until something is in their queue; where it is, it takes no turn. Of a group that has none:
-    until all have ended."""
+    """Begin these tasks, and wait until something is in their queue; where it is, it takes no
+    turn. Of a group without a queue: until all have ended."""
 
     group: _Group
 
@@ -76,59 +70,43 @@ class _Task:
     """How often it was called off what it waited for."""
 
 
+_Ready = deque[tuple[_Task, int, int]]
+"""Who goes on, in which turn from now (1 is the next), and its epoch when it was put there."""
+
+
 def turns(count: int) -> Wait:
     """A Wait for a task to yield: others who are ready go first, so many times."""
     return _Turns(None, count=count)
 
 
 def together(
-    children: Sequence[Actions], *, is_heard: bool, is_queued: bool, is_gathered: bool
+    children: Sequence[Actions], *, is_queued: bool, queues_events: bool
 ) -> Generator[Action, float, Results]:
-    """Carry these out side by side, and say what they say. To be yielded from within a task.
+    """Carry these out side by side, and give their events. To be yielded from within a task.
 
-    `is_queued`: their ends, and if they are `is_heard` all that they say, come by a queue.
-    `is_gathered`: in the end they are waited for by `asyncio.gather`, which takes two turns.
+    `is_queued`: their ends, and if `queues_events` their events, come by a queue.
     """
-    group = _Group(children, is_queued, is_heard)
+    group = _Group(children, is_queued, queues_events)
     try:
-        yield _Begin(None, group=group)
         ended = 0
         while ended < len(children):
             yield _Listen(None, group=group)
             if not is_queued:
                 break
-            said = group.queue.popleft()
-            if said is None:
+            event = group.queue.popleft()
+            if event is None:
                 ended += 1
             else:
-                yield said
-        if is_gathered and is_queued:
-            yield turns(2)
+                yield event
     finally:
         for child in children:
             child.close()
     return group.results
 
 
-def carry_out(
-    run: Actions,
-    hooks: EngineHooks,
-    is_released: Callable[[str], bool],
-    *,
-    is_handed_on: bool,
-    is_sent_late: bool = False,
-) -> Actions:
-    """Carry out a run and the tasks that it begins; gives its events, and Waits for a time or a
-    gate, and its result.
+class TaskLoop:
+    """Carries out a run and the tasks that it begins."""
 
-    `is_handed_on`: what it says takes the way of a streamed response. `is_sent_late`: there is a
-    Wait, over at once, wherever the run itself waits for others.
-    """
-    loop = _Loop(run, hooks, is_released, is_handed_on=is_handed_on, is_sent_late=is_sent_late)
-    return (yield from loop.run())
-
-
-class _Loop:
     def __init__(
         self,
         run: Actions,
@@ -136,25 +114,27 @@ class _Loop:
         is_released: Callable[[str], bool],
         *,
         is_handed_on: bool,
-        is_sent_late: bool,
+        is_sent_late: bool = False,
     ) -> None:
+        """`is_handed_on`: its events take the way of a streamed response. `is_sent_late`: there is
+        a Wait, over at once, wherever the run itself waits for others."""
         self._hooks = hooks
         self._is_released = is_released
         self._is_sent_late = is_sent_late
         self._run = _Task(run)
-        self._groups: list[_Group] = []
-        self._ready: deque[tuple[_Task, int, int]] = deque()
-        """Who goes on, in which turn from now (1 is the next), and its epoch."""
+        self._ready: _Ready = deque()
         self._timers: list[tuple[float, int, _Task, int]] = []
         self._gated: list[tuple[Wait, _Task, int]] = []
         self._elapsed = 0.0
         self._count = 0
-        self._cancelled: RunCancelled | None = None
+        self._error: Exception | None = None
+        """What is to be thrown into the run: it is cancelled, or a task of it failed."""
         self._has_ended = False
         self._result: Result | None = None
         self._response = _Response(self._run, self._ready) if is_handed_on else None
 
     def run(self) -> Actions:
+        """The run's events, and its Waits for a time or a gate; gives its result."""
         try:
             yield from self._go_on(self._run)
             while not self._has_ended:
@@ -162,8 +142,8 @@ class _Loop:
                     yield from self._pass_time()
                 else:
                     yield from self._next()
-                if self._cancelled is not None:
-                    yield from self._cancel()
+                if self._error is not None:
+                    yield from self._interrupt()
         finally:
             assert self._run.actions is not None
             self._run.actions.close()
@@ -181,9 +161,7 @@ class _Loop:
         elif task is not self._run or self._response is None or self._response.is_sent():
             yield from self._go_on(task)
 
-    def _go_on(
-        self, task: _Task, error: RunCancelled | None = None
-    ) -> Generator[Action, float, None]:
+    def _go_on(self, task: _Task, error: Exception | None = None) -> Generator[Action, float, None]:
         """Carry a task out until it has to wait, or ends. `error` is thrown into it first."""
         actions = task.actions
         assert actions is not None
@@ -198,43 +176,44 @@ class _Loop:
             except StopIteration as stop:
                 self._end(task, stop.value)
                 return
+            except Exception as failure:
+                if task is self._run:
+                    raise
+                self._error = failure
+                return
             task.answer = None
             if isinstance(action, Wait):
                 if self._waits(task, action):
                     if task is self._run and self._is_sent_late:
-                        # The moment is over: what has been said is sent.
-                        yield from self._say(Wait(self._elapsed))
+                        yield from self._send(Wait(self._elapsed))
                     return
             elif task.group is None:
                 try:
                     self._hooks.before_event(action)
-                except RunCancelled as cancelled:
-                    error = cancelled
+                except Exception as failure:
+                    error = failure
                     continue
-                yield from self._say(action)
-                error, self._cancelled = self._cancelled, None
+                yield from self._send(action)
+                error, self._error = self._error, None
                 if self._response is not None and error is None and not self._response.send():
                     return
-            elif task.group.is_heard:
-                self._tell(task.group, action)
+            elif task.group.queues_events:
+                self._put(task.group, action)
             else:
-                yield from self._say(action)
+                yield from self._send(action)
 
-    def _say(self, action: Action) -> Generator[Action, float, float | None]:
+    def _send(self, action: Action) -> Generator[Action, float, float | None]:
         try:
             return (yield action)
         except RunCancelled as error:
             if self._hooks.is_cancelled_at_once():
-                self._cancelled = error
+                self._error = error
             return None
 
-    def _cancel(self) -> Generator[Action, float, None]:
-        """The run is cancelled while it waits: it is called off that, and told."""
-        error, self._cancelled = self._cancelled, None
+    def _interrupt(self) -> Generator[Action, float, None]:
+        """The run is called off what it waits for, by an error."""
+        error, self._error = self._error, None
         self._run.epoch += 1
-        for group in self._groups:
-            if group.listener is self._run:
-                group.listener = None
         if self._response is not None:
             self._response.call_off()
         yield from self._go_on(self._run, error)
@@ -245,30 +224,30 @@ class _Loop:
         match wait:
             case _Turns(count=count):
                 self._ready.append((task, count, task.epoch))
-            case _Begin(group=group):
-                self._groups.append(group)
-                for position, actions in enumerate(group.children):
-                    self._ready.append((_Task(actions, group, position), 1, 0))
-                return False
             case _Listen(group=group):
-                if group.queue or not group.children:
+                if not group.is_begun:
+                    group.is_begun = True
+                    for position, actions in enumerate(group.children):
+                        self._ready.append((_Task(actions, group, position), 1, 0))
+                if group.queue:
                     return False
-                group.listener = task
+                group.waiting = (task, task.epoch)
             case _ if wait.until is not None:
-                self._count += 1  # of two for one moment the first comes first
+                self._count += 1  # of two for one time the first comes first
                 heapq.heappush(self._timers, (wait.until, self._count, task, task.epoch))
             case _:
                 self._gated.append((wait, task, task.epoch))
         return True
 
-    def _tell(self, group: _Group, said: Event | None) -> None:
-        group.queue.append(said)
+    def _put(self, group: _Group, event: Event | None) -> None:
+        group.queue.append(event)
         self._wake(group, 1)
 
     def _wake(self, group: _Group, count: int) -> None:
-        listener, group.listener = group.listener, None
-        if listener is not None:
-            self._ready.append((listener, count, listener.epoch))
+        if group.waiting is not None:
+            task, epoch = group.waiting
+            group.waiting = None
+            self._ready.append((task, count, epoch))
 
     def _end(self, task: _Task, result: Result | None) -> None:
         group = task.group
@@ -277,15 +256,15 @@ class _Loop:
             return
         group.results[task.position] = result
         if group.is_queued:
-            self._tell(group, None)
+            self._put(group, None)
         elif len(group.results) == len(group.children):
             self._wake(group, 2)
 
     def _pass_time(self) -> Generator[Action, float, None]:
-        """Nobody is ready: wait for the next of those who wait for a time or a gate."""
+        """No task is ready: wait for the next of those who wait for a time or a gate."""
         gates = frozenset(gate for wait, _, _ in self._gated for gate in wait.gates)
         until = self._timers[0][0] if self._timers else None
-        elapsed = yield from self._say(Wait(until, gates))
+        elapsed = yield from self._send(Wait(until, gates))
         if elapsed is None:
             return
         self._elapsed = elapsed
@@ -309,7 +288,7 @@ class _Response:
     a stream that holds nothing, so that each waits for the other (anyio's `send` and `receive`,
     both of which let others go first once)."""
 
-    def __init__(self, sender: _Task, ready: deque[tuple[_Task, int, int]]) -> None:
+    def __init__(self, sender: _Task, ready: _Ready) -> None:
         self._sender = sender
         self._ready = ready
         self._receiver = _Task(None)
@@ -327,10 +306,9 @@ class _Response:
             self._is_sending = True
             self._ready.append((self._sender, 1, self._sender.epoch))
             return False
-        # Nobody else is ready. What the turns of these two would come to:
+        # No other task is ready. What the turns of these two would come to:
         if self._receiver_waits:
-            self._receiver_waits, self._has_received = False, True
-            self._ready.append((self._receiver, 1, 0))
+            self._hand_over()
         else:
             self._has_received = not self._has_received
         return True
@@ -343,9 +321,12 @@ class _Response:
         if not self._receiver_waits:
             self._sender_waits = True
             return False
+        self._hand_over()
+        return True
+
+    def _hand_over(self) -> None:
         self._receiver_waits, self._has_received = False, True
         self._ready.append((self._receiver, 1, 0))
-        return True
 
     def receive(self) -> None:
         """The receiver has its turn."""
@@ -360,4 +341,5 @@ class _Response:
             self._receiver_waits = True
 
     def call_off(self) -> None:
+        """The sender no longer waits to hand its piece over."""
         self._is_sending = self._sender_waits = False

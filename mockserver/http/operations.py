@@ -12,7 +12,6 @@ from starlette.types import Receive, Scope, Send
 from agentos_contract.document import RUN_OPERATION_ID
 from agentos_contract.json_values import to_json
 from agentos_contract.sse import encode_json_event
-from mockserver.engine.engine import bare_error
 from mockserver.http.companions import HANDLERS
 from mockserver.http.errors import ApiError
 from mockserver.http.request import REQUEST_KEY, Request
@@ -77,7 +76,8 @@ async def _fail(request: Request, reason: str, send: Send) -> None:
     """The run that could not begin has failed, as on the real server."""
     if not request.body.get("stream", True):
         raise ApiError(500, f"Error running workflow: {reason}")
-    payload = to_json(bare_error(int(request.served.runner.clock()), reason))
+    created_at = int(request.served.runner.clock())
+    payload = to_json({"created_at": created_at, "event": "WorkflowError", "error": reason})
     headers = request.hooks.stream_headers
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": encode_json_event("WorkflowError", payload)})

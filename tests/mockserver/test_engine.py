@@ -167,6 +167,22 @@ def test_wherever_a_run_is_cancelled_it_ends_with_one_terminal_event(
 # -- one by one
 
 
+@pytest.mark.parametrize("is_streamed", [True, False])
+def test_a_fault_of_the_mock_in_a_branch_ends_the_run(
+    monkeypatch: pytest.MonkeyPatch, is_streamed: bool
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("secret of the implementation")
+
+    monkeypatch.setattr("mockserver.engine.steps._function", fail)
+    tree = {"type": "Parallel", "name": "p", "steps": [step("a"), step("b", delay=1)]}
+    engine = start(workflow_from({"id": "w", "steps": [tree]}), is_streamed=is_streamed)
+    events = drive(engine)
+    assert events[-1]["event"] == "WorkflowError"
+    assert events[-1]["error"] == "the mock failed; its log says why"
+    assert engine.record.status == "ERROR"
+
+
 def step(name: str, **mock: Any) -> dict[str, Any]:
     return {"type": "Step", "name": name, "max_retries": 0, "mock": mock}
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mockserver.engine.actions import Actions
 from mockserver.engine.hooks import EngineHooks
-from mockserver.engine.turns import carry_out, together, turns
+from mockserver.engine.turns import TaskLoop, together, turns
 
 Program = list[Any]
 """What is done in order: a number is said, a text lets others go first as often as it is long, a
@@ -102,7 +102,8 @@ def by_turns(program: Program, done: list[int]) -> Actions:
             yield turns(len(what))
         else:
             children = [by_turns(one, done) for one in what]
-            yield from together(children, is_heard=True, is_queued=True, is_gathered=True)
+            yield from together(children, is_queued=True, queues_events=True)
+            yield turns(2)  # asyncio.gather
     return None
 
 
@@ -114,9 +115,6 @@ def test_the_order_is_asyncios(program: Program) -> None:
     program = numbered(program, [0])
     done: list[int] = []
     run = by_turns(program, done)
-    seen = [
-        (action["said"], len(done))
-        for action in carry_out(run, EngineHooks(), lambda gate: False, is_handed_on=True)
-        if isinstance(action, dict)
-    ]
+    loop = TaskLoop(run, EngineHooks(), lambda gate: False, is_handed_on=True)
+    seen = [(action["said"], len(done)) for action in loop.run() if isinstance(action, dict)]
     assert seen == asyncio.run(sent(program))
