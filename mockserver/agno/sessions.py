@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
 
 from agentos_contract.json_values import to_json
 from mockserver.agno.reshaping import reshaped_body, reshaped_event
@@ -14,7 +12,6 @@ from mockserver.runner.hooks import RunnerHooks, RunRequest
 from mockserver.script.model import Workflow
 from mockserver.sessions.hooks import Place, SessionHooks
 from mockserver.sessions.records import Session, StoredRun, to_kept_json
-from mockserver.sessions.store import SessionStore
 from mockserver.sessions.workflow_sessions import joined
 
 
@@ -62,8 +59,7 @@ def _with_state(payload: bytes, run: Run) -> bytes:
 
 @departure("session.written-whole")
 class WrittenWhole(SessionHooks):
-    async def held(self, store: SessionStore, session: Session) -> Sequence[StoredRun] | None:
-        return (await store.runs(session.key)).items
+    writes_whole = True
 
 
 @departure("session.seeded-once")
@@ -88,4 +84,4 @@ class AnonymousReplaced(SessionHooks):
 class Reshaped(SessionHooks):
     def read_back(self, run: StoredRun) -> StoredRun:
         events = tuple(to_json(reshaped_event(event)) for event in run.event_payloads())
-        return replace(run, body=to_json(reshaped_body(run.to_dict())), events=events)
+        return run._replace(body=to_json(reshaped_body(run.to_dict())), events=events)

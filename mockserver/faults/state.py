@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 from agentos_contract.events import TERMINAL_EVENTS
@@ -11,8 +11,6 @@ from mockserver.faults.memory import FaultState, Memory
 from mockserver.faults.registry import departure, on_event, on_start
 from mockserver.runner.hooks import RunRequest
 from mockserver.sessions.hooks import SessionHooks
-from mockserver.sessions.records import Session, StoredRun
-from mockserver.sessions.store import SessionStore
 
 
 @on_start("identity.run-id-constant")
@@ -53,8 +51,7 @@ def another_session(request: RunRequest, memory: Memory) -> RunRequest:
 
 @departure("session.last-run-only")
 class LastRunOnly(SessionHooks):
-    async def held(self, store: SessionStore, session: Session) -> Sequence[StoredRun] | None:
-        return ()
+    keeps_runs = False
 
 
 @on_event("session.mixed-up")

@@ -52,7 +52,7 @@ class ActiveRun:
         held: Sequence[StoredRun] | None,
         speed: float,
     ) -> None:
-        """`held`: the runs that its end writes with itself (SessionHooks.held)."""
+        """`held`: the session's runs at its start, where its end writes them again."""
         self.request = request
         self.run = run
         self.session = session

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mockserver.runner.active import ActiveRun
 from mockserver.runner.hooks import RunRequest
 from mockserver.sessions.keeping import find_session, keep
-from mockserver.sessions.records import Session, StoredRun
+from mockserver.sessions.records import Session
 from mockserver.sessions.store import SessionStore
-from mockserver.sessions.workflow_sessions import new_workflow_session, with_state, with_usage
+from mockserver.sessions.workflow_sessions import left, new_workflow_session
 
 
 async def session_of(
@@ -48,8 +48,7 @@ async def keep_end(
         session = active.session
         if active.held is None:
             session = there or session.changed(version=0, serial=0, first_run=None)
-        session = with_state(session.with_run(run.run_id, run.input), run.session_state)
-        return session if run.status == "ERROR" else with_usage(session, body)
+        return left(session.with_run(run.run_id, run.input), run, body)
 
     await _keep(store, active, ended, now)
 
@@ -57,16 +56,6 @@ async def keep_end(
 async def _keep(
     store: SessionStore, active: ActiveRun, change: Callable[[Session | None], Session], now: int
 ) -> None:
-    key, hooks, record = active.session.key, active.request.hooks.sessions, active.record()
-    if active.held is None:
-        kept = await keep(store, key, change, now, hooks, run=record)
-    else:
-        active.held = _with_run(active.held, record)
-        kept = await keep(store, key, change, now, hooks, runs=active.held)
+    key, hooks, run = active.session.key, active.request.hooks.sessions, active.record()
+    kept = await keep(store, key, change, now, hooks, run=run, held=active.held)
     active.session = kept or active.session
-
-
-def _with_run(runs: Sequence[StoredRun], run: StoredRun) -> list[StoredRun]:
-    """The runs with another, which takes the place of the one with its run_id."""
-    by_id = {there.run_id: there for there in runs}
-    return list({**by_id, run.run_id: run}.values())

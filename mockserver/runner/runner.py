@@ -8,7 +8,7 @@ import json
 import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from agentos_contract.events import TERMINAL_EVENTS
@@ -89,7 +89,9 @@ class Runner:
         session_id = request.session_id or ids()
         now = int(self.clock())
         session = await session_of(self.store, request, session_id, now)
-        held = await request.hooks.sessions.held(self.store, session)
+        held = None
+        if request.hooks.sessions.writes_whole:
+            held = (await self.store.runs(session.key)).items
         run, engine = self._engine(request, run_id, session, ids, now)
         active = ActiveRun(request, run, engine.run(), session, held, self._speed)
         active.on_event = request.hooks.on_event(run, self._runs)
@@ -259,5 +261,5 @@ class Runner:
         """A run as far as it has come: the store has its beginning until it is over."""
         for active in self._active:
             if active.run.run_id == run.run_id and active.session.key == session.key:
-                return replace(active.record(), version=run.version)
+                return active.record()._replace(version=run.version)
         return run

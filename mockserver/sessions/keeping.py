@@ -34,29 +34,29 @@ async def keep(
     hooks: SessionHooks,
     *,
     run: StoredRun | None = None,
-    runs: Sequence[StoredRun] | None = None,
+    held: Sequence[StoredRun] | None = None,
 ) -> Session | None:
     """Store a session as it becomes; the session as it is then, None where it is not kept.
 
     `change` is given the session that has this key, None where there is none, and is called again
     where somebody else wrote it meanwhile. Of one that is there already, its making and the columns
-    of other types stay. `run` is added to its runs, or `runs` take the place of all. `now`: seconds
-    since the epoch. One that says of itself that it has no first run has none.
+    of other types stay; one that `change` leaves without a first run loses its runs. `run` is added
+    to them; to `held` instead, where the session has been written since `change`'s was read.
+    `now`: seconds since the epoch.
     """
     while True:
         there = await store.get(key)
         session = change(there)
+        runs = _all_runs(there, session, run, held, hooks)
         if there is None and (other := await store.find(key[0])) is not None:
             place = hooks.place(session, other)
             if place == "nowhere":
                 return None
             if place == "instead":
                 await store.delete(*other.key)
-                session = _written_over(other, session, now).changed(user_id=key[1], version=0)
+                session = _written_over(other, session, now)._replace(user_id=key[1], version=0)
         elif there is not None:
             session = _written_over(there, session, now)
-        if session.first_run is None and there is not None and there.first_run is not None:
-            runs = ()
         try:
             if runs is None:
                 return await store.save(session, run)
@@ -65,9 +65,27 @@ async def keep(
             continue
 
 
+def _all_runs(
+    there: Session | None,
+    session: Session,
+    run: StoredRun | None,
+    held: Sequence[StoredRun] | None,
+    hooks: SessionHooks,
+) -> Sequence[StoredRun] | None:
+    """The runs to be written in the place of all that are there; None: none but the one."""
+    if run is None:
+        return () if there and there.first_run is not None and session.first_run is None else None
+    if not hooks.keeps_runs:
+        return (run,)
+    if held is None or session.version == (there.version if there else 0):
+        return None
+    by_id = {each.run_id: each for each in held}
+    return tuple({**by_id, run.run_id: run}.values())
+
+
 def _written_over(there: Session, session: Session, now: int) -> Session:
     columns = {name: getattr(session, name) for name in _WRITTEN[session.type]}
-    return there.changed(**columns, updated_at=now)
+    return there._replace(**columns, updated_at=now)
 
 
 def _named_by(session: Session, runs: Sequence[StoredRun]) -> Session:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -59,7 +58,7 @@ class MemoryStore:
         session = self._numbered(session)
         if run is not None:
             before = runs.get(run.run_id)
-            run = runs[run.run_id] = dataclasses.replace(run, version=session.version)
+            run = runs[run.run_id] = run._replace(version=session.version)
             size += run.size - (before.size if before else 0)
         self._keep(_Kept(session, runs, size + session.size), run)
         return session
@@ -67,7 +66,7 @@ class MemoryStore:
     async def replace(self, session: Session, runs: Sequence[StoredRun]) -> Session:
         session = self._numbered(session)
         by_id = {
-            run.run_id: run if run.version else dataclasses.replace(run, version=session.version)
+            run.run_id: run if run.version else run._replace(version=session.version)
             for run in runs
         }
         size = session.size + sum(run.size for run in by_id.values())
@@ -117,7 +116,7 @@ class MemoryStore:
     def _numbered(self, session: Session) -> Session:
         self._version += 1
         serial = session.serial or self._version
-        return dataclasses.replace(session, version=self._version, serial=serial)
+        return session._replace(version=self._version, serial=serial)
 
     def _keep(self, kept: _Kept, written: StoredRun | None) -> None:
         key = kept.session.key

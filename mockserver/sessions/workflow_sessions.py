@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mockserver.engine.results import sum_metrics
-from mockserver.engine.run import OF_THE_RUN
+from mockserver.engine.run import OF_THE_RUN, Run
 from mockserver.script.model import Node, Workflow
 from mockserver.sessions.records import Json, Session, new_session
 
@@ -47,21 +47,23 @@ def seeded(session: Session, workflow: Workflow) -> Session:
     return session.changed(**columns, data={**data, "session_state": state})
 
 
-def with_state(session: Session, state: Mapping[str, Any]) -> Session:
-    """A session with a run's state at its end, without what was the run's own."""
-    kept = {key: value for key, value in state.items() if key not in OF_THE_RUN}
-    return session.changed(data={**(session.data or {}), "session_state": kept})
+def left(session: Session, run: Run, body: Mapping[str, Any]) -> Session:
+    """A session as a run leaves it that came to this body: with the run's state, without what was
+    the run's own in it, and with what its agents have used added up, unless it failed."""
+    state = {key: value for key, value in run.session_state.items() if key not in OF_THE_RUN}
+    data = {**(session.data or {}), "session_state": state}
+    if run.status != "ERROR":
+        data["session_metrics"] = _usage(data.get("session_metrics") or {}, body)
+    return session.changed(data=data)
 
 
-def with_usage(session: Session, body: Mapping[str, Any]) -> Session:
-    """A session with what the agents of a run have used added to it (Agno's SessionMetrics)."""
-    data = session.data or {}
-    before = data.get("session_metrics") or {}
-    steps = [step["metrics"] or {} for step in body["metrics"]["steps"].values()]
+def _usage(before: Json, body: Mapping[str, Any]) -> Json:
+    """What was used before, and what the agents of a run have (Agno's SessionMetrics)."""
+    by_step = body["metrics"]["steps"] if "metrics" in body else {}
+    steps = [step["metrics"] or {} for step in by_step.values()]
     total = sum_metrics([{"metrics": used} for used in (before, *steps)]) or {}
     times = ("time_to_first_token", "duration")
-    metrics = {key: value for key, value in total.items() if key not in times}
-    return session.changed(data={**data, "session_metrics": metrics})
+    return {key: value for key, value in total.items() if key not in times}
 
 
 def merge(into: Json, more: Mapping[str, Any]) -> None:
