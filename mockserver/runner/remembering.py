@@ -47,7 +47,7 @@ async def keep_end(
     def ended(there: Session | None) -> Session:
         session = active.session
         if active.held is None:
-            session = there or session.changed(version=0, serial=0, first_run=None)
+            session = there or session._replace(first_run=None)
         return left(session.with_run(run.run_id, run.input), run, body)
 
     await _keep(store, active, ended, now)

@@ -48,15 +48,17 @@ async def keep(
         there = await store.get(key)
         session = change(there)
         runs = _all_runs(there, session, run, held, hooks)
-        if there is None and (other := await store.find(key[0])) is not None:
-            place = hooks.place(session, other)
+        if there is not None:
+            session = _written_over(there, session, now)
+        else:
+            session = session._replace(version=0, serial=0)
+            other = await store.find(key[0])
+            place = "beside" if other is None else hooks.place(session, other)
             if place == "nowhere":
                 return None
-            if place == "instead":
+            if other is not None and place == "instead":
                 await store.delete(*other.key)
                 session = _written_over(other, session, now)._replace(user_id=key[1], version=0)
-        elif there is not None:
-            session = _written_over(there, session, now)
         try:
             if runs is None:
                 return await store.save(session, run)
