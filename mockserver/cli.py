@@ -16,7 +16,7 @@ from agentos_contract.deviations import UnknownDeviation, check_deviations, load
 from agentos_contract.document import DocumentError, load_document
 from agentos_contract.profiles import ProfileError, load_profile
 from agentos_contract.variations import UnknownVariation, check_variations, load_variations
-from mockserver.app import Settings, create_app
+from mockserver.app import DEFAULT_MAX_MEMORY, Settings, create_app
 from mockserver.recordings.format import RecordingError, Recordings, load_recordings
 from mockserver.recordings.inference import infer_script
 from mockserver.recordings.recorder import DEFAULT_MESSAGE, CouldNotRecord, Recorder
@@ -32,6 +32,7 @@ from mockserver.server import CannotListen, listen, set_up_log
 from mockserver.server import serve as run_server
 
 # The contract tests' variable, and the one that a real server reads.
+MIB = 1024 * 1024
 TOKEN_VARIABLES = ["AGENTOS_TOKEN", "OS_SECURITY_KEY"]
 
 
@@ -109,6 +110,15 @@ def main() -> None:
     type=int,
     help="The same seed gives the same ids to the same requests in the same order.",
 )
+@click.option(
+    "--max-memory",
+    default=DEFAULT_MAX_MEMORY // MIB,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="MIB",
+    help="How much of sessions and runs is remembered; beyond it what is longest unused is "
+    "forgotten.",
+)
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1))
 @click.option(
     "--log-level",
@@ -128,6 +138,7 @@ def serve(
     store: str,
     speed: float,
     seed: int | None,
+    max_memory: int,
     workers: int,
     log_level: str,
 ) -> None:
@@ -164,6 +175,7 @@ def serve(
                 scripts.workflows,
                 recordings,
                 token,
+                max_memory=max_memory * MIB,
                 seed=seed,
                 speed=speed,
                 deviations=deviations,
