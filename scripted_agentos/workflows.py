@@ -12,7 +12,7 @@ from agno.db.base import BaseDb
 from agno.workflow import Workflow
 
 from scripted_agentos.errors import Place, ScriptError, warn
-from scripted_agentos.schema import ModelFromSchema
+from scripted_agentos.schema import model_from_schema
 from scripted_agentos.steps import build_steps, given
 
 WORKFLOW_SETTINGS = (
@@ -34,7 +34,7 @@ def build_workflow(script: Mapping[str, Any], *, db: BaseDb, file: str = "script
     if script.get("mock"):
         warn(f"{file}: mock: scenarios are the mock's own; this server carries out the steps")
     schema = script.get("input_schema")
-    model = ModelFromSchema(schema, f"{file}: input_schema").build("Input") if schema else None
+    model = model_from_schema(schema, f"{file}: input_schema") if schema else None
     return Workflow(
         id=script["id"],
         db=db,

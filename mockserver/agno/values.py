@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import QueryParams
 
 from agentos_contract.document import Document
-from mockserver.agno.pydantic_types import ErrorDetails, Parameter, PydanticTypes
 from mockserver.faults.registry import departure
 from mockserver.http.bodies import SentBody
 from mockserver.http.errors import ApiError
 from mockserver.http.hooks import HttpHooks
 from mockserver.http.validation import ABSENT, OperationSchema, default_of
+from scripted_agentos.schema import PydanticTypes
+
+ErrorDetails = dict[str, Any]
+"""What FastAPI's 422 lists: `{type, loc, msg, input, ctx?}`."""
 
 
 @departure("values.pydantic")
@@ -43,6 +47,36 @@ class PydanticValues(HttpHooks):
         self, schema: OperationSchema, query_string: bytes, body: Any
     ) -> tuple[Mapping[str, Any], Any]:
         return _parameters_of(schema).judge(query_string, body)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One value that a request may give, as FastAPI judges it."""
+
+    location: tuple[str, ...]
+    """Where errors say that it is, such as ("query", "limit")."""
+    adapter: TypeAdapter[Any]
+    is_required: bool
+    default: Any = None
+
+    def judge(self, given: Any, errors: list[ErrorDetails]) -> Any:
+        """The value that was meant, or the default; ABSENT where it is wrong, with its errors."""
+        if given is ABSENT:
+            if not self.is_required:
+                return self.default
+            errors.append(
+                {"type": "missing", "loc": self.location, "msg": "Field required", "input": None}
+            )
+            return ABSENT
+        try:
+            value = self.adapter.validate_python(given, from_attributes=True)
+        except ValidationError as error:
+            errors += [
+                {**details, "loc": (*self.location, *details["loc"])}
+                for details in error.errors(include_url=False)
+            ]
+            return ABSENT
+        return self.adapter.dump_python(value, mode="json", exclude_unset=True)
 
 
 class Parameters:

@@ -42,11 +42,7 @@ class RunContext:
         self.clock = clock
         self.is_streamed = record.is_streamed
         self.is_released = is_released
-        self.input_text = (
-            record.input
-            if isinstance(record.input, str)
-            else json.dumps(record.input, indent=2, ensure_ascii=False)
-        )
+        self.input_text = record.input_text
         self.step_ids: dict[str, str] = {}
         """By a step's path: it has one id however often it is carried out."""
         self._tries: dict[str, int] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,10 +35,16 @@ class Run:
     """Its events leave no sooner than when it next waits."""
     additional_data: Any = None
     """The form's field of that name: a text, or True."""
+    input_text: str = ""
+    """The input as steps are told it."""
     workflow_name: str | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.workflow_name = self.workflow.name
+        if isinstance(self.input, str):
+            self.input_text = self.input
+        elif not self.input_text:
+            self.input_text = json.dumps(self.input, indent=2, ensure_ascii=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The batch body, with its keys in Agno's order (`WorkflowRunOutput.to_dict`)."""

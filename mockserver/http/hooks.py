@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.types import Scope
@@ -35,6 +36,18 @@ STAGES = (
 """What a request passes, in order: the first that refuses it decides the status."""
 
 Header = tuple[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class RunInput:
+    """What a message says."""
+
+    value: Any
+    text: str = ""
+    """As steps are told it, where the value is no text; JSON, unless said."""
+
+
+NO_INPUT = RunInput(None)
 
 
 class HttpHooks:
@@ -125,7 +138,7 @@ class HttpHooks:
     background_stream_error: str | None = None
     """Why a streamed run cannot be in the background; None: it can, somebody waits for it."""
 
-    def read_input(self, workflow: Workflow, message: str) -> Any:
+    def read_input(self, workflow: Workflow, message: str) -> RunInput:
         """A run's input: the message, or its JSON value where the workflow has an input_schema.
 
         Raises ApiError(400) where the message breaks that.
@@ -185,10 +198,10 @@ class HttpHooks:
         """Raises ApiError for a run that cannot be replayed from its session."""
 
 
-def read_input(workflow: Workflow, message: str) -> Any:
+def read_input(workflow: Workflow, message: str) -> RunInput:
     """As HttpHooks.read_input, by JSON Schema."""
     if workflow.input_validator is None:
-        return message
+        return RunInput(message)
     try:
         value = read_json(message)
     except ValueError as error:
@@ -199,7 +212,7 @@ def read_input(workflow: Workflow, message: str) -> Any:
     ]
     if faults:
         raise ApiError(400, "; ".join(faults))
-    return value
+    return RunInput(value)
 
 
 def hooks_of(scope: Scope) -> HttpHooks:

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope
 from agentos_contract.deviations import Deviations
 from agentos_contract.document import Document
 from mockserver.http.bodies import SentBody
-from mockserver.http.hooks import HttpHooks
+from mockserver.http.hooks import NO_INPUT, HttpHooks, RunInput
 from mockserver.http.validation import ABSENT, OperationSchema
 from mockserver.recordings.format import Recordings
 from mockserver.runner.runner import Runner
@@ -79,7 +79,7 @@ class Request:
     body: Any = ABSENT
     """The body: as it was read, a form's fields; once it was judged, its value (None: no body)."""
     query: Mapping[str, Any] = field(default_factory=dict)
-    input: Any = None
+    input: RunInput = NO_INPUT
     """Of a run."""
     failure: str | None = None
     """Why the run that is asked for fails before it starts."""

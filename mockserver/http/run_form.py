@@ -21,7 +21,8 @@ def run_request(request: Request, recording: Recording | None) -> RunRequest:
     stream = form.get("stream", True)
     return RunRequest(
         request.workflow,
-        request.input,
+        request.input.value,
+        request.input.text,
         form.get("session_id") or None,
         form.get("user_id") or None,
         _object(form.get("session_state")),

@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from agentos_contract.json_values import read_json
 from mockserver.http.errors import ApiError
-from mockserver.http.hooks import hooks_of
+from mockserver.http.hooks import RunInput, hooks_of
 from mockserver.runner.active import ActiveRun
 from mockserver.runner.hooks import RunRequest
 from mockserver.runner.runner import Runner
@@ -152,10 +152,11 @@ class WorkflowSocket:
         if workflow is None:
             await _say(socket, "error", error=f"Workflow {workflow_id} not found")
             return
-        asked = message.get("message", "")
+        said = message.get("message", "")
         try:
-            if isinstance(asked, str) or workflow.input_validator is not None:
-                text = asked if isinstance(asked, str) else json.dumps(asked)
+            asked = RunInput(said)
+            if isinstance(said, str) or workflow.input_validator is not None:
+                text = said if isinstance(said, str) else json.dumps(said)
                 asked = hooks_of(socket.scope).read_input(workflow, text)
         except ApiError as error:
             await _say(socket, "error", error=error.detail)
@@ -163,10 +164,10 @@ class WorkflowSocket:
         active = await self._runner.start(
             RunRequest(
                 workflow,
-                asked,
+                asked.value,
+                asked.text,
                 message.get("session_id") or None,
                 message.get("user_id") or None,
-                None,
                 is_background=True,
                 is_over_websocket=True,
                 stream=True,

@@ -59,6 +59,8 @@ class RunRequest:
 
     workflow: Workflow
     input: Any
+    input_text: str = ""
+    """The input as steps are told it, where that is no text itself; JSON, unless said."""
     session_id: str | None = None
     user_id: str | None = None
     session_state: dict[str, Any] | None = None
