@@ -371,15 +371,19 @@ def _variations(names: tuple[str, ...]) -> frozenset[str]:
 
 def _infer(folder: Path, workflow_ids: tuple[str, ...], out: Path) -> None:
     scripts, recordings = _load(folder), _recordings(folder)
+    files: set[Path] = set()
     for workflow_id in workflow_ids or scripts.workflows:
         if workflow_id not in scripts.workflows:
             known = ", ".join(scripts.workflows)
             raise click.BadParameter(f"{workflow_id!r} is none of {known}", param_hint="--workflow")
         workflow = scripts.workflows[workflow_id]
-        out.mkdir(parents=True, exist_ok=True)
         file = out / Path(workflow.file).with_suffix(".yaml").name
+        if file in files:  # of x.json and x.yaml
+            file = out / f"{Path(workflow.file).name}.yaml"
+        files.add(file)
+        out.mkdir(parents=True, exist_ok=True)
         file.write_text(infer_script(workflow.source, recordings.of(workflow_id)), encoding="utf-8")
-        click.echo(f"{file}: from {len(recordings.of(workflow_id))} recordings")
+        click.echo(f"{file}: from {_count(len(recordings.of(workflow_id)), 'recording')}")
 
 
 def _recordings(directory: Path) -> Recordings:

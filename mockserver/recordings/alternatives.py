@@ -61,7 +61,10 @@ def _text(answers: Sequence[tuple[Case, str]], *, by_message: bool) -> str:
             raise DiffersInShape
         texts[message] = _by_attempt(each)
     first, *others = texts
-    conditions = [(f"input == {json.dumps(message)}", texts[message]) for message in others]
+    conditions = [
+        (f"input == {json.dumps(message, ensure_ascii=False)}", texts[message])
+        for message in others
+    ]
     return _chain(conditions, texts[first])
 
 

@@ -2,7 +2,8 @@
 
 The tree is the description's; an event belongs to the step that its step_id has been given by a
 ...Started event before. What an agent's or a team's model said and asked for is told apart by the
-run_id of its events, what a team's members did by the parent_run_id of theirs.
+run_id of its events, what a team's members did by the parent_run_id of theirs. The server is a
+stranger: a member that is not what it should be is as good as absent.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agentos_contract.json_values import mapping, short
 from mockserver.engine.run import OF_THE_RUN
 from mockserver.recordings.format import Recording
 
@@ -25,9 +27,23 @@ SKIPPED = re.compile(r"Step (.*) failed but skipped", re.DOTALL)
 _STARTS = re.compile(
     r"(Step|ParallelExecution|ConditionExecution|LoopExecution|RouterExecution|StepsExecution)Started"
 )
+# The events that a run of a script has, an agent's and a team's by one name.
+_SCRIPTED = re.compile(
+    r"Workflow(Started|Completed|Error)|Step(Started|Output|Completed|Error)"
+    r"|(Parallel|Condition|Loop|Router|Steps)Execution(Started|Completed)"
+    r"|LoopIteration(Started|Completed)|(Team)?Run(Started|Content|ContentCompleted|Completed|Error)"
+    r"|(Team)?ModelRequest(Started|Completed)|(Team)?ToolCall(Started|Completed|Error)"
+)
+# Members of events and results that no script can give.
+_UNSCRIPTED = (
+    *("images", "videos", "audio", "files", "image", "response_audio"),
+    *("citations", "references", "reasoning_steps", "reasoning_messages"),
+)
 _DECISIONS = ("condition_result", "selected_steps", "max_iterations")
-_RESULT = ("content", "stop", "error", "executor_type", "executor_name")
+_RESULT = ("content", "stop", "success", "error", "executor_type", "executor_name")
 _TOKENS = ("input", "output", "total", "reasoning", "cache_read", "cache_write")
+_MAX_SECONDS = 3600.0
+"""What a server says that something took longer is not believed."""
 
 
 @dataclass
@@ -53,6 +69,10 @@ class ModelRequest:
     time_to_first_token: float | None = None
     """As the server measured it, from the request to the first content."""
 
+    @property
+    def said(self) -> list[str]:
+        return [piece.text for piece in self.pieces if not piece.is_reasoning]
+
 
 @dataclass
 class AgentExecution:
@@ -64,6 +84,10 @@ class AgentExecution:
     error: str | None = None
     is_over: bool = False
     """It came to an answer."""
+    content: Any = None
+    """The answer, where it is no text."""
+    unsaid: dict[str, None] = field(default_factory=dict)
+    """What no script can say of it."""
 
 
 @dataclass
@@ -85,6 +109,12 @@ class Execution:
     ended: float | None = None
     is_skipped: bool = False
     """It failed, and that was skipped."""
+    unsaid: dict[str, None] = field(default_factory=dict)
+    """What no script can say of it."""
+
+    @property
+    def has_failed(self) -> bool:
+        return bool(self.facts.get("error")) and (self.ended is None or self.is_skipped)
 
 
 class Observations:
@@ -96,6 +126,8 @@ class Observations:
         """By path, in the order in which they were recorded."""
         self.unknown: dict[str, None] = {}
         """The names of steps that events have and the description has not."""
+        self.unsaid: dict[str, None] = {}
+        """What no script can say, and no step stands for."""
         self.states: list[Json] = []
         """The session's state, as the ends of agents' runs show it."""
         self.count = 0
@@ -126,27 +158,33 @@ class _StreamReader:
 
     def read(self) -> None:
         for frame in self._recording.frames:
-            data, name = frame.data, frame.event
-            if _STARTS.fullmatch(name):
-                self._start(data, frame.at)
-                continue
-            found = self._by_id.get(str(data.get("step_id")))
-            # A StepOutput has no step_id, and of a skipped failure no name either.
-            step_name = data.get("step_name")
-            execution = found[1] if found else self._latest.get(step_name and str(step_name))
-            if "run_id" in data and ("agent_id" in data or "team_id" in data) and execution:
-                self._note_run(execution, name.removeprefix("Team"), data, frame.at)
-            elif execution and name in ("StepOutput", "StepCompleted", "StepError"):
-                self._note_end(execution, name, data, frame.at)
-            elif execution and name == "LoopExecutionCompleted":
-                execution.facts["total_iterations"] = data.get("total_iterations")
-            elif name == "WorkflowError" and self._fatal is None:
-                self._fatal = str(data.get("error"))
-            for result in _results(data):
+            self._event(frame.event, frame.data, frame.at)
+            for result in _results(frame.data):
                 self._note_failure(result)
         for _, execution in self._by_id.values():
             if execution.ended is None and "error" not in execution.facts:
                 self._find_error(execution)
+
+    def _event(self, name: str, data: Json, at: float) -> None:
+        if _STARTS.fullmatch(name):
+            self._start(data, at)
+            return
+        found = self._by_id.get(str(data.get("step_id")))
+        # A StepOutput has no step_id, and of a skipped failure no name either.
+        step_name = data.get("step_name")
+        execution = found[1] if found else self._latest.get(step_name and str(step_name))
+        unsaid = self._observations.unsaid if execution is None else execution.unsaid
+        if "run_id" in data and ("agent_id" in data or "team_id" in data) and execution:
+            unsaid = self._note_run(execution, name.removeprefix("Team"), data, at)
+        elif execution and name in ("StepOutput", "StepCompleted", "StepError"):
+            self._note_end(execution, name, data, at)
+        elif execution and name == "LoopExecutionCompleted":
+            execution.facts["total_iterations"] = data.get("total_iterations")
+        elif name == "WorkflowError" and self._fatal is None:
+            self._fatal = str(data.get("error"))
+        if not _SCRIPTED.fullmatch(name):
+            unsaid[f"{short(name)} came, which no script sends"] = None
+        _note_unscripted(data, unsaid)
 
     def _start(self, data: Json, at: float) -> None:
         parent = self._by_id.get(str(data.get("parent_step_id")))
@@ -189,13 +227,16 @@ class _StreamReader:
         if name == "StepError":
             execution.facts["error"] = data.get("error")
             return
-        result = data.get("step_output" if name == "StepOutput" else "step_response") or {}
+        result = mapping(data.get("step_output" if name == "StepOutput" else "step_response"))
         execution.ended = at if execution.ended is None else execution.ended
         for key in _RESULT:
             if key in result:
                 execution.facts.setdefault(key, result[key])
         if SKIPPED.fullmatch(str(result.get("content"))):
             execution.is_skipped = True
+        elif result.get("success") is False:
+            execution.unsaid["its result has success: false, which no script gives"] = None
+        _note_unscripted(result, execution.unsaid)
 
     def _note_failure(self, result: Json) -> None:
         if result.get("success") is not False or not isinstance(result.get("error"), str):
@@ -218,14 +259,15 @@ class _StreamReader:
 
     # -- an agent's or a team's run
 
-    def _note_run(self, execution: Execution, name: str, data: Json, at: float) -> None:
+    def _note_run(self, execution: Execution, name: str, data: Json, at: float) -> dict[str, None]:
+        """Note an event of a run; returns where to note what no script can say of it."""
         run_id = str(data["run_id"])
         run = self._runs.get(run_id)
         if run is None:
             run = self._runs[run_id] = AgentExecution(
                 str(data.get("agent_id") or data.get("team_id"))
             )
-            if data.get("parent_run_id") in self._runs:
+            if str(data.get("parent_run_id")) in self._runs:
                 execution.members.setdefault(run.executor_id, []).append(run)
             else:
                 execution.runs.append(run)
@@ -233,51 +275,74 @@ class _StreamReader:
             # Agno's own retry: what was asked before has failed.
             run.failures += 1
             run.requests.clear()
-        request = run.requests[-1] if run.requests else None
-        tool = data.get("tool") or {}
+        content, kind = data.get("content"), data.get("content_type")
+        if name in ("RunContent", "RunCompleted") and not isinstance(content, str | None):
+            run.unsaid[f"its content was {short(kind)}, which a script gives as JSON"] = None
         match name:
             case "ModelRequestStarted":
                 run.requests.append(ModelRequest(at))
-            case "RunContent" if request:
-                for key, is_reasoning in (("reasoning_content", True), ("content", False)):
-                    text = data.get(key)
-                    # An empty reasoning_content stands beside each content.
-                    if isinstance(text, str) and (text or not is_reasoning):
-                        request.pieces.append(Piece(at, text, is_reasoning))
-            case "ModelRequestCompleted" if request:
-                request.ended = at
-                counts = {key: data.get(f"{key}_tokens") for key in _TOKENS}
-                request.tokens = {key: count for key, count in counts.items() if count}
-                first = data.get("time_to_first_token")
-                request.time_to_first_token = first if isinstance(first, int | float) else None
-            case "ToolCallStarted" if request:
-                asked = {"name": tool.get("tool_name"), "args": tool.get("tool_args") or {}}
-                request.tools[str(tool.get("tool_call_id"))] = asked
-            case "ToolCallCompleted" if request:
-                known = request.tools.setdefault(
-                    str(tool.get("tool_call_id")),
-                    {"name": tool.get("tool_name"), "args": tool.get("tool_args") or {}},
-                )
-                key = "error" if tool.get("tool_call_error") else "result"
-                known[key] = tool.get("result")
-                duration = (tool.get("metrics") or {}).get("duration")
-                if isinstance(duration, int | float):
-                    known["delay"] = duration
-            case "ToolCallError" if request:
-                known = request.tools.get(str(tool.get("tool_call_id")), {})
-                known.pop("result", None)
-                known["error"] = data.get("error")
             case "RunCompleted":
                 run.is_over = True
+                run.content = None if isinstance(content, str) else content
                 state = data.get("session_state")
                 if isinstance(state, dict) and "parent_run_id" not in data:
                     kept = {key: state[key] for key in state if key not in OF_THE_RUN}
                     self._observations.states.append(kept)
             case "RunError":
                 run.failures += 1
-                run.error = str(data.get("content"))
-            case _:
-                pass
+                run.error = str(content)
+            case _ if run.requests:
+                _note_request(run.requests[-1], name, data, at)
+        return run.unsaid
+
+
+def _note_request(request: ModelRequest, name: str, data: Json, at: float) -> None:
+    """Note an event of a request to a model."""
+    tool = mapping(data.get("tool"))
+    call_id = str(tool.get("tool_call_id"))
+    match name:
+        case "RunContent":
+            for key, is_reasoning in (("reasoning_content", True), ("content", False)):
+                text = data.get(key)
+                # An empty reasoning_content stands beside each content.
+                if isinstance(text, str) and (text or not is_reasoning):
+                    request.pieces.append(Piece(at, text, is_reasoning))
+        case "ModelRequestCompleted":
+            request.ended = at
+            counts = {key: data.get(f"{key}_tokens") for key in _TOKENS}
+            request.tokens = {key: n for key, n in counts.items() if type(n) is int and n > 0}
+            request.time_to_first_token = _seconds(data.get("time_to_first_token"))
+        case "ToolCallStarted":
+            request.tools[call_id] = _tool(tool)
+        case "ToolCallCompleted":
+            known = request.tools.setdefault(call_id, _tool(tool))
+            if tool.get("tool_call_error"):
+                known["error"] = str(tool.get("result"))
+            else:
+                known["result"] = tool.get("result")
+            known["delay"] = _seconds(mapping(tool.get("metrics")).get("duration"))
+        case "ToolCallError" if call_id in request.tools:
+            known = request.tools[call_id]
+            known.pop("result", None)
+            known["error"] = str(data.get("error"))
+
+
+def _tool(tool: Mapping[str, Any]) -> Json:
+    return {
+        "name": str(tool.get("tool_name") or "tool"),
+        "args": dict(mapping(tool.get("tool_args"))),
+    }
+
+
+def _seconds(value: Any) -> float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and 0 <= value <= _MAX_SECONDS else None
+
+
+def _note_unscripted(value: Mapping[str, Any], unsaid: dict[str, None]) -> None:
+    for key in _UNSCRIPTED:
+        if value.get(key):
+            unsaid[f"it gave {key}, which no script does"] = None
 
 
 def _results(value: Any) -> Iterator[Json]:
