@@ -7,7 +7,6 @@ import contextlib
 import json
 import socket
 import threading
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +15,7 @@ import httpx
 import pytest
 
 from agentos_contract.document import Document
-from agentos_contract.sse import EventStreamDecoder
+from agentos_contract.sse import EventStreamDecoder, ServerSentEvent
 from mockserver.app import Settings, create_app
 from mockserver.runner import active as runner_module
 from mockserver.script.loader import BUNDLED_SCRIPTS, load_scripts
@@ -67,18 +66,20 @@ def test_the_same_seed_gives_the_same_bytes(serve: Serve) -> None:
     assert run(7) != run(8)
 
 
-def test_events_arrive_at_their_own_time(client: httpx.Client) -> None:
-    """The parallel branches wait 0.05, 0.15 and 0.25 s or so: they don't come in one burst."""
-    moments: dict[str, float] = {}
+def test_events_arrive_while_the_run_goes_on(client: httpx.Client) -> None:
+    """They don't come in one burst at its end."""
     decoder = EventStreamDecoder()
-    form = {"message": "tea"}
-    with client.stream("POST", "/workflows/market-scan/runs", data=form) as response:
+    frames: list[ServerSentEvent] = []
+    path = "/workflows/slow-report/runs"
+    form = {"message": "tea", "session_id": "goes-on"}
+    with client.stream("POST", path, data=form) as response:
         for chunk in response.iter_raw():
-            for frame in decoder.feed(chunk):
-                moments.setdefault(frame.event, time.monotonic())
-    delay = moments["WorkflowCompleted"] - moments["WorkflowStarted"]
-    first_end = moments["StepCompleted"] - moments["WorkflowStarted"]
-    assert 0 < first_end < delay
+            frames += decoder.feed(chunk)
+            if "StepCompleted" in [frame.event for frame in frames]:
+                break
+        run_id = json.loads(frames[0].data)["run_id"]
+        run = client.get(f"{path}/{run_id}", params={"session_id": "goes-on"}).json()
+    assert run["status"] == "RUNNING"
 
 
 def test_speed_makes_runs_go_faster(serve: Serve) -> None:
@@ -259,13 +260,10 @@ def test_a_client_that_goes_away_ends_its_run(mock_url: str, client: httpx.Clien
                 run_id = json.loads(frames[0].data)["run_id"]
                 break
     path = f"/workflows/slow-report/runs/{run_id}"
-    deadline = time.monotonic() + 4  # the run itself would take five seconds
-    while True:
+    stored = {"status": "RUNNING"}
+    while stored["status"] == "RUNNING":
         stored = client.get(path, params={"session_id": "left"}).json()
-        if stored["status"] != "RUNNING":
-            break
-        assert time.monotonic() < deadline, "the run went on without its client"
-    assert stored["status"] == "CANCELLED"
+    assert stored["status"] == "CANCELLED", "the run went on without its client"
     assert "client disconnected" in stored["content"]
 
 
