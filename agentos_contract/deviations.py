@@ -28,9 +28,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from agentos_contract.requirements import load_catalogue
+from agentos_contract.yaml_files import read_yaml
 
 DEVIATIONS = Path(__file__).parent / "deviations"
 INVENTED = DEVIATIONS / "invented"
@@ -97,7 +96,7 @@ def load_deviations() -> dict[str, Deviation]:
     requirements = load_catalogue().requirements
     deviations: dict[str, Deviation] = {}
     for file in [*sorted(DEVIATIONS.glob("*.yaml")), *sorted(INVENTED.glob("*.yaml"))]:
-        for name, entry in (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).items():
+        for name, entry in (read_yaml(file) or {}).items():
             if name in deviations:
                 raise ValueError(f"{file}: {name}: there are two of that name")
             if not _NEEDED <= set(entry) <= _KEYS:

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from agentos_contract.overlay import OverlayError, apply_overlay
+from agentos_contract.yaml_files import read_yaml
 
 RUN_OPERATION_ID = "create_workflow_run"
 EVENT_STREAM = "text/event-stream"
@@ -189,8 +190,7 @@ def _with_unique_operation_ids(content: dict[str, Any]) -> dict[str, Any]:
 
 def _read_mapping(file: Path) -> dict[str, Any]:
     try:
-        with file.open(encoding="utf-8") as stream:
-            content = yaml.load(stream, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        content = read_yaml(file)
     except FileNotFoundError:
         raise DocumentError(f"{file}: no such file") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -11,7 +11,7 @@ from enum import IntEnum
 from functools import cache
 from pathlib import Path
 
-import yaml
+from agentos_contract.yaml_files import read_yaml
 
 CATALOGUE_FILE = Path(__file__).parent / "requirements.yaml"
 
@@ -67,7 +67,7 @@ class Catalogue:
 @cache
 def load_catalogue() -> Catalogue:
     """The kit's catalogue. Raises ValueError where the data is malformed."""
-    data = yaml.safe_load(CATALOGUE_FILE.read_text(encoding="utf-8"))
+    data = read_yaml(CATALOGUE_FILE)
     requirements: dict[str, Requirement] = {}
     for area, clauses in data["areas"].items():
         for name, clause in clauses.items():

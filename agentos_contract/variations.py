@@ -17,9 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from agentos_contract.deviations import Site, load_deviations, nearest, rules_of
+from agentos_contract.yaml_files import read_yaml
 
 VARIATIONS_FILE = Path(__file__).parent / "variations.yaml"
 
@@ -46,7 +45,7 @@ class Variation:
 def load_variations() -> dict[str, Variation]:
     """The kit's variations by id. Raises ValueError where the data is malformed."""
     variations = {}
-    for name, entry in yaml.safe_load(VARIATIONS_FILE.read_text(encoding="utf-8")).items():
+    for name, entry in read_yaml(VARIATIONS_FILE).items():
         if not {"site", "text"} <= set(entry) <= {"site", "text", "does"}:
             raise ValueError(f"{VARIATIONS_FILE}: {name}: needs site and text, and may have does")
         if name in load_deviations():

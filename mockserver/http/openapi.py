@@ -35,7 +35,7 @@ from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from agentos_contract.document import Document, DocumentError
+from agentos_contract.document import DEFAULT_DOCUMENT, Document, DocumentError
 from mockserver.http.bodies import ClientDisconnected
 from mockserver.http.cors import make_unreadable
 from mockserver.http.deviating import deviations_of
@@ -64,14 +64,14 @@ class OpenAPI31Specification(OpenAPISpecification):
 
 
 _CHECKED: WeakSet[Document] = WeakSet()
-"""Those that are valid: to find out takes longer than everything else that starts a mock, and a
-process may start many on one document."""
+"""Those that are valid: to find out takes half of the time in which a mock starts, and a process
+may start many on one document."""
 
 
 def _check(document: Document) -> None:
     """Raises DocumentError where openapi-spec-validator refuses the document."""
-    if document in _CHECKED:
-        return
+    if document in _CHECKED or document.source == str(DEFAULT_DOCUMENT):
+        return  # the kit's tests hold its own
     try:
         openapi_spec_validator.validate(document.content)
     except OpenAPIValidationError as error:
