@@ -58,12 +58,18 @@ def read_json_object(text: str | bytes) -> dict[str, Any]:
     return value
 
 
-def parse_object(text: str | bytes) -> dict[str, Any] | None:
-    """As read_json_object; None for what is no JSON object."""
+def parse_json(text: str | bytes) -> Any:
+    """As read_json; None for what is no JSON."""
     try:
-        return read_json_object(text)
+        return read_json(text)
     except ValueError:
         return None
+
+
+def parse_object(text: str | bytes) -> dict[str, Any] | None:
+    """As read_json_object; None for what is no JSON object."""
+    value = parse_json(text)
+    return value if isinstance(value, dict) else None
 
 
 def mapping(value: Any) -> Mapping[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
-from urllib.parse import quote
 
 from agentos_contract.events import STEPS_AND_CONTAINERS, TERMINAL_EVENTS
 from agentos_contract.json_values import parse_object
@@ -16,7 +15,8 @@ from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.judging.rules import RunRules
 from contract_tests.judging.streams import StreamedRun
 from contract_tests.target.budget import NoMoreRuns
-from contract_tests.target.exchange import Exchange, Request
+from contract_tests.target.exchange import Exchange
+from contract_tests.target.operations import cancel_run
 from contract_tests.target.target import Workflow
 
 SLOW_SECONDS = 0.4
@@ -41,8 +41,7 @@ CANCELLED = replace(BESIDE, end="cancel.one-terminal-event")
 def cancel(context: Context) -> None:
     """Cancel the slowest workflow's run in the middle, from another connection, and read on; a run
     of the same workflow beside it is to go on."""
-    operation = context.document.operations.get("cancel_workflow_run")
-    if operation is None:
+    if "cancel_workflow_run" not in context.document.operations:
         raise CannotDecide("the document has no operation cancel_workflow_run")
     workflow, usual = _slowest(context)
     under_way = threading.Event()
@@ -67,10 +66,7 @@ def cancel(context: Context) -> None:
     if not run_ids:
         context.runs.judge_stream(workflow, future.result())
         raise CannotDecide("the stream to be cancelled named no run")
-    path = operation.path.replace("{workflow_id}", quote(workflow.id, safe="")).replace(
-        "{run_id}", quote(run_ids[0], safe="")
-    )
-    request = Request(operation.method.upper(), path)
+    request = cancel_run(context.document, workflow.id, run_ids[0])
     was_over = future.done()
     first = context.client.send(request)
     cancelled_at = time.monotonic() - started
@@ -79,10 +75,8 @@ def cancel(context: Context) -> None:
         raise CannotDecide("two runs that were under way named each other's ids")
     run = context.runs.judge_stream(workflow, exchanges[0], CANCELLED)
     if first.status in (404, 405, 501) and not was_over:
-        context.findings.cannot(
-            CANCELLING,
-            f"the server does not have the operation (it answered {first.summary})",
-        )
+        reason = f"the server does not have the operation (it answered {first.summary})"
+        context.findings.cannot(CANCELLING, reason)
         return
     if run is None:
         raise CannotDecide("the run to be cancelled was not answered with a stream")
@@ -129,12 +123,9 @@ def _mixed_up(exchanges: list[Exchange]) -> bool:
     """Whether one run's stream has the other's run_id."""
     found = []
     for exchange in exchanges:
-        ids = set()
-        for _, event in exchange.events:
-            payload = parse_object(event.data) or {}
-            if isinstance(payload.get("workflow_name"), str):
-                ids.add(str(payload.get("run_id")))
-        found.append(ids)
+        payloads = [parse_object(event.data) or {} for _, event in exchange.events]
+        named = [one for one in payloads if isinstance(one.get("workflow_name"), str)]
+        found.append({str(one.get("run_id")) for one in named})
     return len(found) == 2 and bool(found[0] & found[1])
 
 

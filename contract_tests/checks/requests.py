@@ -9,7 +9,7 @@ from contract_tests.judging.answers import AnswerJudge, Expected
 from contract_tests.judging.findings import Findings
 from contract_tests.target.client import Client
 from contract_tests.target.exchange import OWN_TOKEN, Authorization, Exchange, Request
-from contract_tests.target.target import run_path
+from contract_tests.target.operations import run_path
 
 Fields = Sequence[tuple[str, str]]
 
@@ -53,6 +53,20 @@ class Requests:
         exchange = self._client.send(request)
         self._findings.record(self._answers.judge(exchange, expected))
         self._token_kept_secret(exchange)
+        return exchange
+
+    def expect(
+        self,
+        requirement: str,
+        status: int,
+        what: str,
+        request: Request,
+        expected: Expected = Expected.REFUSAL,
+    ) -> Exchange:
+        """Ask, and require that status in the answer. `what` was sent, for the message."""
+        exchange = self.ask(request, expected)
+        message = f"{what}: expected {status}, got {exchange.summary}"
+        self._findings.require(requirement, exchange.status == status, message, exchange)
         return exchange
 
     def ask_steadily(self, request: Request) -> Exchange:

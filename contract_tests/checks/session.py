@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from agentos_contract.events import Scope
-from agentos_contract.json_values import mapping, parse_object, short
+from agentos_contract.json_values import mapping, parse_json, short
 from contract_tests.checks.context import Context
 from contract_tests.checks.registry import check
 from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.forms.texts import ODD
 from contract_tests.judging.rules import RunRules
 from contract_tests.judging.streams import StreamedRun
-from contract_tests.target.exchange import Request
-from contract_tests.target.target import companion_path
+from contract_tests.target.operations import companion_request, read_session
 
 
 @check(Stage.PROBES, "session.continuity", "identity.session-id")
@@ -42,44 +41,30 @@ def continuity(context: Context) -> None:
 
 
 def _listed(context: Context, session_id: str, first: StreamedRun, second: StreamedRun) -> None:
-    path = companion_path(context.document, "get_session_runs", {"session_id": session_id})
-    if path is None:
+    if "get_session_runs" not in context.document.operations:
         return
-    exchange = context.client.send(Request("GET", f"{path}?type=workflow"))
+    exchange = context.client.send(read_session(context.document, session_id))
+    exchanges = first.exchange, second.exchange, exchange
     if exchange.status == 404 and _lists_sessions(context):
-        context.findings.require(
-            "session.continuity",
-            False,
+        message = (
             f"the server lists sessions, and of {session_id}, which two runs were of, it says "
-            f"{exchange.summary}",
-            first.exchange,
-            second.exchange,
-            exchange,
+            f"{exchange.summary}"
         )
-    if exchange.status != 200 or exchange.error is not None:
-        return  # a companion that this server does not have
-    body = parse_object(b'{"runs": ' + exchange.body + b"}")
-    runs = mapping(body).get("runs")
+        context.findings.require("session.continuity", False, message, *exchanges)
+    runs = parse_json(exchange.body) if exchange.succeeded else None
     if not isinstance(runs, list):
-        return
+        return  # a companion that this server does not have
     listed = [mapping(run).get("run_id") for run in runs]
     missing = [run.run_id for run in (first, second) if run.run_id not in listed]
-    context.findings.require(
-        "session.continuity",
-        not missing,
-        f"the session {session_id} does not have the runs {', '.join(map(str, missing))}",
-        first.exchange,
-        second.exchange,
-        exchange,
-    )
+    message = f"the session {session_id} does not have the runs {', '.join(map(str, missing))}"
+    context.findings.require("session.continuity", not missing, message, *exchanges)
 
 
 def _lists_sessions(context: Context) -> bool:
-    operation = context.document.operations.get("get_sessions")
-    if operation is None:
+    operation_id, query = "get_sessions", "?type=workflow&limit=1"
+    if operation_id not in context.document.operations:
         return False
-    exchange = context.client.send(Request("GET", f"{operation.path}?type=workflow&limit=1"))
-    return exchange.status == 200 and exchange.error is None
+    return context.client.send(companion_request(context.document, operation_id, query)).succeeded
 
 
 @check(Stage.PROBES, "session.isolation")

@@ -23,8 +23,9 @@ from contract_tests.judging.outcomes import (
     outcome_of_stream,
 )
 from contract_tests.judging.streams import StreamedRun
-from contract_tests.target.exchange import Exchange, Request
-from contract_tests.target.target import Workflow, companion_path
+from contract_tests.target.exchange import Exchange
+from contract_tests.target.operations import companion_request
+from contract_tests.target.target import Workflow
 
 MOST_SECONDS = 3.0
 """A workflow that takes longer is left alone: four runs of it are made."""
@@ -73,14 +74,13 @@ def _stateful(context: Context) -> Workflow:
 
 def _state(context: Context, session_id: str) -> Mapping[str, Any] | None:
     """The state of a session of ours; None where the server does not tell."""
-    path = companion_path(context.document, "get_session_by_id", {"session_id": session_id})
-    if path is None:
+    operation_id, query = "get_session_by_id", "?type=workflow"
+    if operation_id not in context.document.operations:
         return None
-    exchange = context.client.send(Request("GET", f"{path}?type=workflow"))
-    if exchange.status != 200 or exchange.error is not None:
-        return None
-    body = parse_object(exchange.body)
-    return mapping(mapping(body).get("session_state"))
+    request = companion_request(context.document, operation_id, query, session_id=session_id)
+    exchange = context.client.send(request)
+    body = parse_object(exchange.body) or {}
+    return mapping(body.get("session_state")) if exchange.succeeded else None
 
 
 def _judge_fresh(

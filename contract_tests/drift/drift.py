@@ -122,7 +122,7 @@ def _published(client: Client) -> Mapping[str, Any] | str:
     """The server's document, or why there is none to compare."""
     exchange = client.send(Request("GET", PUBLISHED_AT))
     where = f"{PUBLISHED_AT}: nothing compared that is published"
-    if exchange.status != 200 or exchange.error is not None:
+    if not exchange.succeeded:
         return f"{where}: {exchange.error_message or exchange.summary}"
     try:
         document = read_json_object(exchange.body)

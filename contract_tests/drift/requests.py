@@ -17,7 +17,8 @@ from contract_tests.drift.sent import Asked
 from contract_tests.target.budget import MAX_TIMEOUTS, NoMoreRuns
 from contract_tests.target.client import Client
 from contract_tests.target.exchange import Authorization, Exchange, Request
-from contract_tests.target.target import Workflow, run_path, unknown_workflow_id
+from contract_tests.target.operations import run_path
+from contract_tests.target.target import Workflow, unknown_workflow_id
 
 WRONG_TOKEN = Authorization("Bearer contract-tests-wrong", "Bearer contract-tests-wrong")
 

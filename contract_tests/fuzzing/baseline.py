@@ -9,9 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from urllib.parse import quote
 
-from agentos_contract.document import Document
 from contract_tests.checks.context import Context
 from contract_tests.fuzzing.steps import MARK, Run, Steps
 from contract_tests.judging.batches import BatchRun
@@ -19,6 +17,7 @@ from contract_tests.judging.judgement import Judgement
 from contract_tests.judging.outcomes import RunOutcome, outcome_of_batch, outcome_of_stream
 from contract_tests.judging.streams import StreamedRun
 from contract_tests.target.exchange import Exchange, Request
+from contract_tests.target.operations import cancel_run, read_run, read_session
 from contract_tests.target.target import Workflow
 
 LASTING_SECONDS = 0.5
@@ -145,37 +144,6 @@ def _seconds(stream: StreamedRun) -> float:
     return events[-1][0] - events[0][0] if events else stream.seconds
 
 
-def companion_request(
-    document: Document, operation_id: str, query: str = "", **parameters: str
-) -> Request:
-    """A request for a companion operation that the document has."""
-    operation = document.operations[operation_id]
-    path = operation.path
-    for name, value in parameters.items():
-        path = path.replace(f"{{{name}}}", quote(value, safe=""))
-    return Request(operation.method.upper(), path + query)
-
-
-def read_run(document: Document, workflow_id: str, session_id: str, run_id: str) -> Request:
-    """Reads a run back."""
-    query = f"?session_id={quote(session_id, safe='')}"
-    return companion_request(
-        document, "get_workflow_run", query, workflow_id=workflow_id, run_id=run_id
-    )
-
-
-def read_session(document: Document, session_id: str) -> Request:
-    """Lists a session's runs."""
-    return companion_request(document, "get_session_runs", "?type=workflow", session_id=session_id)
-
-
-def cancel_run(document: Document, workflow_id: str, run_id: str) -> Request:
-    """Cancels a run."""
-    return companion_request(
-        document, "cancel_workflow_run", workflow_id=workflow_id, run_id=run_id
-    )
-
-
 def _companions(context: Context, run: StreamedRun) -> frozenset[str]:
     """Which operations answer for a run that has ended."""
     document = context.document
@@ -191,6 +159,6 @@ def _companions(context: Context, run: StreamedRun) -> frozenset[str]:
     for name, request in requests.items():
         if name in document.operations:
             exchange = context.client.send(request())
-            if exchange.status == 200 and exchange.error is None:
+            if exchange.succeeded:
                 found.add(name)
     return frozenset(found)

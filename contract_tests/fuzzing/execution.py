@@ -21,7 +21,7 @@ from contract_tests.checks.form_answers import (
     suspects_of_refusal,
 )
 from contract_tests.forms.form import Validity
-from contract_tests.fuzzing.baseline import Baseline, cancel_run, read_run, read_session
+from contract_tests.fuzzing.baseline import Baseline
 from contract_tests.fuzzing.model import Model
 from contract_tests.fuzzing.steps import (
     MARK,
@@ -42,6 +42,7 @@ from contract_tests.judging.judgement import Breach, Judgement
 from contract_tests.judging.rules import ANY_RUN
 from contract_tests.target.budget import NoMoreRuns
 from contract_tests.target.exchange import Exchange, Request, TransferError
+from contract_tests.target.operations import cancel_run, read_run, read_session
 
 if TYPE_CHECKING:
     from contract_tests.judging.known import KnownList
@@ -388,7 +389,7 @@ class _Performance:
         was_over = going.is_over
         note = f"cancels the run of {step.run + 1}, after {step.after} of its events"
         exchange = self._send(request, note)
-        if exchange.error is None and exchange.status == 200 and not was_over:
+        if exchange.succeeded and not was_over:
             going.cancelled_at = going.cancelled_at or time.monotonic() - going.started
         judgement = self._companion(exchange)
         self.model.judge_cancelling(going, exchange, judgement, was_over=was_over)

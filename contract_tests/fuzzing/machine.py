@@ -44,7 +44,8 @@ from contract_tests.fuzzing.steps import (
     Step,
     Steps,
 )
-from contract_tests.target.target import Workflow, run_path
+from contract_tests.target.operations import run_path
+from contract_tests.target.target import Workflow
 
 SESSIONS = tuple(f"{MARK}{number}" for number in range(2))
 USERS = (None, None, "ada", "contract-tests-ü")

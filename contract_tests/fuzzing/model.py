@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from agentos_contract.events import TERMINAL_EVENTS
-from agentos_contract.json_values import mapping, parse_object, short
+from agentos_contract.json_values import mapping, parse_json, parse_object, short
 from contract_tests.checks.context import Context
 from contract_tests.fuzzing.baseline import Baseline
 from contract_tests.judging.answers import Expected
@@ -196,8 +196,7 @@ class Model:
         if not expected or exchange.error is not None:
             return
         judgement.exercise("session.continuity")
-        body = mapping(parse_object(b'{"runs": ' + exchange.body + b"}"))
-        runs = body.get("runs") if exchange.status == 200 else None
+        runs = parse_json(exchange.body) if exchange.status == 200 else None
         listed = [mapping(run).get("run_id") for run in runs] if isinstance(runs, list) else []
         missing = [run_id for run_id in expected if run_id not in listed]
         if missing:

@@ -19,7 +19,7 @@ def outcome_of_batch(run: BatchRun) -> RunOutcome:
     """None where there is nothing to compare: what is wrong then is another requirement's."""
     if run.exchange.status == 500:
         return "failed"
-    if run.exchange.status != 200 or run.exchange.error is not None or not run.body:
+    if not run.exchange.succeeded or not run.body:
         return None
     return _outcome(run.body, _masks(run.body))
 

@@ -87,7 +87,7 @@ class RunsJudge:
         judgement.merge(self._acceptance(workflow, exchange, rules))
         run = BatchRun(workflow.id, message or exchange.request.field("message") or "", exchange)
         self._history.all_batches.append(run)
-        if exchange.status != 200 or exchange.error is not None:
+        if not exchange.succeeded:
             return judgement, run
         judgement.merge(judge_media_type(exchange, stream=False))
         if exchange.media_type != JSON:

@@ -18,7 +18,8 @@ from contract_tests.judging.batches import BatchRun
 from contract_tests.judging.streams import StreamedRun
 from contract_tests.target.budget import NoMoreRuns
 from contract_tests.target.exchange import Exchange, Request, TransferError
-from contract_tests.target.target import Workflow, companion_path, read_companion, run_path
+from contract_tests.target.operations import companion_request, run_path
+from contract_tests.target.target import Workflow, read_companion
 
 Json = Mapping[str, Any]
 T = TypeVar("T")
@@ -81,7 +82,7 @@ class Evidence:
                     self.context.client,
                     self.context.document,
                     "get_workflow",
-                    {"workflow_id": workflow_id},
+                    workflow_id=workflow_id,
                 )
             ),
         )
@@ -124,12 +125,12 @@ class Evidence:
 
         An exchange without a status where the document has no such operation.
         """
-        operations = self.context.document.operations
-        path = companion_path(self.context.document, operation_id, parameters or {})
-        if path is None:
+        document = self.context.document
+        if operation_id not in document.operations:
             return Exchange(Request("GET", "/"), "", error_message="no such operation")
-        path += f"?{urlencode(query)}" if query else ""
-        return self.ask(operations[operation_id].method.upper(), path, **more)
+        text = f"?{urlencode(query)}" if query else ""
+        request = companion_request(document, operation_id, text, **(parameters or {}))
+        return self.ask(request.method, request.path, **more)
 
     def run_record(self, workflow_id: str, run_id: object, session_id: str) -> Exchange:
         """A run, looked up."""

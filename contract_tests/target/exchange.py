@@ -126,6 +126,11 @@ class Exchange:
         return header.partition(";")[0].strip().lower()
 
     @property
+    def succeeded(self) -> bool:
+        """Whether it was answered with 200, and wholly."""
+        return self.status == 200 and self.error is None
+
+    @property
     def is_stream(self) -> bool:
         return self.decoder is not None
 

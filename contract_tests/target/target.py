@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 import hypothesis
 import jsonschema_rs
@@ -16,10 +15,11 @@ from hypothesis import HealthCheck, Phase
 from schemathesis import GenerationMode
 
 from agentos_contract.document import Document
-from agentos_contract.json_values import read_json
+from agentos_contract.json_values import mapping, mappings, parse_json, read_json
 from contract_tests.target.client import Client
 from contract_tests.target.configuration import WorkflowSettings
 from contract_tests.target.exchange import TIMEOUTS, Exchange, Request, TransferError
+from contract_tests.target.operations import companion_request, run_path
 
 DEFAULT_MESSAGE = "Hello, what is new?"
 _UNREADABLE = "this is no JSON {"
@@ -54,11 +54,6 @@ class Target:
     workflows: tuple[Workflow, ...]
     unusable: tuple[tuple[str, str], ...] = ()
     """Workflows that cannot be run, and why."""
-
-
-def run_path(document: Document, workflow_id: str) -> str:
-    """The run operation's path for a workflow, percent-encoded."""
-    return document.run_operation.path.replace("{workflow_id}", quote(workflow_id, safe=""))
 
 
 def unknown_workflow_id() -> str:
@@ -134,51 +129,29 @@ def preflight(client: Client, document: Document) -> None:
     require_auth(exchange, client.token)
 
 
+def read_companion(client: Client, document: Document, operation_id: str, **parameters: str) -> Any:
+    """The JSON body of a companion operation; None where it cannot be had."""
+    if operation_id not in document.operations:
+        return None
+    exchange = client.send(companion_request(document, operation_id, **parameters))
+    require_auth(exchange, client.token)
+    return parse_json(exchange.body) if exchange.succeeded else None
+
+
 def _listed_workflows(client: Client, document: Document) -> list[str] | None:
     """The ids that the server lists; None where it does not."""
-    body = read_companion(client, document, "get_workflows", {})
+    body = read_companion(client, document, "get_workflows")
     if not isinstance(body, list):
         return None
-    ids = [item.get("id") for item in body if isinstance(item, Mapping)]
+    ids = [item.get("id") for item in mappings(body)]
     return [identifier for identifier in ids if isinstance(identifier, str) and identifier]
-
-
-def companion_path(
-    document: Document, operation_id: str, parameters: Mapping[str, str]
-) -> str | None:
-    """A companion operation's path, percent-encoded; None where the document does not have it."""
-    operation = document.operations.get(operation_id)
-    if operation is None:
-        return None
-    path = operation.path
-    for name, value in parameters.items():
-        path = path.replace(f"{{{name}}}", quote(value, safe=""))
-    return path
-
-
-def read_companion(
-    client: Client, document: Document, operation_id: str, parameters: Mapping[str, str]
-) -> Any:
-    """The JSON body of a companion operation; None where it cannot be had."""
-    path = companion_path(document, operation_id, parameters)
-    if path is None:
-        return None
-    method = document.operations[operation_id].method.upper()
-    exchange = client.send(Request(method, path))
-    require_auth(exchange, client.token)
-    if exchange.status != 200 or exchange.error is not None:
-        return None
-    try:
-        return read_json(exchange.body)
-    except ValueError:
-        return None
 
 
 def _must_exist(
     client: Client, document: Document, workflow_id: str, listed: list[str] | None
 ) -> None:
     if listed is not None:
-        described = read_companion(client, document, "get_workflow", {"workflow_id": workflow_id})
+        described = read_companion(client, document, "get_workflow", workflow_id=workflow_id)
         if workflow_id in listed or described is not None:
             return
     else:
@@ -208,8 +181,7 @@ def _workflow(
     said: WorkflowSettings,
 ) -> Workflow | str:
     """The workflow, or why it cannot be run."""
-    described = read_companion(client, document, "get_workflow", {"workflow_id": workflow_id})
-    described = described if isinstance(described, Mapping) else {}
+    described = mapping(read_companion(client, document, "get_workflow", workflow_id=workflow_id))
     schema, name = described.get("input_schema"), described.get("name")
     name = name if isinstance(name, str) else None
     if not isinstance(schema, Mapping) or not schema:

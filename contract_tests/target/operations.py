@@ -1,0 +1,44 @@
+"""Requests for the document's operations: the run operation, and companions that have no body."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from agentos_contract.document import Document
+from contract_tests.target.exchange import Request
+
+
+def run_path(document: Document, workflow_id: str) -> str:
+    """The run operation's path for a workflow, percent-encoded."""
+    return document.run_operation.path.replace("{workflow_id}", quote(workflow_id, safe=""))
+
+
+def companion_request(
+    document: Document, operation_id: str, query: str = "", **parameters: str
+) -> Request:
+    """A request for a companion operation that the document has; `parameters` of its path."""
+    operation = document.operations[operation_id]
+    path = operation.path
+    for name, value in parameters.items():
+        path = path.replace(f"{{{name}}}", quote(value, safe=""))
+    return Request(operation.method.upper(), path + query)
+
+
+def read_run(document: Document, workflow_id: str, session_id: str, run_id: str) -> Request:
+    """Reads a run back."""
+    query = f"?session_id={quote(session_id, safe='')}"
+    return companion_request(
+        document, "get_workflow_run", query, workflow_id=workflow_id, run_id=run_id
+    )
+
+
+def read_session(document: Document, session_id: str) -> Request:
+    """Lists a session's runs."""
+    return companion_request(document, "get_session_runs", "?type=workflow", session_id=session_id)
+
+
+def cancel_run(document: Document, workflow_id: str, run_id: str) -> Request:
+    """Cancels a run."""
+    return companion_request(
+        document, "cancel_workflow_run", workflow_id=workflow_id, run_id=run_id
+    )
