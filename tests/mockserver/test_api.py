@@ -21,7 +21,7 @@ PIPELINE = "/workflows/content-pipeline/runs"
 
 @pytest.fixture(scope="module")
 def locked(locked_mock_url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=locked_mock_url) as client:
+    with httpx.Client(base_url=locked_mock_url, timeout=30) as client:
         yield client
 
 
@@ -87,7 +87,7 @@ def test_any_text_is_a_message_and_comes_back_as_it_was(
 ) -> None:
     reserved = {"message", "stream", "session_id", "user_id", "version", "session_state"}
     form = {key: value for key, value in extra.items() if key not in reserved}
-    with httpx.Client(base_url=mock_url) as client:
+    with httpx.Client(base_url=mock_url, timeout=30) as client:
         assert batch(client, "rush-hour", **form, message=message.replace("forbidden", ""))[
             "input"
         ] == message.replace("forbidden", "")
@@ -126,7 +126,7 @@ def test_another_media_type_is_415(
 
 def test_a_body_beyond_the_limit_is_413(serve: Serve, document: Document) -> None:
     url = serve(create_app(Settings(max_body=1000)))
-    response = httpx.post(url + PIPELINE, data={"message": "x" * 1000})
+    response = httpx.post(url + PIPELINE, data={"message": "x" * 1000}, timeout=30)
     assert "longer than 1000 bytes" in check_error(document, response, 413)
 
 
@@ -280,14 +280,14 @@ def test_a_fault_of_the_mock_shows_no_traceback(
 
     monkeypatch.setattr("mockserver.engine.steps._function", fail)
     url = serve(create_app())
-    with httpx.Client(base_url=url) as client:
+    with httpx.Client(base_url=url, timeout=30) as client:
         run = stream(client, "content-pipeline")
         assert run.names[-1] == "WorkflowError"
         assert b"secret" not in run.raw
         response = client.post(PIPELINE, data={"message": "x", "stream": "false"})
         assert "secret" not in check_error(document, response, 500)
     monkeypatch.setattr("mockserver.runner.runner.Runner.start", fail)
-    response = httpx.post(url + PIPELINE, data={"message": "x"})
+    response = httpx.post(url + PIPELINE, data={"message": "x"}, timeout=30)
     assert "secret" not in check_error(document, response, 500)
 
 
@@ -312,7 +312,7 @@ def test_another_servers_published_document_is_served(serve: Serve) -> None:
     """AgentOS 3.1.10's, as it stands: an operationId comes twice, GET /sessions has no default."""
     published = load_document(ROOT / "fixtures" / "drift" / "agno-3.1.10.openapi.json")
     url = serve(create_app(Settings(published, seed=1)))
-    with httpx.Client(base_url=url) as client:
+    with httpx.Client(base_url=url, timeout=30) as client:
         assert client.get("/config").status_code == 200
         form = {"message": "bees", "session_id": "s-published"}
         assert "event: WorkflowCompleted" in client.post(PIPELINE, data=form).text

@@ -105,7 +105,7 @@ CHANGED_HEADERS = {
 
 @pytest.fixture(scope="module")
 def locked(locked_mock_url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=locked_mock_url) as client:
+    with httpx.Client(base_url=locked_mock_url, timeout=30) as client:
         yield client
 
 

@@ -65,7 +65,7 @@ def rest_of(process: subprocess.Popen[str], exit_code: int) -> str:
 
 def test_serve_serves_until_interrupted() -> None:
     process, url, said = started("--seed", "4")
-    with httpx.Client(base_url=url) as client:
+    with httpx.Client(base_url=url, timeout=30) as client:
         assert client.get("/health").json()["status"] == "ok"
         assert batch(client, "content-pipeline")["status"] == "COMPLETED"
     stop(process)
@@ -80,9 +80,12 @@ def test_serve_takes_another_document(tmp_path: Path) -> None:
     file.write_text(yaml.safe_dump(document), encoding="utf-8")
     process, url, _ = started("--spec", str(file))
     form = {"message": "x", "stream": "false"}
-    moved = httpx.post(f"{url}/v2/workflows/content-pipeline/execute", data=form)
+    moved = httpx.post(f"{url}/v2/workflows/content-pipeline/execute", data=form, timeout=30)
     assert moved.json()["status"] == "COMPLETED"
-    assert httpx.post(f"{url}/workflows/content-pipeline/runs", data=form).status_code == 404
+    assert (
+        httpx.post(f"{url}/workflows/content-pipeline/runs", data=form, timeout=30).status_code
+        == 404
+    )
     stop(process)
 
 
@@ -181,7 +184,7 @@ def test_a_signal_ends_in_good_order_and_a_second_at_once(
 
 def test_each_request_is_in_the_log_without_what_may_be_secret() -> None:
     process, url, _ = started("--token", "s3cret", "--as", "agno-2.5.6")
-    with httpx.Client(base_url=url) as client:
+    with httpx.Client(base_url=url, timeout=30) as client:
         client.get("/sessions?user_id=s3cret", headers={"authorization": "Bearer s3cret"})
         client.get("/health", headers={"origin": "https://evil.example"})
         client.request(
@@ -209,13 +212,13 @@ def test_each_request_is_in_the_log_without_what_may_be_secret() -> None:
 
 def test_the_log_can_be_quieter() -> None:
     process, url, _ = started("--log-level", "warning")
-    httpx.get(f"{url}/health")
+    httpx.get(f"{url}/health", timeout=30)
     assert stop(process, signal.SIGTERM) == ""
 
 
 def test_the_token_comes_from_the_environment_too() -> None:
     process, url, _ = started(AGENTOS_TOKEN="letmein")
-    assert httpx.get(f"{url}/workflows").status_code == 401
+    assert httpx.get(f"{url}/workflows", timeout=30).status_code == 401
     headers = {"authorization": "Bearer letmein"}
-    assert httpx.get(f"{url}/workflows", headers=headers).status_code == 200
+    assert httpx.get(f"{url}/workflows", headers=headers, timeout=30).status_code == 200
     stop(process)

@@ -60,7 +60,7 @@ def test_an_unknown_name_is_refused(client: httpx.Client, preference: str, said:
 
 def test_a_server_performs_them_for_everybody(serve: Serve) -> None:
     names = frozenset({"order.bare-end", "sse.crlf"})
-    with httpx.Client(base_url=serve(create_app(Settings(deviations=names)))) as client:
+    with httpx.Client(base_url=serve(create_app(Settings(deviations=names))), timeout=30) as client:
         answer = stream(client)
     assert "\r\n" in answer.text
     assert "WorkflowCompleted" not in event_names(answer.text)

@@ -191,7 +191,7 @@ def test_what_depends_on_the_message_is_told_by_the_recorded_messages(varied: Pa
     seen = []
     for name in ("scripts", "inferred"):
         app = create_app(Settings(workflows=load_scripts(varied / name).workflows))
-        with serving(app) as url, httpx.Client(base_url=url) as client:
+        with serving(app) as url, httpx.Client(base_url=url, timeout=30) as client:
             runs = [stream(client, "varied", message=message).payloads for message in MESSAGES]
         seen.append(masked(runs))
     for original, copy in zip(*seen, strict=True):

@@ -59,7 +59,7 @@ def test_stream_and_batch_tell_the_same_story(client: httpx.Client, workflow_id:
 def test_the_same_seed_gives_the_same_bytes(serve: Serve) -> None:
     def run(seed: int) -> bytes:
         url = serve(create_app(Settings(seed=seed, clock=lambda: 1_000_000_000.0)))
-        with httpx.Client(base_url=url) as client:
+        with httpx.Client(base_url=url, timeout=30) as client:
             return stream(client, "everything").raw
 
     assert run(7) == run(7)
@@ -84,7 +84,7 @@ def test_events_arrive_while_the_run_goes_on(client: httpx.Client) -> None:
 
 def test_speed_makes_runs_go_faster(serve: Serve) -> None:
     url = serve(create_app(Settings(speed=1000)))
-    with httpx.Client(base_url=url) as client:
+    with httpx.Client(base_url=url, timeout=30) as client:
         run = stream(client, "slow-report")
         assert run.judge().violations == []
         # The run's own time is that of its script, whatever the wall clock says.
@@ -96,7 +96,7 @@ def test_a_silent_stream_gets_keep_alive_comments(
 ) -> None:
     # The script waits 0.1 s at a time: long beside this, on a busy machine too.
     monkeypatch.setattr(runner_module, "KEEP_ALIVE", 0.005)
-    with httpx.Client(base_url=serve(create_app(Settings(speed=5)))) as client:
+    with httpx.Client(base_url=serve(create_app(Settings(speed=5))), timeout=30) as client:
         run = stream(client, "slow-report")
     assert b"\n\n: keep-alive\n\n" in run.raw
     assert run.judge().violations == []
@@ -155,7 +155,7 @@ def test_a_run_is_there_when_its_last_event_has_come(client: httpx.Client) -> No
 
 
 def test_sessions_are_listed_paged_renamed_and_deleted(serve: Serve) -> None:
-    with httpx.Client(base_url=serve(create_app())) as client:
+    with httpx.Client(base_url=serve(create_app()), timeout=30) as client:
         for number in range(5):
             batch(client, "visit-counter", session_id=f"s{number}", message=f"Hello {number}")
         batch(client, "rush-hour", session_id="other")
