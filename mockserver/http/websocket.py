@@ -195,6 +195,9 @@ class WorkflowSocket:
                     other = self._subscribers.get(run_id)
                     if other is not None:
                         await _send(other, data)
+        recent = self._runner.recent(run_id)
+        if recent is None or recent.status != "RUNNING":
+            self._subscribers.pop(run_id, None)
 
     async def _reconnect(self, socket: WebSocket, message: Json) -> None:
         run_id = message.get("run_id")
