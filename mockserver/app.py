@@ -13,7 +13,6 @@ from agentos_contract.deviations import Deviations
 from agentos_contract.document import Document, load_document
 from mockserver.faults.exchange import Server
 from mockserver.faults.middleware import FaultsMiddleware
-from mockserver.faults.selection import DeviationsMiddleware
 from mockserver.http.cors import Cors
 from mockserver.http.log import RequestLog
 from mockserver.http.openapi import connexion_application
@@ -56,9 +55,9 @@ class Settings:
     """How much faster than their scripts runs go."""
     max_body: int = DEFAULT_MAX_BODY
     """Bytes of a request's body."""
-    deviations: Deviations = frozenset()
+    deviations: Deviations | Callable[[], Deviations] = frozenset()
     """What the mock does that it should not, or differently: deviations of the catalogue, a
-    profile's, and variations."""
+    profile's, and variations; or what says so of each request."""
     clock: Callable[[], float] = time.time
     """Seconds since the epoch."""
 
@@ -89,7 +88,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         started_at=settings.clock(),
     )
     application = connexion_application(operations, document, served, token=settings.token)
-    server = Server(settings.token, tuple(workflows))
-    faults = FaultsMiddleware(Cors(application), server)
-    socket = WorkflowSocket(faults, workflows, runner, token=settings.token)
-    return RequestLog(DeviationsMiddleware(socket, settings.deviations, server.memories))
+    socket = WorkflowSocket(Cors(application), workflows, runner, token=settings.token)
+    recorded = frozenset(id for id in workflows if served.recordings.of(id))
+    server = Server(settings.token, tuple(workflows), recorded)
+    return RequestLog(FaultsMiddleware(socket, server, settings.deviations))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -158,11 +159,7 @@ def serve(
             "empty; expected an address, such as 127.0.0.1, or 0.0.0.0 for every network",
             param_hint="--host",
         )
-    if token is not None and not token:
-        raise click.BadParameter(
-            "empty; leave it out to let everybody in",
-            param_hint="--token",
-        )
+    _check_token(token)
     scripts = _load(workflows or BUNDLED_SCRIPTS)
     recordings = _recordings(workflows or BUNDLED_SCRIPTS)
     for warning in scripts.warnings:
@@ -349,6 +346,22 @@ def record(
     click.echo(f"{out}: {len(recorder.written)} files; mockserver serve --workflows {out}")
     if recorder.failures:
         sys.exit(1)
+
+
+def _check_token(token: str | None) -> None:
+    """Nobody takes a server for closed that is open, or that no token opens."""
+    if token is None:
+        for variable in TOKEN_VARIABLES:
+            if variable in os.environ:  # click takes an empty one for none
+                raise click.UsageError(
+                    f"{variable} is empty; set it to the token to ask for, or unset it to let "
+                    "everybody in"
+                )
+    elif not token:
+        raise click.BadParameter("empty; leave it out to let everybody in", param_hint="--token")
+    elif token != token.strip():
+        message = "has white space around it, which no Authorization header can have"
+        raise click.BadParameter(message, param_hint="--token")
 
 
 def _deviations(profile: str | None, faults: tuple[str, ...]) -> frozenset[str]:

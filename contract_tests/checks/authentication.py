@@ -28,7 +28,7 @@ def token_required(context: Context) -> None:
     _expect_401(context, "authentication.token-required", None, "no token")
 
 
-@check(Stage.REFUSALS, "authentication.wrong-token")
+@check(Stage.REFUSALS, "authentication.wrong-token", "authentication.token-secret")
 def wrong_token(context: Context) -> None:
     """Tokens that are not the right one, also those that a careless comparison lets pass."""
     token = _token(context)

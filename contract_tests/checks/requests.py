@@ -13,6 +13,9 @@ from contract_tests.target.operations import run_path
 
 Fields = Sequence[tuple[str, str]]
 
+MIN_SECRET = 8
+"""Letters of a token that stands in no answer by chance."""
+
 
 class Requests:
     """Makes requests for the run operation, and sends them."""
@@ -82,11 +85,16 @@ class Requests:
         return again
 
     def _token_kept_secret(self, exchange: Exchange) -> None:
-        """No 401 may tell the right token to somebody who did not send it."""
+        """No 401 may tell the right token, nor repeat one that was sent."""
         token, sent = self._client.token, exchange.request.authorization
-        if token is None or exchange.status != 401 or (sent and token in sent.value):
+        if token is None or exchange.status != 401:
             return
         answer = exchange.body + str(exchange.headers).encode()
+        credentials = sent.value.rpartition(" ")[2] if sent else ""
+        if len(credentials) >= MIN_SECRET and credentials.encode() in answer:
+            message = "a 401 repeats the token that was sent"
+            self._findings.breach("authentication.token-secret", message, exchange)
+            return
         message = "a 401 tells the right token to somebody who did not send it"
-        is_kept = token.encode() not in answer
+        is_kept = token in (sent.value if sent else "") or token.encode() not in answer
         self._findings.require("authentication.token-secret", is_kept, message, exchange)

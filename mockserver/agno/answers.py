@@ -62,7 +62,7 @@ class UnwritableInput(HttpHooks):
         return strict_json(members)
 
 
-@departure("authentication.no-challenge")
+@departure("authentication.no-challenge", on=401)
 class NoChallenge(HttpHooks):
     challenges = False
 

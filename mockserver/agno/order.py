@@ -12,10 +12,10 @@ AGNO_STAGES = (
     "media type",
     "syntax",  # 400, 422: a body that cannot be read
     "authenticate",  # 401
-    "preferences",
     "values",  # 422
     "workflow",  # 404
     "input schema",  # the run fails
+    "preferences",
     "scenario",
 )
 """What its two departures from the contract's order come to together."""

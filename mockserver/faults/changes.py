@@ -36,11 +36,6 @@ class Rule(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    @property
-    def needs(self) -> list[Names]:
-        """Of each of these a run must have an event, for the rule to change anything."""
-        return []
-
 
 class Changes(Rule):
     """Changes of a JSON object."""

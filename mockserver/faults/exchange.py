@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NoReturn
@@ -36,6 +36,8 @@ class Server:
     token: str | None = None
     """The one that it asks for."""
     workflow_ids: tuple[str, ...] = ()
+    recorded_ids: frozenset[str] = frozenset()
+    """Of workflows whose runs are replayed."""
     memories: Memories = field(default_factory=Memories)
 
 
@@ -101,22 +103,16 @@ class Request(_Headed):
         """The text of a form's field; the last where it comes twice."""
         return dict(self.fields).get(name)
 
-    def map_fields(self, change: Mapping[str, Any]) -> None:
-        """Change the texts of these fields, each by its function."""
-        fields = self.fields
-        if fields:
-            self.fields = [(k, change[k](v) if k in change else v) for k, v in fields]
-
     @property
     def bearer(self) -> str | None:
         """What stands after the scheme Bearer."""
         scheme, _, given = (self.header("authorization") or "").partition(" ")
         return given.strip() if scheme.lower() == "bearer" else None
 
-    def let_in(self) -> None:
-        """Make the request one with the right token."""
-        if self.server.token is not None:
-            self.set_header("authorization", f"Bearer {self.server.token}")
+    @property
+    def state(self) -> tuple[object, ...]:
+        """What a fault may change, to compare."""
+        return (self.method, self.path, tuple(self.headers), self.body)
 
     def copy(self) -> Request:
         return Request(self.method, self.path, list(self.headers), self.body, self.server)
@@ -143,6 +139,11 @@ class Response(_Headed):
     """Whether it is a run's stream, whatever content type it is made to say."""
     is_at_end: bool = False
     """Whether the piece of a stream that is going out begins with the run's WorkflowCompleted."""
+
+    @property
+    def state(self) -> tuple[object, ...]:
+        """What a fault may change, to compare."""
+        return (self.status, tuple(self.headers), self.body)
 
     @property
     def is_batch(self) -> bool:

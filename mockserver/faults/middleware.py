@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from agentos_contract.deviations import Deviations
 from agentos_contract.document import EVENT_STREAM
 from mockserver.faults.exchange import Connection, Cut, Onward, Request, Response, Server
-from mockserver.faults.registry import ActiveFaults, active_faults
-from mockserver.http.deviating import deviations_of
+from mockserver.faults.registry import (
+    ActiveFaults,
+    active_faults,
+    has_class,
+    on_chunk,
+    resolve,
+    shows_in_run,
+)
+from mockserver.faults.rules import is_on
+from mockserver.faults.selection import select
+from mockserver.http.bearer import refusal
+from mockserver.http.hooks import HOOKS_KEY
+from mockserver.http.preferences import (
+    PREFERENCES_KEY,
+    Preferences,
+    applied_header,
+    read_preferences,
+)
 
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of a request's body; a longer one is passed on as it is."""
@@ -16,31 +36,44 @@ _END = b"event: WorkflowCompleted\n"
 
 
 class FaultsMiddleware:
-    """Stands around the application; a request without deviations passes through."""
+    """Selects the faults of each request, and performs those that are done to it and its response.
 
-    def __init__(self, application: ASGIApp, server: Server) -> None:
+    It stands around the application; a request without any passes through.
+    """
+
+    def __init__(
+        self,
+        application: ASGIApp,
+        server: Server,
+        deviations: Deviations | Callable[[], Deviations],
+    ) -> None:
         self._application = application
         self._server = server
+        self._deviations = deviations if callable(deviations) else lambda: deviations
+        """Those of every request."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not (names := deviations_of(scope)):
-            await self._application(scope, receive, send)
-            return
+        preferences = scope[PREFERENCES_KEY] = self._preferences(scope)
+        names = self._deviations() | select(preferences, self._server)
+        scope[HOOKS_KEY] = resolve(names, self._server.memories)
         faults = active_faults(names)
-        if not faults.are_of_exchange:
+        if scope["type"] != "http" or not (faults.are_of_exchange or preferences.are_some):
             await self._application(scope, receive, send)
             return
         body, is_whole = await _read(receive)
         sent = Request(scope["method"], scope["path"], list(scope["headers"]), body, self._server)
+        exchange = _Exchange(faults, sent, preferences, receive, send)
         request = sent.copy()
         if is_whole:
             for name, fault in faults.on_request:
                 request.memory = self._server.memories.of(name)
+                before = request.state
                 fault(request)
+                if request.state != before:
+                    exchange.acted.add(name)
             if request.body != body:
                 request.set_header("content-length", str(len(request.body)))
             scope = _scope_of(request, scope)
-        exchange = _Exchange(faults, sent, receive, send)
         try:
             await self._application(scope, _again(request.body, is_whole, receive), exchange.send)
         except Cut:
@@ -48,14 +81,33 @@ class FaultsMiddleware:
         finally:
             exchange.close()
 
+    def _preferences(self, scope: Scope) -> Preferences:
+        """What a request asks for; nothing where it is not let in."""
+        token = self._server.token
+        if scope["type"] != "http":
+            return Preferences()
+        if token is not None:
+            authorization = Headers(scope=scope).get("authorization", "")
+            if refusal(authorization, token) is not None:
+                return Preferences()
+        return read_preferences(scope["headers"])
+
 
 class _Exchange:
     """One response on its way out."""
 
     def __init__(
-        self, faults: ActiveFaults, request: Request, receive: Receive, send: Send
+        self,
+        faults: ActiveFaults,
+        request: Request,
+        preferences: Preferences,
+        receive: Receive,
+        send: Send,
     ) -> None:
+        self.acted: set[str] = set()
+        """The faults that have changed the request, or its response's head or body."""
         self._faults = faults
+        self._preferences = preferences
         self._request = request
         self._receive = receive
         self._send = send
@@ -106,11 +158,34 @@ class _Exchange:
         await self._onward(chunk, is_last)
 
     def _begin(self) -> None:
+        response = self._response
         for name, fault in self._faults.on_response:
-            self._response.memory = self._request.server.memories.of(name)
-            fault(self._response)
+            response.memory = self._request.server.memories.of(name)
+            before = response.state
+            fault(response)
+            if response.state != before:
+                self.acted.add(name)
+        for name, _ in self._faults.on_chunk:
+            if is_on(on_chunk.occurrences[name].on, {}, response):
+                self.acted.add(name)
+        applied = list(self._applied())
+        if applied:
+            response.headers.append((b"preference-applied", applied_header(applied)))
         self._connection = Connection(self._response, self._receive, self._send)
         self._onward = self._connection.way_out(fault for _, fault in self._faults.on_chunk)
+
+    def _applied(self) -> Iterator[tuple[str, str]]:
+        """The preferences that this response comes of."""
+        asked = self._preferences
+        if asked.problem is not None:
+            return
+        for key, names in (("fault", asked.faults), ("vary", asked.variations)):
+            for name in names:
+                is_in_run = asked.is_reached and shows_in_run(name)
+                if name in self.acted or is_in_run or has_class(name):
+                    yield key, name
+        if asked.scenario is not None and asked.has_scenario:
+            yield "scenario", asked.scenario
 
     def close(self) -> None:
         if self._connection is not None:

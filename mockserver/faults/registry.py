@@ -42,6 +42,7 @@ from mockserver.faults.changes import Names
 from mockserver.faults.exchange import Request, Response, Wire
 from mockserver.faults.memory import FaultState, Memories, Memory
 from mockserver.faults.rules import (
+    AnyRule,
     ChunkRule,
     EventRule,
     FormRule,
@@ -69,13 +70,20 @@ _CLASSES: dict[type[Any], dict[str, type[Any]]] = {
 }
 
 
-def departure(name: str) -> Callable[[C], C]:
-    """Register a subclass of a hooks class as what `name` changes there."""
+_ON: dict[str, str | int] = {}
+"""Of a hooks class, on what it can show, where that was said."""
+
+
+def departure(name: str, *, on: str | int | None = None) -> Callable[[C], C]:
+    """Register a subclass of a hooks class as what `name` changes there: in a run, or in any
+    response, unless `on` says in which (Occurrence)."""
 
     def register(hooks: C) -> C:
         by_name = next(names for base, names in _CLASSES.items() if issubclass(hooks, base))
         assert name not in by_name, name
         by_name[name] = hooks
+        if on is not None:
+            _ON[name] = on
         return hooks
 
     return register
@@ -102,6 +110,8 @@ class Occurrence:
     status, or `token`: a server that asks for one."""
     needs: tuple[Names, ...] = ()
     """Of each of these a run must have an event."""
+    members: frozenset[str] = frozenset()
+    """And one with all of these members."""
 
 
 class HookPoint(Generic[F]):
@@ -116,13 +126,13 @@ class HookPoint(Generic[F]):
         self, name: str, *, on: str | int | None = None, of: str | None = None
     ) -> Callable[[F], F]:
         """Register what `name` does here: on what (Occurrence), and to which event."""
-        return self.register(name, on or self._usual, [(of,)] if of else [])
+        return self.register(name, Occurrence(on or self._usual, ((of,),) if of else ()))
 
-    def register(self, name: str, on: str | int, needs: Iterable[Names]) -> Callable[[F], F]:
+    def register(self, name: str, occurrence: Occurrence) -> Callable[[F], F]:
         def register(fault: F) -> F:
             assert name not in self.faults, name
             self.faults[name] = fault
-            self.occurrences[name] = Occurrence(on, tuple(needs))
+            self.occurrences[name] = occurrence
             return fault
 
         return register
@@ -204,14 +214,42 @@ def register_rules() -> None:
         for kind, (point, together) in _POINTS_OF_RULES.items():
             of_kind = [rule for rule in rules if isinstance(rule, kind)]
             if of_kind:
-                needs = [names for rule in of_kind for names in rule.needs]
-                on = getattr(of_kind[0], "on", None) if kind is not EventRule else "stream"
-                point.register(entry.id, on or "stream", needs)(together(of_kind))
+                point.register(entry.id, _occurrence(of_kind))(together(of_kind))
+
+
+def _occurrence(rules: Sequence[AnyRule]) -> Occurrence:
+    """On what several rules of one kind show."""
+    if isinstance(rules[0], EventRule):
+        needs = [names for rule in rules if isinstance(rule, EventRule) for names in rule.needs]
+        return Occurrence("stream", tuple(needs), rules[0].members)
+    needs = [names for rule in rules if isinstance(rule, FrameRule) for names in rule.needs]
+    return Occurrence(rules[0].on, tuple(needs))
 
 
 def registered() -> frozenset[str]:
     """The names that something is registered for."""
     return frozenset().union(*_CLASSES.values(), *(point.faults for point in _POINTS))
+
+
+@cache
+def occurrences(name: str) -> tuple[Occurrence, ...]:
+    """On what a deviation or variation can show."""
+    found = [point.occurrences[name] for point in _POINTS if name in point.occurrences]
+    for base, classes in _CLASSES.items():
+        if name in classes:
+            is_of_run = base is EngineHooks or base is RunnerHooks
+            found.append(Occurrence(_ON.get(name, "run" if is_of_run else "response")))
+    return tuple(found)
+
+
+def shows_in_run(name: str) -> bool:
+    """Whether it changes a run, or a stream's bytes."""
+    return any(name in point.faults for point in (on_start, on_event, on_frame))
+
+
+def has_class(name: str) -> bool:
+    """Whether it is registered as a hooks class."""
+    return any(name in classes for classes in _CLASSES.values())
 
 
 @dataclass(frozen=True)

@@ -165,7 +165,13 @@ class EventRule(Changes):
         return self.drop or self.repeat or self.rename or self.move or self.on
 
     @property
+    def members(self) -> frozenset[str]:
+        """What an event must have, where none is named."""
+        return frozenset(() if self._names else (path.partition(".")[0] for path in self.paths))
+
+    @property
     def needs(self) -> list[Names]:
+        """Of each of these a run must have an event, for the rule to change anything."""
         needed = [self._names, self._place if self.repeat else ()]
         if self.within is not None:
             needed.append((f"{self.within}ExecutionStarted",))

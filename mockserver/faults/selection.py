@@ -1,40 +1,86 @@
-"""Fault selection: how a request's answer departs, as the server is set and the request asks."""
+"""Fault selection: which faults a request asks for by `Prefer`, and which of them it can have.
+
+With a token, departures from authentication are the command line's alone: whoever could ask for
+one by a header could read or guess the token by it.
+"""
 
 from __future__ import annotations
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from collections.abc import Callable, Iterable
 
-from agentos_contract.deviations import Deviations, UnknownDeviation, check_deviations
-from agentos_contract.variations import UnknownVariation, check_variations
-from mockserver.faults.memory import Memories
-from mockserver.faults.registry import resolve
-from mockserver.http.deviating import DEVIATIONS_KEY, PROBLEM_KEY, preferences
-from mockserver.http.hooks import HOOKS_KEY
+from agentos_contract.deviations import load_deviations, nearest
+from agentos_contract.variations import load_variations
+from mockserver.faults.applicability import Situation, possible_events, why_not
+from mockserver.faults.exchange import Server
+from mockserver.http.preferences import Preferences
+from mockserver.script.model import Workflow
+
+_AUTHENTICATION = "authentication."
 
 
-class DeviationsMiddleware:
-    """Notes in the scope how the answer departs: `Prefer: fault=NAME` adds a deviation,
-    `Prefer: vary=NAME` a variation."""
+def select(preferences: Preferences, server: Server) -> frozenset[str]:
+    """The faults that a request asks for; none where one of them cannot be had.
 
-    def __init__(self, application: ASGIApp, deviations: Deviations, memories: Memories) -> None:
-        self._application = application
-        self._deviations = deviations
-        self._memories = memories
+    What is wrong, and what is right, is noted in the preferences.
+    """
+    asked = [*preferences.faults, *preferences.variations]
+    problems = [
+        *(_problem("fault", name, load_deviations(), server) for name in preferences.faults),
+        *(_problem("vary", name, load_variations(), server) for name in preferences.variations),
+    ]
+    preferences.problem = next(filter(None, (preferences.problem, *problems)), None)
+    if preferences.problem is not None:
+        return frozenset()
+    if asked:
+        preferences.why_not = _checker(preferences, server)
+    return frozenset(asked)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope[DEVIATIONS_KEY] = self._deviations
-        if scope["type"] == "http":
-            asked = [(key, name) for key, name in preferences(scope) if key in ("fault", "vary")]
-            if asked:
-                try:
-                    scope[DEVIATIONS_KEY] = (
-                        self._deviations
-                        | check_deviations(name for key, name in asked if key == "fault")
-                        | check_variations(name for key, name in asked if key == "vary")
+
+def _problem(key: str, name: str, known: Iterable[str], server: Server) -> str | None:
+    """Why nobody can ask for a name, if so."""
+    names = list(known)
+    if name not in names:
+        kind = "deviation" if key == "fault" else "variation"
+        there_are = ", ".join(one for one in names if _can_be_asked(one, server))
+        near = nearest(name, names)
+        return f"Prefer: {key}: there is no {kind} {name!r}{near}; there are {there_are}"
+    if not _can_be_asked(name, server):
+        return (
+            f"Prefer: {key}={name}: with a token, departures from authentication are to be had by "
+            f"the command line alone: mockserver serve --{key} {name}"
+        )
+    return None
+
+
+def _can_be_asked(name: str, server: Server) -> bool:
+    return server.token is None or not name.startswith(_AUTHENTICATION)
+
+
+def _checker(
+    preferences: Preferences, server: Server
+) -> Callable[[str, Workflow | None, bool], str | None]:
+    def check(operation_id: str, workflow: Workflow | None, is_stream: bool) -> str | None:
+        is_scripted = workflow is not None and workflow.id not in server.recorded_ids
+        situation = Situation(
+            operation_id,
+            workflow.id if workflow is not None else None,
+            is_stream,
+            server.token is not None,
+            possible_events(workflow) if workflow is not None and is_scripted else None,
+        )
+        for key, names, known in (
+            ("fault", preferences.faults, load_deviations()),
+            ("vary", preferences.variations, load_variations()),
+        ):
+            for name in names:
+                reason = why_not(name, situation)
+                if reason is not None:
+                    can = ", ".join(
+                        one
+                        for one in known
+                        if _can_be_asked(one, server) and why_not(one, situation) is None
                     )
-                except UnknownDeviation as error:
-                    scope[PROBLEM_KEY] = f"Prefer: fault: {error}"
-                except UnknownVariation as error:
-                    scope[PROBLEM_KEY] = f"Prefer: vary: {error}"
-        scope[HOOKS_KEY] = resolve(scope[DEVIATIONS_KEY], self._memories)
-        await self._application(scope, receive, send)
+                    return f"Prefer: {key}={name} cannot apply here: {reason}; what can: {can}"
+        return None
+
+    return check

@@ -24,13 +24,13 @@ STAGES = (
     "route",  # 404
     "method",  # 405
     "authenticate",  # 401
-    "preferences",  # 400
     "workflow",  # 404
     "size",  # 413
     "media type",  # 415
     "syntax",  # 422: no form, no JSON
     "values",  # 422: not what the document has
     "input schema",  # 400
+    "preferences",  # 400
     "scenario",  # any status that the script says
 )
 """What a request passes, in order: the first that refuses it decides the status."""
@@ -120,7 +120,7 @@ class HttpHooks:
     answers_private_network = True
     """Whether those of a public address may call a server on a private one (preflights with
     Access-Control-Request-Private-Network)."""
-    exposed_headers: tuple[str, ...] = ("WWW-Authenticate", "Allow")
+    exposed_headers: tuple[str, ...] = ("WWW-Authenticate", "Allow", "Preference-Applied")
     crashes_are_readable = True
     """Whether they may read the answer to an error that its server did not foresee."""
 

@@ -14,7 +14,6 @@ for both:
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Mapping
 from typing import Any
 from weakref import WeakSet
@@ -36,11 +35,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agentos_contract.document import DEFAULT_DOCUMENT, Document, DocumentError
+from mockserver.http.bearer import refusal
 from mockserver.http.bodies import ClientDisconnected
 from mockserver.http.cors import make_unreadable
-from mockserver.http.deviating import deviations_of
 from mockserver.http.errors import ApiError, ErrorCodes
 from mockserver.http.hooks import hooks_of
+from mockserver.http.preferences import preferences_of
 from mockserver.http.request import REQUEST_KEY, Operation, Request, Served
 from mockserver.http.stages import pass_stages
 from mockserver.http.validation import OperationSchema
@@ -50,9 +50,6 @@ logger = logging.getLogger(__name__)
 
 OTHER_METHODS = "mockserver.other_methods"
 """In Connexion's routing: the path has other methods than the request's."""
-
-_NO_TOKEN = "an Authorization header with a bearer token is required"
-_WRONG_TOKEN = "the bearer token is not the right one"
 
 
 class OpenAPI31Specification(OpenAPISpecification):
@@ -94,19 +91,11 @@ def bearer_handler(token: str | None) -> type[BearerSecurityHandler]:
         def get_fn(self, security_scheme: Any, required_scopes: Any) -> Any:
             if token is None:
                 return lambda request: {}
-            expected = token.encode()
 
             def verify(request: ConnexionRequest) -> dict[str, Any]:
-                header = request.headers.get("authorization", "")
-                scheme, _, given = header.partition(" ")
-                if not header or (scheme.lower() == "bearer" and not given.strip()):
-                    raise ApiError(401, _NO_TOKEN, kind="no-token")
-                if scheme.lower() != "bearer":
-                    statement = f"the scheme {scheme!r} is not known"
-                    raise ApiError(401, statement, hint="expected Bearer", kind="no-token")
-                # Header values are Latin-1 on the wire; a token is compared byte by byte.
-                if not secrets.compare_digest(given.strip().encode("latin-1", "replace"), expected):
-                    raise ApiError(401, _WRONG_TOKEN, kind="wrong-token")
+                error = refusal(request.headers.get("authorization", ""), token)
+                if error is not None:
+                    raise error
                 return {}
 
             return verify
@@ -176,12 +165,13 @@ class StagesMiddleware(SpecMiddleware):
                 scope,
                 receive,
                 hooks_of(scope),
-                deviations_of(scope),
+                preferences_of(scope),
                 self._served,
                 is_path_known=operation is not None or OTHER_METHODS in routing,
                 routed=operation,
             )
             await pass_stages(request)
+            request.preferences.is_reached = True
             scope[REQUEST_KEY] = request
         await self.app(scope, receive, send)
 

@@ -9,10 +9,10 @@ from typing import Any
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope
 
-from agentos_contract.deviations import Deviations
 from agentos_contract.document import Document
 from mockserver.http.bodies import SentBody
 from mockserver.http.hooks import NO_INPUT, HttpHooks, RunInput
+from mockserver.http.preferences import Preferences
 from mockserver.http.validation import ABSENT, OperationSchema
 from mockserver.recordings.format import Recordings
 from mockserver.runner.runner import Runner
@@ -68,7 +68,7 @@ class Request:
     scope: Scope
     receive: Receive
     hooks: HttpHooks
-    deviations: Deviations
+    preferences: Preferences
     served: Served
     is_path_known: bool
     routed: Operation | None

@@ -13,11 +13,10 @@ from starlette.types import Message
 
 from agentos_contract.document import RUN_OPERATION_ID
 from mockserver.http.bodies import SentBody, content_type_of, read_body
-from mockserver.http.deviating import check_preferences, preferences
 from mockserver.http.errors import ApiError
 from mockserver.http.request import Request
 from mockserver.script.cel import CelError
-from mockserver.script.model import Scenario
+from mockserver.script.model import Scenario, Workflow
 from mockserver.sessions.keeping import find_session
 
 Stage = Callable[[Request], Awaitable[None]]
@@ -54,10 +53,6 @@ async def _method(request: Request) -> None:
 async def _authenticate(request: Request) -> None:
     """Connexion decides whether the request is let in."""
     await request.operation.security(request.scope, request.receive, _nothing)
-
-
-async def _preferences(request: Request) -> None:
-    check_preferences(request.scope)
 
 
 async def _workflow(request: Request) -> None:
@@ -115,28 +110,50 @@ async def _input_schema(request: Request) -> None:
         request.failure = error.detail
 
 
+async def _preferences(request: Request) -> None:
+    """What the request asks of the mock is there, and can be had here."""
+    preferences, operation_id = request.preferences, request.operation.operation_id
+    problem = preferences.problem
+    if problem is None:
+        is_run = operation_id == RUN_OPERATION_ID
+        workflow = request.workflow if "workflow_id" in request.path else None
+        is_stream = is_run and request.body.get("stream", True)
+        problem = preferences.why_not(operation_id, workflow, is_stream)
+        if problem is None and preferences.scenario is not None:
+            problem = _why_no_scenario(preferences.scenario, workflow if is_run else None)
+    if problem is not None:
+        preferences.problem = problem
+        raise ApiError(400, problem)
+
+
+def _why_no_scenario(name: str, workflow: Workflow | None) -> str | None:
+    if workflow is None:
+        return f"Prefer: scenario={name} cannot apply here: only a run has scenarios"
+    names = [scenario.name for scenario in workflow.scenarios]
+    if name in names:
+        return None
+    there_are = f"expected {', '.join(names)}" if names else f"{workflow.id!r} has none"
+    return f"Prefer: there is no scenario {name!r}; {there_are}"
+
+
 async def _scenario(request: Request) -> None:
     """A scenario that the request asks for, or whose `when` is true for it, answers instead."""
     if request.operation.operation_id != RUN_OPERATION_ID or request.failure is not None:
         return
-    workflow = request.workflow
-    if not workflow.scenarios:
-        return
-    named = dict(preferences(request.scope)).get("scenario")
+    named = request.preferences.scenario
     if named is None:
         scenario = await _fitting_scenario(request)
         if scenario is None:
             return
     else:
-        found = {scenario.name: scenario for scenario in workflow.scenarios}
-        if named not in found:
-            names = ", ".join(found)
-            raise ApiError(400, f"Prefer: there is no scenario {named!r}; expected {names}")
-        scenario = found[named]
+        scenario = next(one for one in request.workflow.scenarios if one.name == named)
+        request.preferences.has_scenario = True
     raise ApiError(scenario.status, scenario.detail, error_code=scenario.error_code)
 
 
 async def _fitting_scenario(request: Request) -> Scenario | None:
+    if not request.workflow.scenarios:
+        return None
     form = request.body
     session_id, user_id = form.get("session_id"), form.get("user_id")
     session = await find_session(request.served.runner.store, session_id or "", user_id)

@@ -33,7 +33,7 @@ def main() -> int:
             if chosen and name not in chosen:
                 continue
             occasion = occasion_of(name)
-            found = broken(stage.report([f"fault={name}"], occasion))
+            found = broken(stage.report([name], occasion))
             if set(found) != set(deviation.breaks):
                 wrong += 1
                 print(f"{name}: breaks {sorted(deviation.breaks)}, found {sorted(found)}")

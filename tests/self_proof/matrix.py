@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-
 from agentos_contract.deviations import Deviation, load_deviations
 from agentos_contract.requirements import load_catalogue
 from contract_tests.running.run import Report
@@ -115,34 +113,25 @@ def breaking() -> dict[str, Deviation]:
 class Theatre:
     """One mock of all these workflows, which performs what a run of the tests asks for."""
 
-    def __init__(self, url: str, stage: _Stage) -> None:
-        self._url = url
-        self._stage = stage
+    url: str
+
+    def __init__(self) -> None:
+        self.names: frozenset[str] = frozenset()
+        """The deviations and variations of every request."""
         self._made: Counter[str] = Counter()
 
-    def report(self, preferences: Iterable[str], occasion: Occasion | None = None) -> Report:
-        """Run the whole contract test against the mock that performs these: `fault=NAME` …"""
+    def report(self, names: Iterable[str], occasion: Occasion | None = None) -> Report:
+        """Run the whole contract test against the mock that performs these deviations and
+        variations, as with --fault and --vary: not all can be asked for by a header."""
         occasion = occasion or Occasion()
-        preferences = list(preferences)
+        names = list(names)
         # Each has sessions of its own, the same each time that the first is made.
-        self._made[str(preferences)] += 1
-        seed = crc32(f"{preferences}{self._made[str(preferences)]}".encode())
-        self._stage.preferences = [(b"prefer", text.encode()) for text in preferences]
+        self._made[str(names)] += 1
+        seed = crc32(f"{names}{self._made[str(names)]}".encode())
+        self.names = frozenset(names)
         return test_target(
-            self._url, token=TOKEN, seed=seed, workflows=occasion.workflows, **occasion.options
+            self.url, token=TOKEN, seed=seed, workflows=occasion.workflows, **occasion.options
         )
-
-
-class _Stage:
-    """Asks the mock for deviations, as a client's headers would."""
-
-    def __init__(self, application: ASGIApp) -> None:
-        self._application = application
-        self.preferences: list[tuple[bytes, bytes]] = []
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["headers"] = [*scope["headers"], *self.preferences]
-        await self._application(scope, receive, send)
 
 
 @contextmanager
@@ -152,13 +141,14 @@ def theatre() -> Iterator[Theatre]:
         **load_scripts(ROOT / "fixtures" / "occasions").workflows,
         **load_scripts(SCRIPTS).workflows,
     }
-    stage = _Stage(create_app(Settings(DOCUMENT, workflows, token=TOKEN, seed=1)))
-    with serving(stage) as url:
+    theatre = Theatre()
+    settings = Settings(DOCUMENT, workflows, token=TOKEN, seed=1, deviations=lambda: theatre.names)
+    with serving(create_app(settings)) as theatre.url:
         # What has been loaded stays: the collector need not look at it again, hundreds of times.
         gc.collect()
         gc.freeze()
         try:
-            yield Theatre(url, stage)
+            yield theatre
         finally:
             gc.unfreeze()
 

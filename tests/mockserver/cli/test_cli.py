@@ -127,6 +127,7 @@ def test_check_counts_what_is_well() -> None:
         (["--store", "redis://localhost"], "is no store that this version has; expected memory"),
         (["--as", "agno-9"], "no such profile"),
         (["--token", ""], "empty; leave it out"),
+        (["--token", "s3cret\r"], "has white space around it"),
         (["--port", "70000"], "70000 is not in the range"),
         (["--speed", "0"], "is not in the range"),
         (["--speed", "-1"], "is not in the range"),
@@ -214,6 +215,13 @@ def test_the_log_can_be_quieter() -> None:
     process, url, _ = started("--log-level", "warning")
     httpx.get(f"{url}/health", timeout=30)
     assert stop(process, signal.SIGTERM) == ""
+
+
+@pytest.mark.parametrize("variable", ["AGENTOS_TOKEN", "OS_SECURITY_KEY"])
+def test_an_empty_token_in_the_environment_is_refused(variable: str) -> None:
+    refused = CliRunner(env={variable: ""}).invoke(main, ["serve"])
+    assert refused.exit_code == 2
+    assert f"{variable} is empty; set it to the token to ask for, or unset it" in refused.output
 
 
 def test_the_token_comes_from_the_environment_too() -> None:

@@ -1,0 +1,184 @@
+"""What `Prefer` asks for: how it is read, what is refused, what is said to have been applied."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from agentos_contract.profiles import load_profile
+from mockserver.app import Settings, create_app
+from mockserver.http.preferences import Preferences, read_preferences
+from tests.conftest import Serve
+
+STEPS = "/workflows/content-pipeline/runs"
+"""A workflow of functions and nothing else."""
+
+
+def read(*values: str) -> Preferences:
+    return read_preferences([(b"Prefer", value.encode()) for value in values])
+
+
+def run(client: httpx.Client, preference: str, url: str = STEPS, **form: str) -> httpx.Response:
+    form = {"message": "bees", **form}
+    return client.post(url, data=form, headers={"prefer": preference})
+
+
+# -- how it is read
+
+
+@pytest.mark.parametrize(
+    ("value", "faults", "variations", "scenario"),
+    [
+        ("fault=x; wait=5", ["x"], [], None),
+        ("FAULT = x ,Vary=y", ["x"], ["y"], None),
+        ('fault="a,b;c", vary="d\\"e"', ["a,b;c"], ['d"e'], None),
+        (
+            "respond-async, return=minimal, wait=5, handling=strict, odata.maxpagesize=3",
+            [],
+            [],
+            None,
+        ),
+        ('scenario="too busy", scenario=other', [], [], "too busy"),
+        ('scenario="Überlast"', [], [], "Überlast"),
+        ("", [], [], None),
+        (" , ,", [], [], None),
+    ],
+)
+def test_it_is_read_as_the_rfc_says(
+    value: str, faults: list[str], variations: list[str], scenario: str | None
+) -> None:
+    found = read(value)
+    assert found.problem is None
+    assert (found.faults, found.variations, found.scenario) == (faults, variations, scenario)
+
+
+def test_several_headers_are_one() -> None:
+    found = read("fault=a", "wait=1, fault=b", "vary=c")
+    assert (found.faults, found.variations, found.problem) == (["a", "b"], ["c"], None)
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("faults=a", "there is no preference 'faults' here; expected fault, scenario, vary"),
+        ("speed=2", "there is no preference 'speed' here"),
+        ("fault", "fault: expected a name, such as fault=NAME"),
+        ('vary=""', "vary: expected a name"),
+        ("fault=a;vary=b", "preferences stand apart by commas, not semicolons"),
+        ("fault=a b", "'fault=a b' is no preference"),
+        ('vary=a, fault="b', "a quote is not closed"),
+        ("=a", "'=a' is no preference"),
+    ],
+)
+def test_what_is_no_preference_of_the_mocks_is_said(value: str, problem: str) -> None:
+    found = read(value)
+    assert found.problem is not None
+    assert problem in found.problem
+
+
+# -- what cannot apply
+
+
+@pytest.mark.parametrize(
+    ("preference", "form", "reason"),
+    [
+        ("fault=parallel.count-off", {}, "has no ParallelExecutionStarted"),
+        ("fault=order.late-content", {}, "'content-pipeline' has no RunContent"),
+        ("fault=event.list", {}, "'content-pipeline' has no RunContentCompleted"),
+        ("fault=loop.from-0", {}, "'content-pipeline' has no Loop"),
+        ("fault=results.chunks-grow", {}, "has no RunContent"),
+        ("fault=order.bare-end", {"stream": "false"}, "it is about streams"),
+        ("fault=sse.cut-in-event", {"stream": "false"}, "it is about streams"),
+        ("vary=sse.crlf", {"stream": "false"}, "it is about streams"),
+        ("fault=batch.list", {}, "it is about batch runs"),
+        ("vary=batch.indented", {"stream": "true"}, "it is about batch runs"),
+        ("fault=cancel.once-only", {}, "it is about cancelling a run"),
+        ("fault=authentication.open", {}, "the server asks for no token"),
+        ("fault=authentication.forbidden", {}, "the server asks for no token"),
+        ("fault=sse.ascii, fault=loop.count-off", {}, "loop.count-off cannot apply here"),
+    ],
+)
+def test_what_cannot_apply_is_refused_with_what_can(
+    client: httpx.Client, preference: str, form: dict[str, str], reason: str
+) -> None:
+    answer = run(client, preference, **form)
+    assert answer.status_code == 400
+    detail = answer.json()["detail"]
+    assert reason in detail
+    assert "; what can: " in detail
+    listed = detail.partition("; what can: ")[2].split(", ")
+    key, _, refused = preference.rpartition(", ")[2].partition("=")
+    assert refused not in listed
+    assert "preference-applied" not in answer.headers
+    # Whatever is listed can be had.
+    for name in listed[::40]:
+        assert run(client, f"{key}={name}", **form).status_code != 400, name
+
+
+def test_other_operations_have_no_runs(client: httpx.Client) -> None:
+    for preference in ("fault=form.trimmed", "fault=order.bare-end", "vary=batch.indented"):
+        answer = client.get("/workflows", headers={"prefer": preference})
+        assert answer.status_code == 400, preference
+    scenario = client.get("/workflows", headers={"prefer": "scenario=overloaded"})
+    assert "only a run has scenarios" in scenario.json()["detail"]
+
+
+def test_a_scenario_that_the_workflow_has_not_is_refused(client: httpx.Client) -> None:
+    answer = run(client, "scenario=nope")
+    assert answer.status_code == 400
+    assert "'content-pipeline' has none" in answer.json()["detail"]
+
+
+def test_as_a_real_server_it_is_refused_too(serve: Serve) -> None:
+    deviations = load_profile("agno-2.5.6").deviations
+    with httpx.Client(base_url=serve(create_app(Settings(deviations=deviations)))) as client:
+        unknown = run(client, "fault=order.bare-ende")
+        impossible = run(client, "fault=loop.from-0")
+        applied = run(client, "fault=order.bare-end")
+    assert unknown.status_code == impossible.status_code == 400
+    assert "order.bare-end, " in unknown.json()["detail"]
+    assert "what can: " in impossible.json()["detail"]
+    assert "WorkflowCompleted" not in applied.text
+    assert applied.headers["preference-applied"] == "fault=order.bare-end"
+
+
+# -- what was applied
+
+
+@pytest.mark.parametrize(
+    ("preference", "form", "applied"),
+    [
+        (
+            "wait=5, vary=sse.crlf, fault=order.bare-end; x=1",
+            {},
+            "fault=order.bare-end, vary=sse.crlf",
+        ),
+        ("fault=batch.status-pending", {"stream": "false"}, "fault=batch.status-pending"),
+        ("fault=session.forgotten", {"stream": "false"}, "fault=session.forgotten"),
+        ("fault=form.trimmed", {"message": " bees "}, "fault=form.trimmed"),
+        # Nothing had to be trimmed, no error was answered, nobody was named.
+        ("fault=form.trimmed", {}, None),
+        ("fault=error.html, vary=error.unknown-code", {}, None),
+        ("fault=batch.other-user", {"stream": "false"}, None),
+        ("fault=error.html, fault=order.bare-end", {"stream": "maybe"}, "fault=error.html"),
+        ("vary=http.extra-headers", {}, "vary=http.extra-headers"),
+        ("wait=5", {}, None),
+    ],
+)
+def test_an_answer_says_what_was_applied(
+    client: httpx.Client, preference: str, form: dict[str, str], applied: str | None
+) -> None:
+    assert run(client, preference, **form).headers.get("preference-applied") == applied
+
+
+def test_a_scenario_is_applied_too(client: httpx.Client) -> None:
+    answer = run(client, "scenario=overloaded", url="/workflows/rush-hour/runs")
+    assert answer.status_code == 500
+    assert answer.headers["preference-applied"] == "scenario=overloaded"
+
+
+def test_a_page_can_read_what_was_applied(client: httpx.Client) -> None:
+    headers = {"origin": "https://page.example", "prefer": "fault=order.bare-end"}
+    answer = client.post(STEPS, data={"message": "bees"}, headers=headers)
+    assert "Preference-Applied" in answer.headers["access-control-expose-headers"]
+    assert answer.headers["preference-applied"] == "fault=order.bare-end"
