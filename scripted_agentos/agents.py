@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agno.agent import Agent
@@ -30,7 +30,7 @@ def build_agent(described: Json, mocked: MockedStep, place: Place) -> Agent:
         model=scripted_model(described.get("model"), mocked),
         tools=_tools(mocked) or None,
         telemetry=False,
-        **_given(described, RETRY_SETTINGS),
+        **given(described, RETRY_SETTINGS),
     )
 
 
@@ -45,7 +45,7 @@ def build_team(described: Json, mocked: MockedStep, place: Place) -> Team:
         members=[_member(member, place / f"members[{i}]") for i, member in enumerate(members)],
         tools=_tools(mocked) or None,
         telemetry=False,
-        **_given(described, RETRY_SETTINGS),
+        **given(described, RETRY_SETTINGS),
     )
 
 
@@ -64,7 +64,8 @@ def _described(described: Json, place: Place) -> Mapping[str, Any]:
     return described
 
 
-def _given(described: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+def given(described: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """The settings that the script has; Agno's own defaults hold for the others."""
     return {key: described[key] for key in keys if described.get(key) is not None}
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from agno.workflow import Condition, Loop, Parallel, Router, Step, Steps
 from agno.workflow.types import StepInput
 
-from scripted_agentos.agents import build_agent, build_team
+from scripted_agentos.agents import build_agent, build_team, given
 from scripted_agentos.errors import Place, ScriptError, warn
 from scripted_agentos.mocked import MockedStep, function_executor
 from scripted_agentos.templates import Json
@@ -119,11 +119,6 @@ STEP_SETTINGS = (
     "add_workflow_history",
     "num_history_runs",
 )
-
-
-def given(described: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
-    """The settings that the script has; Agno's own defaults hold for the others."""
-    return {key: described[key] for key in keys if described.get(key) is not None}
 
 
 def decision(described: Mapping[str, Any], key: str, default: Any) -> Any:

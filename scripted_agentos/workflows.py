@@ -11,10 +11,12 @@ import yaml
 from agno.db.base import BaseDb
 from agno.workflow import Workflow
 
+from scripted_agentos.agents import given
 from scripted_agentos.errors import Place, ScriptError, warn
 from scripted_agentos.schema import model_from_schema
-from scripted_agentos.steps import build_steps, given
+from scripted_agentos.steps import build_steps
 
+MAX_VALUES = 100_000
 WORKFLOW_SETTINGS = (
     "name",
     "description",
@@ -48,12 +50,51 @@ def build_workflow(script: Mapping[str, Any], *, db: BaseDb, file: str = "script
 def load_workflow(file: Path, db: BaseDb) -> Workflow:
     """A script file's Workflow. Raises ScriptError."""
     try:
-        text = file.read_text(encoding="utf-8")
+        if not file.is_file():  # a pipe would be waited for
+            raise ScriptError(f"{file}: no regular file")
+        text = file.read_text(encoding="utf-8-sig")
         # YAML reads JSON, but for the escapes of what is beyond the Basic Multilingual Plane.
-        script = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:
-        raise ScriptError(f"{file}: neither YAML nor JSON: {error}") from error
+        script = json.loads(text) if file.suffix == ".json" else _load_yaml(text)
+    except OSError as error:
+        raise ScriptError(f"{file}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise ScriptError(f"{file}: neither YAML nor JSON: {reason}") from error
     return build_workflow(script, db=db, file=file.name)
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader, to which dates are texts, as to JSON."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - as PyYAML has it
+        first: [found for found in resolvers if found[0] != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+def _load_yaml(text: str) -> Any:
+    """A YAML document. Raises ValueError where its aliases stand for too many values."""
+    loader = _Loader(text)
+    node = loader.get_single_node()
+    if node is None:
+        return None
+    _count(node, {})
+    return loader.construct_document(node)
+
+
+def _count(node: yaml.Node, known: dict[yaml.Node, int]) -> int:
+    """How many values a node stands for, each alias counted with all that it refers to."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if node not in known:
+        known[node] = MAX_VALUES  # of what contains itself there is no end
+        items = node.value
+        if isinstance(node, yaml.MappingNode):
+            items = [part for pair in items for part in pair]
+        known[node] = 1 + sum(_count(item, known) for item in items)
+    if known[node] > MAX_VALUES:
+        raise ValueError(f"with its aliases it stands for more than {MAX_VALUES:,} values")
+    return known[node]
 
 
 def load_workflows(folder: Path, db: BaseDb) -> list[Workflow]:
