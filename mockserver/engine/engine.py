@@ -82,9 +82,9 @@ class Engine:
             is_handed_on=self.record.is_streamed and not self.record.is_sent_late,
             is_sent_late=self.record.is_sent_late,
         )
-        yield from loop.run()
+        return loop.run()
 
-    def _run(self) -> Actions:
+    def _run(self) -> Generator[Action, float, None]:
         record, event = self.record, self._context.event
         branch = Branch()
         try:
@@ -113,7 +113,6 @@ class Engine:
             # Whoever cancels now is too late.
             with contextlib.suppress(RunCancelled):
                 yield last
-        return None
 
     def _end(self, status: str, content: Any, branch: Branch) -> None:
         self.record.status = status

@@ -130,11 +130,10 @@ class TaskLoop:
         self._error: Exception | None = None
         """What is to be thrown into the run: it is cancelled, or a task of it failed."""
         self._has_ended = False
-        self._result: Result | None = None
         self._response = _Response(self._run, self._ready) if is_handed_on else None
 
-    def run(self) -> Actions:
-        """The run's events, and its Waits for a time or a gate; gives its result."""
+    def run(self) -> Generator[Action, float, None]:
+        """The run's events, and its Waits for a time or a gate."""
         try:
             yield from self._go_on(self._run)
             while not self._has_ended:
@@ -147,7 +146,6 @@ class TaskLoop:
         finally:
             assert self._run.actions is not None
             self._run.actions.close()
-        return self._result
 
     def _next(self) -> Generator[Action, float, None]:
         task, count, epoch = self._ready.popleft()
@@ -252,7 +250,7 @@ class TaskLoop:
     def _end(self, task: _Task, result: Result | None) -> None:
         group = task.group
         if group is None:
-            self._has_ended, self._result = True, result
+            self._has_ended = True
             return
         group.results[task.position] = result
         if group.is_queued:

@@ -32,7 +32,7 @@ BRANCHES = {"type": "Parallel", "name": "p", "steps": [step("a"), step("b", dela
     share=st.floats(0, 1),
     is_streamed=st.booleans(),
 )
-@example({"id": "any", "steps": [BRANCHES]}, {"cancel.noticed-late"}, 0.5, False)
+@example({"id": "any", "steps": [BRANCHES]}, {"cancel.noticed-late"}, 0.75, False)
 def test_a_run_ends(
     script: dict[str, Any], names: set[str], share: float, is_streamed: bool
 ) -> None:
