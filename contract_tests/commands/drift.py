@@ -11,11 +11,12 @@ import click
 from rich.console import Console
 
 from contract_tests.commands.options import HELP, make_options, target_options
-from contract_tests.commands.outcome import BROKEN, KEPT, could_not_run
+from contract_tests.commands.outcome import BROKEN, KEPT, could_not_run, say_plan
 from contract_tests.drift.baseline import Baseline, BaselineError, load_baseline
 from contract_tests.drift.drift import Drift, Listener, find_drift
 from contract_tests.drift.report import describe, write_report
 from contract_tests.drift.requests import Plan
+from contract_tests.reports.terminal import say
 from contract_tests.running.run import Options
 from contract_tests.target.redaction import redact
 from contract_tests.target.target import CouldNotRun, Target
@@ -55,7 +56,11 @@ def drift(url: str, since: str, report_dir: Path | None, **target: Any) -> None:
 def _run(options: Options, baseline: Baseline, report_dir: Path | None) -> int:
     console = Console(highlight=False)
     spinner = console.status("") if console.is_terminal else None
-    listener = Listener(planned=lambda target, plan: _say_plan(console, options, target, plan))
+
+    def planned(target: Target, plan: Plan) -> None:
+        say_plan(console, options, target, plan.describe())
+
+    listener = Listener(planned=planned)
     if spinner is not None:
         listener.progress = spinner.update
     try:
@@ -68,25 +73,17 @@ def _run(options: Options, baseline: Baseline, report_dir: Path | None) -> int:
     return _report(found, options, console, report_dir)
 
 
-def _say_plan(console: Console, options: Options, target: Target, plan: Plan) -> None:
-    lines = [f"{options.url}: {plan.describe()}"]
-    lines += [f"left out: {name}: {reason}" for name, reason in target.unusable]
-    for line in lines:
-        console.print(redact(line, options.token), markup=False, soft_wrap=True)
-
-
 def _report(found: Drift, options: Options, console: Console, report_dir: Path | None) -> int:
     def clean(text: str) -> str:
         return redact(text, options.token)
 
-    for line in describe(found, clean):
-        console.print(line, markup=False, soft_wrap=True)
+    say(console, *describe(found, clean))
     if report_dir is not None:
         try:
             files = write_report(found, report_dir, clean)
         except OSError as error:
             return could_not_run(f"the report could not be written: {error}")
-        console.print(f"reports: {', '.join(map(str, files))}", markup=False, soft_wrap=True)
+        say(console, f"reports: {', '.join(map(str, files))}")
     if found.is_breaking:
         return BROKEN
     if not found.is_answered:

@@ -14,7 +14,13 @@ from rich.console import Console
 
 from agentos_contract.requirements import Level, load_catalogue
 from contract_tests.commands.options import HELP, make_options, target_options
-from contract_tests.commands.outcome import BROKEN, COULD_NOT_RUN, KEPT, could_not_run
+from contract_tests.commands.outcome import (
+    BROKEN,
+    COULD_NOT_RUN,
+    KEPT,
+    could_not_run,
+    say_plan,
+)
 from contract_tests.fuzzing.campaign import Campaign, Fuzzing, Listener, fuzz_target, replay
 from contract_tests.fuzzing.database import DatabaseError
 from contract_tests.fuzzing.failure_files import (
@@ -25,7 +31,7 @@ from contract_tests.fuzzing.failure_files import (
 )
 from contract_tests.fuzzing.rounds import INTERRUPTED, TIME_UP, Failure
 from contract_tests.judging.known import KnownError, load_known
-from contract_tests.reports.terminal import MAX_MESSAGE, cut
+from contract_tests.reports.terminal import MAX_MESSAGE, cut, say
 from contract_tests.running.run import Options
 from contract_tests.target.redaction import redact
 from contract_tests.target.target import CouldNotRun, Target
@@ -158,19 +164,16 @@ def _fuzz(fuzzing: Fuzzing, report_dir: Path, console: Console) -> int:
 
     def planned(target: Target) -> None:
         ids = ", ".join(workflow.id for workflow in target.workflows)
-        console.print(
-            f"{options.url}: will start as many runs as {_time(fuzzing.seconds)} allow, at most "
-            f"{options.max_runs}, of: {ids} (seed {options.seed})",
-            markup=False,
-            soft_wrap=True,
+        plan = (
+            f"will start as many runs as {_time(fuzzing.seconds)} allow, at most "
+            f"{options.max_runs}, of: {ids} (seed {options.seed})"
         )
-        for workflow_id, reason in target.unusable:
-            console.print(f"left out: {workflow_id}: {reason}", markup=False, soft_wrap=True)
+        say_plan(console, options, target, plan)
 
     def found(failure: Failure) -> None:
         # Written at once: whatever happens later, it is not lost.
         file = write(failure)
-        console.print(f"found: {failure.key}: {file}", markup=False, soft_wrap=True)
+        say(console, f"found: {failure.key}: {file}")
 
     def progress(text: str) -> None:
         if spinner is not None:
@@ -187,8 +190,8 @@ def _fuzz(fuzzing: Fuzzing, report_dir: Path, console: Console) -> int:
     for key, failure in campaign.failures.items():
         _print_failure(failure, console, options, files[key])
     for note in campaign.notes:
-        console.print(f"note: {redact(note, options.token)}", markup=False, soft_wrap=True)
-    console.print(_summary(campaign, options), markup=False, soft_wrap=True)
+        say(console, f"note: {redact(note, options.token)}")
+    say(console, _summary(campaign, options))
     if campaign.failures:
         return BROKEN
     return COULD_NOT_RUN if campaign.ended == INTERRUPTED else KEPT
@@ -198,7 +201,7 @@ def _replay(options: Options, file: Path, console: Console) -> int:
     kept = read_failure(file)
     failures = replay(options, kept.steps)
     if not failures:
-        console.print(f"{file}: nothing is broken", markup=False, soft_wrap=True)
+        say(console, f"{file}: nothing is broken")
         return KEPT
     for one in failures:
         _print_failure(one, console, options, file)
@@ -218,8 +221,7 @@ def _print_failure(failure: Failure, console: Console, options: Options, file: P
         ),
         f"again: contract-tests fuzz {options.url} --replay {file}",
     ]
-    for line in lines:
-        console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+    say(console, *(f"  {line}" for line in lines))
     console.print()
 
 

@@ -29,7 +29,7 @@ from contract_tests.judging.results import REQUIRED, Status
 from contract_tests.reports.exchange_log import logging_to
 from contract_tests.reports.files import write_reports
 from contract_tests.reports.known_file import update_known_file
-from contract_tests.reports.terminal import print_kept, print_report
+from contract_tests.reports.terminal import print_kept, print_report, say
 from contract_tests.running.replay import ReplayError, find_failures
 from contract_tests.running.run import Listener, Options, Report, run_contract_tests
 from contract_tests.target.redaction import redact
@@ -174,7 +174,7 @@ def _report(
             return could_not_run(f"the report could not be written: {error}")
     print_report(report, console, options.token, report_dir)
     if files:
-        console.print(f"reports: {', '.join(map(str, files))}", soft_wrap=True)
+        say(console, f"reports: {', '.join(map(str, files))}")
     statuses = {result.status for result in report.results}
     if report.crashes:
         return crashed(report, options)
@@ -190,7 +190,7 @@ def _report(
             )
         except (KnownError, OSError) as error:
             return could_not_run(f"{update_known} could not be written: {error}")
-        console.print(f"{update_known}: {update.describe()}", markup=False, soft_wrap=True)
+        say(console, f"{update_known}: {update.describe()}")
         # What is listed now is no failure; a skipped one that is required still is.
         statuses = {r.status for r in report.results if r.message.startswith(REQUIRED)}
     return BROKEN if Status.FAILED in statuses else KEPT

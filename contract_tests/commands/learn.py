@@ -15,6 +15,7 @@ from contract_tests.commands.outcome import COULD_NOT_RUN, KEPT, could_not_run, 
 from contract_tests.learning.learn import EXTRA_RUNS, Verdict, learn_profile
 from contract_tests.learning.profile_file import write_profile
 from contract_tests.learning.script_sources import ScriptsError, load_scripts_as_written
+from contract_tests.reports.terminal import say
 from contract_tests.running.run import Options
 from contract_tests.target.redaction import redact
 
@@ -63,7 +64,7 @@ def _learn(options: Options, out: Path, scripts: Path | None) -> int:
         return could_not_run(f"the profile could not be written: {error}")
     for finding in learned.findings:
         if finding.verdict is Verdict.SHOWN:
-            console.print(f"{finding.deviation.id}: {finding.deviation.text}", soft_wrap=True)
+            say(console, f"{finding.deviation.id}: {finding.deviation.text}")
     counts = Counter(finding.verdict for finding in learned.findings)
     said = ", ".join(f"{counts[one]} {one.value}" for one in Verdict if counts[one])
     console.print(f"deviations: {said}; requirements broken: {len(learned.known)}", soft_wrap=True)

@@ -13,6 +13,7 @@ from rich.status import Status as Spinner
 
 from contract_tests.checks.plan import Plan
 from contract_tests.checks.registry import Check
+from contract_tests.reports.terminal import say
 from contract_tests.running.run import Listener, Options, Report
 from contract_tests.target.redaction import redact
 from contract_tests.target.target import CouldNotRun, Target
@@ -41,15 +42,17 @@ def crashed(report: Report, options: Options) -> int:
     return could_not_run(f"{crash}; this is a fault of contract-tests")
 
 
+def say_plan(console: Console, options: Options, target: Target, plan: str) -> None:
+    """What will be asked of the target, and which workflows are left out."""
+    lines = [f"{options.url}: {plan}", *(f"left out: {id_}: {why}" for id_, why in target.unusable)]
+    say(console, *(redact(line, options.token) for line in lines))
+
+
 def _listener(options: Options, console: Console, spinner: Spinner | None) -> Listener:
     listener = Listener()
 
     def planned(target: Target, plan: Plan) -> None:
-        console.print(
-            f"{options.url}: {plan.describe()} (seed {options.seed})", markup=False, soft_wrap=True
-        )
-        for workflow_id, reason in target.unusable:
-            console.print(f"left out: {workflow_id}: {reason}", markup=False, soft_wrap=True)
+        say_plan(console, options, target, f"{plan.describe()} (seed {options.seed})")
 
     listener.planned = planned
     if spinner is not None:

@@ -14,7 +14,7 @@ from agentos_contract.document import DocumentError, load_document
 from contract_tests.checks.plan import Plan
 from contract_tests.commands.outcome import BROKEN, COULD_NOT_RUN, KEPT, tested
 from contract_tests.reports.exchange_log import logging_to
-from contract_tests.reports.terminal import print_replayed
+from contract_tests.reports.terminal import print_replayed, say
 from contract_tests.running.replay import (
     Outcome,
     Replayed,
@@ -42,7 +42,7 @@ def replay(
             names = ", ".join(failure.requirement for failure in group)
 
             def planned(target: Target, plan: Plan) -> None:
-                console.print(f"{names}: {plan.describe()}", markup=False, soft_wrap=True)
+                say(console, f"{names}: {plan.describe()}")
 
             return replace(logged, planned=planned)
 

@@ -17,18 +17,13 @@ class Findings:
 
     def __init__(self) -> None:
         self.breaches: dict[str, list[Breach]] = {}
-        self.exercised: set[str] = set()
-        """What some request could have broken, generated ones included."""
-        self.probed: set[str] = set()
-        """What a deterministic probe could have broken: only that makes a known entry stale."""
         self.broken_by_probes: set[str] = set()
-        """What a deterministic probe did break."""
+        """What a deterministic probe broke, not generated requests alone."""
+        self.cases: dict[str, Counter[str]] = {}
+        """By requirement: how many requests of each check could have broken it."""
         self.probed_at: dict[str, set[Conditions]] = {}
-        """Under which conditions a deterministic probe could have broken it."""
-        self.exercised_by: dict[str, Counter[str]] = {}
-        """How often each check could have broken it."""
-        self.cases: Counter[str] = Counter()
-        """How many requests could have broken it."""
+        """Under which conditions a deterministic probe could have broken it: only that makes a
+        known entry stale."""
         self.check = ""
         """The check that is running."""
         self.reasons: dict[str, str] = {}
@@ -46,13 +41,9 @@ class Findings:
         """A request could have broken these; `exchanges`: the request, if it is one's."""
         conditions = conditions_of(exchange for exchange in exchanges if exchange is not None)
         with self._lock:
-            self.exercised.update(requirements)
-            self.cases.update(requirements)
             for requirement in requirements:
-                self.exercised_by.setdefault(requirement, Counter())[self.check] += 1
-            if not generated:
-                self.probed.update(requirements)
-                for requirement in requirements:
+                self.cases.setdefault(requirement, Counter())[self.check] += 1
+                if not generated:
                     self.probed_at.setdefault(requirement, set()).add(conditions)
 
     def record(self, judgement: Judgement, *, generated: bool = False) -> None:
@@ -76,17 +67,20 @@ class Findings:
     def add(self, breach: Breach, *, generated: bool = False) -> None:
         """Add what was broken."""
         name = breach.requirement
-        is_counted = name in self.exercised
-        self.exercise(name, generated=generated, exchanges=breach.exchanges)
+        if not self.is_exercised(name):
+            self.exercise(name, generated=generated, exchanges=breach.exchanges)
         breach = replace(breach, check=breach.check or self.check)
         with self._lock:
-            self.cases[name] -= is_counted
-            self.exercised_by[name][self.check] -= is_counted
             if not generated:
-                self.broken_by_probes.add(breach.requirement)
-            found = self.breaches.setdefault(breach.requirement, [])
+                self.broken_by_probes.add(name)
+                self.probed_at.setdefault(name, set()).add(breach.conditions)
+            found = self.breaches.setdefault(name, [])
             if breach not in found:
                 found.append(breach)
+
+    def is_exercised(self, requirement: str) -> bool:
+        """Whether some request could have broken it, a generated one perhaps."""
+        return requirement in self.cases
 
     def is_broken(self, requirement: str) -> bool:
         return requirement in self.breaches

@@ -80,7 +80,7 @@ def settle(
                 known.get(requirement.id, ()),
                 requirement.id in required,
             ),
-            cases=findings.cases[requirement.id],
+            cases=sum(findings.cases.get(requirement.id, {}).values()),
         )
         for requirement in requirements
     ]
@@ -127,7 +127,7 @@ def _settle(
         reason = next(entry.reason for entry in known if entry.covers(shown.conditions))
         message = f"{shown.message} (known: {reason})"
         return _result(requirement, Status.KNOWN, message, breaches)
-    if name in findings.exercised:
+    if findings.is_exercised(name):
         return _result(requirement, Status.PASSED, "")
     reason = (
         NOT_EXERCISED.get(name) or findings.reasons.get(name) or "no request could have broken it"

@@ -154,7 +154,7 @@ def _known(report: Report, streams: Sequence[StreamedRun]) -> dict[str, Known]:
     for result in report.results:
         name = result.requirement.id
         if result.status is Status.FAILED:
-            is_sure = name in report.probed and name not in BY_THE_CLOCK
+            is_sure = name in report.findings.broken_by_probes and name not in BY_THE_CLOCK
             sometimes = not is_sure or _differs_between_runs(name, streams)
             known[name] = Known(" ".join(result.message.split()), sometimes)
     return known

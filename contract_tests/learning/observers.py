@@ -77,5 +77,5 @@ def by_requirement(deviation: str, findings: Findings) -> Observations:
         for breach in findings.breaches[requirement]:
             workflows = ", ".join(sorted(breach.conditions.workflows))
             yield Observation(deviation, True, f"{workflows}: {' '.join(breach.message.split())}")
-    elif requirement in findings.exercised:
+    elif findings.is_exercised(requirement):
         yield Observation(deviation, False, f"{requirement} was kept")

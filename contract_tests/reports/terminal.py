@@ -29,6 +29,12 @@ def cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
+def say(console: Console, *lines: str) -> None:
+    """Print lines as they are, however long."""
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
 def print_report(
     report: Report, console: Console, token: str | None, saved_in: Path | None = None
 ) -> None:
@@ -41,8 +47,7 @@ def print_report(
             if result.status is status:
                 _print_result(result, console, token, saved_in)
     _print_crashes(report.results, console, token)
-    for line in coverage_lines(report.results):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    say(console, *coverage_lines(report.results))
     counts = Counter(result.status for result in report.results)
     said = ", ".join(f"{counts[status]} {status.value}" for status in Status if counts[status])
     console.print(f"{said}; {report.runs} runs started; seed {report.seed}", highlight=False)
@@ -54,7 +59,7 @@ def print_kept(report: Report, console: Console) -> None:
         if result.status is not Status.PASSED:
             continue
         name = result.requirement.id
-        checks = report.findings.exercised_by[name]
+        checks = report.findings.cases[name]
         by = ", ".join(f"{check} {count}" for check, count in checks.most_common() if count)
         line = f"PASSED {name} ({by})"
         console.print(line, style="green", markup=False, highlight=False, soft_wrap=True)
@@ -100,9 +105,7 @@ def replay_command(saved_in: Path, result: Result) -> str:
 
 def _print_commands(commands: str, console: Console, token: str | None) -> None:
     """One line each, however long: to be copied."""
-    for line in redact(commands, token).split("\n"):
-        if line:
-            console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+    say(console, *(f"  {line}" for line in redact(commands, token).split("\n") if line))
 
 
 _OUTCOME_STYLES = {
@@ -119,8 +122,7 @@ def print_replayed(replayed: Sequence[Replayed], console: Console, token: str | 
         name = escape(one.failure.requirement)
         console.print(f"[{style}]{outcome} {name}[/{style}]", highlight=False)
         if one.message:
-            message = cut(redact(one.message, token), MAX_MESSAGE)
-            console.print(f"  {message}", markup=False, highlight=False, soft_wrap=True)
+            say(console, f"  {cut(redact(one.message, token), MAX_MESSAGE)}")
         _print_commands(one.reproduce, console, token)
     counts = Counter(one.outcome for one in replayed)
     said = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome])

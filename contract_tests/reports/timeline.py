@@ -14,6 +14,7 @@ from agentos_contract.events import CONTAINERS, Scope
 from agentos_contract.json_values import read_json_object
 from agentos_contract.run import RunStateMachine
 from agentos_contract.spans import Span
+from contract_tests.reports.terminal import cut
 from contract_tests.target.exchange import Exchange
 
 Clean = Callable[[str], str]
@@ -173,8 +174,8 @@ def _row(followed: _Followed, index: int, marked: int | None, clean: Clean, is_n
         clean(event.event)[:80],
         clean(_about(payload))[:80],
         followed.depths.get(index, 0),
-        _cut(clean(_summary(payload, event.data)), SHORT_DATA),
-        _cut(clean(data), MAX_DATA),
+        cut(clean(_summary(payload, event.data)), SHORT_DATA),
+        cut(clean(data), MAX_DATA),
         is_marked,
     )
 
@@ -297,7 +298,3 @@ def _summary(payload: Mapping[str, Any], data: str) -> str:
 def _data(payload: Mapping[str, Any], data: str, is_marked: bool) -> str:
     """As it came; a field a line for the one that matters."""
     return json.dumps(payload, indent=1, ensure_ascii=False) if payload and is_marked else data
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -250,7 +250,7 @@ def _judge(failure: SavedFailure, report: Report) -> Replayed:
         return Replayed(failure, Outcome.UNDECIDED, f"there is no requirement {name!r}", "")
     if result.status is Status.FAILED:
         return Replayed(failure, Outcome.STILL_FAILS, result.message, result.reproduce)
-    if result.status is Status.PASSED and report.findings.exercised_by[name][failure.checks[-1]]:
+    if result.status is Status.PASSED and report.findings.cases[name][failure.checks[-1]]:
         return Replayed(failure, Outcome.FIXED, "", "")
     reason = (
         result.message

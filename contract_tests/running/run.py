@@ -67,16 +67,20 @@ class Report:
     results: list[Result]
     runs: int
     """How many runs were started."""
-    crashes: tuple[str, ...] = ()
-    """Checks that failed themselves, and how."""
-    breaches: tuple[Breach, ...] = ()
-    """Every breach, where a result shows one of each requirement."""
-    probed: frozenset[str] = frozenset()
-    """Requirements that a deterministic probe broke, not generated requests alone."""
     findings: Findings = field(default_factory=Findings)
-    """All that the results were made of."""
+    """What the results were made of."""
     workflows: tuple[Workflow, ...] = ()
     """Those that were tested."""
+
+    @property
+    def crashes(self) -> tuple[str, ...]:
+        """Checks that failed themselves, and how."""
+        return tuple(dict.fromkeys(self.findings.crashes.values()))
+
+    @property
+    def breaches(self) -> tuple[Breach, ...]:
+        """Every breach, where a result shows one of each requirement."""
+        return tuple(breach for found in self.findings.breaches.values() for breach in found)
 
 
 @dataclass
@@ -156,32 +160,19 @@ def run_contract_tests(options: Options, listener: Listener | None = None) -> Re
             max_examples=options.max_examples,
             progress=listener.progress,
         )
-        findings = context.findings
         for position, check in enumerate(checks):
             listener.checking(check, position, len(checks))
             _run_check(check, context, options.resent.get(check.name))
         budget.limit = options.max_runs
         listener.checked(context)
-    catalogue = load_catalogue()
     results = settle(
-        list(catalogue.at_level(options.level)),
-        findings,
+        list(load_catalogue().at_level(options.level)),
+        context.findings,
         known=options.known,
         required=options.required,
     )
-    crashes = tuple(dict.fromkeys(findings.crashes.values()))
-    breaches = tuple(breach for found in findings.breaches.values() for breach in found)
-    probed = frozenset(findings.broken_by_probes)
     return Report(
-        options.url,
-        options.seed,
-        results,
-        budget.started,
-        crashes,
-        breaches,
-        probed,
-        findings,
-        target.workflows,
+        options.url, options.seed, results, budget.started, context.findings, target.workflows
     )
 
 
