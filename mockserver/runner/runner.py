@@ -7,7 +7,7 @@ import contextlib
 import json
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -242,7 +242,7 @@ class Runner:
     async def stored_run(self, session: Session, run_id: str) -> StoredRun | None:
         """A run of a session."""
         run = await self.store.run(session.key, run_id)
-        return None if run is None else self._as_far(session, run)
+        return None if run is None else self._as_far(session, [run])[0]
 
     async def stored_runs(
         self,
@@ -255,11 +255,18 @@ class Runner:
         page = await self.store.runs(
             session.key, created_after=created_after, created_before=created_before
         )
-        return [self._as_far(session, run) for run in page.items]
+        return self._as_far(session, page.items)
 
-    def _as_far(self, session: Session, run: StoredRun) -> StoredRun:
-        """A run as far as it has come: the store has its beginning until it is over."""
-        for active in self._active:
-            if active.run.run_id == run.run_id and active.session.key == session.key:
-                return active.record()._replace(version=run.version)
-        return run
+    def _as_far(self, session: Session, runs: Sequence[StoredRun]) -> list[StoredRun]:
+        """Runs as far as they have come: the store has their beginnings until they are over."""
+        under_way = {
+            active.run.run_id: active
+            for active in self._active
+            if active.session.key == session.key
+        }
+        return [
+            under_way[run.run_id].record()._replace(version=run.version)
+            if run.run_id in under_way
+            else run
+            for run in runs
+        ]

@@ -13,7 +13,6 @@ request). Tuples are records that are cheap to make, and that it leaves alone to
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from agentos_contract.json_values import to_json
@@ -124,29 +123,27 @@ class Session(NamedTuple):
 
     def changed(self, **columns: Any) -> Session:
         """Another with these columns; JSON columns are given as values: `data={…}`."""
-        return self._replace(**_as_texts(columns))
+        return self._replace(**_with_texts(columns))
 
     def with_run(self, run_id: str, asked: Any) -> Session:
         """Another that is named by what this run was asked, where it is its first."""
         if self.first_run not in (None, run_id):
             return self
-        return self.changed(first_run=run_id, first_input=asked)
+        return self._replace(first_run=run_id, first_input_json=to_kept_json(asked))
 
 
 def new_session(
     session_id: str, of_type: SessionType, user_id: str | None, now: int, **columns: Any
 ) -> Session:
     """A session that was not written yet. `now`: seconds since the epoch; columns as `changed`."""
-    return Session(session_id, of_type, user_id, now, now, **_as_texts(columns))
+    return Session(session_id, of_type, user_id, now, now, **_with_texts(columns))
 
 
-def _as_texts(columns: Mapping[str, Any]) -> Json:
-    return {
-        (f"{name}_json" if name in _JSON_COLUMNS else name): (
-            to_kept_json(value) if name in _JSON_COLUMNS else value
-        )
-        for name, value in columns.items()
-    }
+def _with_texts(columns: Json) -> Json:
+    """Columns by name, those of JSON as their texts."""
+    for name in _JSON_COLUMNS.intersection(columns):
+        columns[f"{name}_json"] = to_kept_json(columns.pop(name))
+    return columns
 
 
 def _read(text: bytes) -> Json | None:

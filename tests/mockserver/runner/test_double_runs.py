@@ -29,7 +29,7 @@ async def started(runner: Runner, message: str, mode: str, session_id: str = "s"
     request = RunRequest(
         WORKFLOW,
         message,
-        session_id,
+        session_id=session_id,
         run_id="double",
         stream=mode == "stream",
         is_background=mode == "background",

@@ -66,7 +66,9 @@ def test_a_run_costs_the_same_however_many_its_session_has() -> None:
 
     async def three() -> None:
         for number in range(3):
-            request = RunRequest(WORKFLOW, "hello", "s", run_id=str(number), stream=False)
+            request = RunRequest(
+                WORKFLOW, "hello", session_id="s", run_id=str(number), stream=False
+            )
             await runner.batch(await runner.start(request))
         session = await runner.store.find("s")
         assert session is not None
