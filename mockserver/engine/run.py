@@ -24,7 +24,7 @@ class Run:
     created_at: int
     """Seconds since the epoch."""
     status: str = "RUNNING"
-    """One of Agno's RunStatus: RUNNING, COMPLETED, CANCELLED, ERROR."""
+    """One of Agno's RunStatus: PENDING, RUNNING, COMPLETED, CANCELLED, ERROR."""
     content: Any = None
     step_results: list[Result] = field(default_factory=list)
     step_executor_runs: list[dict[str, Any]] = field(default_factory=list)
@@ -48,8 +48,9 @@ class Run:
 
     def to_dict(self) -> dict[str, Any]:
         """The batch body, with its keys in Agno's order (`WorkflowRunOutput.to_dict`)."""
+        is_over = self.status not in ("PENDING", "RUNNING")
         # The real server has them in batch only, and not where a run was cancelled.
-        has_media = not self.is_streamed and self.status != "CANCELLED"
+        has_media = is_over and not self.is_streamed and self.status != "CANCELLED"
         body: dict[str, Any] = {
             "input": self.input,
             "content": self.content,
@@ -66,7 +67,7 @@ class Run:
             "step_executor_runs": self.step_executor_runs or None,
             "metrics": {
                 "steps": metrics_by_step(self.step_results),
-                "duration": round(self.duration, 6),
+                "duration": round(self.duration, 6) if is_over else None,
             },
         }
         return {key: value for key, value in body.items() if value is not None}

@@ -68,3 +68,15 @@ def test_the_batch_body_is_the_real_servers(
         return response.status_code, json.dumps(masked(response.json()), ensure_ascii=False)
 
     assert answer(mock) == answer(real)
+
+
+@pytest.mark.parametrize("workflow_id", ["content-pipeline", "slow-report", "doomed"])
+def test_a_background_run_is_answered_as_the_real_server_does(
+    mock: httpx.Client, real: httpx.Client, workflow_id: str
+) -> None:
+    def answer(server: httpx.Client) -> tuple[int, str]:
+        form = {"message": "tea", "stream": "false", "background": "true"}
+        response = server.post(f"/workflows/{workflow_id}/runs", data=form)
+        return response.status_code, json.dumps(masked(response.json()))
+
+    assert answer(mock) == answer(real)
