@@ -132,7 +132,7 @@ class Response(_Headed):
     """The same as the server came to it."""
     memory: Memory = field(default_factory=Memory)
     """Of the fault that is being performed."""
-    notes: dict[str, Any] = field(default_factory=dict)
+    notes: dict[Any, Any] = field(default_factory=dict)
     """For the length of this response."""
 
     is_stream: bool = False

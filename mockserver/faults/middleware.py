@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,10 +12,12 @@ from agentos_contract.deviations import Deviations
 from agentos_contract.document import EVENT_STREAM
 from mockserver.faults.exchange import Connection, Cut, Onward, Request, Response, Server
 from mockserver.faults.registry import (
-    ActiveFaults,
-    active_faults,
+    change_exchange,
     has_class,
     on_chunk,
+    on_frame,
+    on_request,
+    on_response,
     resolve,
     shows_in_run,
 )
@@ -51,21 +54,21 @@ class FaultsMiddleware:
         self._server = server
         self._deviations = deviations if callable(deviations) else lambda: deviations
         """Those of every request."""
+        self._resolve = lru_cache(maxsize=256)(partial(resolve, memories=server.memories))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         preferences = scope[PREFERENCES_KEY] = self._preferences(scope)
         names = self._deviations() | select(preferences, self._server)
-        scope[HOOKS_KEY] = resolve(names, self._server.memories)
-        faults = active_faults(names)
-        if scope["type"] != "http" or not (faults.are_of_exchange or preferences.are_some):
+        scope[HOOKS_KEY] = self._resolve(names)
+        if scope["type"] != "http" or not (change_exchange(names) or preferences.are_some):
             await self._application(scope, receive, send)
             return
         body, is_whole = await _read(receive)
         sent = Request(scope["method"], scope["path"], list(scope["headers"]), body, self._server)
-        exchange = _Exchange(faults, sent, preferences, receive, send)
+        exchange = _Exchange(names, sent, preferences, receive, send)
         request = sent.copy()
         if is_whole:
-            for name, fault in faults.on_request:
+            for name, fault in on_request.of(names):
                 request.memory = self._server.memories.of(name)
                 before = request.state
                 fault(request)
@@ -98,7 +101,7 @@ class _Exchange:
 
     def __init__(
         self,
-        faults: ActiveFaults,
+        names: frozenset[str],
         request: Request,
         preferences: Preferences,
         receive: Receive,
@@ -106,7 +109,7 @@ class _Exchange:
     ) -> None:
         self.acted: set[str] = set()
         """The faults that have changed the request, or its response's head or body."""
-        self._faults = faults
+        self._names = names
         self._preferences = preferences
         self._request = request
         self._receive = receive
@@ -152,27 +155,28 @@ class _Exchange:
         assert self._onward is not None
         response = self._response
         response.is_at_end = chunk.startswith(_END)
-        for name, fault in self._faults.on_frame:
+        for name, fault in on_frame.of(self._names):
             response.memory = self._request.server.memories.of(name)
             chunk = fault(chunk, response)
         await self._onward(chunk, is_last)
 
     def _begin(self) -> None:
         response = self._response
-        for name, fault in self._faults.on_response:
+        for name, fault in on_response.of(self._names):
             response.memory = self._request.server.memories.of(name)
             before = response.state
             fault(response)
             if response.state != before:
                 self.acted.add(name)
-        for name, _ in self._faults.on_chunk:
-            if is_on(on_chunk.occurrences[name].on, {}, response):
+        for name, _ in on_chunk.of(self._names):
+            occurrence = on_chunk.occurrences[name]
+            if is_on(occurrence.on, occurrence.where, response):
                 self.acted.add(name)
         applied = list(self._applied())
         if applied:
             response.headers.append((b"preference-applied", applied_header(applied)))
         self._connection = Connection(self._response, self._receive, self._send)
-        self._onward = self._connection.way_out(fault for _, fault in self._faults.on_chunk)
+        self._onward = self._connection.way_out(fault for _, fault in on_chunk.of(self._names))
 
     def _applied(self) -> Iterator[tuple[str, str]]:
         """The preferences that this response comes of."""

@@ -28,9 +28,9 @@ the catalogues, variations last.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import cache, lru_cache, reduce
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from typing import Any, Generic, TypeVar
 
 from agentos_contract.deviations import Deviation, load_deviations
@@ -112,6 +112,8 @@ class Occurrence:
     """Of each of these a run must have an event."""
     members: frozenset[str] = frozenset()
     """And one with all of these members."""
+    where: Mapping[str, Any] = field(default_factory=dict)
+    """What must hold of the exchange, as in a rule."""
 
 
 class HookPoint(Generic[F]):
@@ -120,6 +122,8 @@ class HookPoint(Generic[F]):
     def __init__(self, usual: str) -> None:
         self.faults: dict[str, F] = {}
         self.occurrences: dict[str, Occurrence] = {}
+        self.of = lru_cache(maxsize=256)(self._of)
+        """Those of these names, in the order of the catalogues."""
         self._usual = usual
 
     def __call__(
@@ -137,8 +141,7 @@ class HookPoint(Generic[F]):
 
         return register
 
-    def of(self, names: frozenset[str]) -> tuple[tuple[str, F], ...]:
-        """Those of these names, in the order of the catalogues."""
+    def _of(self, names: frozenset[str]) -> tuple[tuple[str, F], ...]:
         chosen = [name for name in self.faults if name in names]
         return tuple((name, self.faults[name]) for name in sorted(chosen, key=_order().index))
 
@@ -180,7 +183,12 @@ def _events(rules: Sequence[EventRule]) -> EventFault:
 
 
 def _frames(rules: Sequence[FrameRule]) -> FrameFault:
-    return lambda chunk, response: reduce(lambda piece, rule: rule(piece), rules, chunk)
+    def fault(chunk: bytes, response: Response) -> bytes:
+        for rule in rules:
+            chunk = rule(chunk, response.notes.setdefault(id(rule), {}))
+        return chunk
+
+    return fault
 
 
 _POINTS_OF_RULES: dict[type[Any], tuple[HookPoint[Any], Callable[[Any], Any]]] = {
@@ -223,7 +231,7 @@ def _occurrence(rules: Sequence[AnyRule]) -> Occurrence:
         needs = [names for rule in rules if isinstance(rule, EventRule) for names in rule.needs]
         return Occurrence("stream", tuple(needs), rules[0].members)
     needs = [names for rule in rules if isinstance(rule, FrameRule) for names in rule.needs]
-    return Occurrence(rules[0].on, tuple(needs))
+    return Occurrence(rules[0].on, tuple(needs), where=getattr(rules[0], "where", {}))
 
 
 def registered() -> frozenset[str]:
@@ -252,39 +260,10 @@ def has_class(name: str) -> bool:
     return any(name in classes for classes in _CLASSES.values())
 
 
-@dataclass(frozen=True)
-class ActiveFaults:
-    """The functions of a set of names, at each hook point."""
-
-    on_request: tuple[tuple[str, RequestFault], ...]
-    on_start: tuple[tuple[str, StartFault], ...]
-    on_event: tuple[tuple[str, EventFault], ...]
-    on_response: tuple[tuple[str, ResponseFault], ...]
-    on_frame: tuple[tuple[str, FrameFault], ...]
-    on_chunk: tuple[tuple[str, ChunkFault], ...]
-
-    @property
-    def are_of_exchange(self) -> bool:
-        """Whether anything is done to the request or to its response."""
-        return bool(self.on_request or self.on_response or self.on_frame or self.on_chunk)
-
-    @property
-    def are_of_run(self) -> bool:
-        """Whether anything is done to a run."""
-        return bool(self.on_start or self.on_event)
-
-
-@lru_cache(maxsize=256)
-def active_faults(names: frozenset[str]) -> ActiveFaults:
-    """The functions of these names."""
-    return ActiveFaults(
-        on_request.of(names),
-        on_start.of(names),
-        on_event.of(names),
-        on_response.of(names),
-        on_frame.of(names),
-        on_chunk.of(names),
-    )
+def change_exchange(names: frozenset[str]) -> bool:
+    """Whether anything is done to the request or to its response."""
+    points: tuple[HookPoint[Any], ...] = (on_request, on_response, on_frame, on_chunk)
+    return any(point.of(names) for point in points)
 
 
 # -- names to hooks
@@ -298,7 +277,7 @@ def resolve(names: frozenset[str], memories: Memories | None = None) -> HttpHook
     http_class, runner_class, session_class, engine_class = _hooks_classes(names)
     runner = runner_class()
     if isinstance(runner, _RunnerFaults):
-        runner.faults = active_faults(names)
+        runner.names = names
         runner.memories = memories or Memories()
     runner.engine = engine_class
     runner.sessions = session_class()
@@ -312,7 +291,7 @@ def _hooks_classes(
     names: frozenset[str],
 ) -> tuple[type[HttpHooks], type[RunnerHooks], type[SessionHooks], type[EngineHooks]]:
     runner = _composed(RunnerHooks, names)
-    if active_faults(names).are_of_run:
+    if on_start.of(names) or on_event.of(names):
         runner = type(runner.__name__, (_RunnerFaults, runner), {})
     return (
         _composed(HttpHooks, names),
@@ -330,18 +309,18 @@ def _composed(base: type[H], names: frozenset[str]) -> type[H]:
 class _RunnerFaults(RunnerHooks):
     """Runs the functions at a run's hook points."""
 
-    faults: ActiveFaults
+    names: frozenset[str]
     memories: Memories
 
     def on_start(self, request: RunRequest) -> RunRequest:
-        for name, fault in self.faults.on_start:
+        for name, fault in on_start.of(self.names):
             request = fault(request, self.memories.of(name))
         return super().on_start(request)
 
     def on_event(self, run: Run, under_way: Callable[[], list[Run]]) -> OnEvent | None:
         faults = [
             (fault, FaultState(run, self.memories.of(name), under_way))
-            for name, fault in self.faults.on_event
+            for name, fault in on_event.of(self.names)
         ]
         return (lambda event: _passed_through(faults, event)) if faults else None
 

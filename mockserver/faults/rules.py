@@ -27,7 +27,7 @@ workflow itself), `since: EVENT` (once that was sent).
 for none), `body`, and changes of a JSON object make it another. `where` is about
 `{run, media_type, form, headers}` of the request and the `body` of the response.
 
-**Streams.** `replace: REGEX, by: TEXT`, in Latin-1.
+**Streams.** `replace: REGEX, by: TEXT`, in Latin-1; `only: first` in the first piece alone.
 
 **How far it comes.** `cut` closes the connection, `hang` sends nothing more: at the `start`, in the
 `middle` of its first piece, `before-end` (of a stream's WorkflowCompleted), `after-end`.
@@ -263,13 +263,17 @@ class FrameRule(Rule):
     on: Literal["stream"]
     replace: re.Pattern[str]
     by: str
+    only: Literal["first"] | None = None
 
     @property
     def needs(self) -> list[Names]:
         """The events that the expression names."""
         return [(name,) for name in re.findall(r"event: (\w+)", self.replace.pattern)]
 
-    def __call__(self, chunk: bytes) -> bytes:
+    def __call__(self, chunk: bytes, notes: dict[str, Any]) -> bytes:
+        if self.only and "is_first_over" in notes:
+            return chunk
+        notes["is_first_over"] = True
         return self.replace.sub(self.by, chunk.decode("latin-1")).encode("latin-1")
 
 

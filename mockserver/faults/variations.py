@@ -69,14 +69,6 @@ def ids(chunk: bytes, response: Response) -> bytes:
     return re.sub(rb"(data: .*|event: .*)\n\n", numbered, chunk)
 
 
-@on_frame("sse.retry")
-def retry(chunk: bytes, response: Response) -> bytes:
-    if response.notes.setdefault("has_retry", False):
-        return chunk
-    response.notes["has_retry"] = True
-    return b"retry: 3000\n\n" + chunk
-
-
 @on_frame("sse.mixed-line-ends")
 def mixed_line_ends(chunk: bytes, response: Response) -> bytes:
     """LF, CR LF and CR in turn; a CR never before a LF, with which it would be one end."""
@@ -91,14 +83,6 @@ def mixed_line_ends(chunk: bytes, response: Response) -> bytes:
         written += end + piece
     response.notes["last"] = written[-1:]
     return written
-
-
-@on_frame("sse.bom")
-def bom(chunk: bytes, response: Response) -> bytes:
-    if "has_bom" in response.notes:
-        return chunk
-    response.notes["has_bom"] = True
-    return b"\xef\xbb\xbf" + chunk
 
 
 # -- chunks

@@ -12,11 +12,11 @@ import time
 from tests.self_proof.matrix import (
     breaking,
     broken,
-    occasion_of,
+    conditions_of,
+    mock_under_test,
     publish,
     published,
     row_of,
-    theatre,
 )
 
 
@@ -28,12 +28,12 @@ def main() -> int:
     rows = {name: row for name, row in kept.items() if name in breaking()}
     wrong = count = 0
     started = time.monotonic()
-    with theatre() as stage:
+    with mock_under_test() as mock:
         for name, deviation in breaking().items():
             if chosen and name not in chosen:
                 continue
-            occasion = occasion_of(name)
-            found = broken(stage.report([name], occasion))
+            conditions = conditions_of(name)
+            found = broken(mock.report([name], conditions))
             if set(found) != set(deviation.breaks):
                 wrong += 1
                 print(f"{name}: breaks {sorted(deviation.breaks)}, found {sorted(found)}")

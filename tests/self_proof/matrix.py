@@ -27,19 +27,19 @@ BROAD = ("showcase", "typed")
 
 
 @dataclass(frozen=True)
-class Occasion:
+class Conditions:
     """On what workflows a deviation shows, and how deep it has to be looked for."""
 
     workflows: tuple[str, ...] = USUAL
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-_TYPED = Occasion(BROAD)
-_CANCELLED = Occasion(("showcase", "slow"))
-_HANGING = Occasion(("brief",), {"limits": SHORT})
-_GENERATED = Occasion(options={"max_examples": 10})
+_TYPED = Conditions(BROAD)
+_CANCELLED = Conditions(("showcase", "slow"))
+_HANGING = Conditions(("brief",), {"limits": SHORT})
+_GENERATED = Conditions(options={"max_examples": 10})
 
-OCCASIONS: dict[str, Occasion] = {
+CONDITIONS: dict[str, Conditions] = {
     **{name: _CANCELLED for name in load_deviations() if name.startswith("cancel.")},
     **dict.fromkeys(
         (
@@ -63,46 +63,46 @@ OCCASIONS: dict[str, Occasion] = {
         ),
         _GENERATED,
     ),
-    "results.long-chunk-lost": Occasion(
+    "results.long-chunk-lost": Conditions(
         options={"settings": {"showcase": WorkflowSettings(messages=["short", "long " * 150])}}
     ),
     **dict.fromkeys(
-        ("session.batch-state-lost", "session.state-shared"), Occasion(("showcase", "counting"))
+        ("session.batch-state-lost", "session.state-shared"), Conditions(("showcase", "counting"))
     ),
-    "error.left-behind": Occasion(("showcase", "lasting")),
-    "sse.byte-by-byte": Occasion(("brief",)),
-    "cancel.ignored": Occasion(("showcase", "slower")),
-    "session.mixed-up": Occasion(("showcase", "lasting")),
-    "session.run-mixed-up": Occasion(("showcase", "lasting")),
+    "error.left-behind": Conditions(("showcase", "lasting")),
+    "sse.byte-by-byte": Conditions(("brief",)),
+    "cancel.ignored": Conditions(("showcase", "slower")),
+    "session.mixed-up": Conditions(("showcase", "lasting")),
+    "session.run-mixed-up": Conditions(("showcase", "lasting")),
     **dict.fromkeys(
         ("input-schema.in-run", "input-schema.unprocessable", "form.plus-kept"), _TYPED
     ),
     # What a real server has been seen to do.
-    "agent.failure-answered": Occasion(("brief", "failing-agent")),
-    "agent.retry-starts-again": Occasion(("brief", "agents")),
-    "agent.tool-error-after-end": Occasion(("brief", "agents")),
-    "step.failure-left-open": Occasion(("brief", "failing-within")),
-    "step.skip-left-open": Occasion(("brief", "failing-within")),
-    "step.stop-left-open": Occasion(("brief", "stopping")),
-    "parallel.stop-left-open": Occasion(("brief", "stopping-beside")),
-    "loop.failure-left-open": Occasion(("brief", "failing-within")),
-    "steps.failure-left-open": Occasion(("brief", "failing-within")),
-    "result.failure-anonymous": Occasion(("brief", "failing-within")),
-    "result.skip-anonymous": Occasion(("brief", "failing-within")),
-    "run.error-twice": Occasion(("brief", "failing")),
-    "condition.all-counted": Occasion(("brief", "failing-within")),
-    "condition.unmet-without-result": Occasion(("brief", "containers")),
-    "router.empty-without-result": Occasion(("brief", "containers")),
-    "step-index.shared": Occasion(("brief", "containers")),
-    "error.trace-in-stream": Occasion(("brief", "failing")),
-    "sse.buffered": Occasion(("showcase", "paced")),
-    "sse.burst": Occasion(("showcase", "paced")),
+    "agent.failure-answered": Conditions(("brief", "failing-agent")),
+    "agent.retry-starts-again": Conditions(("brief", "agents")),
+    "agent.tool-error-after-end": Conditions(("brief", "agents")),
+    "step.failure-left-open": Conditions(("brief", "failing-within")),
+    "step.skip-left-open": Conditions(("brief", "failing-within")),
+    "step.stop-left-open": Conditions(("brief", "stopping")),
+    "parallel.stop-left-open": Conditions(("brief", "stopping-beside")),
+    "loop.failure-left-open": Conditions(("brief", "failing-within")),
+    "steps.failure-left-open": Conditions(("brief", "failing-within")),
+    "result.failure-anonymous": Conditions(("brief", "failing-within")),
+    "result.skip-anonymous": Conditions(("brief", "failing-within")),
+    "run.error-twice": Conditions(("brief", "failing")),
+    "condition.all-counted": Conditions(("brief", "failing-within")),
+    "condition.unmet-without-result": Conditions(("brief", "containers")),
+    "router.empty-without-result": Conditions(("brief", "containers")),
+    "step-index.shared": Conditions(("brief", "containers")),
+    "error.trace-in-stream": Conditions(("brief", "failing")),
+    "sse.buffered": Conditions(("showcase", "paced")),
+    "sse.burst": Conditions(("showcase", "paced")),
 }
 """Where the usual workflows without generated requests are not enough."""
 
 
-def occasion_of(name: str) -> Occasion:
-    return OCCASIONS.get(name, Occasion())
+def conditions_of(name: str) -> Conditions:
+    return CONDITIONS.get(name, Conditions())
 
 
 def breaking() -> dict[str, Deviation]:
@@ -110,7 +110,7 @@ def breaking() -> dict[str, Deviation]:
     return {name: found for name, found in load_deviations().items() if found.breaks}
 
 
-class Theatre:
+class MockUnderTest:
     """One mock of all these workflows, which performs what a run of the tests asks for."""
 
     url: str
@@ -120,35 +120,35 @@ class Theatre:
         """The deviations and variations of every request."""
         self._made: Counter[str] = Counter()
 
-    def report(self, names: Iterable[str], occasion: Occasion | None = None) -> Report:
+    def report(self, names: Iterable[str], conditions: Conditions | None = None) -> Report:
         """Run the whole contract test against the mock that performs these deviations and
         variations, as with --fault and --vary: not all can be asked for by a header."""
-        occasion = occasion or Occasion()
+        conditions = conditions or Conditions()
         names = list(names)
         # Each has sessions of its own, the same each time that the first is made.
         self._made[str(names)] += 1
         seed = crc32(f"{names}{self._made[str(names)]}".encode())
         self.names = frozenset(names)
         return test_target(
-            self.url, token=TOKEN, seed=seed, workflows=occasion.workflows, **occasion.options
+            self.url, token=TOKEN, seed=seed, workflows=conditions.workflows, **conditions.options
         )
 
 
 @contextmanager
-def theatre() -> Iterator[Theatre]:
-    """A theatre on a free port."""
+def mock_under_test() -> Iterator[MockUnderTest]:
+    """One on a free port."""
     workflows = {
         **load_scripts(ROOT / "fixtures" / "occasions").workflows,
         **load_scripts(SCRIPTS).workflows,
     }
-    theatre = Theatre()
-    settings = Settings(DOCUMENT, workflows, token=TOKEN, seed=1, deviations=lambda: theatre.names)
-    with serving(create_app(settings)) as theatre.url:
+    mock = MockUnderTest()
+    settings = Settings(DOCUMENT, workflows, token=TOKEN, seed=1, deviations=lambda: mock.names)
+    with serving(create_app(settings)) as mock.url:
         # What has been loaded stays: the collector need not look at it again, hundreds of times.
         gc.collect()
         gc.freeze()
         try:
-            yield theatre
+            yield mock
         finally:
             gc.unfreeze()
 

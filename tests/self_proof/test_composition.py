@@ -16,13 +16,13 @@ from contract_tests.checks.stages import Stage
 from contract_tests.target.target import CouldNotRun
 from tests.self_proof.matrix import (
     BROAD,
-    OCCASIONS,
-    Occasion,
-    Theatre,
+    CONDITIONS,
+    Conditions,
+    MockUnderTest,
     breaking,
     broken,
+    mock_under_test,
     published,
-    theatre,
 )
 
 COMPOSITIONS = os.environ.get("COMPOSITIONS")
@@ -97,7 +97,7 @@ def is_hidden(deviation: Deviation, others: list[Deviation]) -> bool:
 QUICK = [
     deviation
     for name, deviation in breaking().items()
-    if not deviation.is_observed and (name not in OCCASIONS or OCCASIONS[name] == Occasion(BROAD))
+    if not deviation.is_observed and CONDITIONS.get(name, Conditions(BROAD)) == Conditions(BROAD)
 ]
 
 
@@ -119,19 +119,19 @@ DEVIATIONS = st.lists(st.sampled_from(QUICK), min_size=2, max_size=3, unique=Tru
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Theatre]:
-    with theatre() as stage:
-        yield stage
+def mock() -> Iterator[MockUnderTest]:
+    with mock_under_test() as mock:
+        yield mock
 
 
 @settings(SETTINGS, max_examples=int(COMPOSITIONS or 12))
 @given(deviations=DEVIATIONS, variations=VARIATIONS)
 def test_each_of_several_deviations_is_found(
-    stage: Theatre, deviations: list[Deviation], variations: list[str]
+    mock: MockUnderTest, deviations: list[Deviation], variations: list[str]
 ) -> None:
     asked = [d.id for d in deviations] + variations
     try:
-        found = broken(stage.report(asked, Occasion(BROAD)))
+        found = broken(mock.report(asked, Conditions(BROAD)))
     except CouldNotRun:
         # A verdict too, exit code 2: nobody is let in any more.
         assert any(deviation.breaks[0].startswith("authentication.") for deviation in deviations)
@@ -146,12 +146,12 @@ def test_each_of_several_deviations_is_found(
 
 @settings(SETTINGS, max_examples=int(COMPOSITIONS or 8))
 @given(variations=VARIATIONS)
-def test_any_variations_together_break_nothing(stage: Theatre, variations: list[str]) -> None:
+def test_any_variations_together_break_nothing(mock: MockUnderTest, variations: list[str]) -> None:
     asked = variations
-    assert broken(stage.report(asked, Occasion(BROAD))) == {}
+    assert broken(mock.report(asked, Conditions(BROAD))) == {}
 
 
-def test_a_deviation_hides_what_is_found_elsewhere_only_by_what_it_denies() -> None:
+def test_a_deviation_hides_what_is_found_elsewhere_only_by_what_it_masks() -> None:
     known = {"streams", "ends", "batches"}
     for deviation in breaking().values():
         for masked in deviation.masks:

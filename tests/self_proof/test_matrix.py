@@ -12,20 +12,20 @@ from agentos_contract.variations import load_variations
 from contract_tests.checks.registry import CHECKS
 from mockserver.faults.registry import registered
 from tests.self_proof.matrix import (
-    Theatre,
+    MockUnderTest,
     breaking,
     broken,
-    occasion_of,
+    conditions_of,
+    mock_under_test,
     published,
     row_of,
-    theatre,
 )
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Theatre]:
-    with theatre() as stage:
-        yield stage
+def mock() -> Iterator[MockUnderTest]:
+    with mock_under_test() as mock:
+        yield mock
 
 
 # -- the catalogues
@@ -51,21 +51,21 @@ def test_an_invented_deviation_breaks_something() -> None:
 
 
 @pytest.mark.parametrize("name", breaking())
-def test_a_deviation_breaks_what_it_says_and_nothing_else(stage: Theatre, name: str) -> None:
+def test_a_deviation_breaks_what_it_says_and_nothing_else(mock: MockUnderTest, name: str) -> None:
     deviation = breaking()[name]
-    found = broken(stage.report([name], occasion_of(name)))
+    found = broken(mock.report([name], conditions_of(name)))
     assert set(found) == set(deviation.breaks)
     first = deviation.breaks[0]
     assert published()[name] == row_of(deviation, found[first]), "make matrix writes it anew"
 
 
 @pytest.mark.parametrize("name", load_variations())
-def test_a_variation_breaks_nothing(stage: Theatre, name: str) -> None:
-    assert broken(stage.report([name], occasion_of(name))) == {}
+def test_a_variation_breaks_nothing(mock: MockUnderTest, name: str) -> None:
+    assert broken(mock.report([name], conditions_of(name))) == {}
 
 
-def test_the_mock_alone_breaks_nothing(stage: Theatre) -> None:
-    assert broken(stage.report([])) == {}
+def test_the_mock_alone_breaks_nothing(mock: MockUnderTest) -> None:
+    assert broken(mock.report([])) == {}
 
 
 def test_the_published_matrix_has_every_deviation_and_no_other() -> None:
