@@ -8,6 +8,8 @@ AGENTOS := .venv-agentos
 AGNO3 := .venv-agno3
 AGNO3_VERSION := 3.1.10
 PORT ?= 7777
+# Two to a processor: half of its time a test waits for a server that waits.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * len(os.sched_getaffinity(0)))' 2>/dev/null || echo 4)
 ARGS ?=
 
 INSTALLED := $(VENV)/.installed
@@ -78,10 +80,10 @@ serve: install
 	$(VENV)/bin/mockserver serve --port $(PORT) $(ARGS)
 
 test: install install-others agentos redis lint
-	$(VENV)/bin/pytest -n auto --dist loadfile $(ARGS)
+	$(VENV)/bin/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 fast: install install-others
-	$(VENV)/bin/pytest -n auto --dist loadfile -m "not agentos" $(ARGS)
+	$(VENV)/bin/pytest -n $(WORKERS) --dist worksteal -m "not agentos" $(ARGS)
 
 # A newer AgentOS, on demand: `make test` has it as it was recorded.
 $(AGNO3)/.installed: scripted_agentos/requirements.in | $(INSTALLED)
