@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, time, timedelta
 from functools import lru_cache
 from typing import Any
 
+from mockserver.engine.actions import StepFailed
+from mockserver.engine.hooks import EngineHooks
 from mockserver.faults.registry import departure
 from mockserver.http.errors import ApiError
 from mockserver.http.hooks import HttpHooks, RunInput
+from mockserver.http.run_form import named_value
+from mockserver.runner.hooks import RunnerHooks, RunRequest
 from mockserver.script.model import Workflow
 from scripted_agentos.schema import input_types
 
@@ -36,9 +41,80 @@ class BackgroundAnyText(HttpHooks):
 
 @departure("run.background-stream-fails")
 class BackgroundStreamFails(HttpHooks):
-    background_stream_error = (
-        "Background streaming execution requires a WebSocket for real-time events"
-    )
+    def run_failure(
+        self, form: Mapping[str, Any], failure: str | None, *, stream: bool
+    ) -> str | None:
+        failure = super().run_failure(form, failure, stream=stream)
+        if failure is None and stream and self.is_background(form.get("background")):
+            return "Background streaming execution requires a WebSocket for real-time events"
+        return failure
+
+
+@departure("run.background-fresh-id")
+class BackgroundFreshId(RunnerHooks):
+    def on_start(self, request: RunRequest) -> RunRequest:
+        request = super().on_start(request)
+        is_asked = request.is_background and not request.is_over_websocket
+        return replace(request, run_id=None) if is_asked else request
+
+
+# -- fields that are named like Agno's own parameters: all are handed to its functions by name
+
+_STREAMER = "agno.os.routers.workflows.router.workflow_response_streamer()"
+_RUN = "agno.workflow.workflow.Workflow"
+_TWICE = "got multiple values for"
+
+
+@departure("run.own-parameters-fail")
+class OwnParametersFail(HttpHooks):
+    def run_failure(
+        self, form: Mapping[str, Any], failure: str | None, *, stream: bool
+    ) -> str | None:
+        for name in form if stream else ():
+            if name in ("input", "auth_token"):
+                raise _no_stream(f"{_STREAMER} {_TWICE} keyword argument '{name}'")
+        if stream and "workflow" in form:
+            raise _no_stream(f"workflow_response_streamer() {_TWICE} argument 'workflow'")
+        if "input" in form:
+            return f"{_RUN}.arun() {_TWICE} keyword argument 'input'"
+        if "self" in form:
+            return f"Workflow.arun() {_TWICE} argument 'self'"
+        failure = super().run_failure(form, failure, stream=stream)
+        if failure is not None or self.is_background(form.get("background")):
+            return failure
+        for name in form:
+            if name in ("execution_input", "workflow_run_response", "run_context"):
+                how = "_aexecute_stream" if stream else "_aexecute"
+                return f"{_RUN}.{how}() {_TWICE} keyword argument '{name}'"
+        state = _json(form.get("session_state"))
+        if state and not isinstance(state, dict):
+            return f"'{type(state).__name__}' object has no attribute 'keys'"
+        handler = named_value(form.get("websocket_handler"))
+        if handler and stream:
+            return f"'{type(handler).__name__}' object has no attribute 'handle_event'"
+        return None
+
+
+@departure("run.own-parameters-fail")
+class MediaFail(EngineHooks):
+    def before_run(self) -> None:
+        super().before_run()
+        for name in ("images", "videos", "audio", "files"):
+            value = named_value(self.run.form.get(name))
+            if value:
+                raise StepFailed(f"'{type(value).__name__}' object has no attribute 'copy'")
+
+
+def _no_stream(reason: str) -> ApiError:
+    return ApiError(500, f"Error running workflow: {reason}")
+
+
+def _json(text: Any) -> Any:
+    """The value of a field that Agno reads as JSON; None for what is none."""
+    try:
+        return json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
 
 
 class InputModel:

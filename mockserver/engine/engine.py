@@ -126,6 +126,7 @@ class Engine:
 
     def _workflow(self, branch: Branch) -> Generator[Action, float, None]:
         record = self.record
+        self.hooks.before_run()
         outputs: dict[str, Result] = {}
         for index, node in enumerate(record.workflow.steps):
             last = next(reversed(outputs.values())) if outputs else None

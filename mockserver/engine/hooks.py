@@ -42,6 +42,9 @@ class EngineHooks:
         """The workflow's name in the run's events and body."""
         return self.run.workflow.name
 
+    def before_run(self) -> None:
+        """Raises StepFailed for a run that fails before its first step."""
+
     def before_event(self, event: Event) -> None:
         """An event of a stream is about to be sent. May raise RunCancelled, then it is not."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +36,8 @@ class Run:
     """Its events leave no sooner than when it next waits."""
     additional_data: Any = None
     """The form's field of that name: a text, or True."""
+    form: Mapping[str, Any] = field(default_factory=dict)
+    """All that the request's form says."""
     input_text: str = ""
     """The input as steps are told it."""
     workflow_name: str | None = field(init=False)

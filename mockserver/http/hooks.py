@@ -135,8 +135,14 @@ class HttpHooks:
     wrong_input_fails_run = False
     """Whether a message that breaks the input_schema fails the run, instead of the request."""
 
-    background_stream_error: str | None = None
-    """Why a streamed run cannot be in the background; None: it can, somebody waits for it."""
+    def run_failure(
+        self, form: Mapping[str, Any], failure: str | None, *, stream: bool
+    ) -> str | None:
+        """Why a run with this form fails before it starts; None: it does not.
+
+        `failure`: what is wrong with its message, where that fails the run. Raises ApiError.
+        """
+        return failure
 
     def read_input(self, workflow: Workflow, message: str) -> RunInput:
         """A run's input: the message, or its JSON value where the workflow has an input_schema.

@@ -37,13 +37,10 @@ async def operations(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _run(request: Request, send: Send) -> None:
-    if request.failure is not None:
-        await _fail(request, request.failure, send)
-        return
-    form, hooks, runner = request.body, request.hooks, request.served.runner
+    form, runner = request.body, request.served.runner
     stream = form.get("stream", True)
-    failure = hooks.background_stream_error
-    if stream and failure is not None and hooks.is_background(form.get("background")):
+    failure = request.hooks.run_failure(form, request.failure, stream=stream)
+    if failure is not None:
         await _fail(request, failure, send)
         return
     workflow_id = request.workflow.id

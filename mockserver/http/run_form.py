@@ -27,10 +27,11 @@ def run_request(request: Request, recording: Recording | None) -> RunRequest:
         form.get("user_id") or None,
         _object(form.get("session_state")),
         run_id=_undocumented(form, "run_id") or None,
-        additional_data=_value(form.get("additional_data")) or None,
-        is_brief=not _value(form.get("stream_events", "true")),
+        additional_data=named_value(form.get("additional_data")) or None,
+        is_brief=not named_value(form.get("stream_events", "true")),
         # A stream has somebody who waits for it.
         is_background=not stream and request.hooks.is_background(form.get("background")),
+        form=form,
         recording=recording,
         stream=stream,
         hooks=request.hooks.runner,
@@ -49,7 +50,7 @@ def _object(value: Any) -> dict[str, Any] | None:
     return parse_object(value) if isinstance(value, str) else None
 
 
-def _value(text: Any) -> Any:
+def named_value(text: Any) -> Any:
     """What an undocumented field stands for: true, false and null by their names."""
     names = {"true": True, "false": False, "null": None, "none": None}
     return names.get(text.lower(), text) if isinstance(text, str) else text

@@ -3,7 +3,7 @@ default is the contract."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +67,8 @@ class RunRequest:
     """Merged into the session's state before the run."""
     run_id: str | None = None
     """None: a fresh one."""
+    form: Mapping[str, Any] = field(default_factory=dict)
+    """All that the form says, for what has no place of its own here."""
     additional_data: Any = None
     """What scripts see as `additional_data`: a text, or True."""
     is_brief: bool = False

@@ -126,7 +126,7 @@ class Runner:
                 request.recording, record, ids=ids, clock=self.clock, is_streamed=request.stream
             )
         else:
-            run = Run(*about, input_text=request.input_text)
+            run = Run(*about, form=request.form, input_text=request.input_text)
             engine = Engine(
                 run,
                 ids=ids,

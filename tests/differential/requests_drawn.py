@@ -211,11 +211,10 @@ FIELDS: dict[str, Sequence[str]] = {
     "": ["", "x"],
     "message[]": ["x"],
 }
-# Not documented, and read by the real server all the same. Those that break the run there, in
-# Python's words, are cases alone (requests_cases.yaml): what they leave behind differs as well.
-# A background run is left out: nobody waits for its end; and NaN: a state that is no JSON.
+# Not documented, and read by the real server all the same. A background run is left out: nobody
+# waits for its end; and NaN: a state that is no JSON.
 UNDOCUMENTED: dict[str, Sequence[str]] = {
-    "session_state": ['{"n": 1}', "{}", "null", "nope"],
+    "session_state": ['{"n": 1}', "{}", "null", "nope", "[1]", '"t"'],
     "run_id": ["my-run", "", "null"],
     "stream_events": ["true", "false", "", "null", "x"],
     "background": ["false", "", "null"],
@@ -228,7 +227,14 @@ UNDOCUMENTED: dict[str, Sequence[str]] = {
     "request": ["x"],
     "background_tasks": ["x"],
     "websocket": [""],
-    "images": [""],
+    "images": ["", "x", "true", "null"],
+    "files": ["[]"],
+    "self": ["x", ""],
+    "input": ["x"],
+    "workflow": ["x"],
+    "auth_token": ["x"],
+    "run_context": ["x"],
+    "websocket_handler": ["x", ""],
     "debug_mode": ["true"],
 }
 UNDOCUMENTED_PAIRS = st.sampled_from(

@@ -87,6 +87,8 @@ CONSEQUENCES = {
 OUTSIDE_THE_ENGINE = {
     "run.background-any-text",
     "run.background-stream-fails",
+    "run.background-fresh-id",
+    "run.own-parameters-fail",
     "run.reshaped",
 }
 RUN_DEVIATIONS = [
