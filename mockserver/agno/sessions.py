@@ -23,15 +23,15 @@ class MadeAtEnd(RunnerHooks):
 
 @departure("session.failed-run-lost")
 class FailedRunLost(RunnerHooks):
-    def is_kept_at_end(self, run: Run, *, was_left: bool) -> bool:
-        is_lost = run.status == "ERROR" and not was_left
-        return not is_lost and super().is_kept_at_end(run, was_left=was_left)
+    def is_kept_at_end(self, run: Run, *, is_disconnected: bool) -> bool:
+        is_lost = run.status == "ERROR" and not is_disconnected
+        return not is_lost and super().is_kept_at_end(run, is_disconnected=is_disconnected)
 
 
 @departure("session.left-run-lost")
 class LeftRunLost(RunnerHooks):
-    def is_kept_at_end(self, run: Run, *, was_left: bool) -> bool:
-        return not was_left and super().is_kept_at_end(run, was_left=was_left)
+    def is_kept_at_end(self, run: Run, *, is_disconnected: bool) -> bool:
+        return not is_disconnected and super().is_kept_at_end(run, is_disconnected=is_disconnected)
 
 
 @departure("websocket.state-shown-late")

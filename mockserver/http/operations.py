@@ -59,7 +59,7 @@ async def _run(request: Request, send: Send) -> None:
     if asked.is_background:
         await _send_json(send, 200, runner.run_in_background(active))
         return
-    active.client_left = lambda: _disconnected(request.receive)
+    active.client_disconnected = lambda: _disconnected(request.receive)
     if stream:
         await _stream(request, active, send)
         return

@@ -36,7 +36,7 @@ class ActiveRun:
     listens for the things that may come first: the run is cancelled, its client goes away.
     """
 
-    client_left: Callable[[], Awaitable[None]] | None = None
+    client_disconnected: Callable[[], Awaitable[None]] | None = None
     """Returns when the client has gone away. Asked for once the run takes time: one that is over
     at once is not worth a task."""
 
@@ -86,13 +86,13 @@ class ActiveRun:
 
     async def _watch(self) -> None:
         """The client goes away: nobody asks for more."""
-        assert self.client_left is not None
-        await self.client_left()
+        assert self.client_disconnected is not None
+        await self.client_disconnected()
         self._disconnected = True
         self._interrupt()
 
     def _start_watching(self) -> None:
-        if self._watcher is None and self.client_left is not None:
+        if self._watcher is None and self.client_disconnected is not None:
             self._watcher = asyncio.create_task(self._watch())
 
     def _interrupt(self) -> None:

@@ -44,8 +44,8 @@ class RunnerHooks:
         """Whether a run is in its session from its start on, not from its end."""
         return True
 
-    def is_kept_at_end(self, run: Run, *, was_left: bool) -> bool:
-        """Whether a run is in its session once it is over. `was_left`: its client went away."""
+    def is_kept_at_end(self, run: Run, *, is_disconnected: bool) -> bool:
+        """Whether a run is in its session once it is over, also where its client went away."""
         return True
 
     def kept_events(self, events: list[bytes], run: Run) -> list[bytes]:

@@ -212,8 +212,8 @@ class Runner:
             return
         del self._active[active]
         run, request = active.run, active.request
-        was_left = run.status == "RUNNING"
-        if was_left:
+        is_disconnected = run.status == "RUNNING"
+        if is_disconnected:
             # The client went away, or the server is shutting down: the run ended there.
             run.status = "CANCELLED"
             run.content = f"Run {run.run_id} was ended: its client disconnected"
@@ -227,7 +227,9 @@ class Runner:
         if request.stream:
             streamed = StreamedRun(run.status, tuple(active.events))
             self._recent.put(run.run_id, streamed, active.record().size)
-        if request.is_background or request.hooks.is_kept_at_end(run, was_left=was_left):
+        if request.is_background or request.hooks.is_kept_at_end(
+            run, is_disconnected=is_disconnected
+        ):
             await keep_end(self.store, active, body, int(self.clock()))
 
     # -- what is remembered of runs, and how far those under way have come

@@ -133,10 +133,10 @@ def test_one_whose_client_leaves_ends_alone(runner: Runner) -> None:
         stays = await started(runner, "bananas", "batch", "b")
         gone = asyncio.Event()
 
-        async def client_left() -> None:
+        async def client_disconnected() -> None:
             await gone.wait()
 
-        left.client_left = client_left
+        left.client_disconnected = client_disconnected
         ends = asyncio.gather(runner.batch(left), runner.batch(stays))
         await asyncio.sleep(0)
         gone.set()

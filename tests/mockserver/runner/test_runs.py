@@ -48,11 +48,11 @@ def test_events_and_bodies_are_valid_by_the_document(
 
 
 @pytest.mark.parametrize("workflow_id", FAST)
-def test_stream_and_batch_tell_the_same_story(client: httpx.Client, workflow_id: str) -> None:
+def test_stream_and_batch_come_to_the_same(client: httpx.Client, workflow_id: str) -> None:
     completed = stream(client, workflow_id).payloads[-1]
     body = batch(client, workflow_id)
-    story = ("content", "content_type", "workflow_id", "workflow_name")
-    assert {key: completed[key] for key in story} == {key: body[key] for key in story}
+    members = ("content", "content_type", "workflow_id", "workflow_name")
+    assert {key: completed[key] for key in members} == {key: body[key] for key in members}
     assert masked(completed["step_results"]) == masked(body["step_results"])
 
 
