@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -21,17 +22,14 @@ from contract_tests.commands.outcome import (
     could_not_run,
     say_plan,
 )
-from contract_tests.fuzzing.campaign import Campaign, Fuzzing, Listener, fuzz_target, replay
+from contract_tests.commands.replay import replay
+from contract_tests.fuzzing.campaign import Campaign, Fuzzing, Listener, fuzz_target
 from contract_tests.fuzzing.database import DatabaseError
-from contract_tests.fuzzing.failure_files import (
-    FailureFileError,
-    described,
-    read_failure,
-    write_failure,
-)
 from contract_tests.fuzzing.rounds import INTERRUPTED, TIME_UP, Failure
+from contract_tests.fuzzing.saved import save
 from contract_tests.judging.known import KnownError, load_known
 from contract_tests.reports.terminal import MAX_MESSAGE, cut, say
+from contract_tests.running.replay import ReplayError, find_failures
 from contract_tests.running.run import Options
 from contract_tests.target.redaction import redact
 from contract_tests.target.target import CouldNotRun, Target
@@ -89,13 +87,13 @@ class Duration(click.ParamType[float]):
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(".contract-tests/failures"),
     show_default=True,
-    help="Where to write each failure, for --replay.",
+    help="Where to write replay.json, with each failure that is found.",
 )
 @click.option(
     "--replay",
-    "file",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Carry out what a failure's file has, and nothing else.",
+    "saved_as",
+    metavar="DIR[:REQUIREMENT]",
+    help="As contract-tests URL --replay: have saved failures again, and nothing else.",
 )
 @click.option(
     "--max-failures",
@@ -124,7 +122,7 @@ def fuzz(
     workers: int,
     database: str,
     report_dir: Path,
-    file: Path | None,
+    saved_as: str | None,
     max_failures: int | None,
     known: str | None,
     level: str,
@@ -141,11 +139,11 @@ def fuzz(
     options = replace(make_options(url, **target), level=Level.parse(level), known=known_list)
     console = Console(highlight=False)
     try:
-        if file is not None:
-            sys.exit(_replay(options, file, console))
+        if saved_as is not None:
+            sys.exit(replay(*find_failures(saved_as), options, None))
         fuzzing = Fuzzing(options, seconds, workers, database, max_failures)
         sys.exit(_fuzz(fuzzing, report_dir, console))
-    except (DatabaseError, FailureFileError) as error:
+    except (DatabaseError, ReplayError) as error:
         sys.exit(could_not_run(str(error)))
     except CouldNotRun as error:
         sys.exit(could_not_run(f"{options.url}: {redact(str(error), options.token)}"))
@@ -156,11 +154,10 @@ def fuzz(
 def _fuzz(fuzzing: Fuzzing, report_dir: Path, console: Console) -> int:
     options = fuzzing.options
     spinner = console.status("") if console.is_terminal else None
+    so_far: list[Failure] = []
 
-    def write(failure: Failure) -> Path:
-        return write_failure(
-            failure, report_dir, options.url, lambda text: redact(text, options.token)
-        )
+    def write(failures: Iterable[Failure]) -> Path:
+        return save(failures, options, report_dir, lambda text: redact(text, options.token))
 
     def planned(target: Target) -> None:
         ids = ", ".join(workflow.id for workflow in target.workflows)
@@ -172,7 +169,8 @@ def _fuzz(fuzzing: Fuzzing, report_dir: Path, console: Console) -> int:
 
     def found(failure: Failure) -> None:
         # Written at once: whatever happens later, it is not lost.
-        file = write(failure)
+        so_far.append(failure)
+        file = write(so_far)
         say(console, f"found: {failure.key}: {file}")
 
     def progress(text: str) -> None:
@@ -182,13 +180,13 @@ def _fuzz(fuzzing: Fuzzing, report_dir: Path, console: Console) -> int:
     with spinner or nullcontext():
         try:
             campaign = fuzz_target(fuzzing, Listener(planned, progress, found))
-            # Others may have found smaller sequences since.
-            files = {key: write(failure) for key, failure in campaign.failures.items()}
+            if campaign.failures:  # others may have found smaller sequences since
+                write(campaign.failures.values())
         except OSError as error:
             return could_not_run(f"a failure could not be written: {error}")
     console.print()
-    for key, failure in campaign.failures.items():
-        _print_failure(failure, console, options, files[key])
+    for failure in campaign.failures.values():
+        _print_failure(failure, console, options, report_dir)
     for note in campaign.notes:
         say(console, f"note: {redact(note, options.token)}")
     say(console, _summary(campaign, options))
@@ -197,20 +195,9 @@ def _fuzz(fuzzing: Fuzzing, report_dir: Path, console: Console) -> int:
     return COULD_NOT_RUN if campaign.ended == INTERRUPTED else KEPT
 
 
-def _replay(options: Options, file: Path, console: Console) -> int:
-    kept = read_failure(file)
-    failures = replay(options, kept.steps)
-    if not failures:
-        say(console, f"{file}: nothing is broken")
-        return KEPT
-    for one in failures:
-        _print_failure(one, console, options, file)
-    return BROKEN
-
-
-def _print_failure(failure: Failure, console: Console, options: Options, file: Path) -> None:
+def _print_failure(failure: Failure, console: Console, options: Options, folder: Path) -> None:
     requirement = load_catalogue()[failure.key.requirement]
-    console.print(f"[bold red]FAILED {requirement.id}[/bold red] ({described(failure)})")
+    console.print(f"[bold red]FAILED {requirement.id}[/bold red] ({failure.certainty})")
     message = cut(redact(failure.message, options.token), MAX_MESSAGE)
     lines = [
         requirement.text,
@@ -219,7 +206,7 @@ def _print_failure(failure: Failure, console: Console, options: Options, file: P
             f"{n}. {cut(redact(one, options.token), MAX_COMMAND)}"
             for n, one in enumerate(failure.commands, 1)
         ),
-        f"again: contract-tests fuzz {options.url} --replay {file}",
+        f"again: contract-tests {options.url} --replay {folder}:{requirement.id}",
     ]
     say(console, *(f"  {line}" for line in lines))
     console.print()

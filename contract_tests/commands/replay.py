@@ -13,6 +13,7 @@ from rich.console import Console
 from agentos_contract.document import DocumentError, load_document
 from contract_tests.checks.plan import Plan
 from contract_tests.commands.outcome import BROKEN, COULD_NOT_RUN, KEPT, tested
+from contract_tests.fuzzing.saved import replay_sequences
 from contract_tests.reports.exchange_log import logging_to
 from contract_tests.reports.terminal import print_replayed, say
 from contract_tests.running.replay import (
@@ -47,7 +48,12 @@ def replay(
             return replace(logged, planned=planned)
 
         with logging_to(log, options, listener) as logged:
-            return replay_failures(saved, failures, options, listener_of)
+            by_checks = [failure for failure in failures if not failure.sequences]
+            drawn = [failure for failure in failures if failure.sequences]
+            replayed = replay_failures(saved, by_checks, options, listener_of)
+            if drawn:
+                replayed += replay_sequences(options, drawn)
+            return replayed
 
     replayed = tested(options, console, test)
     if replayed is None:

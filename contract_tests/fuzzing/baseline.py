@@ -36,7 +36,7 @@ class Usual:
 
     seconds: float
     completes: bool
-    story: RunOutcome = None
+    outcome: RunOutcome = None
     """What it comes to; None where that differs from run to run."""
 
 
@@ -146,8 +146,7 @@ def _seconds(stream: StreamedRun) -> float:
 
 def _companions(context: Context, run: StreamedRun) -> frozenset[str]:
     """Which operations answer for a run that has ended."""
-    document = context.document
-    run_id, session_id = run.run_id, run.session_id
+    document, run_id, session_id = context.document, run.run_id, run.session_id
     if run_id is None or session_id is None:
         return frozenset()
     requests: dict[str, Callable[[], Request]] = {
@@ -155,10 +154,8 @@ def _companions(context: Context, run: StreamedRun) -> frozenset[str]:
         "get_session_runs": lambda: read_session(document, session_id),
         "cancel_workflow_run": lambda: cancel_run(document, run.workflow_id, run_id),
     }
-    found = set()
-    for name, request in requests.items():
-        if name in document.operations:
-            exchange = context.client.send(request())
-            if exchange.succeeded:
-                found.add(name)
-    return frozenset(found)
+    return frozenset(
+        name
+        for name, request in requests.items()
+        if name in document.operations and context.client.send(request()).succeeded
+    )

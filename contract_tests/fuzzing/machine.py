@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
@@ -59,33 +58,6 @@ EXTRAS: tuple[tuple[tuple[str, str], ...], ...] = (
 )
 
 
-@dataclass(frozen=True)
-class Scope:
-    """What sequences are made of."""
-
-    context: Context
-    baseline: Baseline
-
-    @property
-    def workflows(self) -> list[Workflow]:
-        """Those that were seen to answer."""
-        usual = self.baseline.usual
-        return [workflow for workflow in self.context.target.workflows if workflow.id in usual]
-
-    @property
-    def quick(self) -> list[Workflow]:
-        return [w for w in self.workflows if not self.baseline.is_lasting(w.id)]
-
-    @property
-    def lasting(self) -> list[Workflow]:
-        return [w for w in self.workflows if self.baseline.is_lasting(w.id)]
-
-    @property
-    def untyped(self) -> list[Workflow]:
-        """Quick ones that take any text."""
-        return [workflow for workflow in self.quick if workflow.input_schema is None]
-
-
 def texts() -> st.SearchStrategy[str]:
     """Anything that a careless server stumbles over."""
     lengthy = st.builds(
@@ -124,56 +96,52 @@ def forms() -> st.SearchStrategy[tuple[bytes, str | None]]:
     return plain | typed | broken | parts
 
 
-def odd_requests(scope: Scope) -> list[Odd]:
-    """Other methods than the document has, and workflows that no server has."""
-    document = scope.context.document
-    path = run_path(document, scope.quick[0].id)
-    operations = document.content["paths"][document.run_operation.path]
+def odd_requests(context: Context, workflow: Workflow) -> st.SearchStrategy[Odd]:
+    """Other methods than the document has, workflows that no server has, strange headers."""
+    run_operation = context.document.run_operation
+    path = run_path(context.document, workflow.id)
+    operations = context.document.content["paths"][run_operation.path]
     # DELETE is never sent: it might do what it says.
     methods = [method for method in ("PUT", "PATCH") if method.lower() not in operations]
-    template = document.run_operation.path
     paths = [
-        template.replace("{workflow_id}", f"contract-tests-{segment}")
+        run_operation.path.replace("{workflow_id}", f"contract-tests-{segment}")
         for segment in dictionary.SEGMENTS
     ]
-    return [
-        *(Odd(method=method, path=path, expects="405") for method in methods),
-        *(Odd(method="POST", path=odd) for odd in paths),
-    ]
+    headers = st.lists(st.sampled_from(dictionary.HEADERS), min_size=1, max_size=3)
+    return st.one_of(
+        st.sampled_from(methods).map(lambda name: Odd(method=name, path=path, expects="405")),
+        st.sampled_from(paths).map(lambda odd: Odd(method="POST", path=odd)),
+        headers.map(lambda found: Odd(method="POST", path=path, headers=tuple(found))),
+    )
 
 
-def make_machine(scope: Scope, carry_out: Callable[[Steps], None]) -> type[RuleBasedStateMachine]:
+def make_machine(
+    context: Context, baseline: Baseline, carry_out: Callable[[Steps], None]
+) -> type[RuleBasedStateMachine]:
     """The machine. `carry_out` is given each sequence when it is whole, and raises what it is to
     be told apart by."""
-    context = scope.context
-    quick = st.sampled_from(scope.quick)
-    any_workflow = st.sampled_from([*scope.lasting, *scope.workflows])
-    untyped = scope.untyped
-    companions = scope.baseline.companions
+    workflows = [one for one in context.target.workflows if one.id in baseline.usual]
+    lasting = [one for one in workflows if baseline.is_lasting(one.id)]
+    quick = [one for one in workflows if one not in lasting]
+    untyped = [one for one in quick if one.input_schema is None]
+    wrong = [(workflow.id, text) for workflow in quick for text in workflow.wrong_messages]
+    a_quick, any_workflow = st.sampled_from(quick), st.sampled_from([*lasting, *workflows])
+    companions = baseline.companions
     reading: list[type[ReadRun] | type[ReadSession]] = []
     if "get_workflow_run" in companions:
         reading.append(ReadRun)
     if "get_session_runs" in companions:
         reading.append(ReadSession)
     modes = st.sampled_from(MODES)
-    # A slash in a path is a slash, percent-encoded or not, to most servers.
-    named = short_texts().map(lambda text: MARK + text.replace("/", ""))
-    own = st.sampled_from([*SESSIONS, SESSIONS[0]])
-    sessions = st.sampled_from([SESSIONS[0], None, *SESSIONS])
     positive, negative = (
         context.answers.operation.as_strategy(generation_mode=mode).map(
             lambda case: body_of(case, MARK)
         )
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
     )
-    wrong = [(workflow.id, text) for workflow in scope.quick for text in workflow.wrong_messages]
-    strange = odd_requests(scope)
-    path = run_path(context.document, scope.quick[0].id)
-    headers = st.lists(st.sampled_from(dictionary.HEADERS), min_size=1, max_size=3)
-    odd = st.sampled_from(strange) | headers.map(
-        lambda found: Odd(method="POST", path=path, headers=tuple(found))
-    )
-    several = st.lists(modes, min_size=2, max_size=4)
+    # A slash in a path is a slash, percent-encoded or not, to most servers.
+    named = short_texts().map(lambda text: MARK + text.replace("/", ""))
+    sessions = st.sampled_from([SESSIONS[0], None, *SESSIONS])
 
     class Sequences(RuleBasedStateMachine):
         """One sequence."""
@@ -189,11 +157,11 @@ def make_machine(scope: Scope, carry_out: Callable[[Steps], None]) -> type[RuleB
             self.steps.append(step)
             return len(self.steps) - 1
 
-        @rule(target=runs, workflow=quick, stream=modes, session=sessions)
+        @rule(target=runs, workflow=a_quick, stream=modes, session=sessions)
         def run(self, workflow: Workflow, stream: Any, session: str | None) -> int:
             return self.note(Run(workflow=workflow.id, stream=stream, session=session))
 
-        @rule(target=runs, workflow=quick, stream=modes, before=runs)
+        @rule(target=runs, workflow=a_quick, stream=modes, before=runs)
         def run_in_its_session(self, workflow: Workflow, stream: Any, before: int) -> int:
             return self.note(Run(workflow=workflow.id, stream=stream, session=f"run:{before}"))
 
@@ -203,9 +171,9 @@ def make_machine(scope: Scope, carry_out: Callable[[Steps], None]) -> type[RuleB
 
         @rule(
             target=runs,
-            workflow=quick,
-            several=several,
-            session=own,
+            workflow=a_quick,
+            several=st.lists(modes, min_size=2, max_size=4),
+            session=st.sampled_from([*SESSIONS, SESSIONS[0]]),
         )
         def run_several(self, workflow: Workflow, several: list[Any], session: str) -> Any:
             steps = [Run(workflow=workflow.id, stream=one, session=session) for one in several]
@@ -251,7 +219,7 @@ def make_machine(scope: Scope, carry_out: Callable[[Steps], None]) -> type[RuleB
         @precondition(lambda self: bool(untyped))
         @rule(
             target=runs,
-            workflow=st.sampled_from(untyped or scope.quick),
+            workflow=st.sampled_from(untyped or quick),
             stream=modes,
             message=texts(),
             user=st.sampled_from(USERS) | short_texts(),
@@ -266,19 +234,19 @@ def make_machine(scope: Scope, carry_out: Callable[[Steps], None]) -> type[RuleB
         def run_with_wrong_message(self, one: tuple[str, str], stream: Any) -> None:
             self.note(Run(workflow=one[0], stream=stream, message=one[1]))
 
-        @rule(workflow=quick, form=forms() | positive | negative | odd)
-        def send_something_odd(
-            self, workflow: Workflow, form: tuple[bytes, str | None] | Odd | None
-        ) -> None:
-            if isinstance(form, Odd):
-                self.note(form)
-            if form is None or isinstance(form, Odd):
+        @rule(workflow=a_quick, form=forms() | positive | negative)
+        def send_form(self, workflow: Workflow, form: tuple[bytes, str | None] | None) -> None:
+            if form is None:
                 return
             content, content_type = form
             validity = context.forms.judge(content, content_type).validity
             # Whether a typed workflow takes what is no message made for it, nobody can say.
             if workflow.input_schema is None or validity is Validity.INVALID:
                 self.note(Form(workflow=workflow.id, content=content, content_type=content_type))
+
+        @rule(odd=odd_requests(context, quick[0]))
+        def send_odd(self, odd: Odd) -> None:
+            self.note(odd)
 
         def teardown(self) -> None:
             # Where Hypothesis itself broke off there is no whole sequence.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from agentos_contract.events import TERMINAL_EVENTS
-from agentos_contract.json_values import mapping, parse_json, parse_object, short
+from agentos_contract.json_values import mappings, parse_json, parse_object, short
 from contract_tests.checks.context import Context
 from contract_tests.fuzzing.baseline import Baseline
+from contract_tests.fuzzing.in_flight import InFlightRun
 from contract_tests.judging.answers import Expected
 from contract_tests.judging.batches import BatchRun
 from contract_tests.judging.judgement import Judgement
@@ -21,10 +22,6 @@ from contract_tests.judging.outcomes import (
 from contract_tests.judging.rules import RunRules
 from contract_tests.judging.streams import StreamedRun
 from contract_tests.target.exchange import Exchange
-from contract_tests.target.target import Workflow
-
-if TYPE_CHECKING:
-    from contract_tests.fuzzing.execution import Going
 
 WENT_ON_SECONDS = 1.0
 """A run that completes so long after its cancelling was answered has not been cancelled."""
@@ -33,86 +30,107 @@ History = tuple[tuple[str, str], ...]
 """What ran in a session before: workflow and message of each."""
 
 
+@dataclass
+class _Session:
+    """A session of the sequence's own."""
+
+    user: str | None
+    """Who began it."""
+    is_shared: bool = False
+    """Whether others ran in it too: what becomes of that nobody says."""
+    completed: list[str] = field(default_factory=list)
+    """Ids of the runs that it must have."""
+    in_flight: int = 0
+    history: History | None = ()
+    """None where two runs were in flight at a time, or one did not complete."""
+
+
 class Model:
     """One sequence's runs and sessions, as they must be."""
 
-    def __init__(self, baseline: Baseline) -> None:
+    def __init__(self, context: Context, baseline: Baseline) -> None:
+        self._context = context
         self._baseline = baseline
-        self._sessions: dict[int, str] = {}
-        """By the position of the run."""
-        self._kept: dict[str, list[str]] = {}
-        """Run ids that a session must have, by session."""
-        self._users: dict[str, str | None] = {}
-        """Who began a session that was named."""
-        self._shared: set[str] = set()
-        """Sessions that others ran in too: what becomes of that nobody says."""
+        self._workflows = {workflow.id: workflow for workflow in context.target.workflows}
+        self._sessions: dict[str, _Session] = {}
         self._contents: dict[str, object] = {}
         """Contents of completed runs, by run id."""
-        self._histories: dict[str, History | None] = {}
-        """By session; None where more than one run was under way, or one did not complete."""
-        self._under_way: dict[str, int] = {}
-        self._stories: dict[tuple[str, str, History], RunOutcome] = {}
+        self._outcomes: dict[tuple[str, str, History], RunOutcome] = {}
         self._cancelled: dict[str, Exchange] = {}
         """The first answer to a run's cancelling, by run id."""
 
-    # -- what happens
+    # -- sessions
 
-    def started(self, going: Going) -> None:
-        session_id = going.request.field("session_id") if going.request else None
-        if session_id:
-            user = going.step.user or None
-            if self._users.setdefault(session_id, user) != user:
-                self._shared.add(session_id)
-            self._sessions[going.position] = session_id
-            if self._under_way.get(session_id):
-                self._histories[session_id] = None
-            self._under_way[session_id] = self._under_way.get(session_id, 0) + 1
+    def started(self, run: InFlightRun) -> None:
+        if run.asked_session:
+            session = self._session(run.asked_session, run)
+            if session.in_flight:
+                session.history = None
+            session.in_flight += 1
 
-    def left(self, going: Going) -> None:
-        """We hung up."""
-        if going.session_id is not None:
-            self._sessions.setdefault(going.position, going.session_id)
-        self._over(going, going.session_id, completed=False)
+    def _session(self, session_id: str, run: InFlightRun) -> _Session:
+        user = run.step.user or None
+        session = self._sessions.setdefault(session_id, _Session(user))
+        session.is_shared = session.is_shared or session.user != user
+        return session
 
-    def session_of(self, position: int) -> str | None:
-        """The session that the run of a step has, as far as it is known."""
-        return self._sessions.get(position)
-
-    def kept_in(self, session_id: str) -> list[str]:
+    def completed_in(self, session_id: str) -> list[str]:
         """Ids of the runs that the session must have by now."""
-        return [] if session_id in self._shared else list(self._kept.get(session_id, ()))
+        session = self._sessions.get(session_id)
+        return [] if session is None or session.is_shared else session.completed
 
     def fullest_sessions(self, number: int) -> list[str]:
         """Those that most runs have completed in, of those with two and more."""
-        several = [name for name in self._kept if len(self.kept_in(name)) > 1]
-        return sorted(several, key=lambda name: -len(self._kept[name]))[:number]
+        several = [name for name in self._sessions if len(self.completed_in(name)) > 1]
+        return sorted(several, key=lambda name: -len(self.completed_in(name)))[:number]
 
-    # -- judgements
+    def ended(self, run: InFlightRun, *, completed: bool) -> None:
+        """A run is over, or was left."""
+        if run.session_id is None:
+            return
+        session = self._session(run.session_id, run)
+        if run.asked_session:
+            session.in_flight -= 1
+        if not completed or run.step.extra or run.step.user is not None:
+            session.history = None
+        elif session.history is not None:
+            session.history = (*session.history, (run.step.workflow, run.message))
 
-    def judge_end(
-        self, context: Context, workflows: Mapping[str, Workflow], going: Going
-    ) -> Judgement:
+    def _completed(self, run: InFlightRun, content: object) -> None:
+        if run.run_id is not None:
+            self._contents[run.run_id] = content
+            if run.session_id is not None:
+                self._session(run.session_id, run).completed.append(run.run_id)
+
+    # -- a run's answer
+
+    def judge_run(self, run: InFlightRun, exchange: Exchange) -> Judgement:
         """A run's answer that is over."""
-        exchange, step = going.exchange, going.step
-        assert exchange is not None
-        workflow = workflows[step.workflow]
-        message = exchange.request.field("message") or ""
-        if message in workflow.wrong_messages:
-            judgement = context.answers.judge(exchange, Expected.ANY)
-            judgement.exercise("form.input-schema")
-            if exchange.status not in (400, None):
-                said = f"a message that breaks the input_schema: got {exchange.summary}, not 400"
-                judgement.breach("form.input-schema", said, exchange)
-            self._over(going, None, completed=False)
+        step, workflow = run.step, self._workflows[run.step.workflow]
+        if run.message in workflow.wrong_messages:
+            judgement = self._context.answers.judge(exchange, Expected.ANY)
+            said = f"a message that breaks the input_schema: got {exchange.summary}, not 400"
+            is_refused = exchange.status in (400, None)
+            judgement.require("form.input-schema", is_refused, said, exchange)
+            self.ended(run, completed=False)
             return judgement
-        requirement = "form.valid-accepted"
-        if not message:
-            requirement = "form.message-any-string"
-        elif ("version", "null") in step.extra:
-            requirement = "form.version-null"
-        elif step.extra:
-            requirement = "form.unknown-fields"
-        judgement = self._run_end(context, workflow, going, requirement)
+        rules = RunRules(
+            refused=_refused(run),
+            end="cancel.one-terminal-event" if run.cancelled_at is not None else None,
+        )
+        if step.stream == "false":
+            judgement, batch = self._context.judge.batch(workflow, exchange, rules)
+            run.note_ids(batch.body.get("run_id"), batch.body.get("session_id"))
+            self._judge_batch(run, batch, judgement)
+        else:
+            judgement, stream = self._context.judge.stream(
+                workflow, exchange, rules, explicit=step.stream == "true"
+            )
+            if stream is None:
+                self.ended(run, completed=False)
+            else:
+                run.note_ids(stream.run_id, stream.session_id)
+                self._judge_stream(run, stream, judgement)
         if step.message is not None or step.user is not None or step.extra:
             self.judge_text(step.workflow, exchange, judgement)
         return judgement
@@ -121,188 +139,122 @@ class Model:
         """What the page allows in a form is no reason to fail, where the workflow usually
         completes."""
         usual = self._baseline.usual.get(workflow_id)
-        if usual is None or not usual.completes or exchange.status is None:
-            return
-        judgement.exercise("form.text-kept")
-        if exchange.status >= 500:
+        if usual is not None and usual.completes and exchange.status is not None:
             message = f"a valid form with other texts than usual: {exchange.summary}"
-            judgement.breach("form.text-kept", message, exchange)
+            judgement.require("form.text-kept", exchange.status < 500, message, exchange)
 
-    def _run_end(
-        self, context: Context, workflow: Workflow, going: Going, requirement: str
-    ) -> Judgement:
-        exchange, step = going.exchange, going.step
-        assert exchange is not None
-        if step.stream == "false":
-            rules = RunRules(refused=requirement)
-            judgement, batch = context.judge.batch(workflow, exchange, rules)
-            self._ids(going, batch.body.get("run_id"), batch.body.get("session_id"))
-            self._batch(going, batch, judgement)
-        else:
-            is_cancelled = going.cancelled_at is not None
-            end = "cancel.one-terminal-event" if is_cancelled else None
-            rules = RunRules(refused=requirement, end=end)
-            judgement, stream = context.judge.stream(
-                workflow, exchange, rules, explicit=step.stream == "true"
+    def _judge_batch(self, run: InFlightRun, batch: BatchRun, judgement: Judgement) -> None:
+        exchange, sent = batch.exchange, run.step.message
+        if sent is not None and exchange.status == 200:
+            given = batch.body.get("input", sent)
+            message = f"the message was {short(sent)} and arrived as {short(given)}"
+            is_kept = given == sent or not isinstance(given, str)
+            judgement.require("form.text-kept", is_kept, message, exchange)
+        is_completed = batch.body.get("status") == "COMPLETED"
+        if is_completed:
+            self._completed(run, batch.body.get("content"))
+        self._judge_outcome(run, outcome_of_batch(batch), exchange, judgement)
+        self.ended(run, completed=is_completed)
+
+    def _judge_stream(self, run: InFlightRun, stream: StreamedRun, judgement: Judgement) -> None:
+        exchange = stream.exchange
+        terminals = [e.event for _, e in exchange.events if e.event in TERMINAL_EVENTS]
+        if run.cancelled_at is not None:
+            went_on = stream.seconds - run.cancelled_at
+            is_late = terminals == ["WorkflowCompleted"] and went_on > WENT_ON_SECONDS
+            message = (
+                f"cancelled {run.cancelled_at:.1f} s after its start, the run went on for "
+                f"{went_on:.1f} s and completed"
             )
-            if stream is None:
-                self._over(going, None, completed=False)
-            else:
-                self._ids(going, stream.run_id, stream.session_id)
-                self._stream(going, stream, judgement)
-        return judgement
+            judgement.require("cancel.one-terminal-event", not is_late, message, exchange)
+            self.ended(run, completed=False)
+            return
+        if "WorkflowCancelled" in terminals and run.run_id not in self._cancelled:
+            message = "nobody cancelled this run, and it ends with WorkflowCancelled"
+            judgement.breach("session.isolation", message, exchange)
+        if stream.is_completed and stream.terminal is not None:
+            self._completed(run, stream.terminal.get("content"))
+        self._judge_outcome(run, outcome_of_stream(stream), exchange, judgement)
+        self.ended(run, completed=stream.is_completed)
+
+    def _judge_outcome(
+        self, run: InFlightRun, outcome: RunOutcome, exchange: Exchange, judgement: Judgement
+    ) -> None:
+        """The same workflow comes to the same, sent the same message after the same runs."""
+        step = run.step
+        usual = self._baseline.usual.get(step.workflow)
+        session = self._sessions.get(run.asked_session or "", _Session(None))
+        history = session.history
+        is_comparable = usual is not None and usual.outcome is not None and outcome is not None
+        if not is_comparable or history is None or step.extra or step.user is not None:
+            return
+        assert usual is not None
+        key = (step.workflow, run.message, history)
+        first = self._outcomes.setdefault(key, outcome)
+        if step.message is None and not history:
+            first = usual.outcome
+        text = ""
+        if first != outcome:
+            differs = difference(first, outcome, ("in another run", "in this one"))
+            text = f"{step.workflow}, asked the same in a session like that: {differs}"
+        judgement.require("batch.equals-stream", not text, text, exchange)
+
+    # -- other answers
 
     def judge_cancelling(
-        self, going: Going, exchange: Exchange, judgement: Judgement, *, was_over: bool
+        self, run: InFlightRun, exchange: Exchange, judgement: Judgement, *, was_over: bool
     ) -> None:
         """The answer to a cancelling."""
-        assert going.run_id is not None
-        first = self._cancelled.setdefault(going.run_id, exchange)
-        judgement.exercise("cancel.idempotent")
-        if first.status != exchange.status and exchange.error is None:
-            message = f"cancelled once: {first.summary}; cancelled again: {exchange.summary}"
-            judgement.breach("cancel.idempotent", message, exchange)
-        if not was_over and exchange.error is None and exchange.status != 200:
-            message = f"a run that was under way was to be cancelled: {exchange.summary}"
+        assert run.run_id is not None
+        first = self._cancelled.setdefault(run.run_id, exchange)
+        if exchange.error is not None:
+            return
+        message = f"cancelled once: {first.summary}; cancelled again: {exchange.summary}"
+        is_same = first.status == exchange.status
+        judgement.require("cancel.idempotent", is_same, message, exchange)
+        if not was_over and exchange.status != 200:
+            message = f"an in-flight run was to be cancelled: {exchange.summary}"
             judgement.breach("cancel.one-terminal-event", message, exchange)
 
-    def judge_read_run(self, going: Going, exchange: Exchange, judgement: Judgement) -> None:
-        """A run that was read back: one that completed must be there, as it was told."""
-        is_shared = going.session_id in self._shared
-        if going.run_id not in self._contents or exchange.error is not None or is_shared:
+    def judge_read_run(self, run: InFlightRun, exchange: Exchange, judgement: Judgement) -> None:
+        """A run that was read back: one that completed must be there, as its answer had it."""
+        is_kept = run.session_id is not None and run.run_id in self.completed_in(run.session_id)
+        if not is_kept or exchange.error is not None:
             return
-        judgement.exercise("session.continuity")
-        if exchange.status != 200:
-            message = f"the run {going.run_id} completed and is not there: {exchange.summary}"
-            judgement.breach("session.continuity", message, exchange)
-            return
-        body = parse_object(exchange.body) or {}
-        content = self._contents[going.run_id]
-        for key, wanted in (("run_id", going.run_id), ("status", "COMPLETED")):
-            if body.get(key) != wanted:
-                message = f"the run was read back with the {key} {body.get(key)!r}, not {wanted!r}"
+        assert run.run_id is not None
+        message = f"the run {run.run_id} completed and is not there: {exchange.summary}"
+        judgement.require("session.continuity", exchange.status == 200, message, exchange)
+        body = parse_object(exchange.body) or {} if exchange.status == 200 else {}
+        content = self._contents[run.run_id]
+        for key, wanted in (("run_id", run.run_id), ("status", "COMPLETED"), ("content", content)):
+            if exchange.status == 200 and body.get(key) != wanted:
+                came = short(body.get(key))
+                message = f"the run was read back with the {key} {came}, not {short(wanted)}"
                 judgement.breach("session.continuity", message, exchange)
-        if body.get("content") != content:
-            message = (
-                f"the run {going.run_id} had the content {short(content)} and was read back "
-                f"with {short(body.get('content'))}"
-            )
-            judgement.breach("session.continuity", message, exchange)
 
     def judge_read_session(
-        self, session_id: str, expected: list[str], exchange: Exchange, judgement: Judgement
+        self, session_id: str, expected: Sequence[str], exchange: Exchange, judgement: Judgement
     ) -> None:
         """A session's list, which has all runs that completed in it."""
         if not expected or exchange.error is not None:
             return
-        judgement.exercise("session.continuity")
         runs = parse_json(exchange.body) if exchange.status == 200 else None
-        listed = [mapping(run).get("run_id") for run in runs] if isinstance(runs, list) else []
+        listed = [run.get("run_id") for run in mappings(runs)]
         missing = [run_id for run_id in expected if run_id not in listed]
-        if missing:
-            message = (
-                f"the session {session_id} had {len(expected)} completed runs and lists "
-                f"{len(listed)}; missing: {', '.join(missing)} ({exchange.status})"
-            )
-            judgement.breach("session.continuity", message, exchange)
+        message = (
+            f"the session {session_id} had {len(expected)} completed runs and lists "
+            f"{len(listed)}; missing: {', '.join(missing)} ({exchange.status})"
+        )
+        judgement.require("session.continuity", not missing, message, exchange)
         if len(set(map(str, listed))) < len(listed):
             message = f"the session {session_id} lists a run twice"
             judgement.breach("session.continuity", message, exchange)
 
-    # -- parts
 
-    def _ids(self, going: Going, run_id: object, session_id: object) -> None:
-        if isinstance(run_id, str) and run_id:
-            going.run_id = run_id
-        # What was asked for counts; that the server says another is judged elsewhere.
-        asked = going.request.field("session_id") if going.request else None
-        given = session_id if isinstance(session_id, str) and session_id else None
-        going.session_id = asked or given
-        if going.session_id is not None:
-            self._sessions.setdefault(going.position, going.session_id)
-
-    def _batch(self, going: Going, run: BatchRun, judgement: Judgement) -> None:
-        exchange = run.exchange
-        completed = run.body.get("status") == "COMPLETED"
-        if going.step.message is not None and exchange.status == 200:
-            judgement.exercise("form.text-kept")
-            given = run.body.get("input", going.step.message)
-            if given != going.step.message and isinstance(given, str):
-                message = (
-                    f"the message was {short(going.step.message)} and arrived as {short(given)}"
-                )
-                judgement.breach("form.text-kept", message, exchange)
-        if completed:
-            self._completed(going, run.body.get("content"))
-        self._story(going, outcome_of_batch(run), judgement)
-        self._over(going, going.session_id, completed=completed)
-
-    def _stream(self, going: Going, run: StreamedRun, judgement: Judgement) -> None:
-        terminals = [event.event for _, event in run.exchange.events]
-        terminals = [name for name in terminals if name in TERMINAL_EVENTS]
-        if going.cancelled_at is not None:
-            self._cancelled_end(going, run, terminals, judgement)
-        elif "WorkflowCancelled" in terminals and going.run_id not in self._cancelled:
-            message = "nobody cancelled this run, and it ends with WorkflowCancelled"
-            judgement.breach("session.isolation", message, run.exchange)
-        if run.is_completed and run.terminal is not None and going.cancelled_at is None:
-            self._completed(going, run.terminal.get("content"))
-        if going.cancelled_at is None:
-            self._story(going, outcome_of_stream(run), judgement)
-        is_usual = run.is_completed and going.cancelled_at is None
-        self._over(going, going.session_id, completed=is_usual)
-
-    def _cancelled_end(
-        self, going: Going, run: StreamedRun, terminals: list[str], judgement: Judgement
-    ) -> None:
-        judgement.exercise("cancel.one-terminal-event")
-        assert going.cancelled_at is not None
-        went_on = run.seconds - going.cancelled_at
-        if terminals == ["WorkflowCompleted"] and went_on > WENT_ON_SECONDS:
-            message = (
-                f"cancelled {going.cancelled_at:.1f} s after its start, the run went on for "
-                f"{went_on:.1f} s and completed"
-            )
-            judgement.breach("cancel.one-terminal-event", message, run.exchange)
-
-    def _completed(self, going: Going, content: object) -> None:
-        if going.run_id is None:
-            return
-        self._contents[going.run_id] = content
-        if going.session_id is not None:
-            self._kept.setdefault(going.session_id, []).append(going.run_id)
-
-    def _over(self, going: Going, session_id: str | None, *, completed: bool) -> None:
-        """What comes of the session's history."""
-        asked = going.request.field("session_id") if going.request else None
-        if asked:
-            self._under_way[asked] -= 1
-        session_id = asked or session_id
-        if session_id is None:
-            return
-        history = self._histories.get(session_id, ())
-        message = (going.request.field("message") if going.request else None) or ""
-        if not completed or going.step.extra or going.step.user is not None:
-            self._histories[session_id] = None
-        elif history is not None:
-            self._histories[session_id] = (*history, (going.step.workflow, message))
-
-    def _story(self, going: Going, story: RunOutcome, judgement: Judgement) -> None:
-        """The same workflow, told the same message after the same runs, tells the same."""
-        usual = self._baseline.usual.get(going.step.workflow)
-        if story is None or usual is None or usual.story is None:
-            return
-        asked = going.request.field("session_id") if going.request else None
-        history = self._histories.get(asked, ()) if asked else ()
-        if history is None or going.step.extra or going.step.user is not None:
-            return
-        message = (going.request.field("message") if going.request else None) or ""
-        key = (going.step.workflow, message, history)
-        first = self._stories.setdefault(key, story)
-        if going.step.message is None and not history:
-            first = usual.story
-        judgement.exercise("batch.equals-stream")
-        if first != story and going.exchange is not None:
-            told = difference(first, story, ("in another run", "in this one"))
-            text = f"{going.step.workflow}, asked the same in a session like that: {told}"
-            judgement.breach("batch.equals-stream", text, going.exchange)
+def _refused(run: InFlightRun) -> str:
+    """What is broken where a run's form is refused."""
+    if not run.message:
+        return "form.message-any-string"
+    if ("version", "null") in run.step.extra:
+        return "form.version-null"
+    return "form.unknown-fields" if run.step.extra else "form.valid-accepted"

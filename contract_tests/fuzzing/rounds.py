@@ -6,7 +6,7 @@ import functools
 import re
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from unittest import SkipTest
 
@@ -16,9 +16,11 @@ from hypothesis.database import ExampleDatabase
 from hypothesis.errors import HypothesisException
 from hypothesis.stateful import run_state_machine_as_test
 
-from contract_tests.fuzzing.execution import Executor, Key, Outcome, Sight, TargetGone, TimeUp
-from contract_tests.fuzzing.machine import Scope, make_machine
-from contract_tests.fuzzing.steps import Steps, simpler, weight, without
+from contract_tests.fuzzing.execution import Executor
+from contract_tests.fuzzing.machine import make_machine
+from contract_tests.fuzzing.outcome import Key, Outcome, SeenBreach, TargetGone, TimeUp
+from contract_tests.fuzzing.steps import Steps, size
+from contract_tests.judging.judgement import Judgement
 
 STEPS = 8
 """At most so many steps has a sequence."""
@@ -26,16 +28,15 @@ STEPS = 8
 SEQUENCES = 15
 """So many sequences does a round draw."""
 
-SHRINKS, SHRINKING_SECONDS = 25, 15.0
-"""So many sequences may be carried out to make what a round found smaller, and so long may it take:
-Hypothesis has an eye for values. What is needless then is left out step by step."""
+SHRINKS, SHRINKING_SECONDS = 150, 30.0
+"""So many sequences may be carried out to make what a round found smaller, and so long may it
+take."""
 
 BEFORE = 5
 """So many sequences are kept that came before one that did lasting damage."""
 
 CONFIRMATIONS = 2
 """How often the smallest sequence is carried out again."""
-
 
 TIME_UP, GONE, INTERRUPTED = "the time is up", "the server is gone", "interrupted"
 DAMAGED = "the server has not been itself since: restart it"
@@ -50,14 +51,12 @@ class Broken(Exception):
     """A sequence showed something new. Each kind has a class of its own (`broken`): Hypothesis
     tells failures apart by that, and makes each smaller."""
 
-    key: Key
-
 
 @functools.cache
 def broken(key: Key) -> type[Broken]:
     """The exception of one kind of failure."""
     name = re.sub(r"\W+", "_", str(key)).strip("_")
-    return type(f"Broken_{name}", (Broken,), {"key": key})
+    return type(f"Broken_{name}", (Broken,), {})
 
 
 @dataclass(frozen=True)
@@ -81,49 +80,52 @@ class Failure:
     def is_flaky(self) -> bool:
         return self.confirmed < self.tried
 
+    @property
+    def certainty(self) -> str:
+        """How sure it is, in words."""
+        if self.before:
+            return "not tried again: the server has not been itself since"
+        if not self.tried:
+            return "not tried again: the time was up"
+        again = f"{self.confirmed} of {self.tried} times"
+        return f"FLAKY: shown again {again}" if self.is_flaky else f"shown again {again}"
+
 
 @dataclass
 class RoundResult:
     """What a round came to."""
 
     failures: list[Failure] = field(default_factory=list)
-    ended: str | None = None
-    """Why no further round can be made; None where one can."""
+    ended: str = ""
+    """Why no further round can be made; empty where one can."""
     notes: list[str] = field(default_factory=list)
     """What Hypothesis said of its own."""
+    sequences: int = 0
+    requests: int = 0
 
 
 class Round:
-    """One round against one target."""
+    """One round against one target. What a sequence showed is remembered, so that nothing is sent
+    twice to find out the same."""
 
-    def __init__(
-        self,
-        scope: Scope,
-        executor: Executor,
-        database: ExampleDatabase | None,
-        counted: Callable[[], None],
-    ) -> None:
-        """`counted` is called for each sequence that is carried out."""
-        self.scope = scope
-        self.executor = executor
-        self.database = database
-        self._counted = counted
-        self._seen: dict[Steps, Sight | None] = {}
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._result = RoundResult()
+        self._shown: dict[Steps, SeenBreach | None] = {}
         """What sequences that were carried out showed."""
         self._best: dict[Key, Failure] = {}
         self._left = float("inf")
+        """How many sequences may still be carried out."""
         self._until = float("inf")
         self._before: deque[Steps] = deque(maxlen=BEFORE)
-        self._is_damaged = False
 
-    def run(self, seed: int, *, reuse: bool) -> RoundResult:
+    def draw(self, seed: int, database: ExampleDatabase | None, *, reuse: bool) -> RoundResult:
         """Draw sequences; `reuse`: only those of the database."""
-        result = RoundResult()
-        machine = hypothesis.seed(seed)(make_machine(self.scope, self._test))
+        machine = make_machine(self._executor.context, self._executor.baseline, self._test)
         settings = hypothesis.settings(
             max_examples=SEQUENCES,
             stateful_step_count=STEPS,
-            database=self.database,
+            database=database,
             phases=[Phase.reuse, Phase.shrink] if reuse else [Phase.generate, Phase.shrink],
             deadline=None,
             print_blob=False,
@@ -132,152 +134,114 @@ class Round:
             verbosity=Verbosity.quiet,
         )
         try:
-            run_state_machine_as_test(machine, settings=settings)
+            run_state_machine_as_test(hypothesis.seed(seed)(machine), settings=settings)
         except (Broken, Enough):
             pass  # noted in self._best
         except SkipTest:
             pass  # the database has nothing
-        except TimeUp as error:
-            result.ended = str(error) or TIME_UP
-        except TargetGone:
-            result.ended = GONE
-        except KeyboardInterrupt:
-            result.ended = INTERRUPTED
+        except KeyboardInterrupt as reason:
+            self._end(reason)
         except HypothesisException as error:
-            result.notes.append(f"Hypothesis: {type(error).__name__}: {error}")
+            self._result.notes.append(f"Hypothesis: {type(error).__name__}: {error}")
         except BaseExceptionGroup as group:
             if rest := group.split((Broken, HypothesisException))[1]:
                 raise rest from None
-        if self._is_damaged:
-            result.ended = result.ended or DAMAGED
-        for failure in self._best.values():
-            is_over = result.ended is not None
-            result.failures += (
-                [replace(failure, replayed=reuse)]
-                if is_over
-                else self._finish(failure, reuse, result)
-            )
-        return result
+        return self._finished(reuse=reuse)
+
+    def plain(self, judgements: Iterable[tuple[Steps, Judgement]]) -> RoundResult:
+        """What single runs showed, each with the sequence that is that run alone."""
+        for steps, judgement in judgements:
+            for seen in self._executor.counted.breaches(judgement, "run", 0):
+                commands = (seen.breach.exchange.curl,) if seen.breach.exchange else ()
+                failure = Failure(seen.key, steps, seen.breach.message, commands)
+                self._best.setdefault(seen.key, failure)
+        return self._finished(reuse=False)
+
+    def _end(self, reason: KeyboardInterrupt) -> None:
+        if isinstance(reason, TimeUp):
+            self._result.ended = str(reason) or TIME_UP
+        else:
+            self._result.ended = GONE if isinstance(reason, TargetGone) else INTERRUPTED
+
+    # -- one sequence
 
     def _test(self, steps: Steps) -> None:
         """What the machine has drawn. Raises the class of what is new in it."""
-        sight = self._known_outcome(steps)
-        if sight is False:
+        # What the beginning of a sequence showed it shows too: what comes after goes unasked.
+        beginnings = (steps[:length] for length in range(1, len(steps) + 1))
+        seen = next((found for one in beginnings if (found := self._shown.get(one))), None)
+        if seen is None and steps not in self._shown:
             if self._left <= 0 or time.monotonic() > self._until:
                 raise Enough
             self._left -= 1
-            sight = self._carry_out(steps)
-        if isinstance(sight, Sight):
-            raise broken(sight.key)
+            seen = self._carry_out(steps)
+        if seen is not None:
+            raise broken(seen.key)  # here alone: Hypothesis tells failures apart by the line, too
 
-    def _known_outcome(self, steps: Steps) -> Sight | bool | None:
-        """What is known of a sequence; False where nothing is. What the beginning of a sequence
-        showed it shows too: so what comes after goes without asking the server."""
-        for length in range(1, len(steps) + 1):
-            seen = self._seen.get(steps[:length])
-            if seen is not None:
-                return seen
-        return self._seen.get(steps, False)
-
-    def _carry_out(self, steps: Steps) -> Sight | None:
-        self._counted()
+    def _carry_out(self, steps: Steps) -> SeenBreach | None:
+        """The first thing in it that is new."""
+        self._result.sequences += 1
         try:
-            outcome = self.executor.carry_out(steps)
+            outcome = self._executor.carry_out(steps)
         except TargetGone as gone:
-            self._note_gone(steps, gone)
+            failure = self._failure(gone.args[0].seen[-1], steps, gone.args[0])
+            self._best[failure.key] = replace(failure, before=tuple(self._before))
             raise
-        sight = self._first_new(outcome)
-        if sight is None:
-            self._seen[steps] = None
+        new = [seen for seen in outcome.seen if seen.key not in self._executor.found]
+        # What is being made smaller comes before what has come up on the way.
+        seen = next((one for one in new if one.key in self._best), new[0] if new else None)
+        if seen is None:
+            self._shown[steps] = None
             self._before.append(steps)
             return None
-        shown = steps[: sight.step + 1]
-        self._seen[shown] = sight
-        failure = self._failure(sight, shown, outcome)
-        if sight.key not in self._best:
+        shown = steps[: seen.step + 1]
+        self._shown[shown] = seen
+        failure = self._failure(seen, shown, outcome)
+        if seen.key not in self._best:
             self._left = min(self._left, SHRINKS)
             self._until = min(self._until, time.monotonic() + SHRINKING_SECONDS)
-            self._best[sight.key] = failure
+            self._best[seen.key] = failure
             if self._does_lasting_damage():
-                self._is_damaged = True
+                self._result.ended = DAMAGED
                 self._left = 0
-                self._best[sight.key] = replace(failure, before=tuple(self._before))
-            return sight
-        if weight(shown) >= weight(self._best[sight.key].steps):
-            return sight
-        self._best[sight.key] = failure
-        return sight
+                self._best[seen.key] = replace(failure, before=tuple(self._before))
+        elif size(shown) < size(self._best[seen.key].steps):
+            self._best[seen.key] = failure
+        return seen
 
     def _does_lasting_damage(self) -> bool:
         """Whether even a plain run now shows what it did not show before. Then no sequence can be
         made smaller: each breaks something."""
-        plain = self.executor.plain
+        plain = self._executor.plain
         # Once may still be the sequence's own: what it left behind shows in the next run.
         return bool(plain) and all(
-            any(sight.key not in self.executor.found for sight in outcome.sights)
-            for outcome in (self.executor.carry_out(plain) for _ in range(2))
+            any(seen.key not in self._executor.found for seen in outcome.seen)
+            for outcome in (self._executor.carry_out(plain) for _ in range(2))
         )
 
-    def _first_new(self, outcome: Outcome) -> Sight | None:
-        new = [sight for sight in outcome.sights if sight.key not in self.executor.found]
-        # What is being made smaller comes before what has come up on the way.
-        return next((sight for sight in new if sight.key in self._best), new[0] if new else None)
+    def _failure(self, seen: SeenBreach, steps: Steps, outcome: Outcome) -> Failure:
+        commands = self._executor.commands(outcome)
+        return Failure(seen.key, steps, seen.breach.message, commands)
 
-    def _note_gone(self, steps: Steps, gone: TargetGone) -> None:
-        outcome = gone.args[0]
-        sight = outcome.sights[-1]
-        failure = self._failure(sight, steps, outcome)
-        self._best[sight.key] = replace(failure, before=tuple(self._before))
+    # -- the end
 
-    def _failure(self, sight: Sight, steps: Steps, outcome: Outcome) -> Failure:
-        commands = self.executor.commands(outcome)
-        return Failure(sight.key, steps, sight.breach.message, commands)
+    def _finished(self, *, reuse: bool) -> RoundResult:
+        for failure in self._best.values():
+            self._result.failures.append(replace(self._confirmed(failure), replayed=reuse))
+        self._result.requests = self._executor.requests
+        return self._result
 
-    def _finish(self, failure: Failure, reuse: bool, result: RoundResult) -> list[Failure]:
-        """Make it plain, and carry it out again: for what else it shows, and whether it shows it
-        each time."""
-        others: dict[Key, Failure] = {}
-        shown = tried = 0
+    def _confirmed(self, failure: Failure) -> Failure:
+        """The failure after its sequence was carried out again, to see whether it shows each
+        time."""
         try:
-            failure = self._made_plain(failure)
-            while tried < CONFIRMATIONS:
-                outcome = self.executor.carry_out(failure.steps)
-                tried += 1
-                for sight in outcome.sights:
-                    other = self._failure(sight, failure.steps, outcome)
-                    if sight.key == failure.key:
-                        failure = other
-                    elif sight.key not in (self.executor.found | self._best.keys()):
-                        others[sight.key] = other
-                shown += any(sight.key == failure.key for sight in outcome.sights)
-        except TimeUp as error:
-            result.ended = str(error) or TIME_UP
-        except TargetGone:
-            result.ended = GONE
-        found = replace(failure, confirmed=shown, tried=tried, replayed=reuse)
-        return [found, *others.values()]
-
-    def _made_plain(self, failure: Failure) -> Failure:
-        """Hypothesis has made it small within its share; this sees to it that each step is needed,
-        and each thing that is said in it."""
-        for position in reversed(range(len(failure.steps))):
-            if position < len(failure.steps):
-                shorter = without(failure.steps, position)
-                failure = self._if_it_does(shorter, failure) or failure
-        position = 0
-        while position < len(failure.steps):
-            for steps in simpler(failure.steps, position):
-                failure = self._if_it_does(steps, failure) or failure
-            position += 1
+            while failure.tried < CONFIRMATIONS and not self._result.ended:
+                outcome = self._executor.carry_out(failure.steps)
+                again = [seen for seen in outcome.seen if seen.key == failure.key]
+                confirmed, tried = failure.confirmed + bool(again), failure.tried + 1
+                if again:
+                    failure = self._failure(again[0], failure.steps, outcome)
+                failure = replace(failure, confirmed=confirmed, tried=tried)
+        except KeyboardInterrupt as reason:
+            self._end(reason)
         return failure
-
-    def _if_it_does(self, steps: Steps | None, failure: Failure) -> Failure | None:
-        """The failure by another sequence, where that shows it too."""
-        if not steps or self._seen.get(steps, False) is None:
-            return None
-        outcome = self.executor.carry_out(steps)
-        for sight in outcome.sights:
-            if sight.key == failure.key:
-                return self._failure(sight, steps[: sight.step + 1], outcome)
-        self._seen.setdefault(steps, None)
-        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -135,45 +135,6 @@ def runs_named(step: Step) -> tuple[int, ...]:
     return (step.run,)
 
 
-def weight(steps: Sequence[Step]) -> tuple[int, int]:
-    """Which of two sequences is the smaller: the number of steps, then what they say."""
+def size(steps: Sequence[Step]) -> tuple[int, int]:
+    """By which the smaller of two sequences is told: the number of steps, then what they say."""
     return len(steps), sum(len(step.model_dump_json(exclude_defaults=True)) for step in steps)
-
-
-def without(steps: Steps, position: int) -> Steps | None:
-    """A sequence without one of its steps; None where another step needs it."""
-    kept = []
-    for step in steps[position + 1 :]:
-        if position in runs_named(step):
-            return None
-        kept.append(_earlier(step, position))
-    return (*steps[:position], *kept)
-
-
-def _earlier(step: Step, position: int) -> Step:
-    """A step that names runs, when one before them is gone."""
-    named = runs_named(step)
-    if not named:
-        return step
-    moved = named[0] - (named[0] > position)
-    changed = {"session": f"run:{moved}"} if isinstance(step, Run) else {"run": moved}
-    return step.model_copy(update=changed)
-
-
-_PLAIN: dict[str, object] = {
-    "message": None,
-    "user": None,
-    "extra": (),
-    "session": None,
-    "stream": "true",
-    "after": 1,
-}
-
-
-def simpler(steps: Steps, position: int) -> Iterator[Steps]:
-    """Sequences where that step says one thing less, each."""
-    step = steps[position]
-    for name, plain in _PLAIN.items():
-        if name in type(step).model_fields and getattr(step, name) != plain:
-            changed = step.model_copy(update={name: plain})
-            yield (*steps[:position], changed, *steps[position + 1 :])

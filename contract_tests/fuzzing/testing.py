@@ -7,9 +7,9 @@ from pathlib import Path
 
 from agentos_contract.document import load_document
 from agentos_contract.requirements import load_catalogue
-from contract_tests.fuzzing.campaign import Campaign, Fuzzing, Listener, fuzz_target
-from contract_tests.fuzzing.failure_files import described, write_failure
+from contract_tests.fuzzing.campaign import Campaign, Fuzzing, fuzz_target
 from contract_tests.fuzzing.rounds import Failure
+from contract_tests.fuzzing.saved import save
 from contract_tests.judging.known import load_known
 from contract_tests.running.run import Options
 from contract_tests.target.client import Limits
@@ -50,13 +50,11 @@ def fuzz(
     def redacted(text: str) -> str:
         return redact(text, token)
 
-    def found(failure: Failure) -> None:
-        if report_dir is not None:
-            write_failure(failure, report_dir, url, redacted)
-
     fuzzing = Fuzzing(options, seconds, database=database, max_failures=max_failures)
-    campaign = fuzz_target(fuzzing, Listener(found=found))
+    campaign = fuzz_target(fuzzing)
     if campaign.failures:
+        if report_dir is not None:
+            save(campaign.failures.values(), options, report_dir, redacted)
         texts = [_text(failure) for failure in campaign.failures.values()]
         raise AssertionError(redacted("\n\n".join(texts)))
     return campaign
@@ -66,7 +64,7 @@ def _text(failure: Failure) -> str:
     kind = "replayed" if failure.replayed else "found"
     return "\n".join(
         [
-            f"{kind}: {failure.key} ({described(failure)})",
+            f"{kind}: {failure.key} ({failure.certainty})",
             f"seen: {failure.message}",
             *(f"{number}. {command}" for number, command in enumerate(failure.commands, 1)),
         ]

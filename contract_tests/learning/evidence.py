@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from agentos_contract.events import TERMINAL_EVENTS, Scope
 from agentos_contract.json_values import mapping, mappings, parse_object
@@ -99,7 +99,9 @@ class Evidence:
     def ask(self, method: str, path: str, **more: Any) -> Exchange:
         """Ask once more. `more` are a Request's other members. An exchange without a status where
         nothing was sent, as all runs that are allowed had been started."""
-        request = Request(method, path, **more)
+        return self._send(Request(method, path, **more))
+
+    def _send(self, request: Request) -> Exchange:
         try:
             answer = self.context.client.send(request)
             if answer.error is TransferError.NO_ANSWER:

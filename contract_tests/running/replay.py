@@ -2,7 +2,7 @@
 
 What is saved of a failure is the check that saw it, the workflow and messages that it took, and
 the request, where the check had drawn it. To replay is to run that check alone, with sessions
-of its own; it judges as it did.
+of its own; it judges as it did. Of what fuzzing found the sequence of steps is saved instead.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from agentos_contract.requirements import Level
 from contract_tests.checks.own_ids import session_prefix
@@ -51,11 +51,22 @@ class SavedFailure(_Saved):
     requirement: str
     message: str
     """What was seen."""
-    checks: list[str] = Field(min_length=1)
+    checks: list[str] = []
     """The check that saw it, last; before it one that it took."""
-    workflows: dict[str, WorkflowSettings]
+    workflows: dict[str, WorkflowSettings] = {}
     """Those that it took, and what they were started with."""
     request: SavedRequest | None = None
+    sequences: list[list[dict[str, Any]]] = []
+    """What fuzzing drew, instead of a check: sequences of steps (fuzzing/steps.py has their form).
+    The last one showed it, after those before."""
+    commands: list[str] = []
+    """What the last one sent, as shell commands with the ids of that time."""
+
+    @model_validator(mode="after")
+    def _has_a_way(self) -> Self:
+        if not self.checks and not self.sequences:
+            raise ValueError("expected checks or sequences, by which it can be had again")
+        return self
 
 
 class SavedFailures(_Saved):
@@ -74,18 +85,27 @@ def write_replay(
     report: Report, options: Options, directory: Path, clean: Callable[[str], str]
 ) -> Path:
     """Save the failures of a report, known ones too; `clean` takes the token out of a text."""
+    failures = [
+        _saved(result.shown, report)
+        for result in report.results
+        if result.shown is not None and result.status in (Status.FAILED, Status.KNOWN)
+    ]
+    return save_failures(failures, options, directory, clean)
+
+
+def save_failures(
+    failures: list[SavedFailure], options: Options, directory: Path, clean: Callable[[str], str]
+) -> Path:
+    """Save failures that the target of these options showed. Raises OSError."""
     saved = SavedFailures(
-        target=report.target,
-        seed=report.seed,
+        target=options.url,
+        seed=options.seed,
         spec=options.spec and options.spec.absolute(),
         idle_timeout=options.limits.idle,
         total_timeout=options.limits.total,
-        failures=[
-            _saved(result.shown, report)
-            for result in report.results
-            if result.shown is not None and result.status in (Status.FAILED, Status.KNOWN)
-        ],
+        failures=failures,
     )
+    directory.mkdir(parents=True, exist_ok=True)
     file = directory / FILE_NAME
     content = _cleaned(saved.model_dump(mode="json", by_alias=True, exclude_none=True), clean)
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"

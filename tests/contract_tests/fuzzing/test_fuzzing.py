@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,24 +19,12 @@ from starlette.types import Receive, Scope, Send
 
 from contract_tests.fuzzing import execution
 from contract_tests.fuzzing.baseline import Baseline, Usual
-from contract_tests.fuzzing.campaign import (
-    ENOUGH,
-    Campaign,
-    Fuzzing,
-    context_for,
-    fuzz_target,
-    replay,
-)
-from contract_tests.fuzzing.execution import Key
-from contract_tests.fuzzing.failure_files import (
-    FailureFileError,
-    described,
-    read_failure,
-    write_failure,
-)
-from contract_tests.fuzzing.machine import Scope as Vocabulary
+from contract_tests.fuzzing.campaign import ENOUGH, Campaign, Fuzzing, fuzz_target
+from contract_tests.fuzzing.execution import context_for
 from contract_tests.fuzzing.machine import make_machine
+from contract_tests.fuzzing.outcome import Key
 from contract_tests.fuzzing.rounds import DAMAGED, TIME_UP, Failure
+from contract_tests.fuzzing.saved import replay_sequences, save
 from contract_tests.fuzzing.steps import (
     MARK,
     Await,
@@ -45,10 +34,14 @@ from contract_tests.fuzzing.steps import (
     Run,
     Step,
     Steps,
-    runs_named,
     steps_from_json,
     steps_to_json,
-    without,
+)
+from contract_tests.running.replay import (
+    Outcome,
+    Replayed,
+    SavedFailure,
+    find_failures,
 )
 from contract_tests.running.run import Options
 from contract_tests.target.client import Client, Limits
@@ -69,6 +62,13 @@ def options(url: str, **more: Any) -> Options:
 
 def fuzz_for(url: str, seconds: float, *, seed: int = 1, **more: Any) -> Campaign:
     return fuzz_target(Fuzzing(options(url, seed=seed), seconds, **more))
+
+
+def replayed(url: str, requirement: str, steps: Steps) -> Replayed:
+    """What comes of a saved sequence."""
+    saved = SavedFailure(requirement=requirement, message="seen", sequences=[steps_to_json(steps)])
+    (again,) = replay_sequences(options(url), [saved])
+    return again
 
 
 def found_by(campaign: Campaign, requirement: str) -> Failure:
@@ -114,23 +114,25 @@ def test_a_session_that_loses_its_third_run(serve: Serve, tmp_path: Path) -> Non
     campaign = fuzz_for(url, SECONDS, database=database, max_failures=1)
     failure = found_by(campaign, "session.continuity")
     assert kinds(failure) == [Run, Run, Run]
-    assert described(failure) == "shown again 2 of 2 times"
+    assert failure.certainty == "shown again 2 of 2 times"
     assert len(failure.commands) == 4
     again = fuzz_for(url, SECONDS, seed=2, database=database, max_failures=1)
     assert found_by(again, "session.continuity").replayed
     assert again.rounds == 1
 
-    file = write_failure(failure, tmp_path, url, lambda text: text)
-    assert read_failure(file).steps == failure.steps
-    outcome = run_cli("fuzz", url, "--replay", str(file))
-    assert outcome.exit_code == 1
-    assert "FAILED session.continuity" in outcome.output
-    assert "4. curl -sSiN -X GET" in outcome.output
+    save([failure], options(url), tmp_path, lambda text: text)
+    _, (saved,) = find_failures(str(tmp_path))
+    assert [steps_from_json(steps) for steps in saved.sequences] == [failure.steps]
+    for command in ([url], ["fuzz", url]):
+        outcome = run_cli(*command, "--replay", f"{tmp_path}:session.continuity")
+        assert outcome.exit_code == 1
+        assert "STILL FAILS session.continuity" in outcome.output
+        assert "curl -sSiN -X GET" in outcome.output
 
     server.is_mended = True
-    outcome = run_cli("fuzz", url, "--replay", str(file))
+    outcome = run_cli(url, "--replay", str(tmp_path))
     assert outcome.exit_code == 0
-    assert "nothing is broken" in outcome.output
+    assert "FIXED session.continuity" in outcome.output
     assert list(Path(database).glob("*/*"))
     few = options(url, max_runs=40)
     assert fuzz_target(Fuzzing(few, SECONDS, database=database)).failures == {}
@@ -163,11 +165,10 @@ class CancelsEveryRun(Patient):
 
 def test_cancelling_one_run_that_cancels_the_other(serve: Serve) -> None:
     one, other = (Run(workflow="slow", session=f"{MARK}{n}", beside=True) for n in range(2))
-    (failure,) = replay(
-        options(serve(CancelsEveryRun(("main", "slow")))), (one, other, Cancel(run=1, after=3))
-    )
-    assert failure.key.requirement == "session.isolation"
-    assert "nobody cancelled this run" in failure.message
+    url = serve(CancelsEveryRun(("main", "slow")))
+    again = replayed(url, "session.isolation", (one, other, Cancel(run=1, after=3)))
+    assert again.outcome is Outcome.STILL_FAILS
+    assert "nobody cancelled this run" in again.message
 
 
 class ReusesTheIdOfALostRun(Patient):
@@ -193,12 +194,11 @@ class ReusesTheIdOfALostRun(Patient):
 def test_a_run_id_that_is_used_again_after_hanging_up(serve: Serve) -> None:
     # Until the server has noticed, runs are as they should be.
     runs = [Run(workflow="main") for _ in range(8)]
-    (failure,) = replay(
-        options(serve(ReusesTheIdOfALostRun(("main", "slow")))),
-        (Run(workflow="slow", beside=True), Disconnect(run=0, after=3), *runs),
-    )
-    assert failure.key.requirement == "identity.run-id-fresh"
-    assert "had been given to another run before" in failure.message
+    steps: Steps = (Run(workflow="slow", beside=True), Disconnect(run=0, after=3), *runs)
+    url = serve(ReusesTheIdOfALostRun(("main", "slow")))
+    again = replayed(url, "identity.run-id-fresh", steps)
+    assert again.outcome is Outcome.STILL_FAILS
+    assert "had been given to another run before" in again.message
 
 
 class DiesOfACancelledRun(Patient):
@@ -224,7 +224,7 @@ def test_a_server_that_is_never_itself_again(serve: Serve) -> None:
     assert any(
         isinstance(step, Cancel) for steps in [failure.steps, *failure.before] for step in steps
     )
-    assert "the server has not been itself since" in described(failure)
+    assert "the server has not been itself since" in failure.certainty
 
 
 class NamesAnotherWorkflow(Server):
@@ -291,7 +291,7 @@ def drawn(seed: int) -> list[Steps]:
     usual = {"main": Usual(0.1, True), "slow": Usual(5.0, True)}
     companions = frozenset({"get_workflow_run", "get_session_runs", "cancel_workflow_run"})
     found: list[Steps] = []
-    machine = make_machine(Vocabulary(context, Baseline(usual, companions)), found.append)
+    machine = make_machine(context, Baseline(usual, companions), found.append)
     settings = hypothesis.settings(
         max_examples=40,
         database=None,
@@ -327,12 +327,6 @@ def test_a_seed_draws_the_same_sequences_of_every_kind_of_step() -> None:
     assert any(is_cancelled_beside_another(steps) for steps in sequences)
     for steps in sequences:
         assert steps_from_json(json.loads(json.dumps(steps_to_json(steps)))) == steps
-        for position in range(len(steps)):
-            shorter = without(steps, position)
-            is_needed = any(position in runs_named(step) for step in steps)
-            assert (shorter is None) == is_needed
-            if shorter:
-                assert len(steps_from_json(steps_to_json(shorter))) == len(steps) - 1
 
 
 def test_a_typed_workflow_is_sent_no_form_that_nobody_can_judge() -> None:
@@ -346,26 +340,33 @@ def test_a_typed_workflow_is_sent_no_form_that_nobody_can_judge() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("failure", "said"),
     [
-        ("{", "cannot be read"),
-        ("[]", "expected an object with `steps`"),
-        ('{"steps": []}', "expected one at least"),
-        ('{"steps": [{"kind": "run"}]}', "steps.0.run.workflow"),
-        ('{"steps": [{"kind": "await", "run": 0}]}', "no run before it"),
+        ("{", "cannot be read|Invalid JSON"),
+        ("{}", "expected checks or sequences"),
+        ('{"sequences": [[]]}', "expected at least one step"),
+        ('{"sequences": [[{"kind": "run"}]]}', "0.run.workflow: Field required"),
+        ('{"sequences": [[{"kind": "await", "run": 0}]]}', "step 0, which is no run before it"),
     ],
 )
-def test_a_file_that_holds_no_failure(tmp_path: Path, content: str, said: str) -> None:
-    file = tmp_path / "failure.json"
-    file.write_text(content)
-    with pytest.raises(FailureFileError, match=said):
-        read_failure(file)
+def test_a_file_that_holds_no_failure(
+    serve: Serve, tmp_path: Path, failure: str, said: str
+) -> None:
+    save([], options("http://x"), tmp_path, lambda text: text)
+    file = tmp_path / "replay.json"
+    failure = failure.replace("{", '{"requirement": "order.ended", "message": "seen",', 1)
+    failure = failure.replace(",}", "}")
+    text = file.read_text()
+    file.write_text(text.replace('"failures": []', f'"failures": [{failure}]'))
+    outcome = run_cli(serve(Server(("main",))), "--replay", str(tmp_path))
+    assert outcome.exit_code == 2
+    assert re.search(said, outcome.output), outcome.output
 
 
 def test_what_does_not_show_again_is_said_to_be_flaky() -> None:
     steps = (Run(workflow="main"),)
     failure = Failure(Key("order.ended", "stream"), steps, "seen", ("curl",), confirmed=1, tried=2)
-    assert described(failure) == "FLAKY: shown again 1 of 2 times"
+    assert failure.certainty == "FLAKY: shown again 1 of 2 times"
 
 
 def test_what_breaks_now_and_then_is_flaky_and_kept(serve: Serve, tmp_path: Path) -> None:
@@ -385,8 +386,10 @@ def test_what_breaks_now_and_then_is_flaky_and_kept(serve: Serve, tmp_path: Path
     )
     assert outcome.exit_code == 1, outcome.output
     assert "FLAKY" in outcome.output
-    (file,) = (tmp_path / "failures").glob("batch.status-completed-*.json")
-    assert replay(options(url), read_failure(file).steps) is not None
+    _, (saved,) = find_failures(str(tmp_path / "failures"))
+    assert saved.requirement == "batch.status-completed"
+    assert "FLAKY" in saved.message
+    assert len(replay_sequences(options(url), [saved])) == 1
 
 
 # -- the command
