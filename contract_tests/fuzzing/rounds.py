@@ -19,7 +19,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from contract_tests.fuzzing.execution import Executor
 from contract_tests.fuzzing.machine import make_machine
 from contract_tests.fuzzing.outcome import Key, Outcome, SeenBreach, TargetGone, TimeUp
-from contract_tests.fuzzing.steps import Steps, size
+from contract_tests.fuzzing.steps import Steps, size, without
 from contract_tests.judging.judgement import Judgement
 
 STEPS = 8
@@ -28,9 +28,10 @@ STEPS = 8
 SEQUENCES = 15
 """So many sequences does a round draw."""
 
-SHRINKS, SHRINKING_SECONDS = 150, 30.0
-"""So many sequences may be carried out to make what a round found smaller, and so long may it
-take."""
+SHRINKS, SHRINKING_SECONDS = 25, 15.0
+"""So many sequences may be carried out to make what a round found smaller, and so long may it take.
+Hypothesis has an eye for values, and would go on for a thousand runs. Steps that are needless then
+are left out one by one."""
 
 BEFORE = 5
 """So many sequences are kept that came before one that did lasting damage."""
@@ -232,9 +233,11 @@ class Round:
         return self._result
 
     def _confirmed(self, failure: Failure) -> Failure:
-        """The failure after its sequence was carried out again, to see whether it shows each
-        time."""
+        """The failure without needless steps, after its sequence was carried out again to see
+        whether it shows each time."""
         try:
+            for position in reversed(range(len(failure.steps))):
+                failure = self._without(failure, position)
             while failure.tried < CONFIRMATIONS and not self._result.ended:
                 outcome = self._executor.carry_out(failure.steps)
                 again = [seen for seen in outcome.seen if seen.key == failure.key]
@@ -245,3 +248,12 @@ class Round:
         except KeyboardInterrupt as reason:
             self._end(reason)
         return failure
+
+    def _without(self, failure: Failure, position: int) -> Failure:
+        """The failure without a step, where it shows all the same."""
+        steps = without(failure.steps, position) if position < len(failure.steps) else None
+        if not steps or self._shown.get(steps, failure) is None or self._result.ended:
+            return failure
+        outcome = self._executor.carry_out(steps)
+        seen = next((one for one in outcome.seen if one.key == failure.key), None)
+        return self._failure(seen, steps[: seen.step + 1], outcome) if seen else failure

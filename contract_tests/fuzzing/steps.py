@@ -138,3 +138,20 @@ def runs_named(step: Step) -> tuple[int, ...]:
 def size(steps: Sequence[Step]) -> tuple[int, int]:
     """By which the smaller of two sequences is told: the number of steps, then what they say."""
     return len(steps), sum(len(step.model_dump_json(exclude_defaults=True)) for step in steps)
+
+
+def without(steps: Steps, position: int) -> Steps | None:
+    """A sequence without one of its steps; None where another step needs it."""
+    if any(position in runs_named(step) for step in steps):
+        return None
+    later = tuple(_moved(step, position) for step in steps[position + 1 :])
+    return (*steps[:position], *later)
+
+
+def _moved(step: Step, position: int) -> Step:
+    """A step, when the one at that position is gone, which comes before it."""
+    named = runs_named(step)
+    if not named or named[0] < position:
+        return step
+    name = {"session": f"run:{named[0] - 1}"} if isinstance(step, Run) else {"run": named[0] - 1}
+    return step.model_copy(update=name)

@@ -34,8 +34,10 @@ from contract_tests.fuzzing.steps import (
     Run,
     Step,
     Steps,
+    runs_named,
     steps_from_json,
     steps_to_json,
+    without,
 )
 from contract_tests.running.replay import (
     Outcome,
@@ -327,6 +329,12 @@ def test_a_seed_draws_the_same_sequences_of_every_kind_of_step() -> None:
     assert any(is_cancelled_beside_another(steps) for steps in sequences)
     for steps in sequences:
         assert steps_from_json(json.loads(json.dumps(steps_to_json(steps)))) == steps
+        for position in range(len(steps)):
+            shorter = without(steps, position)
+            is_needed = any(position in runs_named(step) for step in steps)
+            assert (shorter is None) == is_needed
+            if shorter:
+                assert len(steps_from_json(steps_to_json(shorter))) == len(steps) - 1
 
 
 def test_a_typed_workflow_is_sent_no_form_that_nobody_can_judge() -> None:
