@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from agentos_contract.events import TERMINAL_EVENTS, Scope
 from agentos_contract.json_values import mapping, mappings, parse_object
