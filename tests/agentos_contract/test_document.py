@@ -12,6 +12,7 @@ import pytest
 
 from agentos_contract.document import (
     DEFAULT_DOCUMENT,
+    OPENAPI_DIRECTORY,
     Document,
     DocumentError,
     load_document,
@@ -26,7 +27,11 @@ def test_the_document_is_the_published_one() -> None:
     assert hashlib.sha256(DEFAULT_DOCUMENT.read_bytes()).hexdigest() == PUBLISHED_SHA256
 
 
-def test_with_its_overlay_it_is_valid_openapi(document: Document) -> None:
+@pytest.mark.parametrize(
+    "file", sorted(OPENAPI_DIRECTORY.glob("agentos-*[0-9].yaml")), ids=lambda file: file.stem
+)
+def test_with_its_overlay_each_is_valid_openapi(file: Path) -> None:
+    document = load_document(file)
     openapi_spec_validator.validate(document.content)
     openapi_spec_validator.validate(document.published)
 
