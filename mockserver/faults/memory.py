@@ -68,11 +68,7 @@ class FaultState:
     memory: Memory
     under_way: Callable[[], list[Run]]
     """The runs that are under way at the same time, this one among them."""
-    before: list[str] = field(default_factory=list)
+    before: set[str] = field(default_factory=set)
     """The names of the events before this one."""
     notes: dict[str, Any] = field(default_factory=dict)
     """The fault's own."""
-
-    def is_first(self, name: str) -> bool:
-        """Whether no event of that name came before."""
-        return name not in self.before

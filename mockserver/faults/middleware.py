@@ -13,12 +13,12 @@ from agentos_contract.document import EVENT_STREAM
 from mockserver.faults.exchange import Connection, Cut, Onward, Request, Response, Server
 from mockserver.faults.registry import (
     change_exchange,
-    has_class,
     on_chunk,
     on_frame,
     on_request,
     on_response,
     resolve,
+    shows_in_answer,
     shows_in_run,
 )
 from mockserver.faults.rules import is_on
@@ -86,13 +86,11 @@ class FaultsMiddleware:
 
     def _preferences(self, scope: Scope) -> Preferences:
         """What a request asks for; nothing where it is not let in."""
-        token = self._server.token
-        if scope["type"] != "http":
+        if scope["type"] != "http" or "prefer" not in (headers := Headers(scope=scope)):
             return Preferences()
-        if token is not None:
-            authorization = Headers(scope=scope).get("authorization", "")
-            if refusal(authorization, token) is not None:
-                return Preferences()
+        token = self._server.token
+        if token is not None and refusal(headers.get("authorization", ""), token) is not None:
+            return Preferences()
         return read_preferences(scope["headers"])
 
 
@@ -186,7 +184,7 @@ class _Exchange:
         for key, names in (("fault", asked.faults), ("vary", asked.variations)):
             for name in names:
                 is_in_run = asked.is_reached and shows_in_run(name)
-                if name in self.acted or is_in_run or has_class(name):
+                if name in self.acted or is_in_run or shows_in_answer(name):
                     yield key, name
         if asked.scenario is not None and asked.has_scenario:
             yield "scenario", asked.scenario

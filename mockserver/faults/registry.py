@@ -252,12 +252,13 @@ def occurrences(name: str) -> tuple[Occurrence, ...]:
 
 def shows_in_run(name: str) -> bool:
     """Whether it changes a run, or a stream's bytes."""
-    return any(name in point.faults for point in (on_start, on_event, on_frame))
+    is_class = name in _CLASSES[EngineHooks] or name in _CLASSES[RunnerHooks]
+    return is_class or any(name in point.faults for point in (on_start, on_event, on_frame))
 
 
-def has_class(name: str) -> bool:
-    """Whether it is registered as a hooks class."""
-    return any(name in classes for classes in _CLASSES.values())
+def shows_in_answer(name: str) -> bool:
+    """Whether it is a hooks class that is asked whatever the operation is."""
+    return name in _CLASSES[HttpHooks] or name in _CLASSES[SessionHooks]
 
 
 def change_exchange(names: frozenset[str]) -> bool:
@@ -332,6 +333,6 @@ def _passed_through(faults: list[tuple[EventFault, FaultState]], event: Event) -
         changed: list[Event] = []
         for each in events:
             changed += fault(each, state)
-            state.before.append(each["event"])
+            state.before.add(each["event"])
         events = changed
     return events

@@ -6,7 +6,7 @@ variations. `on` says what a rule changes:
     on: form           the form of a request for a run
     on: stream         a stream's bytes, its headers, or how far it comes
     on: batch          a batch run's status, headers and body, or how far it comes; so with
-        error, cancel, response (each one), or a status such as 404
+        error, cancel, response (each one), body (each that is no stream), or a status such as 404
 
 **Events.** One of these, or changes alone (changes.py):
 
@@ -219,6 +219,7 @@ ON_RESPONSE: dict[str, Callable[[Response], bool]] = {
     "error": lambda response: response.is_error,
     "cancel": lambda response: response.request.path.endswith("/cancel"),
     "stream": lambda response: response.is_stream,
+    "body": lambda response: not response.is_stream,
 }
 
 

@@ -107,7 +107,7 @@ async def chunks_anywhere(chunk: bytes, is_last: bool, wire: Wire) -> None:
     await wire.write(chunk, is_last=is_last)
 
 
-@on_chunk("http.chunked-bodies")
+@on_chunk("http.chunked-bodies", on="body")
 async def chunked_bodies(chunk: bytes, is_last: bool, wire: Wire) -> None:
     if not wire.response.is_stream and is_last and len(chunk) > 1:
         wire.response.set_header("content-length", None)

@@ -76,7 +76,7 @@ def needs(deviation: Deviation) -> set[str]:
     if stage is not Stage.REFUSALS:
         needed.add("streams")
     # What a last event says is seen where a run has one.
-    in_last = "WorkflowCompleted" in deviation.text
+    in_last = "WorkflowCompleted" in deviation.text or "before-end" in str(deviation.does)
     if stage > Stage.STREAMS or area in ("order", "results") or in_last:
         needed.add("ends")
     if found_by in IN_BATCH:

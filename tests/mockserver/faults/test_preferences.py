@@ -6,8 +6,11 @@ import httpx
 import pytest
 
 from agentos_contract.profiles import load_profile
+from agentos_contract.sse import EventStreamDecoder
 from mockserver.app import Settings, create_app
+from mockserver.faults.applicability import possible_events
 from mockserver.http.preferences import Preferences, read_preferences
+from mockserver.script.loader import BUNDLED_SCRIPTS, load_scripts
 from tests.conftest import Serve
 
 STEPS = "/workflows/content-pipeline/runs"
@@ -162,6 +165,10 @@ def test_as_a_real_server_it_is_refused_too(serve: Serve) -> None:
         ("fault=batch.other-user", {"stream": "false"}, None),
         ("fault=error.html, fault=order.bare-end", {"stream": "maybe"}, "fault=error.html"),
         ("vary=http.extra-headers", {}, "vary=http.extra-headers"),
+        ("vary=http.chunked-bodies", {}, None),
+        ("vary=http.chunked-bodies", {"stream": "false"}, "vary=http.chunked-bodies"),
+        ("fault=step.failure-skipped", {}, "fault=step.failure-skipped"),
+        ("fault=step.failure-skipped", {"stream": "maybe"}, None),
         ("wait=5", {}, None),
     ],
 )
@@ -182,3 +189,13 @@ def test_a_page_can_read_what_was_applied(client: httpx.Client) -> None:
     answer = client.post(STEPS, data={"message": "bees"}, headers=headers)
     assert "Preference-Applied" in answer.headers["access-control-expose-headers"]
     assert answer.headers["preference-applied"] == "fault=order.bare-end"
+
+
+def test_a_workflow_has_no_events_but_those_that_it_may_have(serve: Serve) -> None:
+    scripts = load_scripts(BUNDLED_SCRIPTS).workflows
+    with httpx.Client(base_url=serve(create_app(Settings(speed=1000)))) as client:
+        for workflow_id, workflow in scripts.items():
+            form = {"message": "bees"}
+            text = client.post(f"/workflows/{workflow_id}/runs", data=form).text
+            names = {event.event for event in EventStreamDecoder().feed(text.encode())}
+            assert names <= possible_events(workflow), workflow_id

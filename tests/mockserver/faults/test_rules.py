@@ -49,7 +49,7 @@ def sent(rule: dict[str, Any], events: list[Event] = EVENTS) -> list[Event]:
         before = dict(event)
         found += read(event, state, notes)
         assert event == before, "an event is left as it is"
-        state.before.append(event["event"])
+        state.before.add(event["event"])
     return found
 
 
