@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.sharedctypes import Synchronized
 
 from contract_tests.fuzzing.baseline import Baseline, Observed, observe
+from contract_tests.fuzzing.connection import connected, context_for
 from contract_tests.fuzzing.database import KeyedDatabase, open_database
-from contract_tests.fuzzing.execution import connected, context_for
 from contract_tests.fuzzing.outcome import Key
 from contract_tests.fuzzing.rounds import INTERRUPTED, Failure, Round, RoundResult
 from contract_tests.fuzzing.steps import size
@@ -125,9 +125,9 @@ class Worker:
     def _round(self, found: frozenset[Key], make: Callable[[Round], RoundResult]) -> RoundResult:
         options = self.fuzzing.options
         budget = SharedBudget(options.max_runs, self.runs)
-        with connected(options, self.target, self.baseline, budget, self.deadline) as executor:
-            executor.found = set(found)
-            return make(Round(executor))
+        with connected(options, self.target, self.baseline, budget, self.deadline) as connection:
+            connection.found = set(found)
+            return make(Round(connection))
 
 
 def fuzz_target(fuzzing: Fuzzing, listener: Listener | None = None) -> Campaign:

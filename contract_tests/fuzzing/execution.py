@@ -7,22 +7,19 @@ import contextlib
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
 
-from contract_tests.checks.context import Context, make_context
 from contract_tests.checks.form_answers import (
     judge_form_answer,
     suspects_of_acceptance,
     suspects_of_refusal,
 )
-from contract_tests.checks.plan import Plan
 from contract_tests.forms.form import Validity
-from contract_tests.fuzzing.baseline import Baseline
+from contract_tests.fuzzing.connection import Connection
 from contract_tests.fuzzing.in_flight import InFlightRun
 from contract_tests.fuzzing.model import Model
-from contract_tests.fuzzing.outcome import Counted, Key, Outcome, TargetGone, TimeUp
+from contract_tests.fuzzing.outcome import Outcome, TargetGone, TimeUp
 from contract_tests.fuzzing.steps import (
     MARK,
     Await,
@@ -34,138 +31,50 @@ from contract_tests.fuzzing.steps import (
     ReadSession,
     Run,
     Step,
-    Steps,
 )
 from contract_tests.judging.answers import Expected
 from contract_tests.judging.judgement import Judgement
 from contract_tests.judging.rules import ANY_RUN
-from contract_tests.running.run import Options, connect
-from contract_tests.target.budget import NoMoreRuns, RunBudget
-from contract_tests.target.client import Client
+from contract_tests.target.budget import NoMoreRuns
 from contract_tests.target.exchange import Exchange, Request, TransferError
 from contract_tests.target.operations import cancel_run, read_run, read_session
-from contract_tests.target.target import Target
 
 GRACE_SECONDS = 5.0
 """How long in-flight runs may go on when the time is up."""
-
-CLOSING_SECONDS = 5.0
-"""How long a connection may take to be closed by us."""
 
 REVIVAL_SECONDS = 5.0
 """How long a server that nobody reaches any more may take to be back."""
 
 
-class Executor:
-    """Carries out sequences against one target, one after the other."""
+def carry_out(connection: Connection, steps: Sequence[Step]) -> Outcome:
+    """Carry out a sequence; it ends at the first step that shows something new.
 
-    def __init__(
-        self,
-        options: Options,
-        target: Target,
-        baseline: Baseline,
-        client: Client,
-        deadline: float = float("inf"),
-    ) -> None:
-        """`deadline` is when nothing is started any more, by time.monotonic()."""
-        self.context = context_for(options, target, client)
-        self.context.history.was_let_in = True
-        self.baseline = baseline
-        self.deadline = deadline
-        self.found: set[Key] = set()
-        """What does not count any more."""
-        self.requests = 0
-        """How many were answered."""
-        self.counted = Counted(options.known, options.level)
-        self._closed: dict[int, Exchange] = {}
-        """Answers that are over, by the identity of their request."""
-        self._changed = threading.Condition()
-
-    def exchanged(self, exchange: Exchange) -> None:
-        """The client calls it for each answer that is over, in its own thread."""
-        with self._changed:
-            self.requests += 1
-            self._closed[id(exchange.request)] = exchange
-            self._changed.notify_all()
-
-    def wait_closed(self, request: Request) -> Exchange | None:
-        """The answer that we left, as far as it came; None where that does not end."""
-        with self._changed:
-            self._changed.wait_for(lambda: id(request) in self._closed, CLOSING_SECONDS)
-            return self._closed.get(id(request))
-
-    def carry_out(self, steps: Sequence[Step]) -> Outcome:
-        """Carry out a sequence; it ends at the first step that shows something new.
-
-        Raises TimeUp, TargetGone.
-        """
-        self.context.client.budget.timeouts = 0
-        self._closed.clear()
-        execution = _Execution(self, steps)
-        try:
-            execution.run()
-        except NoMoreRuns as reason:
-            raise TimeUp(str(reason)) from None
-        finally:
-            execution.close()
-            self.context.history.forget_answers()
-        return execution.outcome
-
-    @property
-    def plain(self) -> Steps:
-        """The least that a server must do: the quickest workflow once in batch."""
-        usual = self.baseline.usual
-        able = [workflow for workflow in usual if usual[workflow].completes]
-        quickest = min(able, key=lambda workflow: usual[workflow].seconds, default=None)
-        return (Run(workflow=quickest, stream="false"),) if quickest is not None else ()
-
-    def commands(self, outcome: Outcome) -> tuple[str, ...]:
-        """What was sent, as shell commands without the token."""
-        lines = []
-        for request, note in outcome.sent:
-            command = self.context.client.curl(request) if request is not None else ""
-            lines.append("  ".join(part for part in (command, note and f"# {note}") if part))
-        return tuple(lines)
-
-
-@contextmanager
-def connected(
-    options: Options,
-    target: Target,
-    baseline: Baseline,
-    budget: RunBudget,
-    deadline: float = float("inf"),
-) -> Iterator[Executor]:
-    """An executor with a connection of its own."""
-    executors: list[Executor] = []
-
-    def exchanged(exchange: Exchange) -> None:
-        for executor in executors:
-            executor.exchanged(exchange)
-
-    with connect(options, budget, exchanged) as client:
-        executors.append(Executor(options, target, baseline, client, deadline))
-        yield executors[0]
-
-
-def context_for(options: Options, target: Target, client: Client) -> Context:
-    ids = tuple(workflow.id for workflow in target.workflows)
-    plan = Plan(ids, 0, ids, samples=0, repeats=0, generated=0, limit=options.max_runs)
-    return make_context(options.document, client, target, plan, seed=options.seed)
+    Raises TimeUp, TargetGone.
+    """
+    connection.begin()
+    execution = _Execution(connection, steps)
+    try:
+        execution.run()
+    except NoMoreRuns as reason:
+        raise TimeUp(str(reason)) from None
+    finally:
+        execution.close()
+        connection.context.history.forget_answers()
+    return execution.outcome
 
 
 class _Execution:
     """One time that a sequence is carried out."""
 
-    def __init__(self, executor: Executor, steps: Sequence[Step]) -> None:
-        self.executor = executor
-        self.context = executor.context
+    def __init__(self, connection: Connection, steps: Sequence[Step]) -> None:
+        self.connection = connection
+        self.context = connection.context
         self.steps = steps
         self.outcome = Outcome()
         self.runs: dict[int, InFlightRun] = {}
         """By the position of their step."""
         self.mark = MARK.replace("0" * 12, secrets.token_hex(6))
-        self.model = Model(self.context, executor.baseline)
+        self.model = Model(self.context, connection.baseline)
         self.position = 0
         self.is_odd = False
         """Whether something was asked that a server might not survive."""
@@ -199,14 +108,14 @@ class _Execution:
 
     @property
     def _is_something_new(self) -> bool:
-        return any(seen.key not in self.executor.found for seen in self.outcome.seen)
+        return any(seen.key not in self.connection.found for seen in self.outcome.seen)
 
     def _look_back(self) -> None:
         """Look at the sessions, and ask whether the server still answers."""
-        if "get_session_runs" in self.executor.baseline.companions:
+        if "get_session_runs" in self.connection.baseline.companions:
             for session_id in self.model.fullest_sessions(2):
                 self._list(session_id, "does it have all its runs?")
-        for step in self.executor.plain if self.is_odd else ():
+        for step in self.connection.plain if self.is_odd else ():
             assert isinstance(step, Run)
             exchange = self._send(self._request(step), "does it still answer?")
             judgement = self.context.answers.judge(
@@ -222,7 +131,7 @@ class _Execution:
         for run in self.runs.values():
             if run.future.done():
                 continue
-            if "cancel_workflow_run" in self.executor.baseline.companions and run.run_id:
+            if "cancel_workflow_run" in self.connection.baseline.companions and run.run_id:
                 with contextlib.suppress(Exception):
                     self.context.client.start(self._cancelling(run)).result(GRACE_SECONDS)
             run.future.cancel()
@@ -256,7 +165,7 @@ class _Execution:
         run = self.runs.get(position)
         if run is None or run.exchange is not None:
             return
-        if self.executor.baseline.is_lasting(run.step.workflow) and run.cancelled_at is None:
+        if self.connection.baseline.is_lasting(run.step.workflow) and run.cancelled_at is None:
             self._leave(run)
         else:
             self._finish(run)
@@ -306,7 +215,7 @@ class _Execution:
             self._finish(run)
             return
         run.is_left = True
-        run.exchange = self.executor.wait_closed(run.request)
+        run.exchange = self.connection.wait_closed(run.request)
         if run.exchange is not None:
             judgement = self.context.history.judge_ids(run.exchange, run.run_id, None, ANY_RUN)
             self.model.ended(run, completed=False)
@@ -332,7 +241,7 @@ class _Execution:
             workflow,
             verdict,
             exchange,
-            self.executor.counted.is_known,
+            self.connection.counted.is_known,
             accepted=(accepted and None not in accepted and accepted[0]) or "form.invalid-refused",
             refused=refused[0] if refused else "form.valid-accepted",
         )
@@ -384,7 +293,7 @@ class _Execution:
 
     @property
     def _seconds_left(self) -> float:
-        return self.executor.deadline - time.monotonic()
+        return self.connection.deadline - time.monotonic()
 
     @property
     def _patience(self) -> float:
@@ -419,7 +328,7 @@ class _Execution:
         raise TargetGone(self.outcome)
 
     def _see(self, judgement: Judgement, kind: str) -> None:
-        self.outcome.seen += self.executor.counted.breaches(judgement, kind, self.position)
+        self.outcome.seen += self.connection.counted.breaches(judgement, kind, self.position)
 
     def _say(self, request: Request | None, note: str) -> None:
         self.outcome.sent.append((request, note))

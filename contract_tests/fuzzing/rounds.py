@@ -16,7 +16,8 @@ from hypothesis.database import ExampleDatabase
 from hypothesis.errors import HypothesisException
 from hypothesis.stateful import run_state_machine_as_test
 
-from contract_tests.fuzzing.execution import Executor
+from contract_tests.fuzzing.connection import Connection
+from contract_tests.fuzzing.execution import carry_out
 from contract_tests.fuzzing.machine import make_machine
 from contract_tests.fuzzing.outcome import Key, Outcome, SeenBreach, TargetGone, TimeUp
 from contract_tests.fuzzing.steps import Steps, size, without
@@ -109,8 +110,8 @@ class Round:
     """One round against one target. What a sequence showed is remembered, so that nothing is sent
     twice to find out the same."""
 
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._result = RoundResult()
         self._shown: dict[Steps, SeenBreach | None] = {}
         """What sequences that were carried out showed."""
@@ -122,7 +123,7 @@ class Round:
 
     def draw(self, seed: int, database: ExampleDatabase | None, *, reuse: bool) -> RoundResult:
         """Draw sequences; `reuse`: only those of the database."""
-        machine = make_machine(self._executor.context, self._executor.baseline, self._test)
+        machine = make_machine(self._connection.context, self._connection.baseline, self._test)
         settings = hypothesis.settings(
             max_examples=SEQUENCES,
             stateful_step_count=STEPS,
@@ -152,7 +153,7 @@ class Round:
     def plain(self, judgements: Iterable[tuple[Steps, Judgement]]) -> RoundResult:
         """What single runs showed, each with the sequence that is that run alone."""
         for steps, judgement in judgements:
-            for seen in self._executor.counted.breaches(judgement, "run", 0):
+            for seen in self._connection.counted.breaches(judgement, "run", 0):
                 commands = (seen.breach.exchange.curl,) if seen.breach.exchange else ()
                 failure = Failure(seen.key, steps, seen.breach.message, commands)
                 self._best.setdefault(seen.key, failure)
@@ -183,12 +184,12 @@ class Round:
         """The first thing in it that is new."""
         self._result.sequences += 1
         try:
-            outcome = self._executor.carry_out(steps)
+            outcome = carry_out(self._connection, steps)
         except TargetGone as gone:
             failure = self._failure(gone.args[0].seen[-1], steps, gone.args[0])
             self._best[failure.key] = replace(failure, before=tuple(self._before))
             raise
-        new = [seen for seen in outcome.seen if seen.key not in self._executor.found]
+        new = [seen for seen in outcome.seen if seen.key not in self._connection.found]
         # What is being made smaller comes before what has come up on the way.
         seen = next((one for one in new if one.key in self._best), new[0] if new else None)
         if seen is None:
@@ -213,15 +214,15 @@ class Round:
     def _does_lasting_damage(self) -> bool:
         """Whether even a plain run now shows what it did not show before. Then no sequence can be
         made smaller: each breaks something."""
-        plain = self._executor.plain
+        plain = self._connection.plain
         # Once may still be the sequence's own: what it left behind shows in the next run.
         return bool(plain) and all(
-            any(seen.key not in self._executor.found for seen in outcome.seen)
-            for outcome in (self._executor.carry_out(plain) for _ in range(2))
+            any(seen.key not in self._connection.found for seen in outcome.seen)
+            for outcome in (carry_out(self._connection, plain) for _ in range(2))
         )
 
     def _failure(self, seen: SeenBreach, steps: Steps, outcome: Outcome) -> Failure:
-        commands = self._executor.commands(outcome)
+        commands = self._connection.commands(outcome)
         return Failure(seen.key, steps, seen.breach.message, commands)
 
     # -- the end
@@ -229,7 +230,7 @@ class Round:
     def _finished(self, *, reuse: bool) -> RoundResult:
         for failure in self._best.values():
             self._result.failures.append(replace(self._confirmed(failure), replayed=reuse))
-        self._result.requests = self._executor.requests
+        self._result.requests = self._connection.requests
         return self._result
 
     def _confirmed(self, failure: Failure) -> Failure:
@@ -239,7 +240,7 @@ class Round:
             for position in reversed(range(len(failure.steps))):
                 failure = self._without(failure, position)
             while failure.tried < CONFIRMATIONS and not self._result.ended:
-                outcome = self._executor.carry_out(failure.steps)
+                outcome = carry_out(self._connection, failure.steps)
                 again = [seen for seen in outcome.seen if seen.key == failure.key]
                 confirmed, tried = failure.confirmed + bool(again), failure.tried + 1
                 if again:
@@ -254,6 +255,6 @@ class Round:
         steps = without(failure.steps, position) if position < len(failure.steps) else None
         if not steps or self._shown.get(steps, failure) is None or self._result.ended:
             return failure
-        outcome = self._executor.carry_out(steps)
+        outcome = carry_out(self._connection, steps)
         seen = next((one for one in outcome.seen if one.key == failure.key), None)
         return self._failure(seen, steps[: seen.step + 1], outcome) if seen else failure

@@ -10,7 +10,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from contract_tests.fuzzing.baseline import observe
-from contract_tests.fuzzing.execution import connected, context_for
+from contract_tests.fuzzing.connection import connected, context_for
+from contract_tests.fuzzing.execution import carry_out
 from contract_tests.fuzzing.outcome import Outcome, TargetGone, TimeUp
 from contract_tests.fuzzing.rounds import Failure
 from contract_tests.fuzzing.steps import Form, Run, Steps, steps_from_json, steps_to_json
@@ -56,15 +57,15 @@ def replay_sequences(options: Options, failures: Sequence[SavedFailure]) -> list
         baseline = observe(context, secrets.token_hex(6), float("inf")).baseline
     replayed = []
     for failure, one in zip(failures, sequences, strict=True):
-        with connected(options, target, baseline, budget) as executor:
+        with connected(options, target, baseline, budget) as connection:
             try:
-                outcome = [executor.carry_out(steps) for steps in one][-1]
+                outcome = [carry_out(connection, steps) for steps in one][-1]
             except TargetGone as gone:
                 outcome = gone.args[0]
             except TimeUp as reason:
                 replayed.append(Replayed(failure, Replay.UNDECIDED, str(reason), ""))
                 continue
-            replayed.append(_judge(failure, outcome, executor.commands(outcome)))
+            replayed.append(_judge(failure, outcome, connection.commands(outcome)))
     return replayed
 
 

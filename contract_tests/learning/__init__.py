@@ -1,8 +1,11 @@
 """Learning a profile: which of the kit's deviations a server shows.
 
-`evidence` is what was seen of a server, and the register of *observers*: for each deviation a
-function that looks for the occasions on which it would show, and says of each whether it did.
-`runs`, `cancelling`, `agents` and `surface` are the observers, `learn` has them look, and
-`profile_file` writes down what they saw. A deviation without an observer says why in the catalogue
-(`undetectable`).
+A deviation that alone breaks a requirement is told by what the contract tests say of that; for each
+other one there is an *observer*, a function that looks at what came, or asks, and says of each
+occurrence whether the deviation showed.
+
+evidence                what came, and what may still be asked
+observers               their register
+runs, agents, cancelling, remembering, surface      the observers; `pauses` is when some act
+learn                   has them look; profile_file writes down what they saw
 """

@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from contract_tests.fuzzing import execution
 from contract_tests.fuzzing.baseline import Baseline, Usual
 from contract_tests.fuzzing.campaign import ENOUGH, Campaign, Fuzzing, fuzz_target
-from contract_tests.fuzzing.execution import context_for
+from contract_tests.fuzzing.connection import context_for
 from contract_tests.fuzzing.machine import make_machine
 from contract_tests.fuzzing.outcome import Key
 from contract_tests.fuzzing.rounds import DAMAGED, TIME_UP, Failure
