@@ -8,16 +8,16 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from urllib.parse import quote, urlencode
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
 
 from agentos_contract.document import Document
-from agentos_contract.json_values import read_json_object
+from agentos_contract.json_values import parse_object
 from contract_tests.drift.sent import Asked
 from contract_tests.target.budget import MAX_TIMEOUTS, NoMoreRuns
 from contract_tests.target.client import Client
 from contract_tests.target.exchange import Authorization, Exchange, Request
-from contract_tests.target.operations import run_path
+from contract_tests.target.operations import companion_request, run_path
 from contract_tests.target.target import Workflow, unknown_workflow_id
 
 WRONG_TOKEN = Authorization("Bearer contract-tests-wrong", "Bearer contract-tests-wrong")
@@ -152,19 +152,25 @@ class Asking:
 
     def _companions(self, workflows: Sequence[Workflow], batches: list[Batch]) -> None:
         self._progress("companion operations")
+        of_workflow = {"type": "workflow"}
+        unknown = {
+            "workflow_id": unknown_workflow_id(),
+            "session_id": _fresh_id(),
+            "run_id": str(uuid.uuid4()),
+        }
         for operation_id in ("get_api_info", "health_check", "get_config"):
             self._companion(operation_id)
-        of_workflow = {"type": "workflow"}
         ours = {**of_workflow, "user_id": "contract-tests", "limit": "1"}
         self._companion("get_sessions", query=ours)
-        self._companion("get_workflow", {"workflow_id": unknown_workflow_id()})
-        unknown = {"session_id": _fresh_id(), "run_id": str(uuid.uuid4())}
+        self._companion("get_workflow", unknown)
         self._companion("get_session_by_id", unknown, of_workflow)
         ended = [
             {
                 "workflow_id": workflow.id,
                 "session_id": session_id,
-                "run_id": _text_of(exchange, "run_id") or unknown["run_id"],
+                "run_id": str(
+                    (parse_object(exchange.body) or {}).get("run_id") or unknown["run_id"]
+                ),
             }
             for workflow, session_id, exchange in batches
             if exchange.status == 200
@@ -174,9 +180,8 @@ class Asking:
         for ids in ended[:1]:
             self._companion("get_workflow_run", ids)
             self._companion("cancel_workflow_run", ids)
-            self._companion("get_session_by_id", ids, of_workflow)
-            self._companion("get_session_runs", ids, of_workflow)
-            self._companion("get_session_run", ids, of_workflow)
+            for name in ("get_session_by_id", "get_session_runs", "get_session_run"):
+                self._companion(name, ids, of_workflow)
             self._companion("rename_session", ids, of_workflow, {"session_name": "contract-tests"})
             self._companion("update_session", ids, of_workflow, {"metadata": {"by": "drift"}})
         self._sessions.append(_fresh_id())
@@ -193,38 +198,22 @@ class Asking:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, object] | None = None,
     ) -> None:
-        operation = self._document.operations.get(operation_id)
-        if operation is None:
+        if operation_id not in self._document.operations:
             return
-        path = operation.path
-        for name, value in (parameters or {}).items():
-            path = path.replace(f"{{{name}}}", quote(value, safe=""))
         if self._client.budget.timeouts >= MAX_TIMEOUTS:
             note = f"not all was asked: {MAX_TIMEOUTS} answers ran into a time-out or size limit"
             self.notes += [note] if note not in self.notes else []
             return
-        if "{" in path:
-            return  # another version's, with parameters that nobody knows here
-        if query:
-            path = f"{path}?{urlencode(query)}"
-        method = operation.method.upper()
-        if body is None:
-            self._client.send(Request(method, path))
-        else:
-            content = json.dumps(body).encode()
-            self._client.send(
-                Request(method, path, content=content, content_type="application/json")
-            )
+        text = f"?{urlencode(query)}" if query else ""
+        request = companion_request(self._document, operation_id, text, **(parameters or {}))
+        if "{" in request.path:
+            return  # another version's, with parameters that are unknown here
+        if body is not None:
+            content, content_type = json.dumps(body).encode(), "application/json"
+            request = replace(request, content=content, content_type=content_type)
+        self._client.send(request)
 
 
 def _fresh_id() -> str:
     """A session's id that nobody else has."""
     return f"contract-tests-drift-{uuid.uuid4().hex[:12]}"
-
-
-def _text_of(exchange: Exchange, key: str) -> str | None:
-    try:
-        value = read_json_object(exchange.body).get(key)
-    except ValueError:
-        return None
-    return value if isinstance(value, str) and value else None

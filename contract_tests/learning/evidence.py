@@ -99,9 +99,7 @@ class Evidence:
     def ask(self, method: str, path: str, **more: Any) -> Exchange:
         """Ask once more. `more` are a Request's other members. An exchange without a status where
         nothing was sent, as all runs that are allowed had been started."""
-        return self._send(Request(method, path, **more))
-
-    def _send(self, request: Request) -> Exchange:
+        request = Request(method, path, **more)
         try:
             answer = self.context.client.send(request)
             if answer.error is TransferError.NO_ANSWER:

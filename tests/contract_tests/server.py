@@ -148,7 +148,7 @@ class ConformingServer:
 
     async def run(self, request: Request, workflow_id: str) -> Response:
         body = await request.body()
-        media_type = request.headers.get("content-type", "").partition(";")[0]
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != FORM:
             raise Refused(415, "a form, please")
         form = self.read_form(body)
