@@ -36,6 +36,14 @@ class Stream:
     def only(self, name: str) -> list[dict[str, Any]]:
         return [payload for payload in self.payloads if payload["event"] == name]
 
+    def comparable(self) -> list[tuple[str, str]]:
+        """Each frame's event and data, byte by byte, but for ids and times."""
+        ids: dict[str, str] = {}
+        return [
+            (frame.event, json.dumps(masked(json.loads(frame.data), ids), ensure_ascii=False))
+            for frame in self.frames
+        ]
+
     def judge(self) -> RunJudge:
         judge = RunJudge()
         for frame in self.frames:

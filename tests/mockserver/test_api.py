@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import httpx
 import jsonschema_rs
@@ -17,12 +16,6 @@ from tests.conftest import ROOT, Serve
 from tests.runs import ORDER, batch, stream
 
 PIPELINE = "/workflows/content-pipeline/runs"
-
-
-@pytest.fixture(scope="module")
-def locked(locked_mock_url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=locked_mock_url, timeout=30) as client:
-        yield client
 
 
 def check_error(document: Document, response: httpx.Response, status: int) -> str:

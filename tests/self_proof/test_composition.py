@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
-import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +19,6 @@ from tests.self_proof.matrix import (
     MockUnderTest,
     breaking,
     broken,
-    mock_under_test,
     published,
 )
 
@@ -116,12 +113,6 @@ VARIATIONS = st.lists(
 DEVIATIONS = st.lists(st.sampled_from(QUICK), min_size=2, max_size=3, unique=True).filter(
     _are_apart
 )
-
-
-@pytest.fixture(scope="module")
-def mock() -> Iterator[MockUnderTest]:
-    with mock_under_test() as mock:
-        yield mock
 
 
 @settings(SETTINGS, max_examples=int(COMPOSITIONS or 12))

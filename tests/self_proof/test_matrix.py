@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from agentos_contract.deviations import load_deviations
@@ -16,17 +14,9 @@ from tests.self_proof.matrix import (
     breaking,
     broken,
     conditions_of,
-    mock_under_test,
     published,
     row_of,
 )
-
-
-@pytest.fixture(scope="module")
-def mock() -> Iterator[MockUnderTest]:
-    with mock_under_test() as mock:
-        yield mock
-
 
 # -- the catalogues
 

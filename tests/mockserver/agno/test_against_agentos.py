@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.runs import Stream, batch, masked, message_for, stream
+from tests.runs import batch, masked, message_for, stream
 
 # The bundled workflows in whose runs the real server keeps the event protocol. In the others it
 # does not, and the mock does: tests/mockserver/agno/test_departures.py
@@ -28,26 +27,11 @@ IDENTICAL = [
 ]
 
 
-@pytest.fixture(scope="module")
-def real(agentos_url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=agentos_url, timeout=60) as client:
-        yield client
-
-
-def frames(run: Stream) -> list[tuple[str, str]]:
-    """Each frame's event and data, byte by byte, but for ids and times."""
-    ids: dict[str, str] = {}
-    return [
-        (frame.event, json.dumps(masked(json.loads(frame.data), ids), ensure_ascii=False))
-        for frame in run.frames
-    ]
-
-
 @pytest.mark.parametrize("workflow_id", IDENTICAL)
 def test_the_stream_is_the_real_servers_frame_by_frame(
     client: httpx.Client, real: httpx.Client, workflow_id: str
 ) -> None:
-    ours, theirs = frames(stream(client, workflow_id)), frames(stream(real, workflow_id))
+    ours, theirs = (stream(server, workflow_id).comparable() for server in (client, real))
     for our_frame, their_frame in zip(ours, theirs, strict=True):
         assert our_frame == their_frame
 
@@ -56,8 +40,11 @@ def test_the_stream_is_the_real_servers_frame_by_frame(
 def test_odd_messages_give_the_same_frames(
     client: httpx.Client, real: httpx.Client, message: str
 ) -> None:
-    ours = frames(stream(client, "content-pipeline", message=message))
-    assert ours == frames(stream(real, "content-pipeline", message=message))
+    ours, theirs = (
+        stream(server, "content-pipeline", message=message).comparable()
+        for server in (client, real)
+    )
+    assert ours == theirs
 
 
 FUNCTIONS_ONLY = [

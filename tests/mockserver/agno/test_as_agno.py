@@ -21,12 +21,6 @@ MESSAGES = ["tea", "cats", "news\nand dogs"]
 
 
 @pytest.fixture(scope="module")
-def real(agentos_url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=agentos_url, timeout=60) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
 def mock(brisk_scripts: Path) -> Iterator[httpx.Client]:
     settings = Settings(
         workflows=load_scripts(brisk_scripts).workflows,
@@ -45,16 +39,10 @@ def mock(brisk_scripts: Path) -> Iterator[httpx.Client]:
 def test_the_stream_is_the_real_servers(
     mock: httpx.Client, real: httpx.Client, workflow_id: str, message: str
 ) -> None:
-    def frames(server: httpx.Client) -> list[tuple[str, str]]:
-        ids: dict[str, str] = {}
-        run = stream(server, workflow_id, message=message_for(workflow_id, message))
-        return [
-            (frame.event, json.dumps(masked(json.loads(frame.data), ids), ensure_ascii=False))
-            for frame in run.frames
-        ]
-
-    for ours, theirs in zip(frames(mock), frames(real), strict=True):
-        assert ours == theirs
+    form = {"message": message_for(workflow_id, message)}
+    ours, theirs = (stream(server, workflow_id, **form).comparable() for server in (mock, real))
+    for our_frame, their_frame in zip(ours, theirs, strict=True):
+        assert our_frame == their_frame
 
 
 @pytest.mark.parametrize("workflow_id", WORKFLOWS)

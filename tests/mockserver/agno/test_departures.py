@@ -28,12 +28,6 @@ DEPARTURES = {
 
 
 @pytest.fixture(scope="module")
-def real(agentos_url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=agentos_url, timeout=60) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
 def client(brisk_mock_url: str) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=brisk_mock_url, timeout=30) as client:
         yield client

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -107,12 +106,6 @@ CHANGED_HEADERS = {
     "cors.crash-unreadable": ("access-control-allow-origin", PAGE["origin"], None),
     "stream.no-cache-control": ("cache-control", "no-cache", None),
 }
-
-
-@pytest.fixture(scope="module")
-def locked(locked_mock_url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=locked_mock_url, timeout=30) as client:
-        yield client
 
 
 def ask(client: httpx.Client, request: Request, faults: str) -> httpx.Response:
