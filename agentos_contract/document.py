@@ -79,6 +79,13 @@ class Document:
     def run_operation(self) -> Operation:
         return self.operations[RUN_OPERATION_ID]
 
+    @cached_property
+    def form_fields(self) -> frozenset[str]:
+        """The names of the fields of a run's form; none where the document has no such form."""
+        body = self.resolve(self.run_operation.definition.get("requestBody", {}))
+        schema = body.get("content", {}).get(FORM, {}).get("schema", {})
+        return frozenset(self.resolve(schema).get("properties", ()))
+
     def resolve(self, value: Any) -> Any:
         """Follow `$ref`s (`#/…` only) until something that is none."""
         while isinstance(value, Mapping) and "$ref" in value:

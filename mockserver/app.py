@@ -90,5 +90,5 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     application = connexion_application(operations, document, served, token=settings.token)
     socket = WorkflowSocket(Cors(application), workflows, runner, token=settings.token)
     recorded = frozenset(id for id in workflows if served.recordings.of(id))
-    server = Server(settings.token, tuple(workflows), recorded)
+    server = Server(settings.token, tuple(workflows), recorded, document.form_fields)
     return RequestLog(FaultsMiddleware(socket, server, settings.deviations))

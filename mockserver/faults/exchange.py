@@ -38,6 +38,8 @@ class Server:
     workflow_ids: tuple[str, ...] = ()
     recorded_ids: frozenset[str] = frozenset()
     """Of workflows whose runs are replayed."""
+    form_fields: frozenset[str] = frozenset()
+    """The names that the document has for a run's form."""
     memories: Memories = field(default_factory=Memories)
 
 

@@ -14,7 +14,6 @@ from agentos_contract.json_values import parse_object
 from mockserver.faults.exchange import Request
 from mockserver.faults.registry import on_request
 
-_KNOWN_FIELDS = frozenset({"message", "stream", "session_id", "user_id", "version"})
 _REFUSED = ("stream", "maybe")
 """A field that gets a form refused with 422."""
 
@@ -120,7 +119,7 @@ def message_in_any_case(request: Request) -> None:
 
 @on_request("form.unknown-refused", on="form")
 def known_fields_only(request: Request) -> None:
-    if {name for name, _ in request.fields} - _KNOWN_FIELDS:
+    if {name for name, _ in request.fields} - request.server.form_fields:
         request.fields = [*request.fields, _REFUSED]
 
 

@@ -18,6 +18,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
+from agentos_contract.document import load_document
 from agentos_contract.judge import JUDGED_REQUIREMENTS
 from agentos_contract.requirements import load_catalogue
 from contract_tests.checks.plan import PROBE_RUNS
@@ -223,7 +224,7 @@ class WantsAVersion(ConformingServer):
 @breaks("form.unknown-fields")
 class WantsKnownFields(ConformingServer):
     def judge_form(self, form: dict[str, str]) -> bool:
-        if set(form) - {"message", "stream", "session_id", "user_id", "version"}:
+        if set(form) - load_document().form_fields:
             raise Refused(422, "what is this?")
         return super().judge_form(form)
 
@@ -335,7 +336,7 @@ class KeepsASessionForTheNameless(ConformingServer):
 class FailsOnUnknownFields(ConformingServer):
     def judge_form(self, form: dict[str, str]) -> bool:
         stream = super().judge_form(form)
-        if set(form) - {"message", "stream", "session_id", "user_id", "version"}:
+        if set(form) - load_document().form_fields:
             raise Refused(500, "unexpected keyword argument")
         return stream
 
