@@ -13,7 +13,7 @@ from mockserver.runner.hooks import RunRequest
 from mockserver.sessions.hooks import SessionHooks
 
 
-@on_start("identity.run-id-constant")
+@on_start("identity.run-id-constant", on="batch")
 def one_run_id_in_batch(request: RunRequest, memory: Memory) -> RunRequest:
     return request if request.stream else replace(request, run_id="run")
 
@@ -73,7 +73,7 @@ def the_run_beside(event: Event, state: FaultState) -> Iterable[Event]:
 # -- a session's state
 
 
-@on_start("session.batch-state-lost")
+@on_start("session.batch-state-lost", on="batch")
 def the_first_state_again(request: RunRequest, memory: Memory) -> RunRequest:
     if request.stream:
         return request
