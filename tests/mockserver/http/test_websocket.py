@@ -224,7 +224,7 @@ def test_a_run_that_was_not_streamed_can_be_had_by_the_mock_alone(mock_url: str)
         ({"action": "start-workflow", "workflow_id": ["doomed"]}, "start-workflow: workflow_id"),
         ({"action": "start-workflow", "workflow_id": "doomed", "session_id": {}}, "session_id"),
         ({"action": "start-workflow", "workflow_id": "doomed", "user_id": 7}, "user_id: 7 is not"),
-        ({"action": "authenticate", "token": 12}, "authenticate: token: 12 is not"),
+        ({"action": "authenticate", "token": 12}, "authenticate: token: what was sent is not"),
         ({"action": ["ping"]}, "Unknown action: ['ping']"),
         ({"action": {}, "token": []}, "Unknown action: {}"),
     ],
