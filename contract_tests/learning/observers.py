@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from functools import cache
 from typing import NamedTuple
 
 from agentos_contract.deviations import load_deviations
 from contract_tests.judging.findings import Findings
 from contract_tests.learning.evidence import Evidence, Run
+from contract_tests.target.exchange import Exchange
+
+ANY_STATUS = range(100, 600)
+REFUSED = range(400, 500)
 
 
 class Observation(NamedTuple):
@@ -51,6 +55,14 @@ def observes_streams(
         return look
 
     return register
+
+
+def by_status(
+    deviation: str, what: str, answer: Exchange, *, shown: int, kept: Container[int]
+) -> Observations:
+    """A deviation that a status tells; one that is neither tells nothing."""
+    if answer.status == shown or answer.status in kept:
+        yield Observation(deviation, answer.status == shown, f"{what}: {answer.summary}")
 
 
 @cache

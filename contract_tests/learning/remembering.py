@@ -12,7 +12,14 @@ from typing import Any
 from agentos_contract.json_values import mapping, mappings, read_json
 from contract_tests.checks.stages import CannotDecide
 from contract_tests.learning.evidence import Evidence, Json, json_of
-from contract_tests.learning.observers import Observation, Observations, observes
+from contract_tests.learning.observers import (
+    ANY_STATUS,
+    REFUSED,
+    Observation,
+    Observations,
+    by_status,
+    observes,
+)
 from contract_tests.learning.pauses import during_pause, pauses_of
 from contract_tests.target.exchange import Exchange
 
@@ -131,9 +138,8 @@ def failed_run_lost(evidence: Evidence) -> Observations:
         session_id = run.stream.session_id
         if run.ended_by == "WorkflowError" and session_id:
             answer = evidence.run_record(run.workflow_id, run.stream.run_id, session_id)
-            if answer.status in (200, 404):
-                where = run.say(f"it failed; looked up, it is answered with {answer.status}")
-                yield Observation("session.failed-run-lost", answer.status == 404, where)
+            what = run.say("it failed, and was looked up")
+            yield from by_status("session.failed-run-lost", what, answer, shown=404, kept=(200,))
 
 
 # -- whose it is
@@ -173,9 +179,8 @@ def posted_again(evidence: Evidence) -> Observations:
     if session_id is None:
         return
     answer = _make(evidence, session_id, **BOB)
-    if answer.status is not None:
-        where = f"another user's session_id: {answer.summary}"
-        yield Observation("session.conflict-fails", answer.status == 500, where)
+    what = "another user's session_id"
+    yield from by_status("session.conflict-fails", what, answer, shown=500, kept=ANY_STATUS)
     answer = _make(evidence, session_id, **ADA)
     name = json_of(_session(evidence, session_id)).get("session_name")
     if answer.status is not None and answer.status < 500:
@@ -256,10 +261,9 @@ def list_content_fails(evidence: Evidence) -> Observations:
         if ends and isinstance(ends[0].get("content"), list) and run.stream.session_id:
             ids = {"session_id": run.stream.session_id}
             answer = evidence.ask_operation("get_session_runs", ids, WORKFLOW)
-            if answer.status in (200, 500):
-                where = run.say(f"it came to a list; its session's runs: {answer.status}")
-                yield Observation("session.list-content-fails", answer.status == 500, where)
-                return
+            what = run.say("it came to a list; its session's runs")
+            return by_status("session.list-content-fails", what, answer, shown=500, kept=(200,))
+    return iter(())
 
 
 @observes("session.summary-fails")
@@ -267,18 +271,16 @@ def summary_fails(evidence: Evidence) -> Observations:
     session_id = _made(evidence)
     if session_id is not None:
         answer = _send(evidence, "update_session", {"summary": {KEY: 1}}, session_id)
-        if answer.status is not None:
-            where = f"a summary of its own: {answer.status}"
-            yield Observation("session.summary-fails", answer.status == 500, where)
+        what = "a summary of its own"
+        yield from by_status("session.summary-fails", what, answer, shown=500, kept=ANY_STATUS)
 
 
 @observes("session.empty-id-fails")
 def empty_id_fails(evidence: Evidence) -> Observations:
     for run in evidence.runs[:1]:
         answer = evidence.run_record(run.workflow_id, run.stream.run_id, "")
-        if answer.status is not None and answer.status >= 400:
-            where = f"an empty session_id: {answer.summary}"
-            yield Observation("session.empty-id-fails", answer.status == 500, where)
+        what = "an empty session_id"
+        yield from by_status("session.empty-id-fails", what, answer, shown=500, kept=REFUSED)
 
 
 @observes("run.reshaped")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from agentos_contract.document import FORM
 from agentos_contract.json_values import parse_object
 from contract_tests.learning.evidence import Evidence, Json, json_of
-from contract_tests.learning.observers import Observation, Observations, observes
+from contract_tests.learning.observers import Observation, Observations, by_status, observes
 from contract_tests.target.exchange import Exchange
 from contract_tests.target.target import unknown_workflow_id
 
@@ -34,14 +34,6 @@ TERSE = {
 """Details that say that something is wrong, and not what would be right (FastAPI's and Agno's)."""
 
 
-def _by_status(
-    name: str, what: str, exchange: Exchange, *, shown: int, kept: tuple[int, ...]
-) -> Observations:
-    """A deviation that a status tells; another status tells nothing."""
-    if exchange.status in (shown, *kept):
-        yield Observation(name, exchange.status == shown, f"{what}: {exchange.summary}")
-
-
 # -- routing
 
 
@@ -49,7 +41,7 @@ def _by_status(
 def form_before_workflow(evidence: Evidence) -> Observations:
     answer = evidence.ask_run(unknown_workflow_id(), WRONG_STREAM)
     what = "a wrong form, an unknown workflow"
-    return _by_status("routing.form-before-workflow", what, answer, shown=422, kept=(404,))
+    return by_status("routing.form-before-workflow", what, answer, shown=422, kept=(404,))
 
 
 @observes("routing.allow-one")
@@ -73,7 +65,7 @@ def head_refused(evidence: Evidence) -> Observations:
         if answer.status == 200:
             path = answer.request.path
             head = evidence.ask("HEAD", path)
-            yield from _by_status(
+            yield from by_status(
                 "routing.head-refused", f"HEAD {path}", head, shown=405, kept=(200,)
             )
 
@@ -115,7 +107,7 @@ def errors(evidence: Evidence) -> Observations:
 def unwritable_input(evidence: Evidence) -> Observations:
     content = b'{"session_name": NaN}'
     answer = evidence.ask_operation("create_session", content=content, content_type=JSON)
-    return _by_status("error.unwritable-input", "a NaN in JSON", answer, shown=500, kept=(400, 422))
+    return by_status("error.unwritable-input", "a NaN in JSON", answer, shown=500, kept=(400, 422))
 
 
 # -- forms
@@ -155,7 +147,7 @@ def any_media_type(evidence: Evidence) -> Observations:
         request, kind = exchange.request, exchange.request.body_type or ""
         is_run = request.method == "POST" and request.path.endswith("/runs") and request.content
         if is_run and kind.startswith((JSON, "text/")):
-            yield from _by_status(
+            yield from by_status(
                 "form.any-media-type", f"a body of {kind}", exchange, shown=422, kept=(415,)
             )
 
@@ -164,7 +156,7 @@ def any_media_type(evidence: Evidence) -> Observations:
 def limits(evidence: Evidence) -> Observations:
     fields = (("message", "x" * BIG_FIELD), WRONG_STREAM)
     answer = evidence.ask_run(evidence.context.workflows.any.id, *fields)
-    return _by_status("form.limits", "a field of 1025 KB", answer, shown=400, kept=(422,))
+    return by_status("form.limits", "a field of 1025 KB", answer, shown=400, kept=(422,))
 
 
 @observes("input-schema.lax")
