@@ -58,7 +58,9 @@ class FaultsMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         preferences = scope[PREFERENCES_KEY] = self._preferences(scope)
-        names = self._deviations() | select(preferences, self._server)
+        names = self._deviations()
+        if preferences.are_some:
+            names |= select(preferences, self._server)
         scope[HOOKS_KEY] = self._resolve(names)
         if scope["type"] != "http" or not (change_exchange(names) or preferences.are_some):
             await self._application(scope, receive, send)

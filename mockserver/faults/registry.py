@@ -261,6 +261,7 @@ def shows_in_answer(name: str) -> bool:
     return name in _CLASSES[HttpHooks] or name in _CLASSES[SessionHooks]
 
 
+@lru_cache(maxsize=256)
 def change_exchange(names: frozenset[str]) -> bool:
     """Whether anything is done to the request or to its response."""
     points: tuple[HookPoint[Any], ...] = (on_request, on_response, on_frame, on_chunk)
