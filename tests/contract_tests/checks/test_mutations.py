@@ -469,18 +469,27 @@ class DoesNotRecover(ConformingServer):
 @breaks("error.after-disconnect")
 class DiesOfADisconnect(ConformingServer):
     failures = 0
+    ended: asyncio.Event | None = None
+    """Whether the last stream has."""
 
     async def frames(self, run: Run) -> AsyncIterator[bytes]:
         is_whole = False
+        ended = self.ended = asyncio.Event()
         try:
+            number = 0
             async for frame in super().frames(run):
                 yield frame
-                await asyncio.sleep(0.002)
+                number += 1
+                if number == 3:  # for who leaves after two to be gone
+                    await asyncio.sleep(0.1)
             is_whole = True
         finally:
             self.failures += not is_whole
+            ended.set()
 
     async def batch(self, run: Run) -> Response:
+        if self.ended is not None:
+            await self.ended.wait()  # that a client has gone may be noticed after it asks again
         if self.failures:
             self.failures -= 1
             raise Refused(500, "broken pipe")

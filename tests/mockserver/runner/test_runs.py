@@ -73,10 +73,9 @@ def test_events_arrive_while_the_run_goes_on(client: httpx.Client) -> None:
     path = "/workflows/slow-report/runs"
     form = {"message": "tea", "session_id": "goes-on"}
     with client.stream("POST", path, data=form) as response:
-        for chunk in response.iter_raw():
-            frames += decoder.feed(chunk)
-            if "StepCompleted" in [frame.event for frame in frames]:
-                break
+        chunks = response.iter_raw()  # while it is there, the connection stays open
+        while "StepCompleted" not in [frame.event for frame in frames]:
+            frames += decoder.feed(next(chunks))
         run_id = json.loads(frames[0].data)["run_id"]
         run = client.get(f"{path}/{run_id}", params={"session_id": "goes-on"}).json()
     assert run["status"] == "RUNNING"
