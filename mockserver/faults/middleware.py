@@ -88,9 +88,9 @@ class FaultsMiddleware:
 
     def _preferences(self, scope: Scope) -> Preferences:
         """What a request asks for; nothing where it is not let in."""
-        if scope["type"] != "http" or "prefer" not in (headers := Headers(scope=scope)):
+        if scope["type"] != "http" or all(name != b"prefer" for name, _ in scope["headers"]):
             return Preferences()
-        token = self._server.token
+        headers, token = Headers(scope=scope), self._server.token
         if token is not None and refusal(headers.get("authorization", ""), token) is not None:
             return Preferences()
         return read_preferences(scope["headers"])

@@ -265,7 +265,7 @@ def shows_in_answer(name: str) -> bool:
 def change_exchange(names: frozenset[str]) -> bool:
     """Whether anything is done to the request or to its response."""
     points: tuple[HookPoint[Any], ...] = (on_request, on_response, on_frame, on_chunk)
-    return any(point.of(names) for point in points)
+    return bool(names) and any(point.of(names) for point in points)
 
 
 # -- names to hooks

@@ -23,6 +23,8 @@ def select(preferences: Preferences, server: Server) -> frozenset[str]:
 
     What is wrong, and what is right, is noted in the preferences.
     """
+    if not preferences.are_some:
+        return frozenset()
     asked = [*preferences.faults, *preferences.variations]
     problems = [
         *(_problem("fault", name, load_deviations(), server) for name in preferences.faults),
