@@ -19,21 +19,23 @@ from mockserver.script.cel import CelError
 from mockserver.script.model import Scenario, Workflow
 from mockserver.sessions.keeping import find_session
 
-Stage = Callable[[Request], Awaitable[None]]
+Stage = Callable[[Request], Awaitable[None] | None]
 
 
 async def pass_stages(request: Request) -> None:
     """Raises ApiError for what the first stage that refuses the request says."""
     for name in request.hooks.stages():
-        await _STAGES[name](request)
+        rest = _STAGES[name](request)
+        if rest is not None:
+            await rest
 
 
-async def _route(request: Request) -> None:
+def _route(request: Request) -> None:
     if not request.is_path_known:
         raise ApiError(404, f"there is nothing at {request.scope['path']}", kind="route")
 
 
-async def _method(request: Request) -> None:
+def _method(request: Request) -> None:
     method, hooks = request.scope["method"], request.hooks
     if request.routed is not None and (method != "HEAD" or hooks.answers_head):
         return
@@ -55,7 +57,7 @@ async def _authenticate(request: Request) -> None:
     await request.operation.security(request.scope, request.receive, _nothing)
 
 
-async def _workflow(request: Request) -> None:
+def _workflow(request: Request) -> None:
     workflows, workflow_id = request.served.workflows, request.path.get("workflow_id")
     if workflow_id is None or workflow_id in workflows:
         return
@@ -74,7 +76,7 @@ async def _size(request: Request) -> None:
         request.sent = SentBody(content, content_type_of(request.scope), schema)
 
 
-async def _media_type(request: Request) -> None:
+def _media_type(request: Request) -> None:
     sent = request.sent
     if sent is not None and not request.hooks.reads_media_type(sent):
         expected = " or ".join(sent.schema.media_types)
@@ -90,7 +92,7 @@ async def _syntax(request: Request) -> None:
         request.body = await hooks.read_form(sent) if is_form else hooks.read_json(sent)
 
 
-async def _values(request: Request) -> None:
+def _values(request: Request) -> None:
     query_string = request.scope.get("query_string", b"")
     schema, body = request.operation.schema, request.body
     request.query, request.body = request.hooks.judge(schema, query_string, body)
@@ -99,7 +101,7 @@ async def _values(request: Request) -> None:
 # -- the run
 
 
-async def _input_schema(request: Request) -> None:
+def _input_schema(request: Request) -> None:
     if request.operation.operation_id != RUN_OPERATION_ID:
         return
     try:
@@ -110,7 +112,7 @@ async def _input_schema(request: Request) -> None:
         request.failure = error.detail
 
 
-async def _preferences(request: Request) -> None:
+def _preferences(request: Request) -> None:
     """What the request asks of the mock is there, and can be had here."""
     preferences, operation_id = request.preferences, request.operation.operation_id
     problem = preferences.problem
