@@ -174,12 +174,14 @@ class Response(_Headed):
         request = self.request
         return {
             "run": request.run_of,
+            "is_known": request.run_of in request.server.workflow_ids,
             "media_type": request.media_type,
             "headers": {
                 k.decode("latin-1").lower(): v.decode("latin-1") for k, v in request.headers
             },
             "bearer": request.bearer,
             "form": dict(request.fields),
+            "content": request.body.decode("latin-1"),
             "body": self.json,
         }
 

@@ -23,14 +23,6 @@ def the_token_is_repeated(response: Response) -> None:
         response.json = {**body, "detail": f"the token {told} is not the right one"}
 
 
-@on_response("authentication.workflow-first", on=401)
-def unknown_workflow_without_a_token(response: Response) -> None:
-    asked = response.request.run_of
-    known = response.request.server.workflow_ids
-    if response.status == 401 and asked is not None and asked not in known:
-        response.refuse(404, "Workflow not found", "NOT_FOUND")
-
-
 @on_response("input-schema.unprocessable", on=400)
 def message_of_another_schema(response: Response) -> None:
     if response.status == 400 and b"message" in response.body:
@@ -41,12 +33,6 @@ def message_of_another_schema(response: Response) -> None:
 def body_is_a_text(response: Response) -> None:
     if response.is_error and isinstance(response.json, dict):
         response.json = response.json.get("detail")
-
-
-@on_response("error.crash", on="error")
-def crash(response: Response) -> None:
-    if response.is_error and response.request.body == b'{"message": ':
-        response.refuse(*_CRASH)
 
 
 @on_response("error.broken-percent", on="error")

@@ -24,8 +24,9 @@ workflow itself), `since: EVENT` (once that was sent).
 `replace: {FIELD: REGEX}, by: TEXT`; `where` is about the fields.
 
 **Responses.** `answer: {status, detail, error_code}` makes it an error; `status`, `headers` (null
-for none), `body`, and changes of a JSON object make it another. `where` is about
-`{run, media_type, form, headers}` of the request and the `body` of the response.
+for none), `body`, and changes of a JSON object make it another. `where` is about what was sent -
+`run` (the workflow's id), `is_known` (whether there is such a workflow), `media_type`, `headers`,
+`bearer`, `form`, `content` - and the `body` of the response.
 
 **Streams.** `replace: REGEX, by: TEXT`, in Latin-1; `only: first` in the first piece alone.
 
