@@ -190,7 +190,7 @@ class RunStateMachine:
         if parent is None:
             # It belongs nowhere: its end is awaited, and nothing else is said of it.
             wanted = " or ".join(sorted(scope.value for scope in PARENTS[kind.scope]))
-            named = named_parent(kind.scope, data)
+            named = named_parent(data)
             message = f"{kind.name} ({name or key}) names no open {wanted} as its parent{named}"
             violations.append(Violation("order.nested", message, index))
         elif parent.scope in _SEQUENTIAL:

@@ -111,7 +111,7 @@ def whose(kind: EventKind, data: EventData) -> str:
     return f" {name!r}" if name else ""
 
 
-def named_parent(scope: Scope, data: EventData) -> str:
+def named_parent(data: EventData) -> str:
     for key in ("parent_step_id", "parent_run_id", "step_id", "run_id"):
         if data.get(key):
             return f" ({key} {data[key]})"

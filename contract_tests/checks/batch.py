@@ -1,4 +1,4 @@
-"""Batch runs: judged as they come (streams.py), and compared with their streams."""
+"""Batch runs: judged as they come (judging/batches.py), and compared with their streams."""
 
 from __future__ import annotations
 

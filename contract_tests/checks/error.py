@@ -1,4 +1,4 @@
-"""Errors: judged from every refusal (answers.py); here what needs requests of its own."""
+"""Errors: judged from every refusal (judging/answers.py); here what needs requests of its own."""
 
 from __future__ import annotations
 

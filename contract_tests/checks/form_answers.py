@@ -1,4 +1,4 @@
-"""Judges the answer to any form, by what the bytes of the form mean (form.py).
+"""Judges the answer to any form, by what the bytes of the form mean (forms/form.py).
 
 What a wrong answer breaks may be a requirement of its own that a deterministic probe tests: those
 are the form's *suspects*.

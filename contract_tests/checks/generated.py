@@ -1,8 +1,8 @@
 """Generated requests: Schemathesis makes them from the document, and its checks judge the answers.
 
-Whether a form was valid is decided by the bytes that were sent (form.py), whatever Schemathesis
-meant them to be. Hypothesis shrinks what fails, within a budget of requests; answers are kept by
-the bytes sent, so that nothing is sent twice and shrinking stays deterministic.
+Whether a form was valid is decided by the bytes that were sent (forms/form.py), whatever
+Schemathesis meant them to be. Hypothesis shrinks what fails, within a budget of requests; answers
+are kept by the bytes sent, so that nothing is sent twice and shrinking stays deterministic.
 """
 
 from __future__ import annotations

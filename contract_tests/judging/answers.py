@@ -2,7 +2,7 @@
 
 Schemathesis's own checks decide what the document says of an answer: its status, content type and
 schema. Its verdicts are translated to the catalogue's requirements here and nowhere else. Streams
-are judged event by event elsewhere (streams.py); Schemathesis would need them whole.
+are judged event by event elsewhere (judging/streams.py); Schemathesis would need them whole.
 """
 
 from __future__ import annotations
