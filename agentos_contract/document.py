@@ -6,16 +6,14 @@ knows about the operation comes from here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from agentos_contract.overlay import OverlayError, apply_overlay
-from agentos_contract.yaml_files import read_yaml
+from agentos_contract.yaml_files import UnreadableFile, read_users_yaml, read_yaml
 
 RUN_OPERATION_ID = "create_workflow_run"
 EVENT_STREAM = "text/event-stream"
@@ -142,16 +140,16 @@ def load_document(path: Path | str | None = None, *, with_overlay: bool = True) 
     """
     if path is None:
         return _kits_own(with_overlay)
-    return _load(Path(path), with_overlay)
+    return _load(Path(path), with_overlay, read_users_yaml)
 
 
 @cache
 def _kits_own(with_overlay: bool) -> Document:
-    return _load(DEFAULT_DOCUMENT, with_overlay)
+    return _load(DEFAULT_DOCUMENT, with_overlay, read_yaml)
 
 
-def _load(file: Path, with_overlay: bool) -> Document:
-    published = _read_mapping(file)
+def _load(file: Path, with_overlay: bool, read: Callable[[Path], Any]) -> Document:
+    published = _read_mapping(file, read)
     version = str(published.get("openapi", ""))
     if not version.startswith("3.1."):
         raise DocumentError(f"{file}: openapi: {version!r}; expected 3.1.x")
@@ -159,7 +157,7 @@ def _load(file: Path, with_overlay: bool) -> Document:
     overlay_file = file.with_name(f"{file.stem}.overlay{file.suffix}")
     if with_overlay and overlay_file.exists():
         try:
-            content = apply_overlay(published, _read_mapping(overlay_file))
+            content = apply_overlay(published, _read_mapping(overlay_file, read))
         except OverlayError as error:
             raise DocumentError(f"{overlay_file}: {error}") from error
     document = Document(_with_unique_operation_ids(content), str(file), published)
@@ -195,13 +193,11 @@ def _with_unique_operation_ids(content: dict[str, Any]) -> dict[str, Any]:
     return {**content, "paths": unique}
 
 
-def _read_mapping(file: Path) -> dict[str, Any]:
+def _read_mapping(file: Path, read: Callable[[Path], Any]) -> dict[str, Any]:
     try:
-        content = read_yaml(file)
-    except FileNotFoundError:
-        raise DocumentError(f"{file}: no such file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DocumentError(f"{file}: cannot be read: {error}") from error
+        content = read(file)
+    except UnreadableFile as error:
+        raise DocumentError(f"{file}: {error}") from error
     if not isinstance(content, dict):
         raise DocumentError(f"{file}: expected a mapping, found {type(content).__name__}")
     return content

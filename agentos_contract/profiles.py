@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from agentos_contract.deviations import UnknownDeviation, check_deviations
+from agentos_contract.yaml_files import UnreadableFile, read_users_yaml
 
 PROFILES = Path(__file__).parent / "profiles"
 
@@ -40,9 +39,9 @@ def load_profile(name: str) -> Profile:
     """A profile by its name or its file. Raises ProfileError."""
     file = find_profile(name)
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ProfileError(f"{file}: cannot be read: {error}") from error
+        content = read_users_yaml(file)
+    except UnreadableFile as error:
+        raise ProfileError(f"{file}: {error}") from error
     if not isinstance(content, Mapping) or not {"known", "deviations"} & set(content):
         raise ProfileError(
             f"{file}: expected `known:` with a reason by requirement id, or `deviations:`"

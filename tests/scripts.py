@@ -38,3 +38,12 @@ def write_brisk_scripts(folder: Path) -> None:
             assert text.count("delay: 0.5\n") == 1
             text = text.replace("delay: 0.5\n", "delay: 0.1\n")
         (folder / file.name).write_text(text, encoding="utf-8")
+
+
+def expanding(merged: str) -> str:
+    """Twelve lines of which each refers nine times to the one before."""
+    lines = [f"a0: &a0 {{k: {'x' * 9}}}"]
+    for n in range(1, 12):
+        aliases = ", ".join([f"*a{n - 1}"] * 9)
+        lines.append(f"a{n}: &a{n} {merged.format(f'[{aliases}]')}")
+    return "id: x\n" + "\n".join(lines) + "\n"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from agentos_contract.yaml_files import UnreadableFile, read_users_yaml
 
 SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -25,9 +25,9 @@ def load_scripts_as_written(folder: Path) -> dict[str, Mapping[str, Any]]:
         if file.suffix not in SUFFIXES:
             continue
         try:
-            content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-            raise ScriptsError(f"{file}: cannot be read: {error}") from error
+            content = read_users_yaml(file)
+        except UnreadableFile as error:
+            raise ScriptsError(f"{file}: {error}") from error
         if not isinstance(content, Mapping) or not isinstance(content.get("id"), str):
             raise ScriptsError(f"{file}: expected a workflow with an id")
         scripts[content["id"]] = content

@@ -24,7 +24,7 @@ from typing import Any, Literal
 import jsonschema_rs
 
 from agentos_contract.json_values import read_json_object
-from mockserver.script.files import UnreadableFile, read_text
+from agentos_contract.yaml_files import UnreadableFile, read_text
 
 VERSION = 1
 FOLDER = "recordings"

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agentos_contract.yaml_files import UnreadableFile, read_text
 from mockserver.script.compiler import compile_workflow
-from mockserver.script.files import UnreadableFile, read_text
 from mockserver.script.model import Workflow
 from mockserver.script.positions import SyntaxProblem, parse
 from mockserver.script.problems import Problems, ScriptError, ScriptProblem

@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from agentos_contract.json_values import MAX_DEPTH, MAX_DIGITS, read_json, short
+from agentos_contract.json_values import MAX_DIGITS, read_json, short
+from agentos_contract.yaml_files import SafeLoader, TooMuch, composed
 from mockserver.script.problems import Path
 
 MAX_VALUES = 100_000
@@ -40,14 +41,12 @@ _TAG = "tag:yaml.org,2002:"
 _JSON_TAGS = frozenset(
     f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")
 )
-_CONTAINERS = (yaml.MappingNode, yaml.SequenceNode)
 
 
 _NO_JSON = (f"{_TAG}timestamp", f"{_TAG}value")
-_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class _Loader(_SafeLoader):  # type: ignore[misc]
+class _Loader(SafeLoader):  # type: ignore[misc]
     """The safe loader, to which dates and `=` are texts, as to JSON."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - as PyYAML has it
@@ -67,19 +66,15 @@ def parse(text: str, *, is_json: bool = False) -> Positioned:
         # JSON is YAML but for its surrogate escapes. From here on only places are wanted.
         text = _SURROGATE.sub("______", text)
     try:
-        loader = _Loader(text)
-        try:
-            # Before anything recurses: libyaml's composer ends the process where its stack does.
-            _check_depth(text)
-            node = loader.get_single_node()
+        with composed(text, _Loader, MAX_VALUES) as (loader, node):
             if node is None:
                 return Positioned(None)
             places = _Places(node)
             if not is_json:
                 value = loader.construct_document(node)
             return Positioned(value, places.lines, places.problems)
-        finally:
-            loader.dispose()
+    except TooMuch as error:
+        raise _no_yaml(error, text) from error
     except yaml.YAMLError as error:
         if is_json:  # keys of more than 1,024 characters, control characters: the lines are lost
             return Positioned(value)
@@ -112,27 +107,13 @@ def _no_yaml(error: yaml.YAMLError, text: str) -> SyntaxProblem:
     what = error.problem or "it cannot be read"
     if what.startswith("but "):
         what = f"{error.context} {what}"
-    return SyntaxProblem(f"no YAML: {what}{hint}", marks[0].line + 1 if marks else 1)
+    if not isinstance(error, TooMuch):
+        what = f"no YAML: {what}{hint}"
+    return SyntaxProblem(what, marks[0].line + 1 if marks else 1)
 
 
 _BRACES = re.compile(r"(^|[:\-\[,])\s*\{[{%]")
 _HINT = '; quote a text that begins with {{ or {%, such as "{{ input }}"'
-
-
-def _check_depth(text: str) -> None:
-    depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > MAX_DEPTH:
-                assert event.start_mark is not None
-                raise _too_deep(event.start_mark.line + 1)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-
-
-def _too_deep(line: int) -> SyntaxProblem:
-    return SyntaxProblem(f"it is nested more than {MAX_DEPTH} deep; expected a workflow", line)
 
 
 class _Places:
@@ -141,38 +122,7 @@ class _Places:
     def __init__(self, root: yaml.Node) -> None:
         self.lines: dict[Path, int] = {}
         self.problems: list[tuple[Path, str]] = []
-        self._sizes: dict[yaml.Node, tuple[int, int] | None] = {}
-        self._measure(root)
         self._collect(root, ())
-
-    def _measure(self, node: yaml.Node) -> tuple[int, int]:
-        """How many values a node stands for with its aliases, and how deep they are nested.
-
-        Each node is measured once, however often it is referred to.
-        """
-        if not isinstance(node, _CONTAINERS):
-            return 1, 0
-        line = node.start_mark.line + 1
-        if node in self._sizes:
-            known = self._sizes[node]
-            if known is None:
-                raise SyntaxProblem("an alias stands for what it is itself a part of", line)
-            return known
-        self._sizes[node] = None
-        count, depth = 1, 0
-        items = node.value
-        if isinstance(node, yaml.MappingNode):
-            items = [part for pair in node.value for part in pair]
-        for item in items:
-            inner_count, inner_depth = self._measure(item)
-            count, depth = count + inner_count, max(depth, inner_depth)
-        if count > MAX_VALUES:
-            message = f"with its aliases it stands for more than {MAX_VALUES:,} values"
-            raise SyntaxProblem(f"{message}, the most that are read", line)
-        if depth >= MAX_DEPTH:
-            raise _too_deep(line)
-        self._sizes[node] = count, depth + 1
-        return count, depth + 1
 
     def _collect(self, node: yaml.Node, path: Path) -> None:
         self.lines.setdefault(path, node.start_mark.line + 1)

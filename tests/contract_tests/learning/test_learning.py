@@ -110,7 +110,7 @@ def test_diff_says_what_a_front_end_would_notice(tmp_path: Path) -> None:
         ("deviations: [step.stop-left-opne]\n", "step.stop-left-opne"),
         ("deviations: {}\n", "deviations"),
         ("known: {no.such: reason}\n", "no.such"),
-        ("[", "line 1"),
+        ("[", "line 2"),  # its end
     ],
 )
 def test_a_profile_that_is_none_is_refused(tmp_path: Path, text: str, said: str) -> None:

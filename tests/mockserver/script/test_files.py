@@ -8,18 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mockserver.script.files import UnreadableFile, read_text
 from mockserver.script.loader import load_scripts
-from tests.scripts import problems_of
-
-
-def expanding(merged: str) -> str:
-    """Twelve lines of which each refers nine times to the one before."""
-    lines = [f"a0: &a0 {{k: {'x' * 9}}}"]
-    for n in range(1, 12):
-        aliases = ", ".join([f"*a{n - 1}"] * 9)
-        lines.append(f"a{n}: &a{n} {merged.format(f'[{aliases}]')}")
-    return "id: x\n" + "\n".join(lines) + "\n"
+from tests.scripts import expanding, problems_of
 
 
 @pytest.mark.parametrize(
@@ -100,13 +90,6 @@ def test_what_is_no_file_is_refused_unopened(tmp_path: Path) -> None:
         "pipe.yaml: it is a pipe; expected a file",
         "self.yaml: cannot be read: Too many levels of symbolic links",
     ]
-
-
-def test_a_file_that_grows_is_read_up_to_the_limit(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"\xef\xbb\xbf12345")
-    assert read_text(tmp_path / "a", 8) == "12345"
-    with pytest.raises(UnreadableFile, match="more than 7 bytes"):
-        read_text(tmp_path / "a", 7)
 
 
 @pytest.mark.parametrize(
