@@ -126,6 +126,7 @@ class Round:
         machine = make_machine(self._connection.context, self._connection.baseline, self._test)
         settings = hypothesis.settings(
             max_examples=SEQUENCES,
+            derandomize=False,  # whatever the profile is that Hypothesis takes in CI
             stateful_step_count=STEPS,
             database=database,
             phases=[Phase.reuse, Phase.shrink] if reuse else [Phase.generate, Phase.shrink],
