@@ -295,7 +295,7 @@ def drawn(seed: int) -> list[Steps]:
     found: list[Steps] = []
     machine = make_machine(context, Baseline(usual, companions), found.append)
     settings = hypothesis.settings(
-        max_examples=40,
+        max_examples=60,
         database=None,
         stateful_step_count=8,
         deadline=None,
