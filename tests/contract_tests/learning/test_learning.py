@@ -29,7 +29,6 @@ LEARNABLE = {
 IN_COMPANY = {
     "session.failed-run-lost": "session.made-at-end",
     "error.unwritable-input": "error.detail-list",
-    "cancel.partial-result": "cancel.noticed-late",
 }
 
 

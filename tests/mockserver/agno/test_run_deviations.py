@@ -77,7 +77,7 @@ SHOWN_BY: dict[str, list[dict[str, Any]]] = {
 }
 NEEDS = {
     "cancel.step-skipped": {"cancel.noticed-late", "cancel.completed-too"},
-    "cancel.partial-result": {"cancel.noticed-late", "cancel.completed-too"},
+    "cancel.partial-result": {"cancel.completed-too"},
 }
 # What each breaks besides, in the workflow above, because of what it breaks.
 CONSEQUENCES = {
