@@ -138,7 +138,7 @@ class MockUnderTest:
 def mock_under_test() -> Iterator[MockUnderTest]:
     """One on a free port."""
     workflows = {
-        **load_scripts(ROOT / "fixtures" / "occasions").workflows,
+        **load_scripts(ROOT / "fixtures" / "conditions").workflows,
         **load_scripts(SCRIPTS).workflows,
     }
     mock = MockUnderTest()

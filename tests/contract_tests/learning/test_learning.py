@@ -15,7 +15,7 @@ from mockserver.script.loader import load_scripts
 from tests.conftest import ROOT, Serve, agentos
 from tests.contract_tests.conftest import run_cli
 
-OCCASIONS = ROOT / "fixtures" / "occasions"
+CONDITIONS = ROOT / "fixtures" / "conditions"
 AGNO = load_profile("agno-2.5.6").deviations
 
 # The profile's, but those that nobody can tell from outside, or only with a token.
@@ -33,14 +33,14 @@ IN_COMPANY = {
 
 
 def learn(url: str, out: Path) -> Profile:
-    arguments = ["--scripts", str(OCCASIONS), "--seed", "3", "--max-examples", "5"]
+    arguments = ["--scripts", str(CONDITIONS), "--seed", "3", "--max-examples", "5"]
     result = run_cli("learn", url, "--out", str(out), *arguments)
     assert result.exit_code == 0, result.output
     return load_profile(str(out))
 
 
 def mock(serve: Serve, *deviations: str) -> str:
-    workflows = load_scripts(OCCASIONS).workflows
+    workflows = load_scripts(CONDITIONS).workflows
     settings = Settings(workflows=workflows, seed=1, deviations=frozenset(deviations))
     return serve(create_app(settings))
 
@@ -77,7 +77,7 @@ def test_the_real_server_and_the_mock_as_it_have_one_profile(serve: Serve, tmp_p
     ours = tmp_path / "ours.yaml"
     theirs = tmp_path / "theirs.yaml"
     learn(mock(serve, *AGNO), ours)
-    with agentos(OCCASIONS) as url:
+    with agentos(CONDITIONS) as url:
         learned = learn(url, theirs)
     assert set(learned.deviations) == LEARNABLE
     report = tmp_path / "differences.json"
