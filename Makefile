@@ -36,7 +36,7 @@ help:
 	@echo "make install-others  environments of Python 3.12 and 3.13, where they are, for the wheel's test"
 	@echo "make serve    the mock on its bundled scripts (PORT=7777, ARGS=...)"
 	@echo "make test     the whole suite"
-	@echo "make fast     the suite without what needs a real AgentOS"
+	@echo "make fast     the suite without a real AgentOS and the matrix"
 	@echo "make differential  a thousand drawn workflows by a real AgentOS and by the mock (ARGS='--trees N --seed S')"
 	@echo "make matrix   docs/self-proof.md anew: what the contract tests find of each deviation"
 	@echo "make compositions  200 random sets of deviations and variations (N=200)"
@@ -83,7 +83,7 @@ test: install install-others agentos redis lint
 	$(VENV)/bin/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 fast: install install-others
-	$(VENV)/bin/pytest -n $(WORKERS) --dist worksteal -m "not agentos" $(ARGS)
+	$(VENV)/bin/pytest -n $(WORKERS) --dist worksteal -m "not agentos and not slow" $(ARGS)
 
 # A newer AgentOS, on demand: `make test` has it as it was recorded.
 $(AGNO3)/.installed: scripted_agentos/requirements.in | $(INSTALLED)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import logging
+import signal
 import socket
 from types import FrameType
+from typing import NoReturn
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -66,8 +67,10 @@ def serve(application: ASGIApp, listener: socket.socket) -> int:
         timeout_graceful_shutdown=SECONDS_TO_END,
     )
     server = _Server(config)
-    with contextlib.suppress(KeyboardInterrupt):  # before uvicorn has taken the signals over
-        server.run(sockets=[listener])
+    # Before uvicorn has taken the signals over, and once it has given them back.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, server.end_at_once)
+    server.run(sockets=[listener])
     return 128 + server.forced_by if server.forced_by is not None else 0
 
 
@@ -82,6 +85,10 @@ class _Server(uvicorn.Server):
             self.force_exit = True
             self.forced_by = self.forced_by or sig
         self.should_exit = True
+
+    def end_at_once(self, sig: int, frame: FrameType | None) -> NoReturn:
+        """Nothing is being answered. The first signal ends in good order."""
+        raise SystemExit(128 + sig if self.should_exit else 0)
 
 
 def _is_no_end(record: logging.LogRecord) -> bool:

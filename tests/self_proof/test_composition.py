@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -115,6 +116,7 @@ DEVIATIONS = st.lists(st.sampled_from(QUICK), min_size=2, max_size=3, unique=Tru
 )
 
 
+@pytest.mark.slow
 @settings(SETTINGS, max_examples=int(COMPOSITIONS or 12))
 @given(deviations=DEVIATIONS, variations=VARIATIONS)
 def test_each_of_several_deviations_is_found(
@@ -135,6 +137,7 @@ def test_each_of_several_deviations_is_found(
     assert missed == [], f"with {asked}"
 
 
+@pytest.mark.slow
 @settings(SETTINGS, max_examples=int(COMPOSITIONS or 8))
 @given(variations=VARIATIONS)
 def test_any_variations_together_break_nothing(mock: MockUnderTest, variations: list[str]) -> None:

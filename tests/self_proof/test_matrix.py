@@ -40,6 +40,7 @@ def test_an_invented_deviation_breaks_something() -> None:
 # -- the matrix
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", breaking())
 def test_a_deviation_breaks_what_it_says_and_nothing_else(mock: MockUnderTest, name: str) -> None:
     deviation = breaking()[name]
@@ -49,6 +50,7 @@ def test_a_deviation_breaks_what_it_says_and_nothing_else(mock: MockUnderTest, n
     assert published()[name] == row_of(deviation, found[first]), "make matrix writes it anew"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", load_variations())
 def test_a_variation_breaks_nothing(mock: MockUnderTest, name: str) -> None:
     assert broken(mock.report([name], conditions_of(name))) == {}

@@ -67,6 +67,7 @@ def run_suite(suite: str, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_what_one_found_the_other_replays_first(
     serve: Serve, redis_url: str, tmp_path: Path
 ) -> None:

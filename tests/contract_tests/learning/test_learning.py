@@ -45,12 +45,14 @@ def mock(serve: Serve, *deviations: str) -> str:
     return serve(create_app(settings))
 
 
+@pytest.mark.slow
 def test_the_mock_alone_does_nothing_differently(serve: Serve, tmp_path: Path) -> None:
     learned = learn(mock(serve), tmp_path / "learned.yaml")
     assert set(learned.deviations) == set()
     assert set(learned.known or {}) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", [0, 1])
 def test_each_half_of_the_deviations_is_told_from_the_other(
     serve: Serve, tmp_path: Path, half: int

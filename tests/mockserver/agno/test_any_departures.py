@@ -13,7 +13,7 @@ from agentos_contract.events import TERMINAL_EVENTS
 from agentos_contract.profiles import load_profile
 from mockserver.engine.hooks import EngineHooks
 from mockserver.faults.registry import resolve
-from tests.mockserver.test_engine import SCRIPTS, drive, start, step
+from tests.mockserver.engine.test_engine import SCRIPTS, drive, start, step
 from tests.scripts import workflow_from
 
 NAMES = sorted(
