@@ -33,6 +33,10 @@ def test_the_document_is_the_published_one() -> None:
 def test_with_its_overlay_each_is_valid_openapi(file: Path) -> None:
     document = load_document(file)
     openapi_spec_validator.validate(document.content)
+
+
+def test_the_published_one_is_valid_openapi_by_itself(document: Document) -> None:
+    # AgentOS's own of later versions are not: they have operationIds twice.
     openapi_spec_validator.validate(document.published)
 
 
