@@ -17,7 +17,7 @@ from mockserver.http.cors import Cors
 from mockserver.http.log import RequestLog
 from mockserver.http.openapi import connexion_application
 from mockserver.http.operations import operations
-from mockserver.http.request import PathMethods, Served
+from mockserver.http.request import Catalogue, PathMethods, Served
 from mockserver.http.websocket import WorkflowSocket
 from mockserver.recordings.format import Recordings
 from mockserver.runner.runner import Runner
@@ -79,16 +79,15 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         clock=settings.clock,
         max_recent=settings.max_memory // 4,
     )
+    catalogue = Catalogue(workflows, settings.recordings or Recordings())
     served = Served(
-        workflows,
+        catalogue,
         runner,
-        settings.recordings or Recordings(),
         PathMethods(document),
         settings.max_body,
         started_at=settings.clock(),
     )
     application = connexion_application(operations, document, served, token=settings.token)
-    socket = WorkflowSocket(Cors(application), workflows, runner, token=settings.token)
-    recorded = frozenset(id for id in workflows if served.recordings.of(id))
-    server = Server(settings.token, tuple(workflows), recorded, document.form_fields)
+    socket = WorkflowSocket(Cors(application), catalogue, runner, token=settings.token)
+    server = Server(settings.token, catalogue, document.form_fields)
     return RequestLog(FaultsMiddleware(socket, server, settings.deviations))

@@ -15,6 +15,10 @@ class RunCancelled(Exception):
     """Thrown into the engine to cancel its run."""
 
 
+class RunFailed(RunCancelled):
+    """Thrown into the engine to have its run fail; `str()` is the error."""
+
+
 class StepFailed(Exception):
     """A step or container failed; `str()` is the error.
 
@@ -37,6 +41,13 @@ class Wait:
 
     until: float | None
     gates: frozenset[str] = frozenset()
+    since: float | None = None
+    """What `until` was counted from: it is later by as much as a gate has held the run since."""
+
+
+def pause(since: float, seconds: float) -> Wait:
+    """A Wait for so many seconds from `since` on."""
+    return Wait(since + seconds, since=since)
 
 
 Action = Event | Wait

@@ -12,7 +12,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-from mockserver.engine.actions import Action, Actions, Branch, Call, Event, StepFailed, Wait
+from mockserver.engine.actions import Action, Actions, Branch, Call, Event, StepFailed, pause
 from mockserver.engine.agent_records import AgentRecord, known_counts, request_counts
 from mockserver.engine.context import RunContext
 from mockserver.engine.pacing import Pace, tokens_of
@@ -99,7 +99,7 @@ class AgentRun:
         """The run, tried as often as the agent says; its failure where it failed for good."""
         executor, branch = self._executor, self._call.branch
         starts_again = self._hooks.starts_again()
-        pause = executor.delay_between_retries
+        seconds = executor.delay_between_retries
         self._hooks.prepare_state(self._state, self._run_ids())
         yield self._event("RunStarted", **self._model)
         for retries_left in reversed(range(executor.retries + 1)):
@@ -113,12 +113,12 @@ class AgentRun:
             if not starts_again:
                 counts = request_counts(None, None)
                 yield self._event("ModelRequestCompleted", **self._model, **counts)
-            if pause:
-                branch.now = yield Wait(branch.now + pause)
+            if seconds:
+                branch.now = yield pause(branch.now, seconds)
             else:
                 yield turns(1)
             if executor.exponential_backoff:
-                pause *= 2
+                seconds *= 2
             if not self._is_team:  # a team prepares it once
                 self._hooks.prepare_state(self._state, self._run_ids())
             if starts_again:
@@ -266,7 +266,7 @@ class AgentRun:
         longest = max(call.delay for call in calls)
         if longest:
             yield turns(1)
-            branch.now = yield Wait(branch.now + longest)
+            branch.now = yield pause(branch.now, longest)
         yield turns(2 if longest else 3)
         if delegated:
             branches = [Branch(branch.now, is_beside_others=True) for _ in delegated]

@@ -14,8 +14,9 @@ from mockserver.engine.actions import (
     Event,
     StepFailed,
     StepInput,
-    Wait,
+    pause,
 )
+from mockserver.engine.gates import Gates
 from mockserver.engine.hooks import EngineHooks
 from mockserver.engine.ids import Ids
 from mockserver.engine.run import Run
@@ -34,14 +35,14 @@ class RunContext:
         hooks: EngineHooks,
         ids: Ids,
         clock: Callable[[], float],
-        is_released: Callable[[str], bool],
+        gates: Gates,
     ) -> None:
         self.record = record
         self.hooks = hooks
         self.ids = ids
         self.clock = clock
         self.is_streamed = record.is_streamed
-        self.is_released = is_released
+        self.gates = gates
         self.input_text = record.input_text
         self.step_ids: dict[str, str] = {}
         """By a step's path: it has one id however often it is carried out."""
@@ -92,10 +93,11 @@ class RunContext:
         """One try: wait, then fail, or update the session's `state` and give the variables."""
         mock = step.mock
         if mock.gate is not None:
-            while not self.is_released(mock.gate):
-                call.branch.now = yield Wait(None, frozenset({mock.gate}))
+            held_until = yield from self.gates.wait(mock.gate, step.name)
+            if held_until is not None:
+                call.branch.now = held_until
         if mock.delay:
-            call.branch.now = yield Wait(call.branch.now + mock.delay)
+            call.branch.now = yield pause(call.branch.now, mock.delay)
         attempt = self._tries[step.path] = self._tries.get(step.path, 0) + 1
         if attempt <= mock.fails:
             raise StepFailed(mock.error)

@@ -4,7 +4,7 @@ The engine is a generator without I/O, clock, ids or randomness of its own: they
 outside, so that the same seed gives the same bytes. It yields, in order,
 
     an event (a dict, with its keys in Agno's order), to be sent at once, or
-    a Wait: nothing happens before that time, unless one of its gates is released
+    a Wait: nothing happens before that time, unless one of its gates is released (gates.py)
 
 and is sent back the run's elapsed time after each Wait. Time within a run is counted in seconds
 since its start, and a step's delay moves it; the driver decides how long that is on a wall
@@ -32,11 +32,13 @@ from mockserver.engine.actions import (
     Branch,
     Call,
     RunCancelled,
+    RunFailed,
     StepFailed,
     StepInput,
 )
 from mockserver.engine.containers import run_node
 from mockserver.engine.context import RunContext, with_content
+from mockserver.engine.gates import Gates
 from mockserver.engine.hooks import EngineHooks
 from mockserver.engine.ids import Ids
 from mockserver.engine.results import Result, deepest
@@ -57,20 +59,20 @@ class Engine:
         *,
         ids: Ids,
         clock: Callable[[], float],
-        is_released: Callable[[str], bool] = lambda gate: False,
+        gates: Gates | None = None,
         is_streamed: bool = True,
         is_sent_late: bool = False,
         hooks: EngineHooks | None = None,
     ) -> None:
         """`clock` gives seconds since the epoch, for created_at. `is_sent_late`: an event is sent
-        no sooner than when the run next waits. `hooks`: this run's own."""
+        no sooner than when the run next waits. `gates` and `hooks`: this run's own."""
         record.is_streamed, record.is_sent_late = is_streamed, is_sent_late
         self.record = record
         self.hooks = hooks = hooks or EngineHooks()
         hooks.attach(record, ids)
         record.workflow_name = hooks.workflow_name()
         self._context = RunContext(
-            record, hooks=hooks, ids=ids, clock=clock, is_released=is_released
+            record, hooks=hooks, ids=ids, clock=clock, gates=gates or Gates()
         )
 
     def run(self) -> Generator[Action, float, None]:
@@ -78,7 +80,7 @@ class Engine:
         loop = TaskLoop(
             self._run(),
             self.hooks,
-            self._context.is_released,
+            self._context.gates,
             is_handed_on=self.record.is_streamed and not self.record.is_sent_late,
             is_sent_late=self.record.is_sent_late,
         )
@@ -90,6 +92,9 @@ class Engine:
         try:
             yield event("WorkflowStarted")
             yield from self._workflow(branch)
+        except RunFailed as error:
+            self._end("ERROR", str(error), branch)
+            terminal = event("WorkflowError", error=str(error))
         except RunCancelled:
             self._end("CANCELLED", self._cancellation, branch)
             terminal = event("WorkflowCancelled", reason=record.content)
@@ -153,6 +158,8 @@ class Engine:
             hooks.after_step(node)
             return outcome
         except (StepFailed, RunCancelled) as error:
+            if isinstance(error, RunFailed):
+                raise
             if not (isinstance(node, Step) and hooks.goes_on(node, error)):
                 raise
             reason = self._cancellation if isinstance(error, RunCancelled) else str(error)

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
-from mockserver.engine.actions import Action, Actions, Event, RunCancelled, Wait
+from mockserver.engine.actions import Action, Actions, Event, RunCancelled, RunFailed, Wait
+from mockserver.engine.gates import Gates
 from mockserver.engine.hooks import EngineHooks
 from mockserver.engine.results import Result
 
@@ -111,7 +112,7 @@ class TaskLoop:
         self,
         run: Actions,
         hooks: EngineHooks,
-        is_released: Callable[[str], bool],
+        gates: Gates,
         *,
         is_handed_on: bool,
         is_sent_late: bool = False,
@@ -119,9 +120,9 @@ class TaskLoop:
         """`is_handed_on`: its events take the way of a streamed response. `is_sent_late`: there is
         a Wait, over at once, wherever the run itself waits for others."""
         self._hooks = hooks
-        self._is_released = is_released
+        self._gates = gates
         self._is_sent_late = is_sent_late
-        self._run = _Task(run)
+        self._run = _Task(gates.around(run))
         self._ready: _Ready = deque()
         self._timers: list[tuple[float, int, _Task, int]] = []
         self._gated: list[tuple[Wait, _Task, int]] = []
@@ -204,7 +205,7 @@ class TaskLoop:
         try:
             return (yield action)
         except RunCancelled as error:
-            if self._hooks.is_cancelled_at_once():
+            if isinstance(error, RunFailed) or self._hooks.is_cancelled_at_once():
                 self._error = error
             return None
 
@@ -226,13 +227,17 @@ class TaskLoop:
                 if not group.is_begun:
                     group.is_begun = True
                     for position, actions in enumerate(group.children):
-                        self._ready.append((_Task(actions, group, position), 1, 0))
+                        task_of = _Task(self._gates.around(actions), group, position)
+                        self._ready.append((task_of, 1, 0))
                 if group.queue:
                     return False
                 group.waiting = (task, task.epoch)
             case _ if wait.until is not None:
+                until = wait.until
+                if wait.since is not None:
+                    until += max(0.0, self._gates.held_until - wait.since)
                 self._count += 1  # of two for one time the first comes first
-                heapq.heappush(self._timers, (wait.until, self._count, task, task.epoch))
+                heapq.heappush(self._timers, (until, self._count, task, task.epoch))
             case _:
                 self._gated.append((wait, task, task.epoch))
         return True
@@ -274,7 +279,7 @@ class TaskLoop:
                 self._ready.append((task, 2, epoch))
         for entry in list(self._gated):
             wait, task, epoch = entry
-            if any(self._is_released(gate) for gate in wait.gates):
+            if any(self._gates.is_released(gate) for gate in wait.gates):
                 self._gated.remove(entry)
                 if epoch == task.epoch:
                     task.answer = elapsed

@@ -15,6 +15,7 @@ from starlette.types import Receive, Send
 from agentos_contract.document import FORM
 from agentos_contract.json_values import read_json, to_json
 from mockserver.faults.memory import Memories, Memory
+from mockserver.http.request import Catalogue
 
 Headers = list[tuple[bytes, bytes]]
 Fields = list[tuple[str, str]]
@@ -35,12 +36,18 @@ class Server:
 
     token: str | None = None
     """The one that it asks for."""
-    workflow_ids: tuple[str, ...] = ()
-    recorded_ids: frozenset[str] = frozenset()
-    """Of workflows whose runs are replayed."""
+    catalogue: Catalogue = field(default_factory=lambda: Catalogue({}))
     form_fields: frozenset[str] = frozenset()
     """The names that the document has for a run's form."""
     memories: Memories = field(default_factory=Memories)
+
+    @property
+    def workflow_ids(self) -> tuple[str, ...]:
+        return tuple(self.catalogue.workflows)
+
+    def is_recorded(self, workflow_id: str) -> bool:
+        """Whether its runs are replayed."""
+        return bool(self.catalogue.recordings.of(workflow_id))
 
 
 class _Headed:

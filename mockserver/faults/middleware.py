@@ -26,6 +26,7 @@ from mockserver.faults.selection import select
 from mockserver.http.bearer import refusal
 from mockserver.http.hooks import HOOKS_KEY
 from mockserver.http.preferences import (
+    ASKED_KEY,
     PREFERENCES_KEY,
     Preferences,
     applied_header,
@@ -58,9 +59,13 @@ class FaultsMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         preferences = scope[PREFERENCES_KEY] = self._preferences(scope)
+        asked = scope.get(ASKED_KEY)
         names = self._deviations()
         if preferences.are_some:
             names |= select(preferences, self._server)
+        if asked is not None:
+            preferences.asked = asked
+            names |= {*asked.faults, *asked.variations}
         scope[HOOKS_KEY] = self._resolve(names)
         if scope["type"] != "http" or not (change_exchange(names) or preferences.are_some):
             await self._application(scope, receive, send)
@@ -188,8 +193,7 @@ class _Exchange:
                 is_in_run = asked.is_reached and shows_in_run(name)
                 if name in self.acted or is_in_run or shows_in_answer(name):
                     yield key, name
-        if asked.scenario is not None and asked.has_scenario:
-            yield "scenario", asked.scenario
+        yield from asked.applied.items()
 
     def close(self) -> None:
         if self._connection is not None:

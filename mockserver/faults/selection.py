@@ -62,7 +62,7 @@ def _checker(
     preferences: Preferences, server: Server
 ) -> Callable[[str, Workflow | None, bool], str | None]:
     def check(operation_id: str, workflow: Workflow | None, is_stream: bool) -> str | None:
-        is_scripted = workflow is not None and workflow.id not in server.recorded_ids
+        is_scripted = workflow is not None and not server.is_recorded(workflow.id)
         situation = Situation(
             operation_id,
             workflow.id if workflow is not None else None,

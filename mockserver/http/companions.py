@@ -26,13 +26,11 @@ async def _health(request: Request) -> Answer:
 
 
 async def _config(request: Request) -> Answer:
-    return 200, server_config(request.served.workflows.values(), request.hooks)
+    return 200, server_config(request.workflows.values(), request.hooks)
 
 
 async def _workflows(request: Request) -> Answer:
-    return 200, [
-        workflow_summary(each, request.hooks) for each in request.served.workflows.values()
-    ]
+    return 200, [workflow_summary(each, request.hooks) for each in request.workflows.values()]
 
 
 async def _workflow(request: Request) -> Answer:
@@ -40,15 +38,18 @@ async def _workflow(request: Request) -> Answer:
 
 
 async def _cancel(request: Request) -> Answer:
-    request.served.runner.cancel(request.path["run_id"])
+    scope = request.mock_scope if request.mock_scope.name else None
+    request.served.runner.cancel(request.path["run_id"], scope)
     return 200, {}
 
 
 async def _get_run(request: Request) -> Answer:
     session_id = request.query.get("session_id", "")
     request.hooks.check_session_id(session_id)
-    session = await find_session(request.served.runner.store, session_id)
-    stored = session and await request.served.runner.stored_run(session, request.path["run_id"])
+    session = await find_session(request.store, session_id)
+    stored = session and await request.served.runner.stored_run(
+        session, request.path["run_id"], request.mock_scope
+    )
     if not stored:
         raise ApiError(404, "Run not found")
     stored = request.hooks.runner.sessions.read_back(stored)

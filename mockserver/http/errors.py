@@ -13,8 +13,8 @@ from agentos_contract.document import Document
 class ApiError(Exception):
     """An answer with an error status: what was wrong, and in `hint` what would be right.
 
-    `kind` names what was wrong, `entries` lists the wrong values of a 422. `is_crash` says that it
-    is an error that its server did not foresee.
+    `kind` names what was wrong, `entries` lists the wrong values of a 422. `body` is sent instead
+    of the document's. `is_crash` says that it is an error that its server did not foresee.
     """
 
     def __init__(
@@ -27,6 +27,7 @@ class ApiError(Exception):
         error_code: str | None = None,
         headers: Mapping[str, str] | None = None,
         entries: Sequence[Mapping[str, Any]] | None = None,
+        body: bytes | None = None,
         is_crash: bool = False,
     ) -> None:
         self.detail = f"{statement}; {hint}" if hint else statement
@@ -38,6 +39,7 @@ class ApiError(Exception):
         self.error_code = error_code
         self.headers = dict(headers or {})
         self.entries = entries
+        self.body = body
         self.is_crash = is_crash
 
 

@@ -41,7 +41,7 @@ from mockserver.http.cors import make_unreadable
 from mockserver.http.errors import ApiError, ErrorCodes
 from mockserver.http.hooks import hooks_of
 from mockserver.http.preferences import preferences_of
-from mockserver.http.request import REQUEST_KEY, Operation, Request, Served
+from mockserver.http.request import MOCK_SCOPE_KEY, REQUEST_KEY, Operation, Request, Served
 from mockserver.http.stages import pass_stages
 from mockserver.http.validation import OperationSchema
 
@@ -161,12 +161,17 @@ class StagesMiddleware(SpecMiddleware):
         if scope["type"] == "http":
             routing = scope["extensions"][ROUTING_CONTEXT]
             operation = self._operations.get(routing["operation_id"])
+            served = self._served
+            mock_scope = scope.get(MOCK_SCOPE_KEY) or served.runner.scopes.unnamed
             request = Request(
                 scope,
                 receive,
                 hooks_of(scope),
                 preferences_of(scope),
-                self._served,
+                served,
+                mock_scope,
+                mock_scope.over(served.catalogue.workflows),
+                served.catalogue.recordings,
                 is_path_known=operation is not None or OTHER_METHODS in routing,
                 routed=operation,
             )
@@ -245,6 +250,13 @@ class _ErrorHandlers:
 
     def _response(self, request: ConnexionRequest, error: ApiError) -> ConnexionResponse:
         hooks = hooks_of(request.scope)
+        if error.body is not None:
+            sent = dict(error.headers)
+            names = {name.lower(): name for name in sent}
+            media_type = sent.pop(names.get("content-type", ""), "application/json")
+            return ConnexionResponse(
+                error.status, media_type, media_type, body=error.body, headers=sent
+            )
         if error.is_crash and not hooks.crashes_are_readable:
             make_unreadable(request.scope)
         members = {"detail": hooks.error_detail(error)}

@@ -14,7 +14,7 @@ from agentos_contract.json_values import to_json
 from agentos_contract.sse import encode_json_event
 from mockserver.http.companions import HANDLERS
 from mockserver.http.errors import ApiError
-from mockserver.http.request import REQUEST_KEY, Request
+from mockserver.http.request import ON_RUN_KEY, REQUEST_KEY, Request
 from mockserver.http.run_form import run_request
 from mockserver.runner.active import ActiveRun
 
@@ -44,7 +44,9 @@ async def _run(request: Request, send: Send) -> None:
         await _fail(request, failure, send)
         return
     workflow_id = request.workflow.id
-    recording = request.served.recordings.pick(workflow_id, form["message"], stream=stream)
+    recording = None
+    if workflow_id not in request.mock_scope.workflows:
+        recording = request.recordings.pick(workflow_id, form["message"], stream=stream)
     if recording is not None and recording.status != 200:
         await _send_json(send, recording.status, recording.body)
         return
@@ -56,6 +58,8 @@ async def _run(request: Request, send: Send) -> None:
         )
     asked = run_request(request, recording)
     active = await runner.start(asked)
+    if (on_run := request.scope.get(ON_RUN_KEY)) is not None:
+        on_run(active)
     if asked.is_background:
         await _send_json(send, 200, runner.run_in_background(active))
         return
@@ -64,6 +68,9 @@ async def _run(request: Request, send: Send) -> None:
         await _stream(request, active, send)
         return
     body = await runner.batch(active)
+    if active.is_cut:
+        await _cut_short(body, send)
+        return
     if active.run.status == "ERROR":
         raise ApiError(500, f"Error running workflow: {active.run.content}")
     await _send_json(send, 200, body)
@@ -73,7 +80,7 @@ async def _fail(request: Request, reason: str, send: Send) -> None:
     """The run that could not begin has failed, as on the real server."""
     if not request.body.get("stream", True):
         raise ApiError(500, f"Error running workflow: {reason}")
-    created_at = int(request.served.runner.clock())
+    created_at = request.now()
     payload = to_json({"created_at": created_at, "event": "WorkflowError", "error": reason})
     headers = request.hooks.stream_headers
     await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -88,7 +95,18 @@ async def _stream(request: Request, active: ActiveRun, send: Send) -> None:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
     await request.served.runner.stream(active, write)
+    if active.is_cut:
+        return  # the server closes a connection whose response is not whole
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _cut_short(body: bytes, send: Send) -> None:
+    """Send half of a body: the server closes a connection whose response is not whole."""
+    headers = [(b"content-type", b"application/json")]
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    half = body[: len(body) // 2]
+    await send({"type": "http.response.body", "body": half, "more_body": True})
 
 
 async def _other_protocol(scope: Scope, receive: Receive, send: Send) -> None:

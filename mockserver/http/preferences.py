@@ -1,25 +1,43 @@
-"""What a request's Prefer headers ask of the mock (RFC 7240), and what is answered to that.
+"""What a request asks of the mock, as RFC 7240 has it: `Prefer: fault=NAME, scenario="A NAME"`.
 
-Three preferences are the mock's own: `fault=NAME` and `vary=NAME`, of which there may be several,
-and `scenario=NAME`. Those that are registered for other purposes are ignored, as the RFC says of
-what a server does not implement. Any other is refused, and so are a name that there is not and one
-that cannot apply: who asks a mock for something must not take its usual answer for that.
+Asked for are a status (`code`), a scenario, a delay, a speed, deviations and variations, a seed.
+Parameters of a preference (`fault=NAME; wait=5`) mean nothing here. RFC 7240 lets a server ignore
+what it does not know; this one refuses it with a 400, as a misspelled wish that is ignored is an
+hour of somebody's time. What is registered for any server is passed over in silence. Rules of the
+control API ask for the same, and more, of requests that cannot say so themselves.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
 
 from starlette.types import Scope
 from werkzeug.http import parse_list_header, parse_options_header, quote_header_value
 
+from mockserver.engine.gates import Hold
+from mockserver.http.validation import ABSENT
+from mockserver.runner.hooks import Steering
 from mockserver.script.model import Workflow
 
 PREFERENCES_KEY = "mockserver.preferences"
+ASKED_KEY = "mockserver.asked"
+"""Where in the ASGI scope stands what rules ask for."""
 
-OWN = ("fault", "scenario", "vary")
+ASK_RULES_KEY = "mockserver.ask_rules"
+"""Where in the ASGI scope of a websocket stands what says what rules ask of one of its messages,
+which is given the mock's scope and the message, and gives Preferences."""
+
+OWN = ("code", "delay", "fault", "scenario", "seed", "speed", "vary")
+OF_RUNS = ("scenario", "seed", "speed")
+"""Those that only a run can have."""
+
+MAX_DELAY = 3600.0
+"""Seconds before an answer."""
 
 REGISTERED = frozenset(
     {"depth-noroot", "handling", "respond-async", "return", "safe", "timezone", "wait"}
@@ -31,25 +49,78 @@ _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _PREFERENCE = re.compile(rf"({_TOKEN})(?:\s*=\s*({_TOKEN}|{_QUOTED})?)?\s*(;.*)?", re.DOTALL)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What rules ask for a request to be answered with."""
+
+    status: int | None = None
+    """Of a whole answer; None: it is answered as usual."""
+    detail: str | None = None
+    error_code: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = ABSENT
+    """Of a whole answer, instead of one with `detail` and `error_code`: JSON, or a text."""
+    delay: float = 0.0
+    """Seconds before the answer."""
+    scenario: str | None = None
+    faults: Sequence[str] = ()
+    variations: Sequence[str] = ()
+    speed: float | None = None
+    seed: int | None = None
+    holds: tuple[Hold, ...] = ()
+    cut_after: int | None = None
+    fail_after: int | None = None
+    error: str | None = None
+
+
+NOTHING = Asked()
+
+
 @dataclass
 class Preferences:
     """What one request asks of the mock."""
 
     faults: list[str] = field(default_factory=list)
     variations: list[str] = field(default_factory=list)
-    scenario: str | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+    """The others, by name."""
+    asked: Asked = NOTHING
+    """What rules ask for besides; the request's own come first."""
     problem: str | None = None
     """Why they cannot be had, whatever the request is for."""
     why_not: Callable[[str, Workflow | None, bool], str | None] = lambda *about: None
     """Why they cannot be had of an operation, its workflow, and whether the run is a stream."""
     is_reached: bool = False
     """Whether the request has come to its operation."""
-    has_scenario: bool = False
-    """Whether the scenario that was asked for answers it."""
+    applied: dict[str, str] = field(default_factory=dict)
+    """Of the values those that the answer comes of, as they are written."""
 
     @property
     def are_some(self) -> bool:
-        return bool(self.faults or self.variations or self.scenario or self.problem)
+        """Whether the request itself has any."""
+        return bool(self.faults or self.variations or self.values or self.problem)
+
+    def of(self, name: str) -> Any:
+        """A value that the request asks for, else rules; None where nobody does."""
+        value = self.values.get(name)
+        return getattr(self.asked, name, None) if value is None else value
+
+    def apply(self, name: str) -> None:
+        """Note that the answer comes of a value that the request asked for."""
+        if name in self.values:
+            self.applied[name] = str(self.values[name])
+
+    @property
+    def steering(self) -> Steering:
+        """How the run that is asked for is steered."""
+        asked, speed, seed = self.asked, self.of("speed"), self.of("seed")
+        if asked is NOTHING and speed is None and seed is None:
+            return UNSTEERED
+        error = asked.error or Steering.error
+        return Steering(asked.holds, asked.cut_after, asked.fail_after, error, speed, seed)
+
+
+UNSTEERED = Steering()
 
 
 def preferences_of(scope: Scope) -> Preferences:
@@ -83,16 +154,69 @@ def _read(preference: str, into: Preferences) -> str | None:
     for parameter in parse_options_header(f"{name}{parameters}")[1]:
         if parameter in OWN:
             return f"Prefer: {preference!r}: preferences stand apart by commas, not semicolons"
-    value = parse_options_header(f"prefer; {name}={word or ''}")[1].get(name, "")
-    if not value:
-        return f"Prefer: {name}: expected a name, such as {name}=NAME"
+    text = parse_options_header(f"prefer; {name}={word or ''}")[1].get(name, "")
+    if not text:
+        return f"Prefer: {name}: expected {EXPECTED.get(name, f'a name, such as {name}=NAME')}"
     if name == "fault":
-        into.faults.append(value)
+        into.faults.append(text)
     elif name == "vary":
-        into.variations.append(value)
-    elif into.scenario is None:  # of one that comes twice the first counts
-        into.scenario = value
+        into.variations.append(text)
+    else:
+        value = READ[name](text)
+        if value is None:
+            return f"Prefer: {name}={text}: expected {EXPECTED[name]}"
+        into.values.setdefault(name, value)  # of one that comes twice the first counts
     return None
+
+
+def read_code(value: Any) -> int | None:
+    """A status that an answer can be asked to have: 200, or one of an error."""
+    number = read_seed(value)
+    is_status = number is not None and number in set(HTTPStatus)
+    return number if number == 200 or (is_status and number and number >= 400) else None
+
+
+def read_seed(value: Any) -> int | None:
+    """A whole number."""
+    try:
+        return int(str(value)) if len(str(value)) <= 20 else None
+    except ValueError:
+        return None
+
+
+def read_delay(value: Any) -> float | None:
+    """Seconds, up to MAX_DELAY."""
+    number = _number(value)
+    return number if number is not None and 0 <= number <= MAX_DELAY else None
+
+
+def read_speed(value: Any) -> float | None:
+    """A finite number above 0."""
+    number = _number(value)
+    return number if number is not None and number > 0 else None
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+READ: Mapping[str, Callable[[str], Any]] = {
+    "code": read_code,
+    "delay": read_delay,
+    "scenario": str,
+    "seed": read_seed,
+    "speed": read_speed,
+}
+EXPECTED = {
+    "code": "200, or the status of an error, such as code=503",
+    "delay": f"seconds from 0 to {MAX_DELAY:.0f}, such as delay=2",
+    "seed": "a whole number, such as seed=1",
+    "speed": "a number above 0, such as speed=10",
+}
 
 
 def applied_header(applied: Iterable[tuple[str, str]]) -> bytes:

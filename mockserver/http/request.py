@@ -16,10 +16,18 @@ from mockserver.http.preferences import Preferences
 from mockserver.http.validation import ABSENT, OperationSchema
 from mockserver.recordings.format import Recordings
 from mockserver.runner.runner import Runner
+from mockserver.runner.scopes import MockScope
 from mockserver.script.model import Workflow
+from mockserver.sessions.store import SessionStore
 
 REQUEST_KEY = "mockserver.request"
 """Where in the ASGI scope the request stands, once it has passed the stages."""
+
+ON_RUN_KEY = "mockserver.on_run"
+"""Where in the ASGI scope stands who is told of the run that a request has started."""
+
+MOCK_SCOPE_KEY = "mockserver.scope"
+"""Where in the ASGI scope the mock's own scope stands, for a request of one that has a name."""
 
 
 class PathMethods:
@@ -37,13 +45,20 @@ class PathMethods:
         return list(dict.fromkeys(method for methods in found for method in methods))
 
 
+@dataclass
+class Catalogue:
+    """What there is to run. Replaced as a whole, where scripts are read again."""
+
+    workflows: Mapping[str, Workflow]
+    recordings: Recordings = field(default_factory=Recordings)
+
+
 @dataclass(frozen=True)
 class Served:
     """What a mock serves: the workflows, and what carries them out."""
 
-    workflows: Mapping[str, Workflow]
+    catalogue: Catalogue
     runner: Runner
-    recordings: Recordings
     methods: PathMethods
     max_body: int
     """Bytes of a request's body."""
@@ -70,6 +85,11 @@ class Request:
     hooks: HttpHooks
     preferences: Preferences
     served: Served
+    mock_scope: MockScope
+    """Whose request it is."""
+    workflows: Mapping[str, Workflow]
+    """Those that there are for it."""
+    recordings: Recordings
     is_path_known: bool
     routed: Operation | None
     """None: its path, or its method there, is none of the document's."""
@@ -99,7 +119,16 @@ class Request:
     @property
     def workflow(self) -> Workflow:
         """The workflow that the path names."""
-        return self.served.workflows[self.path["workflow_id"]]
+        return self.workflows[self.path["workflow_id"]]
+
+    @property
+    def store(self) -> SessionStore:
+        """The sessions that it may know of."""
+        return self.mock_scope.store
+
+    def now(self) -> int:
+        """Whole seconds since the epoch, as its scope has them."""
+        return int(self.mock_scope.clock())
 
 
 Answer = tuple[int, Any]

@@ -34,6 +34,8 @@ def run_request(request: Request, recording: Recording | None) -> RunRequest:
         form=form,
         recording=recording,
         stream=stream,
+        scope=request.mock_scope,
+        steering=request.preferences.steering,
         hooks=request.hooks.runner,
     )
 

@@ -31,7 +31,7 @@ def _type(request: Request) -> SessionType:
 async def _session(request: Request, detail: str) -> Session:
     """The session that the path names. Raises ApiError(404) with this detail."""
     user_id = request.query.get("user_id")
-    session = await find_session(request.served.runner.store, request.path["session_id"], user_id)
+    session = await find_session(request.store, request.path["session_id"], user_id)
     if session is None:
         raise ApiError(404, detail)
     return session
@@ -56,7 +56,7 @@ async def _get_sessions(request: Request) -> Answer:
         query.get("page", 1),
     )
     is_sorted, is_descending = sort_by in SORT_KEYS, query.get("sort_order", "desc") != "asc"
-    found = await request.served.runner.store.sessions(
+    found = await request.store.sessions(
         SessionQuery(
             as_type,
             query.get("component_id"),
@@ -84,9 +84,8 @@ async def _get_sessions(request: Request) -> Answer:
 async def _create_session(request: Request) -> Answer:
     _check_database(request.query, has_table=False)
     body = request.body or {}
-    runner = request.served.runner
-    now = int(runner.clock())
-    session_id = body.get("session_id") or runner.new_id()
+    now = request.now()
+    session_id = body.get("session_id") or request.mock_scope.new_id()
     names = ("session_state", "session_name")
     data = {name: body[name] for name in names if body.get(name) is not None}
     # A workflow's session has mappings where the others have nothing.
@@ -103,7 +102,7 @@ async def _create_session(request: Request) -> Answer:
         workflow_data=nothing,
         metadata=nothing if body.get("metadata") is None else body["metadata"],
     )
-    other = await runner.store.find(session_id)
+    other = await request.store.find(session_id)
     if other is not None and other.user_id not in (None, session.user_id):
         request.hooks.check_owner(session, other)
 
@@ -112,7 +111,7 @@ async def _create_session(request: Request) -> Answer:
             return session
         return request.hooks.created(session, there, _with_changes(there, body))
 
-    kept = await keep(runner.store, session.key, created, now, request.hooks.runner.sessions)
+    kept = await keep(request.store, session.key, created, now, request.hooks.runner.sessions)
     return 201, without_none(session_detail(kept or session, as_type))
 
 
@@ -143,6 +142,7 @@ async def _get_session_runs(request: Request) -> Answer:
     session = await _session(request, detail)
     runs = await request.served.runner.stored_runs(
         session,
+        request.mock_scope,
         created_after=query.get("created_after") or None,
         created_before=query.get("created_before") or None,
     )
@@ -161,7 +161,7 @@ async def _get_session_run(request: Request) -> Answer:
     session = await _session(request, f"Session with ID {session_id} not found")
     if session.first_run is None:
         raise ApiError(404, f"Session with ID {session_id} has no runs")
-    stored = await request.served.runner.stored_run(session, run_id)
+    stored = await request.served.runner.stored_run(session, run_id, request.mock_scope)
     if stored is None:
         raise ApiError(404, f"Run with ID {run_id} not found in session {session_id}")
     request.hooks.check_listed(stored, "WorkflowRunSchema")
@@ -193,16 +193,15 @@ async def _changed(request: Request, changes: Mapping[str, Any]) -> Answer:
     def changed(there: Session | None) -> Session:
         return request.hooks.updated(_with_changes(there or session, changes), _type(request))
 
-    runner = request.served.runner
-    now = int(runner.clock())
-    kept = await keep(runner.store, session.key, changed, now, request.hooks.runner.sessions)
+    now = request.now()
+    kept = await keep(request.store, session.key, changed, now, request.hooks.runner.sessions)
     return 200, session_detail(kept or session, _type(request))
 
 
 async def _delete_session(request: Request) -> Answer:
     query = request.query
     _check_database(query)
-    await request.served.runner.store.delete(request.path["session_id"], query.get("user_id"))
+    await request.store.delete(request.path["session_id"], query.get("user_id"))
     return 204, None
 
 
@@ -214,7 +213,7 @@ async def _delete_sessions(request: Request) -> Answer:
         raise ApiError(400, statement, hint="expected as many", kind="lengths")
     _check_database(query)
     for session_id in ids:
-        await request.served.runner.store.delete(session_id, query.get("user_id"))
+        await request.store.delete(session_id, query.get("user_id"))
     return 204, None
 
 

@@ -12,9 +12,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from starlette.types import Message
 
 from agentos_contract.document import RUN_OPERATION_ID
+from agentos_contract.json_values import to_json
 from mockserver.http.bodies import SentBody, content_type_of, read_body
 from mockserver.http.errors import ApiError
+from mockserver.http.preferences import OF_RUNS, OWN, Preferences
 from mockserver.http.request import Request
+from mockserver.http.validation import ABSENT
 from mockserver.script.cel import CelError
 from mockserver.script.model import Scenario, Workflow
 from mockserver.sessions.keeping import find_session
@@ -58,7 +61,7 @@ async def _authenticate(request: Request) -> None:
 
 
 def _workflow(request: Request) -> None:
-    workflows, workflow_id = request.served.workflows, request.path.get("workflow_id")
+    workflows, workflow_id = request.workflows, request.path.get("workflow_id")
     if workflow_id is None or workflow_id in workflows:
         return
     near = difflib.get_close_matches(workflow_id, workflows, 1)
@@ -112,8 +115,8 @@ def _input_schema(request: Request) -> None:
         request.failure = error.detail
 
 
-def _preferences(request: Request) -> None:
-    """What the request asks of the mock is there, and can be had here."""
+async def _preferences(request: Request) -> None:
+    """What the request asks of the mock is there, can be had here, and is done."""
     preferences, operation_id = request.preferences, request.operation.operation_id
     problem = preferences.problem
     if problem is None:
@@ -121,16 +124,49 @@ def _preferences(request: Request) -> None:
         workflow = request.workflow if "workflow_id" in request.path else None
         is_stream = is_run and request.body.get("stream", True)
         problem = preferences.why_not(operation_id, workflow, is_stream)
-        if problem is None and preferences.scenario is not None:
-            problem = _why_no_scenario(preferences.scenario, workflow if is_run else None)
+        problem = problem or _why_no_values(preferences, workflow if is_run else None)
     if problem is not None:
         preferences.problem = problem
         raise ApiError(400, problem)
+    for name in ("delay", "speed", "seed"):
+        preferences.apply(name)
+    if delay := preferences.of("delay"):
+        await request.mock_scope.clock.sleep(delay)
+    _answer(request)
 
 
-def _why_no_scenario(name: str, workflow: Workflow | None) -> str | None:
-    if workflow is None:
-        return f"Prefer: scenario={name} cannot apply here: only a run has scenarios"
+def _why_no_values(preferences: Preferences, workflow: Workflow | None) -> str | None:
+    """Why a value that the request asks for cannot be had; `workflow` is that of a run."""
+    for name in OF_RUNS:
+        if name in preferences.values and workflow is None:
+            others = ", ".join(sorted(set(OWN) - set(OF_RUNS)))
+            said = f"Prefer: {name}={preferences.values[name]} cannot apply here"
+            return f"{said}: only a run has a {name}; expected {others}"
+    scenario = preferences.values.get("scenario")
+    return _why_no_scenario(scenario, workflow) if scenario and workflow else None
+
+
+def _answer(request: Request) -> None:
+    """Raises ApiError where the request, or a rule, asks for a whole answer."""
+    preferences, asked = request.preferences, request.preferences.asked
+    code = preferences.values.get("code")
+    if code is not None:
+        preferences.apply("code")
+        if code != 200:
+            raise ApiError(code, request.operation.schema.example_detail(code))
+    elif asked.status is not None:
+        detail = asked.detail or request.operation.schema.example_detail(asked.status)
+        body = None
+        if asked.body is not ABSENT:
+            body = asked.body.encode() if isinstance(asked.body, str) else to_json(asked.body)
+        elif asked.status in (204, 304):
+            body = b""
+        raise ApiError(
+            asked.status, detail, error_code=asked.error_code, headers=asked.headers, body=body
+        )
+
+
+def _why_no_scenario(name: str, workflow: Workflow) -> str | None:
     names = [scenario.name for scenario in workflow.scenarios]
     if name in names:
         return None
@@ -142,14 +178,16 @@ async def _scenario(request: Request) -> None:
     """A scenario that the request asks for, or whose `when` is true for it, answers instead."""
     if request.operation.operation_id != RUN_OPERATION_ID or request.failure is not None:
         return
-    named = request.preferences.scenario
-    if named is None:
+    if request.preferences.values.get("code") == 200:
+        return
+    named = request.preferences.of("scenario")
+    known = (one for one in request.workflow.scenarios if one.name == named)
+    if named is None or (scenario := next(known, None)) is None:
         scenario = await _fitting_scenario(request)
         if scenario is None:
             return
     else:
-        scenario = next(one for one in request.workflow.scenarios if one.name == named)
-        request.preferences.has_scenario = True
+        request.preferences.apply("scenario")
     raise ApiError(scenario.status, scenario.detail, error_code=scenario.error_code)
 
 
@@ -158,7 +196,7 @@ async def _fitting_scenario(request: Request) -> Scenario | None:
         return None
     form = request.body
     session_id, user_id = form.get("session_id"), form.get("user_id")
-    session = await find_session(request.served.runner.store, session_id or "", user_id)
+    session = await find_session(request.store, session_id or "", user_id)
     variables = {
         "input": form["message"],
         "session_state": (session.state if session else None) or {},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import jsonschema_rs
@@ -51,8 +52,21 @@ class OperationSchema:
     def __init__(self, document: Document, operation_id: str) -> None:
         definition = document.operations[operation_id].definition
         self.document = document
+        self._responses: Mapping[str, Any] = definition.get("responses", {})
         self.query = _query_schema(document, definition)
         self.body = _body_schema(document, definition)
+
+    def example_detail(self, status: int) -> str:
+        """The `detail` that an error of this status has in the document's example; else HTTP's own
+        words for it."""
+        for responses in (self._responses, self.document.run_operation.definition["responses"]):
+            response = self.document.resolve(responses.get(str(status), {}))
+            media = response.get("content", {}).get("application/json", {})
+            schema = self.document.resolve(media.get("schema", {}))
+            example = media.get("example") or schema.get("example")
+            if isinstance(example, Mapping) and isinstance(example.get("detail"), str):
+                return str(example["detail"])
+        return HTTPStatus(status).phrase
 
     def judge(self, query_string: bytes, body: Any) -> tuple[dict[str, Any], Any]:
         """The values of the query, and that of a body that was read (None: there is none).

@@ -21,10 +21,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from agentos_contract.json_values import read_json
 from mockserver.http.errors import ApiError
 from mockserver.http.hooks import RunInput, hooks_of
+from mockserver.http.preferences import ASK_RULES_KEY, UNSTEERED
+from mockserver.http.request import MOCK_SCOPE_KEY, Catalogue
 from mockserver.runner.active import ActiveRun
 from mockserver.runner.hooks import RunRequest
 from mockserver.runner.runner import Runner
-from mockserver.script.model import Workflow
+from mockserver.runner.scopes import MockScope
 from mockserver.sessions.keeping import find_session
 
 PATH = "/workflows/ws"
@@ -61,13 +63,13 @@ class WorkflowSocket:
     def __init__(
         self,
         application: ASGIApp,
-        workflows: Mapping[str, Workflow],
+        catalogue: Catalogue,
         runner: Runner,
         *,
         token: str | None,
     ) -> None:
         self._application = application
-        self._workflows = workflows
+        self._catalogue = catalogue
         self._runner = runner
         self._token = token
         self._subscribers: dict[str, WebSocket] = {}
@@ -145,6 +147,13 @@ class WorkflowSocket:
         await _say(socket, "authenticated", message=welcome)
         return True
 
+    def _mock_scope(self, socket: WebSocket, message: Json) -> MockScope:
+        """Whose message it is."""
+        named: MockScope | None = socket.scope.get(MOCK_SCOPE_KEY)
+        session_id = message.get("session_id")
+        scopes = self._runner.scopes
+        return named or (session_id and scopes.of_session(session_id)) or scopes.unnamed
+
     # -- runs
 
     async def _start(self, socket: WebSocket, message: Json) -> None:
@@ -152,7 +161,8 @@ class WorkflowSocket:
         if not workflow_id:
             await _say(socket, "error", error="workflow_id is required")
             return
-        workflow = self._workflows.get(workflow_id)
+        mock_scope = self._mock_scope(socket, message)
+        workflow = mock_scope.over(self._catalogue.workflows).get(workflow_id)
         if workflow is None:
             await _say(socket, "error", error=f"Workflow {workflow_id} not found")
             return
@@ -165,6 +175,8 @@ class WorkflowSocket:
         except ApiError as error:
             await _say(socket, "error", error=error.detail)
             return
+        ask = socket.scope.get(ASK_RULES_KEY)
+        steering = ask(mock_scope, message).steering if ask is not None else UNSTEERED
         active = await self._runner.start(
             RunRequest(
                 workflow,
@@ -175,6 +187,8 @@ class WorkflowSocket:
                 is_background=True,
                 is_over_websocket=True,
                 stream=True,
+                scope=mock_scope,
+                steering=steering,
                 hooks=hooks_of(socket.scope).runner,
             )
         )
@@ -199,7 +213,9 @@ class WorkflowSocket:
                     other = self._subscribers.get(run_id)
                     if other is not None:
                         await _send(other, data)
-        recent = self._runner.recent(run_id)
+        if active.is_cut:
+            await _close(socket)
+        recent = self._runner.recent(run_id, active.scope)
         if recent is None or recent.status != "RUNNING":
             self._subscribers.pop(run_id, None)
 
@@ -208,7 +224,8 @@ class WorkflowSocket:
         if not run_id:
             await _say(socket, "error", error="run_id is required for subscription")
             return
-        recent = self._runner.recent(run_id)
+        mock_scope = self._mock_scope(socket, message)
+        recent = self._runner.recent(run_id, mock_scope)
         if recent is None:
             await self._replay_stored(socket, run_id, message)
             return
@@ -246,9 +263,12 @@ class WorkflowSocket:
     async def _replay_stored(self, socket: WebSocket, run_id: str, message: Json) -> None:
         session_id = message.get("session_id")
         stored = None
-        if session_id and message.get("workflow_id") in self._workflows:
-            session = await find_session(self._runner.store, session_id)
-            stored = await self._runner.stored_run(session, run_id) if session else None
+        mock_scope = self._mock_scope(socket, message)
+        workflows = mock_scope.over(self._catalogue.workflows)
+        if session_id and message.get("workflow_id") in workflows:
+            session = await find_session(mock_scope.store, session_id)
+            if session is not None:
+                stored = await self._runner.stored_run(session, run_id, mock_scope)
         if stored is None:
             await _say(socket, "error", error=f"Run {run_id} not found in buffer or database")
             return
@@ -287,6 +307,11 @@ async def _send(socket: WebSocket, text: str) -> None:
     """Send to a client, who may be gone: its run goes on."""
     with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):
         await socket.send_text(text)
+
+
+async def _close(socket: WebSocket) -> None:
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):
+        await socket.close(1011)
 
 
 def _faults(message: Mapping[str, Any]) -> str:

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentos_contract.events import TERMINAL_EVENTS
-from mockserver.engine.actions import Action, Event, RunCancelled, Wait
+from mockserver.engine.actions import Action, Actions, Event, RunCancelled, RunFailed, Wait
+from mockserver.engine.gates import Gates
 from mockserver.engine.run import Run
 from mockserver.recordings.format import Recording
 
@@ -54,8 +55,11 @@ class Replay:
         ids: Callable[[], str],
         clock: Callable[[], float],
         is_streamed: bool,
+        gates: Gates | None = None,
     ) -> None:
+        """As `Engine`'s."""
         self.record = record
+        self._gates = gates or Gates()
         self._recording = recording
         self._ids = ids
         self._clock = clock
@@ -83,12 +87,18 @@ class Replay:
 
     def run(self) -> Generator[Action, float, None]:
         """The recorded events, each at its time; in batch nothing but the time it took."""
+        yield from self._gates.around(self._run())
+
+    def _run(self) -> Actions:
         frames = self._recording.frames
-        now = 0.0
+        now = late = 0.0
         try:
             for frame in frames:
                 if frame.at > now:
-                    now = yield Wait(frame.at)
+                    # A gate that holds it up moves what comes after it.
+                    late = max(late, self._gates.held_until - now)
+                    yield Wait(frame.at + late)
+                    now = frame.at
                 event: Event = self.put_in(frame.data)
                 event.setdefault("event", frame.event)
                 if frame.event in TERMINAL_EVENTS:
@@ -96,28 +106,39 @@ class Replay:
                 if self._is_streamed:
                     yield event
             if not frames and self._recording.body_at > 0:
-                now = yield Wait(self._recording.body_at)
+                yield Wait(self._recording.body_at)
+        except RunFailed as error:
+            yield from self._broken_off("ERROR", str(error))
+            return None
         except RunCancelled:
-            self.record.status = "CANCELLED"
-            self.record.content = f"Run {self.record.run_id} was cancelled"
-            terminal: Event = {
-                "created_at": int(self._clock()),
-                "event": "WorkflowCancelled",
-                "workflow_id": self.record.workflow.id,
-                "workflow_name": self.record.workflow_name,
-                "session_id": self.record.session_id,
-                "run_id": self.record.run_id,
-                "reason": self.record.content,
-            }
-            if self._is_streamed:
-                yield terminal
-            return
+            yield from self._broken_off("CANCELLED", f"Run {self.record.run_id} was cancelled")
+            return None
         if isinstance(self._recording.body, dict):
             self.record.recorded_body = self.put_in(self._recording.body)
             self.record.status = str(self.record.recorded_body.get("status", "COMPLETED"))
         elif self.record.status == "RUNNING":
             self.record.status = "ERROR"
             self.record.content = "the recording ends without a terminal event"
+        return None
+
+    def _broken_off(self, status: str, content: str) -> Generator[Action, float, None]:
+        """The run's end where it is cancelled or made to fail."""
+        record = self.record
+        record.status, record.content = status, content
+        name, member = "WorkflowCancelled", "reason"
+        if status == "ERROR":
+            name, member = "WorkflowError", "error"
+        terminal: Event = {
+            "created_at": int(self._clock()),
+            "event": name,
+            "workflow_id": record.workflow.id,
+            "workflow_name": record.workflow_name,
+            "session_id": record.session_id,
+            "run_id": record.run_id,
+            member: content,
+        }
+        if self._is_streamed:
+            yield terminal
 
     def _end(self, event: Event) -> None:
         record = self.record

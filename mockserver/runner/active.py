@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 
 from agentos_contract.events import TERMINAL_EVENTS
-from mockserver.engine.actions import Action, Event, RunCancelled, Wait
+from mockserver.engine.actions import Action, Event, RunCancelled, RunFailed, Wait
+from mockserver.engine.gates import Gates
 from mockserver.engine.run import Run
 from mockserver.runner.hooks import OnEvent, RunRequest
+from mockserver.runner.scopes import MockScope
 from mockserver.sessions.records import Session, StoredRun, to_kept_json
 
 KEEP_ALIVE = 15.0
@@ -27,6 +28,9 @@ BRIEF = TERMINAL_EVENTS | {
     "TeamRunError",
 }
 """The events of a stream with `stream_events=false`."""
+
+
+_NO_END = Wait(None)
 
 
 class ActiveRun:
@@ -50,11 +54,16 @@ class ActiveRun:
         actions: Generator[Action, float, None],
         session: Session,
         held: Sequence[StoredRun] | None,
+        *,
+        scope: MockScope,
+        gates: Gates,
         speed: float,
     ) -> None:
         """`held`: the session's runs at its start, where its end writes them again."""
         self.request = request
         self.run = run
+        self.scope = scope
+        self.gates = gates
         self.session = session
         """As it was when the run last read or wrote it."""
         self.held = held
@@ -65,10 +74,22 @@ class ActiveRun:
         self._actions = actions
         self._is_sent_late = request.hooks.is_sent_late(request)
         self._speed = speed
-        self._started = time.monotonic()
+        self._started = scope.clock.monotonic()
         self._wake: asyncio.Future[None] | None = None
-        self._cancelled = False
+        self._error: RunCancelled | None = None
+        """What is to be thrown into the engine."""
         self._disconnected = False
+        self.is_cut = False
+        """Whether its connection is to be cut."""
+        self.is_paused = False
+        self._paused_at = 0.0
+        """By the scope's clock."""
+        self._steps = 0
+        """How many events may be sent though it is paused."""
+        steering = request.steering
+        self._is_counted = steering.cut_after is not None or steering.fail_after is not None
+        self._count = 0
+        """Of events that were sent."""
         self._watcher: asyncio.Task[None] | None = None
 
     def record(self) -> StoredRun:
@@ -81,7 +102,47 @@ class ActiveRun:
 
     def cancel(self) -> None:
         """End the run with WorkflowCancelled, as soon as it is asked for its next event."""
-        self._cancelled = True
+        self._error = RunCancelled()
+        self._interrupt()
+
+    def release(self, gate: str) -> None:
+        """Release a gate, whether the run waits there already or comes to it later."""
+        self.gates.release(gate)
+        self._interrupt()
+
+    def pause(self) -> None:
+        """Send nothing more, and let no time pass, until it is resumed."""
+        if not self.is_paused:
+            self.is_paused, self._steps = True, 0
+            self._paused_at = self.scope.clock.monotonic()
+            self._interrupt()
+
+    def step(self) -> None:
+        """Let a paused run send one event more."""
+        if self.is_paused:
+            self._let_pass()
+            self._steps += 1
+            self._interrupt()
+
+    def resume(self) -> None:
+        """Let a paused run go on, from where it was."""
+        if self.is_paused:
+            self._let_pass()
+            self.is_paused = False
+            self._interrupt()
+
+    def _let_pass(self) -> None:
+        """Time goes on from where it stood."""
+        if not self._steps:
+            self._started += self.scope.clock.monotonic() - self._paused_at
+
+    def cut(self) -> None:
+        """Cut the connection: the run ends as where its client goes away."""
+        self.is_cut = self._disconnected = True
+        self._interrupt()
+
+    def wake(self) -> None:
+        """Look again at what is waited for: the clock was moved, or a gate released."""
         self._interrupt()
 
     async def _watch(self) -> None:
@@ -113,10 +174,19 @@ class ActiveRun:
         has_begun = False
         try:
             while not self._disconnected:
+                if self.is_paused and not self._may_go_on():
+                    if events:
+                        yield events
+                        events = []
+                    self._start_watching()
+                    while not self._may_go_on():
+                        if await self._sleep(_NO_END):
+                            yield []
+                    continue
                 try:
-                    if self._cancelled and has_begun:
-                        self._cancelled = False
-                        action = actions.throw(RunCancelled())
+                    if self._error is not None and has_begun:
+                        error, self._error = self._error, None
+                        action = actions.throw(error)
                     elif answer is None:
                         action = next(actions)
                     else:
@@ -128,6 +198,8 @@ class ActiveRun:
                     if self.request.is_brief and action["event"] not in BRIEF:
                         continue
                     events.append(action)
+                    if self._is_counted or self.is_paused:
+                        self._sent_one()
                     if len(events) >= EVENTS_PER_TURN and not self._is_sent_late:
                         yield events
                         events = []
@@ -142,7 +214,7 @@ class ActiveRun:
                     if await self._sleep(action):
                         yield []
                 answer = self._elapsed(action)
-            if events and not self._disconnected:
+            if events and (self.is_cut or not self._disconnected):
                 yield events
         finally:
             actions.close()
@@ -151,24 +223,52 @@ class ActiveRun:
 
     def _now(self) -> float:
         """Seconds of the run's own time since it started."""
-        return (time.monotonic() - self._started) * self._speed
+        now = self.scope.clock.monotonic()
+        if self.is_paused and not self._steps:
+            now = self._paused_at
+        return (now - self._started) * self._speed
+
+    def _may_go_on(self) -> bool:
+        """Whether it is not paused, or what has come in the meantime ends that."""
+        if not self.is_paused or self._steps:
+            return True
+        return self._error is not None or self._disconnected
+
+    def _sent_one(self) -> None:
+        """An event was sent: after so many the run may be steered elsewhere."""
+        steering = self.request.steering
+        self._count += 1
+        if self._count == steering.cut_after:
+            self.is_cut = self._disconnected = True
+        elif self._count == steering.fail_after:
+            self._error = RunFailed(steering.error)
+        if self._steps:
+            self._steps -= 1
+            self._paused_at = self.scope.clock.monotonic()
+
+    def _is_released(self, wait: Wait) -> bool:
+        return any(self.gates.is_released(gate) for gate in wait.gates)
 
     def _is_over(self, wait: Wait) -> bool:
-        if self._cancelled or self._disconnected:
+        if self._error is not None or self._disconnected or self._is_released(wait):
             return True
+        if self.is_paused and not self._steps:
+            return False
         return wait.until is not None and self._now() >= wait.until
 
     def _elapsed(self, wait: Wait) -> float:
         # The moment waited for, not the later one at which the clock was read: the engine's
         # times stay those of the script.
-        return wait.until if wait.until is not None else self._now()
+        if wait.until is None or (wait.gates and self._is_released(wait)):
+            return self._now()
+        return wait.until
 
     async def _sleep(self, wait: Wait) -> bool:
         """Sleep until the wait may be over. True where a keep-alive is due instead."""
         loop = asyncio.get_running_loop()
         self._wake = loop.create_future()
         seconds = KEEP_ALIVE
-        if wait.until is not None:
+        if wait.until is not None and not (self.is_paused and not self._steps):
             seconds = min(seconds, max(0.0, (wait.until - self._now()) / self._speed))
         timer = loop.call_later(seconds, self._interrupt)
         try:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mockserver.engine.actions import Event
+from mockserver.engine.gates import Hold
 from mockserver.engine.hooks import EngineHooks
 from mockserver.engine.run import Run
 from mockserver.recordings.format import Recording
+from mockserver.runner.scopes import MockScope
 from mockserver.script.model import Workflow
 from mockserver.sessions.hooks import SessionHooks
 
@@ -54,6 +56,22 @@ class RunnerHooks:
 
 
 @dataclass(frozen=True)
+class Steering:
+    """What is done to a run from outside, besides its script."""
+
+    holds: tuple[Hold, ...] = ()
+    cut_after: int | None = None
+    """The connection is cut after so many events were sent."""
+    fail_after: int | None = None
+    """The run fails after so many events, with `error`."""
+    error: str = "the run was made to fail"
+    speed: float | None = None
+    """How much faster than its script it goes; None: as the mock does."""
+    seed: int | None = None
+    """The same gives the same ids."""
+
+
+@dataclass(frozen=True)
 class RunRequest:
     """What a caller asks for."""
 
@@ -79,5 +97,8 @@ class RunRequest:
     recording: Recording | None = None
     """What to replay instead of carrying the steps out."""
     stream: bool = True
+    scope: MockScope | None = None
+    """Whose run it is; None: the unnamed scope's."""
+    steering: Steering = Steering()
     hooks: RunnerHooks = field(default_factory=RunnerHooks)
     """Where carrying it out parts from the contract."""

@@ -23,7 +23,7 @@ async def session_of(
     return request.hooks.sessions.joined(there, request.workflow)
 
 
-async def keep_start(store: SessionStore, active: ActiveRun, now: int) -> None:
+async def keep_start(active: ActiveRun, now: int) -> None:
     """Keep a run that starts, and its session as it finds it."""
 
     def started(there: Session | None) -> Session:
@@ -32,12 +32,10 @@ async def keep_start(store: SessionStore, active: ActiveRun, now: int) -> None:
             session = active.request.hooks.sessions.joined(there, active.request.workflow)
         return session.with_run(active.run.run_id, active.run.input)
 
-    await _keep(store, active, started, now)
+    await _keep(active, started, now)
 
 
-async def keep_end(
-    store: SessionStore, active: ActiveRun, body: Mapping[str, Any], now: int
-) -> None:
+async def keep_end(active: ActiveRun, body: Mapping[str, Any], now: int) -> None:
     """Keep a run that is over, and what it has made of its session.
 
     Of a session that was deleted meanwhile comes another, which has this run alone.
@@ -50,12 +48,11 @@ async def keep_end(
             session = there or session._replace(first_run=None)
         return left(session.with_run(run.run_id, run.input), run, body)
 
-    await _keep(store, active, ended, now)
+    await _keep(active, ended, now)
 
 
-async def _keep(
-    store: SessionStore, active: ActiveRun, change: Callable[[Session | None], Session], now: int
-) -> None:
+async def _keep(active: ActiveRun, change: Callable[[Session | None], Session], now: int) -> None:
+    store = active.scope.store
     key, hooks, run = active.session.key, active.request.hooks.sessions, active.record()
     kept = await keep(store, key, change, now, hooks, run=run, held=active.held)
     active.session = kept or active.session

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from agentos_contract.events import TERMINAL_EVENTS
 from agentos_contract.json_values import to_json
 from agentos_contract.sse import encode_comment, encode_json_event
+from mockserver.engine.actions import Event
 from mockserver.engine.engine import Engine
+from mockserver.engine.gates import Gates, Waiting
 from mockserver.engine.ids import Ids
 from mockserver.engine.run import Run
 from mockserver.recordings.replay import Replay, ReplayedRun
@@ -22,6 +23,7 @@ from mockserver.runner.active import ActiveRun
 from mockserver.runner.hooks import RunRequest
 from mockserver.runner.recent import Recent
 from mockserver.runner.remembering import keep_end, keep_start, session_of
+from mockserver.runner.scopes import MockScope, Scopes
 from mockserver.sessions.records import Session, StoredRun, to_kept_json
 from mockserver.sessions.store import SessionStore
 from mockserver.sessions.workflow_sessions import merge
@@ -53,6 +55,25 @@ class StreamedRun:
         return [json.loads(event) for event in self.events]
 
 
+class RunObserver(Protocol):
+    """What is told of all runs."""
+
+    def on_start(self, active: ActiveRun) -> None:
+        """A run starts."""
+
+    def on_sent(self, active: ActiveRun, events: Sequence[tuple[str, bytes]]) -> None:
+        """These were sent: their names and payloads."""
+
+    def on_told(self, active: ActiveRun, events: Sequence[Event]) -> None:
+        """These happened in a batch run, of which nobody is sent events."""
+
+    def on_wait(self, active: ActiveRun, waiting: Waiting) -> None:
+        """A run waits at a gate."""
+
+    def on_end(self, active: ActiveRun) -> None:
+        """A run is over, and remembered."""
+
+
 class Runner:
     """Starts runs, knows those under way, remembers those that ended."""
 
@@ -67,11 +88,9 @@ class Runner:
     ) -> None:
         """`speed` is how much faster than its script a run goes; `clock` gives epoch seconds;
         `max_recent` is how many bytes of streams can be had again, those longest unused going."""
-        self.store = store
-        self.clock = clock
+        self.scopes = Scopes(store, seed, clock)
+        self.observer: RunObserver | None = None
         self._speed = speed
-        self._random = random.Random(seed)
-        self.new_id = Ids(self._random)
         self._active: dict[ActiveRun, None] = {}
         """The runs under way, the earliest first. Several may have one run_id."""
         self._to_cancel: Recent[bool] = Recent(MAX_TO_CANCEL)
@@ -83,27 +102,48 @@ class Runner:
     async def start(self, request: RunRequest) -> ActiveRun:
         """A new run, in the session asked for or a fresh one, ready to be driven."""
         request = request.hooks.on_start(request)
-        # Each run has its own source, so that runs side by side don't change each other's ids.
-        ids = Ids(random.Random(self._random.getrandbits(64)))
+        scope, steering = request.scope or self.scopes.unnamed, request.steering
+        ids = scope.run_ids(steering.seed)
         run_id = request.run_id or ids()
         session_id = request.session_id or ids()
-        now = int(self.clock())
-        session = await session_of(self.store, request, session_id, now)
+        now = int(scope.clock())
+        session = await session_of(scope.store, request, session_id, now)
         held = None
         if request.hooks.sessions.writes_whole:
-            held = (await self.store.runs(session.key)).items
-        run, engine = self._engine(request, run_id, session, ids, now)
-        active = ActiveRun(request, run, engine.run(), session, held, self._speed)
+            held = (await scope.store.runs(session.key)).items
+        gates = Gates(steering.holds, is_released=scope.released.__contains__, clock=scope.clock)
+        run, engine = self._engine(request, scope, run_id, session, ids, gates, now)
+        active = ActiveRun(
+            request,
+            run,
+            engine.run(),
+            session,
+            held,
+            scope=scope,
+            gates=gates,
+            speed=steering.speed or self._speed,
+        )
+        observer = self.observer
+        if observer is not None:
+            observer.on_start(active)
+            gates.on_wait = lambda waiting: observer.on_wait(active, waiting)
         active.on_event = request.hooks.on_event(run, self._runs)
         self._active[active] = None
-        if self._to_cancel.pop(run_id):
+        if self._to_cancel.pop(_key(scope, run_id)):
             active.cancel()
         if request.is_background or request.hooks.is_kept_from_start(request):
-            await keep_start(self.store, active, now)
+            await keep_start(active, now)
         return active
 
     def _engine(
-        self, request: RunRequest, run_id: str, session: Session, ids: Ids, now: int
+        self,
+        request: RunRequest,
+        scope: MockScope,
+        run_id: str,
+        session: Session,
+        ids: Ids,
+        gates: Gates,
+        now: int,
     ) -> tuple[Run, Engine | Replay]:
         """What carries the run out: an engine, or a recording in its place."""
         # Runs side by side in one session don't see each other's changes half made: it is a copy.
@@ -123,15 +163,21 @@ class Runner:
             record = ReplayedRun(*about)
             run: Run = record
             engine = Replay(
-                request.recording, record, ids=ids, clock=self.clock, is_streamed=request.stream
+                request.recording,
+                record,
+                ids=ids,
+                clock=scope.clock,
+                is_streamed=request.stream,
+                gates=gates,
             )
         else:
             run = Run(*about, form=request.form, input_text=request.input_text)
             engine = Engine(
                 run,
                 ids=ids,
-                clock=self.clock,
+                clock=scope.clock,
                 is_streamed=request.stream,
+                gates=gates,
                 is_sent_late=request.hooks.is_sent_late(request),
                 hooks=request.hooks.engine(),
             )
@@ -142,13 +188,26 @@ class Runner:
         """The runs under way."""
         return [active.run for active in self._active]
 
-    def cancel(self, run_id: str) -> None:
-        """Cancel a run: those under way now, any other as soon as one of that id is started."""
-        under_way = [active for active in self._active if active.run.run_id == run_id]
+    def under_way(
+        self, run_id: str | None = None, scope: MockScope | None = None
+    ) -> list[ActiveRun]:
+        """The runs under way, the earliest first: those of this id, those of this scope."""
+        return [
+            active
+            for active in self._active
+            if run_id in (None, active.run.run_id) and scope in (None, active.scope)
+        ]
+
+    def cancel(self, run_id: str, scope: MockScope | None = None) -> None:
+        """Cancel a run: those under way now, any other as soon as one of that id is started.
+
+        `scope`: whose run it is, where that is known.
+        """
+        under_way = self.under_way(run_id, scope)
         for active in under_way:
             active.cancel()
         if not under_way:
-            self._to_cancel.put(run_id, True)
+            self._to_cancel.put(_key(scope or self.scopes.unnamed, run_id), True)
 
     def run_in_background(self, active: ActiveRun) -> bytes:
         """Let a run be carried out by itself; its body as it is now, before it has begun."""
@@ -162,11 +221,15 @@ class Runner:
 
     async def batch(self, active: ActiveRun) -> bytes:
         """Carry a run out, and give its body when it is over."""
+        observer = self.observer
         try:
-            async for _ in active.moments():
-                pass
+            async for events in active.moments():
+                if observer is not None and events:
+                    observer.on_told(active, events)
         finally:
             await self._end(active)
+            if observer is not None:
+                observer.on_end(active)
         return active.body
 
     async def stream(self, active: ActiveRun, send: Callable[[bytes], Awaitable[None]]) -> None:
@@ -192,6 +255,7 @@ class Runner:
 
     async def events(self, active: ActiveRun) -> AsyncGenerator[list[tuple[str, bytes]]]:
         """Carry a run out: each moment's events, by name and as JSON; none to keep alive."""
+        observer = self.observer
         try:
             async for events in active.moments():
                 if events and active.on_event is not None:
@@ -204,8 +268,12 @@ class Runner:
                     # Whoever reads the run back on its last event finds it.
                     await self._end(active)
                 yield encoded
+                if observer is not None and encoded:
+                    observer.on_sent(active, encoded)
         finally:
             await self._end(active)
+            if observer is not None:
+                observer.on_end(active)
 
     async def _end(self, active: ActiveRun) -> None:
         if active not in self._active:
@@ -226,45 +294,53 @@ class Runner:
             active.events = request.hooks.kept_events(active.events, run)
         if request.stream:
             streamed = StreamedRun(run.status, tuple(active.events))
-            self._recent.put(run.run_id, streamed, active.record().size)
+            self._recent.put(_key(active.scope, run.run_id), streamed, active.record().size)
         if request.is_background or request.hooks.is_kept_at_end(
             run, is_disconnected=is_disconnected
         ):
-            await keep_end(self.store, active, body, int(self.clock()))
+            await keep_end(active, body, int(active.scope.clock()))
 
     # -- what is remembered of runs, and how far those under way have come
 
-    def recent(self, run_id: str) -> StreamedRun | None:
-        """A streamed run by its id alone: under way, or over not long ago."""
-        for active in reversed(self._active):
-            if active.run.run_id == run_id and active.request.stream:
+    def recent(self, run_id: str, scope: MockScope | None = None) -> StreamedRun | None:
+        """A streamed run of a scope by its id alone: under way, or over not long ago."""
+        scope = scope or self.scopes.unnamed
+        for active in reversed(self.under_way(run_id, scope)):
+            if active.request.stream:
                 return StreamedRun(active.run.status, tuple(active.events))
-        return self._recent.get(run_id)
+        return self._recent.get(_key(scope, run_id))
 
-    async def stored_run(self, session: Session, run_id: str) -> StoredRun | None:
-        """A run of a session."""
-        run = await self.store.run(session.key, run_id)
-        return None if run is None else self._as_far(session, [run])[0]
+    async def stored_run(
+        self, session: Session, run_id: str, scope: MockScope | None = None
+    ) -> StoredRun | None:
+        """A run of a session, which is one of this scope."""
+        scope = scope or self.scopes.unnamed
+        run = await scope.store.run(session.key, run_id)
+        return None if run is None else self._as_far(scope, session, [run])[0]
 
     async def stored_runs(
         self,
         session: Session,
+        scope: MockScope | None = None,
         *,
         created_after: int | None = None,
         created_before: int | None = None,
     ) -> list[StoredRun]:
-        """The runs of a session, of these seconds."""
-        page = await self.store.runs(
+        """The runs of a session, which is one of this scope, of these seconds."""
+        scope = scope or self.scopes.unnamed
+        page = await scope.store.runs(
             session.key, created_after=created_after, created_before=created_before
         )
-        return self._as_far(session, page.items)
+        return self._as_far(scope, session, page.items)
 
-    def _as_far(self, session: Session, runs: Sequence[StoredRun]) -> list[StoredRun]:
+    def _as_far(
+        self, scope: MockScope, session: Session, runs: Sequence[StoredRun]
+    ) -> list[StoredRun]:
         """Runs as far as they have come: the store has their beginnings until they are over."""
         under_way = {
             active.run.run_id: active
             for active in self._active
-            if active.session.key == session.key
+            if active.scope is scope and active.session.key == session.key
         }
         return [
             under_way[run.run_id].record()._replace(version=run.version)
@@ -272,3 +348,7 @@ class Runner:
             else run
             for run in runs
         ]
+
+
+def _key(scope: MockScope, run_id: str) -> str:
+    return f"{scope.name}\n{run_id}"

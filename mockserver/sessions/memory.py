@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from mockserver.sessions.records import Session, SessionKey, StoredRun
@@ -24,6 +24,18 @@ class _Kept:
     size: int
 
 
+@dataclass(slots=True)
+class _All:
+    """The sessions of all scopes."""
+
+    sessions: OrderedDict[tuple[str, SessionKey], _Kept] = field(default_factory=OrderedDict)
+    """By scope and key, the one longest unused first."""
+    keys: dict[tuple[str, str], list[SessionKey]] = field(default_factory=dict)
+    """For each scope and session_id its sessions, the one made first first."""
+    size: int = 0
+    version: int = 0
+
+
 class MemoryStore:
     """A SessionStore that keeps sessions as long as the process lives, up to `max_bytes`.
 
@@ -34,23 +46,25 @@ class MemoryStore:
 
     def __init__(self, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
         self._max_bytes = max_bytes
-        self._sessions: OrderedDict[SessionKey, _Kept] = OrderedDict()
-        """The one longest unused first."""
-        self._keys: dict[str, list[SessionKey]] = {}
-        """For each session_id its sessions, the one made first first."""
-        self._size = 0
-        self._version = 0
+        self._scope = ""
+        self._all = _All()
+        """Shared by the views of all scopes."""
+
+    def scoped(self, scope: str) -> MemoryStore:
+        view = MemoryStore(self._max_bytes)
+        view._scope, view._all = scope, self._all
+        return view
 
     async def get(self, key: SessionKey) -> Session | None:
         kept = self._used(key)
         return kept.session if kept else None
 
     async def find(self, session_id: str) -> Session | None:
-        keys = self._keys.get(session_id)
+        keys = self._all.keys.get((self._scope, session_id))
         return await self.get(keys[0]) if keys else None
 
     async def save(self, session: Session, run: StoredRun | None = None) -> Session:
-        there = self._sessions.get(session.key)
+        there = self._all.sessions.get((self._scope, session.key))
         if session.version != (there.session.version if there else 0):
             raise Conflict(f"session {session.session_id!r} is not as it was read")
         runs = there.runs if there else {}
@@ -95,7 +109,7 @@ class MemoryStore:
         return _page(runs, offset, limit)
 
     async def sessions(self, query: SessionQuery) -> Page[Session]:
-        found = [kept.session for kept in self._sessions.values() if query.selects(kept.session)]
+        found = [session for session in self._own() if query.selects(session)]
         found.sort(key=lambda session: session.serial, reverse=query.ties_newest_first)
         if query.sort_by is not None:
             by = query.sort_by
@@ -103,35 +117,46 @@ class MemoryStore:
         return _page(found, query.offset, query.limit)
 
     async def delete(self, session_id: str, user_id: str | None = None) -> None:
-        for key in list(self._keys.get(session_id, ())):
+        for key in list(self._all.keys.get((self._scope, session_id), ())):
             if user_id in (None, key[1]):
-                self._forget(key)
+                self._forget((self._scope, key))
+
+    async def clear(self) -> None:
+        for session in self._own():
+            self._forget((self._scope, session.key))
+
+    def _own(self) -> list[Session]:
+        """The sessions of this scope."""
+        everything = self._all.sessions.items()
+        return [kept.session for (scope, _), kept in everything if scope == self._scope]
 
     def _used(self, key: SessionKey) -> _Kept | None:
-        kept = self._sessions.get(key)
+        place = (self._scope, key)
+        kept = self._all.sessions.get(place)
         if kept is not None:
-            self._sessions.move_to_end(key)
+            self._all.sessions.move_to_end(place)
         return kept
 
     def _numbered(self, session: Session) -> Session:
-        self._version += 1
-        serial = session.serial or self._version
-        return session._replace(version=self._version, serial=serial)
+        self._all.version += 1
+        version = self._all.version
+        return session._replace(version=version, serial=session.serial or version)
 
     def _keep(self, kept: _Kept, written: StoredRun | None) -> None:
-        key = kept.session.key
-        there = self._sessions.get(key)
+        everything, key = self._all, kept.session.key
+        place = (self._scope, key)
+        there = everything.sessions.get(place)
         if there is None:
-            self._keys.setdefault(key[0], []).append(key)
+            everything.keys.setdefault((self._scope, key[0]), []).append(key)
         else:
-            self._size -= there.size
-        self._sessions[key] = kept
-        self._sessions.move_to_end(key)
+            everything.size -= there.size
+        everything.sessions[place] = kept
+        everything.sessions.move_to_end(place)
         if kept.size > self._max_bytes // 2:
             self._forget_runs(kept, written)
-        self._size += kept.size
-        while self._size > self._max_bytes and len(self._sessions) > 1:
-            self._forget(next(iter(self._sessions)))
+        everything.size += kept.size
+        while everything.size > self._max_bytes and len(everything.sessions) > 1:
+            self._forget(next(iter(everything.sessions)))
 
     def _forget_runs(self, kept: _Kept, written: StoredRun | None) -> None:
         """Forget the oldest runs of a session that has more than its share."""
@@ -141,11 +166,13 @@ class MemoryStore:
             if written is None or run_id != written.run_id:
                 kept.size -= kept.runs.pop(run_id).size
 
-    def _forget(self, key: SessionKey) -> None:
-        self._size -= self._sessions.pop(key).size
-        self._keys[key[0]].remove(key)
-        if not self._keys[key[0]]:
-            del self._keys[key[0]]
+    def _forget(self, place: tuple[str, SessionKey]) -> None:
+        everything, (scope, key) = self._all, place
+        everything.size -= everything.sessions.pop(place).size
+        keys = everything.keys[scope, key[0]]
+        keys.remove(key)
+        if not keys:
+            del everything.keys[scope, key[0]]
 
 
 def _page(items: Sequence[T], offset: int, limit: int | None) -> Page[T]:

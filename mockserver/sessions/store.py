@@ -157,3 +157,12 @@ class SessionStore(Protocol):
     async def delete(self, session_id: str, user_id: str | None = None) -> None:
         """Forget a session with its runs; without a user_id, all users' of that session_id."""
         ...
+
+    async def clear(self) -> None:
+        """Forget all sessions of this scope."""
+        ...
+
+    def scoped(self, scope: str) -> SessionStore:
+        """The same store for another scope: neither sees the other's sessions, whatever their ids,
+        and what the store may hold is what all hold together. `scope`: a name; empty for none."""
+        ...

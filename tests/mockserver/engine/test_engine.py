@@ -14,6 +14,7 @@ from agentos_contract.judge import RunJudge
 from agentos_contract.sse import ServerSentEvent
 from mockserver.engine.actions import RunCancelled, Wait
 from mockserver.engine.engine import Engine
+from mockserver.engine.gates import Gates
 from mockserver.engine.ids import Ids
 from mockserver.engine.run import Run
 from mockserver.script.cel import Cel
@@ -301,7 +302,8 @@ def test_a_gate_is_waited_for_while_others_go_on() -> None:
         "steps": [step("gated", gate="reviewed"), step("timed", delay=1)],
     }
     released: set[str] = set()
-    engine = start(workflow_from({"id": "w", "steps": [tree]}), is_released=released.__contains__)
+    gates = Gates(is_released=released.__contains__)
+    engine = start(workflow_from({"id": "w", "steps": [tree]}), gates=gates)
     actions = engine.run()
     seen: list[str] = []
     action = next(actions)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mockserver.engine.actions import Actions
+from mockserver.engine.gates import Gates
 from mockserver.engine.hooks import EngineHooks
 from mockserver.engine.turns import TaskLoop, together, turns
 
@@ -115,6 +116,6 @@ def test_the_order_is_asyncios(program: Program) -> None:
     program = numbered(program, [0])
     done: list[int] = []
     run = by_turns(program, done)
-    loop = TaskLoop(run, EngineHooks(), lambda gate: False, is_handed_on=True)
+    loop = TaskLoop(run, EngineHooks(), Gates(), is_handed_on=True)
     seen = [(action["said"], len(done)) for action in loop.run() if isinstance(action, dict)]
     assert seen == asyncio.run(sent(program))

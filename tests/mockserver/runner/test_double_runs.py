@@ -55,7 +55,7 @@ async def carried_out(runner: Runner, active: ActiveRun, mode: str) -> dict[str,
 
 
 async def stored(runner: Runner, session_id: str) -> list[dict[str, Any]]:
-    session = await runner.store.find(session_id)
+    session = await runner.scopes.unnamed.store.find(session_id)
     assert session is not None
     return [run.to_dict() for run in await runner.stored_runs(session)]
 

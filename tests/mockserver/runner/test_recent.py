@@ -70,7 +70,7 @@ def test_a_run_costs_the_same_however_many_its_session_has() -> None:
                 WORKFLOW, "hello", session_id="s", run_id=str(number), stream=False
             )
             await runner.batch(await runner.start(request))
-        session = await runner.store.find("s")
+        session = await runner.scopes.unnamed.store.find("s")
         assert session is not None
         run = await runner.stored_run(session, "1")
         assert run is not None
