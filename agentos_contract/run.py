@@ -96,6 +96,9 @@ class RunStateMachine:
         self.root: Span | None = None
         self.count = 0
         """How many events were received."""
+        self.span: Span | None = None
+        """What the last event was about: what it started or ended, or came within; None where that
+        is not known."""
         self._open: dict[tuple[Scope, str, str], list[Span]] = {}
         self._ended: set[tuple[Scope, str, str]] = set()
         self._agent_is_open = False
@@ -105,6 +108,7 @@ class RunStateMachine:
         """One event: its name and its payload."""
         index = self.count
         self.count += 1
+        self.span = None
         violations: list[Violation] = []
         kind = EVENTS.get(name)
         if kind is None and name != CUSTOM_EVENT:
@@ -169,7 +173,7 @@ class RunStateMachine:
 
     def _open_root(self, data: EventData, index: int) -> None:
         name = str(data.get("workflow_name") or "")
-        self.root = Span(Scope.WORKFLOW, "", name, None, data, index)
+        self.root = self.span = Span(Scope.WORKFLOW, "", name, None, data, index)
         self._open[Scope.WORKFLOW, "", ""] = [self.root]
         self.state = RunState.RUNNING
 
@@ -198,7 +202,7 @@ class RunStateMachine:
             last = next(reversed(parent.open_children), None)
             if last is not None and last.overlap is None:
                 last.overlap = f"{kind.name} ({name or key})"
-        span = Span(kind.scope, key, name, parent, data, index, kind.family)
+        span = self.span = Span(kind.scope, key, name, parent, data, index, kind.family)
         if parent is not None:
             parent.children.append(span)
             parent.open_children[span] = None
@@ -214,7 +218,7 @@ class RunStateMachine:
         return all(span.parent is not parent for span in self._open[identity])
 
     def _within(self, kind: EventKind, data: EventData, index: int) -> list[Violation]:
-        span = self._find_open(kind, data)
+        span = self.span = self._find_open(kind, data)
         if span is None and kind.scope is Scope.RUN and self._agent_is_open:
             return []
         if span is None:
@@ -236,12 +240,12 @@ class RunStateMachine:
     def _end(self, kind: EventKind, data: EventData, index: int) -> list[Violation]:
         if kind.scope is Scope.WORKFLOW:
             violations = self._close_below(self.root, kind, index) if self.root else []
-            self.state = _STATE_AFTER[kind.name]
+            self.state, self.span = _STATE_AFTER[kind.name], self.root
             if self.root is not None:
                 self.root.ended, self.root.ended_index = data, index
             self._open.clear()
             return violations
-        span = self._find_open(kind, data)
+        span = self.span = self._find_open(kind, data)
         if span is None:
             key = span_key(kind.scope, data)
             named = whose(kind, data)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from starlette.types import ASGIApp
 
 import mockserver.agno  # noqa: F401 - its departures are registered
 from agentos_contract.deviations import Deviations
 from agentos_contract.document import Document, load_document
+from mockserver.control.application import Access, Control
+from mockserver.control.handlers import Facts, Handlers
+from mockserver.control.journal import Journal
+from mockserver.control.rules import Rules
+from mockserver.control.state import ReloadState
+from mockserver.control.watch import Watch
 from mockserver.faults.exchange import Server
 from mockserver.faults.middleware import FaultsMiddleware
 from mockserver.http.cors import Cors
@@ -60,6 +66,10 @@ class Settings:
     profile's, and variations; or what says so of each request."""
     clock: Callable[[], float] = time.time
     """Seconds since the epoch."""
+    control: Access | None = field(default_factory=Access)
+    """Who may use the control API under /__mock__/; None: there is none. Its token is `token`."""
+    profile: str | None = None
+    """The name of the profile that `deviations` are of, to be shown."""
 
 
 def create_app(settings: Settings | None = None) -> ASGIApp:
@@ -90,4 +100,38 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     application = connexion_application(operations, document, served, token=settings.token)
     socket = WorkflowSocket(Cors(application), catalogue, runner, token=settings.token)
     server = Server(settings.token, catalogue, document.form_fields)
-    return RequestLog(FaultsMiddleware(socket, server, settings.deviations))
+    application = FaultsMiddleware(socket, server, settings.deviations)
+    if settings.control is not None:
+        application = _controlled(application, settings, document, served, runner)
+    return RequestLog(application)
+
+
+def _controlled(
+    application: ASGIApp, settings: Settings, document: Document, served: Served, runner: Runner
+) -> ASGIApp:
+    """The mock with the control API in front of it."""
+    assert settings.control is not None
+    rules, watch, journal = Rules(document), Watch(), Journal(settings.token)
+    runner.observer = watch
+    deviations = settings.deviations
+    facts = Facts(
+        document,
+        settings.speed,
+        settings.seed,
+        frozenset() if callable(deviations) else deviations,
+        settings.profile,
+    )
+    handlers = Handlers(runner, served.catalogue, rules, watch, journal, ReloadState(), facts)
+    return Control(
+        application,
+        document,
+        handlers,
+        runner,
+        served.catalogue,
+        rules,
+        watch,
+        journal,
+        replace(settings.control, token=settings.token),
+        max_body=settings.max_body,
+        started_at=served.started_at,
+    )

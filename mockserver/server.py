@@ -93,6 +93,7 @@ class _Server(uvicorn.Server):
 
 def _is_no_end(record: logging.LogRecord) -> bool:
     """Whether a record is about something else than what the end has broken off."""
-    if record.msg.startswith("Cancel %s running task"):
+    # The second is of a connection that was cut on request.
+    if record.msg.startswith(("Cancel %s running task", "ASGI callable returned without")):
         return False
     return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))

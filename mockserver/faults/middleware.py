@@ -70,7 +70,7 @@ class FaultsMiddleware:
         if scope["type"] != "http" or not (change_exchange(names) or preferences.are_some):
             await self._application(scope, receive, send)
             return
-        body, is_whole = await _read(receive)
+        body, is_whole = await read_whole(receive)
         sent = Request(scope["method"], scope["path"], list(scope["headers"]), body, self._server)
         exchange = _Exchange(names, sent, preferences, receive, send)
         request = sent.copy()
@@ -85,7 +85,7 @@ class FaultsMiddleware:
                 request.set_header("content-length", str(len(request.body)))
             scope = _scope_of(request, scope)
         try:
-            await self._application(scope, _again(request.body, is_whole, receive), exchange.send)
+            await self._application(scope, again(request.body, is_whole, receive), exchange.send)
         except Cut:
             pass  # the server closes a connection whose response is not whole
         finally:
@@ -200,7 +200,7 @@ class _Exchange:
             self._connection.close()
 
 
-async def _read(receive: Receive) -> tuple[bytes, bool]:
+async def read_whole(receive: Receive) -> tuple[bytes, bool]:
     """The request's body, and whether that is the whole."""
     body = bytearray()
     while len(body) <= MAX_BODY:
@@ -213,7 +213,7 @@ async def _read(receive: Receive) -> tuple[bytes, bool]:
     return bytes(body), False
 
 
-def _again(body: bytes, is_whole: bool, receive: Receive) -> Receive:
+def again(body: bytes, is_whole: bool, receive: Receive) -> Receive:
     """`receive` with the body that was read already before what is still to come."""
     messages = [{"type": "http.request", "body": body, "more_body": not is_whole}]
 

@@ -33,7 +33,7 @@ async def operations(scope: Scope, receive: Receive, send: Send) -> None:
     if handler is None:
         raise ApiError(501, f"the mock has no behaviour for operation {operation_id!r}")
     status, body = await handler(request)
-    await _send_json(send, status, body)
+    await send_json(send, status, body)
 
 
 async def _run(request: Request, send: Send) -> None:
@@ -48,7 +48,7 @@ async def _run(request: Request, send: Send) -> None:
     if workflow_id not in request.mock_scope.workflows:
         recording = request.recordings.pick(workflow_id, form["message"], stream=stream)
     if recording is not None and recording.status != 200:
-        await _send_json(send, recording.status, recording.body)
+        await send_json(send, recording.status, recording.body)
         return
     if recording is not None and stream and not recording.is_stream:
         raise ApiError(
@@ -61,7 +61,7 @@ async def _run(request: Request, send: Send) -> None:
     if (on_run := request.scope.get(ON_RUN_KEY)) is not None:
         on_run(active)
     if asked.is_background:
-        await _send_json(send, 200, runner.run_in_background(active))
+        await send_json(send, 200, runner.run_in_background(active))
         return
     active.client_disconnected = lambda: _disconnected(request.receive)
     if stream:
@@ -73,7 +73,7 @@ async def _run(request: Request, send: Send) -> None:
         return
     if active.run.status == "ERROR":
         raise ApiError(500, f"Error running workflow: {active.run.content}")
-    await _send_json(send, 200, body)
+    await send_json(send, 200, body)
 
 
 async def _fail(request: Request, reason: str, send: Send) -> None:
@@ -124,7 +124,7 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-async def _send_json(send: Send, status: int, body: Any) -> None:
+async def send_json(send: Send, status: int, body: Any) -> None:
     """Send a JSON value, or JSON that has been encoded."""
     content = b"" if body is None else body if isinstance(body, bytes) else to_json(body)
     headers = [(b"content-type", b"application/json")]

@@ -13,7 +13,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from agentos_contract.document import FORM, Document
+from agentos_contract.document import FORM, RUN_OPERATION_ID, Document
 from mockserver.http.errors import ApiError
 from mockserver.http.forms import Coercion, UnreadableForm, parse_form
 
@@ -59,7 +59,8 @@ class OperationSchema:
     def example_detail(self, status: int) -> str:
         """The `detail` that an error of this status has in the document's example; else HTTP's own
         words for it."""
-        for responses in (self._responses, self.document.run_operation.definition["responses"]):
+        run = self.document.operations.get(RUN_OPERATION_ID)
+        for responses in (self._responses, run.definition["responses"] if run else {}):
             response = self.document.resolve(responses.get(str(status), {}))
             media = response.get("content", {}).get("application/json", {})
             schema = self.document.resolve(media.get("schema", {}))

@@ -257,6 +257,10 @@ class Recordings:
     def of(self, workflow_id: str) -> Sequence[Recording]:
         return self._by_workflow.get(workflow_id, ())
 
+    def rewind(self) -> None:
+        """Begin again with the first of each workflow."""
+        self._turn.clear()
+
     def pick(self, workflow_id: str, message: str, *, stream: bool) -> Recording | None:
         """The recording that answers: one of this message, else one after the other.
 

@@ -35,6 +35,8 @@ class MockScope:
     """The gates that are released for all its runs, those to come too."""
     reached: dict[str, None] = field(default_factory=dict)
     """The gates at which runs have waited."""
+    let_go: set[str] = field(default_factory=set)
+    """The gates that somebody has released, of one run or of all."""
 
     def __post_init__(self) -> None:
         self.new_id = Ids(self.random)
@@ -62,7 +64,7 @@ class Scopes:
         self._store = store
         self._seed = seed
         self._now = now
-        self.unnamed = MockScope("", store, random.Random(seed), Clock(now))
+        self.unnamed = self._make("")
         self._named: dict[str, MockScope] = {}
         """The one longest unused first."""
 
@@ -102,6 +104,16 @@ class Scopes:
         """Forget a scope, its sessions not included."""
         self._named.pop(name, None)
 
+    def renew(self, scope: MockScope) -> None:
+        """Make a scope as it was when it was made, its sessions aside."""
+        new = self._make(scope.name)
+        scope.random.setstate(new.random.getstate())
+        scope.clock.reset()
+        for kept in (scope.workflows, scope.released, scope.reached, scope.let_go):
+            kept.clear()
+
     def _make(self, name: str) -> MockScope:
-        source = random.Random() if self._seed is None else random.Random(f"{self._seed} {name}")
-        return MockScope(name, self._store.scoped(name), source, Clock(self._now))
+        seed: int | str | None = self._seed
+        if seed is not None and name:
+            seed = f"{seed} {name}"
+        return MockScope(name, self._store.scoped(name), random.Random(seed), Clock(self._now))

@@ -79,13 +79,34 @@ def load_files(files: Sequence[Path]) -> Scripts:
     return Scripts(workflows, found)
 
 
+def load_text(text: str, name: str, *, is_json: bool = False) -> Workflow:
+    """The workflow of a script's text. `name` stands for its file in messages.
+
+    Raises ScriptError with all problems.
+    """
+    problems = Problems(name)
+    workflow, _ = _compiled(text, name, problems, is_json=is_json)
+    if workflow is None:
+        raise ScriptError(problems.found)
+    return workflow
+
+
 def _load(file: Path, problems: Problems) -> tuple[Workflow | None, str | None]:
     """A file's workflow, None where it has problems, and its id."""
     try:
-        positioned = parse(read_text(file, MAX_BYTES), is_json=file.suffix == ".json")
+        text = read_text(file, MAX_BYTES)
     except UnreadableFile as error:
         problems.add((), str(error), line=0)
         return None, None
+    return _compiled(text, str(file), problems, is_json=file.suffix == ".json")
+
+
+def _compiled(
+    text: str, name: str, problems: Problems, *, is_json: bool
+) -> tuple[Workflow | None, str | None]:
+    """A text's workflow, None where it has problems, and its id."""
+    try:
+        positioned = parse(text, is_json=is_json)
     except SyntaxProblem as error:
         problems.add((), str(error), line=error.line)
         return None, None
@@ -99,7 +120,7 @@ def _load(file: Path, problems: Problems) -> tuple[Workflow | None, str | None]:
         return None, None
     script_id = positioned.value.get("id")
     value = check_shape(positioned.value, problems)
-    workflow = None if value is None else compile_workflow(value, str(file), problems)
+    workflow = None if value is None else compile_workflow(value, name, problems)
     return (
         None if problems.has_errors else workflow,
         script_id if isinstance(script_id, str) else None,

@@ -69,7 +69,8 @@ def test_several_headers_are_one() -> None:
     [
         (
             "faults=a",
-            "there is no preference 'faults' here; expected code, delay, fault, scenario, seed, speed, vary",
+            "there is no preference 'faults' here; "
+            "expected code, delay, fault, scenario, seed, speed, vary",
         ),
         ("speed=fast", "speed=fast: expected a number above 0"),
         ("fault", "fault: expected a name, such as fault=NAME"),

@@ -1,0 +1,481 @@
+"""What each operation of the control document does, by operationId."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from agentos_contract import __version__
+from agentos_contract.deviations import load_deviations
+from agentos_contract.document import Document
+from agentos_contract.variations import load_variations
+from mockserver.control.journal import Journal
+from mockserver.control.rules import Rules
+from mockserver.control.state import ReloadState
+from mockserver.control.watch import Item, Trace, Watch
+from mockserver.http.errors import ApiError
+from mockserver.http.request import Answer, Catalogue, Request
+from mockserver.runner.runner import Runner
+from mockserver.runner.scopes import SEPARATOR, MockScope
+from mockserver.script.loader import load_text
+from mockserver.script.problems import ScriptError
+
+Json = dict[str, Any]
+Handler = Callable[[Request], Awaitable[Answer]]
+
+DEFAULT_TIMEOUT = 30.0
+"""Seconds that a long poll waits, unless it says."""
+
+YAML = "application/yaml"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the mock says of itself."""
+
+    document: Document
+    speed: float
+    seed: int | None
+    faults: frozenset[str]
+    profile: str | None
+
+
+class Handlers:
+    """The control API's operations."""
+
+    def __init__(
+        self,
+        runner: Runner,
+        catalogue: Catalogue,
+        rules: Rules,
+        watch: Watch,
+        journal: Journal,
+        reload: ReloadState,
+        facts: Facts,
+    ) -> None:
+        self._runner = runner
+        self._scopes = runner.scopes
+        self._catalogue = catalogue
+        self._rules = rules
+        self._watch = watch
+        self._journal = journal
+        self._reload = reload
+        self._facts = facts
+
+    def of(self, operation_id: str) -> Handler:
+        handler: Handler = getattr(self, operation_id)
+        return handler
+
+    # -- the mock
+
+    async def get_status(self, request: Request) -> Answer:
+        facts = self._facts
+        info = facts.document.content.get("info", {})
+        return 200, {
+            "version": __version__,
+            "document": f"{info.get('title', '')} {info.get('version', '')}".strip(),
+            "profile": facts.profile,
+            "faults": sorted(facts.faults),
+            "speed": facts.speed,
+            "seed": facts.seed,
+            "workflows": list(self._catalogue.workflows),
+            "reload": self._reload.to_dict(),
+        }
+
+    async def list_departures(self, request: Request) -> Answer:
+        return 200, {
+            "faults": [{"name": each.id, "text": each.text} for each in load_deviations().values()],
+            "variations": [
+                {"name": each.id, "text": each.text} for each in load_variations().values()
+            ],
+            "scenarios": {
+                id: [scenario.name for scenario in workflow.scenarios]
+                for id, workflow in self._catalogue.workflows.items()
+                if workflow.scenarios
+            },
+        }
+
+    async def reset(self, request: Request) -> Answer:
+        name = (request.body or {}).get("scope")
+        if name is not None:
+            await self._empty(self._scope(name))
+            return 204, None
+        for scope in self._scopes:
+            await self._empty(scope)
+            self._scopes.close(scope.name)
+        await self._empty(self._scopes.unnamed)
+        self._catalogue.recordings.rewind()
+        self._watch.happened("scopes", "")
+        return 204, None
+
+    async def _empty(self, scope: MockScope) -> None:
+        """Make a scope as it was after the start; its runs under way are cancelled."""
+        for active in self._runner.under_way(scope=scope):
+            active.cancel()
+        await scope.store.clear()
+        self._scopes.renew(scope)
+        self._rules.clear(scope.name)
+        self._watch.forget(scope.name)
+        self._journal.forget(scope.name)
+        self._watch.happened("rules", scope.name)
+
+    # -- scopes
+
+    def _scope(self, name: str | None) -> MockScope:
+        """An open scope. Raises ApiError(404)."""
+        scope = self._scopes.get(name or "")
+        if scope is None:
+            are_open = ", ".join(scope.name for scope in self._scopes) or "none"
+            hint = f"open are: {are_open}; POST /__mock__/scopes opens one"
+            raise ApiError(404, f"there is no scope {name!r}", hint=hint)
+        return scope
+
+    def _opened(self, name: str | None) -> MockScope:
+        """A scope, which is opened where it is not. Raises ApiError(422)."""
+        if name and SEPARATOR in name:
+            raise ApiError(422, f"body.scope: {name!r} has a colon; expected a name without one")
+        is_new = self._scopes.get(name or "") is None
+        scope = self._scopes.of(name or "")
+        if is_new:
+            self._watch.happened("scopes", scope.name)
+        return scope
+
+    async def list_scopes(self, request: Request) -> Answer:
+        return 200, [{"scope": scope.name} for scope in self._scopes]
+
+    async def open_scope(self, request: Request) -> Answer:
+        return 201, {"scope": self._opened(request.body["scope"]).name}
+
+    async def close_scope(self, request: Request) -> Answer:
+        scope = self._scope(request.path["scope"])
+        if not scope.name:
+            raise ApiError(422, "scope: expected the name of one", hint="POST /__mock__/reset")
+        report = {
+            "unreleased_gates": [gate for gate in scope.reached if gate not in scope.let_go],
+            "unused_rules": [
+                rule.to_dict() for rule in self._rules.of(scope.name) if not rule.used
+            ],
+            "open_runs": [run.run.run_id for run in self._runner.under_way(scope=scope)],
+        }
+        await self._empty(scope)
+        self._scopes.close(scope.name)
+        self._watch.happened("scopes", scope.name)
+        return 200, report
+
+    # -- rules
+
+    async def list_rules(self, request: Request) -> Answer:
+        scope = self._scope(request.query.get("scope"))
+        return 200, [rule.to_dict() for rule in self._rules.of(scope.name)]
+
+    async def create_rule(self, request: Request) -> Answer:
+        scope = self._opened(request.body.get("scope"))
+        rule = self._rules.add(request.body, scope.over(self._catalogue.workflows))
+        self._watch.happened("rules", scope.name)
+        return 201, rule.to_dict()
+
+    async def delete_rules(self, request: Request) -> Answer:
+        scope = self._scope(request.query.get("scope"))
+        self._rules.clear(scope.name)
+        self._watch.happened("rules", scope.name)
+        return 204, None
+
+    async def get_rule(self, request: Request) -> Answer:
+        return 200, self._rules.get(request.path["rule_id"]).to_dict()
+
+    async def delete_rule(self, request: Request) -> Answer:
+        rule = self._rules.get(request.path["rule_id"])
+        self._rules.remove(rule)
+        self._watch.happened("rules", rule.scope)
+        return 204, None
+
+    # -- gates
+
+    async def list_gates(self, request: Request) -> Answer:
+        scope, gate = self._scope(request.query.get("scope")), request.query.get("gate")
+
+        def waiting() -> list[Json]:
+            return self._gates(scope, gate)
+
+        timeout = request.query.get("timeout")
+        if timeout is None:
+            return 200, waiting()
+        found = await self._watch.changes.until(lambda: waiting() or None, timeout)
+        if found is None:
+            what = f"gate {gate!r}" if gate else "any gate"
+            raise ApiError(
+                408, f"no run waited at {what} within {timeout} s", hint=self._so_far(scope)
+            )
+        return 200, found
+
+    def _gates(self, scope: MockScope, gate: str | None, run_id: str | None = None) -> list[Json]:
+        return [
+            each
+            for trace in self._watch.traces(scope.name)
+            if run_id in (None, trace.run_id)
+            for each in trace.gates
+            if gate in (None, each["gate"])
+        ]
+
+    async def release_gate(self, request: Request) -> Answer:
+        gate, body = request.path["gate"], request.body or {}
+        run_id = body.get("run_id")
+        if run_id is None:
+            scope = self._scope(body.get("scope"))
+            runs = self._runner.under_way(scope=scope)
+        else:
+            trace = self._trace(run_id)
+            scope = self._scope(body.get("scope", trace.scope))
+            runs = self._runner.under_way(run_id, scope)
+        waited = self._gates(scope, gate, run_id)
+        if run_id is None:
+            scope.released.add(gate)
+        scope.let_go.add(gate)
+        for active in runs:
+            if run_id is None:
+                active.wake()
+            else:
+                active.release(gate)
+        self._watch.happened("released", scope.name, {"gate": gate, "run_id": run_id})
+        return 200, waited
+
+    # -- runs
+
+    def _trace(self, run_id: str) -> Trace:
+        trace = self._watch.of_run(run_id)
+        if trace is None:
+            hint = "GET /__mock__/runs lists those of a scope"
+            raise ApiError(404, f"there is no run {run_id!r}", hint=hint)
+        return trace
+
+    async def list_runs(self, request: Request) -> Answer:
+        scope = self._scope(request.query.get("scope"))
+        workflow_id = request.query.get("workflow_id")
+        return 200, [
+            trace.to_dict()
+            for trace in self._watch.traces(scope.name)
+            if workflow_id in (None, trace.workflow_id)
+        ]
+
+    async def get_run(self, request: Request) -> Answer:
+        return 200, self._trace(request.path["run_id"]).with_events()
+
+    async def pause_run(self, request: Request) -> Answer:
+        return self._steer(request, lambda active: active.pause())
+
+    async def step_run(self, request: Request) -> Answer:
+        return self._steer(request, lambda active: active.step(), is_of_paused=True)
+
+    async def resume_run(self, request: Request) -> Answer:
+        return self._steer(request, lambda active: active.resume(), is_of_paused=True)
+
+    async def cut_run(self, request: Request) -> Answer:
+        return self._steer(request, lambda active: active.cut())
+
+    async def cancel_run(self, request: Request) -> Answer:
+        return self._steer(request, lambda active: active.cancel())
+
+    def _steer(
+        self, request: Request, steer: Callable[[Any], None], *, is_of_paused: bool = False
+    ) -> Answer:
+        trace = self._trace(request.path["run_id"])
+        if trace.active is None:
+            raise ApiError(409, f"the run {trace.run_id!r} is over", hint=f"it has {trace.state}")
+        if is_of_paused and not trace.active.is_paused:
+            hint = f"POST /__mock__/runs/{trace.run_id}/pause comes first"
+            raise ApiError(409, f"the run {trace.run_id!r} is not paused", hint=hint)
+        steer(trace.active)
+        self._watch.happened("run", trace.scope, trace)
+        return 200, trace.to_dict()
+
+    # -- waiting
+
+    async def wait_for_run(self, request: Request) -> Answer:
+        query = request.query
+        trace = self._trace(request.path["run_id"])
+        event, step = query.get("event"), query.get("step")
+        if event is None and step is not None:
+            raise ApiError(422, "query.step: expected an event beside it, such as StepCompleted")
+
+        def find() -> Json | None:
+            found = _waited(trace, event, step)
+            return found if found is not None or trace.active is not None else {}
+
+        found = await self._watch.changes.until(find, query.get("timeout", DEFAULT_TIMEOUT))
+        if found:
+            return 200, found
+        ended = "the run ended without" if found is not None else "the run did not send"
+        what = "its end" if event is None else f"{event}{f' of step {step!r}' if step else ''}"
+        raise ApiError(408, f"{ended} {what}", hint=_sent(trace))
+
+    async def wait_for(self, request: Request) -> Answer:
+        query = request.query
+        scope = self._scope(query.get("scope"))
+        event, step, gate = query.get("event"), query.get("step"), query.get("gate")
+        workflow_id = query.get("workflow_id")
+        if (event is None) == (gate is None):
+            raise ApiError(422, "query: expected either an event or a gate to wait for")
+        if gate is not None and step is not None:
+            raise ApiError(422, "query.step: a gate has a name of its own; expected no step")
+
+        def find() -> Json | None:
+            for trace in self._watch.traces(scope.name):
+                if workflow_id not in (None, trace.workflow_id):
+                    continue
+                if gate is None:
+                    found = _waited(trace, event, step)
+                else:
+                    waits = (each for each in trace.gates if each["gate"] == gate)
+                    found = next(waits, None)
+                if found is not None:
+                    return found
+            return None
+
+        timeout = query.get("timeout", DEFAULT_TIMEOUT)
+        found = await self._watch.changes.until(find, timeout)
+        if found is not None:
+            return 200, found
+        what = f"waited at gate {gate!r}" if event is None else f"sent {event}"
+        about = f" of step {step!r}" if step else ""
+        message = f"no run {what}{about} within {timeout} s"
+        raise ApiError(408, message, hint=self._so_far(scope))
+
+    def _so_far(self, scope: MockScope) -> str:
+        """What the newest run of a scope has come to."""
+        newest = next(self._watch.traces(scope.name), None)
+        if newest is None:
+            return f"scope {scope.name!r} has had no run" if scope.name else "there was no run"
+        return f"the newest run, of {newest.workflow_id!r}, {_sent(newest)}"
+
+    # -- the journal
+
+    async def get_journal(self, request: Request) -> Answer:
+        scope = self._scope(request.query.get("scope"))
+        entries = self._journal.of(scope.name, request.query.get("since", 0))
+        if request.query.get("format") == "har":
+            return 200, self._journal.to_har(entries)
+        return 200, [self._journal.to_dict(entry) for entry in entries]
+
+    async def follow(self, scope: str | None, after: int | None) -> AsyncIterator[tuple[int, Json]]:
+        """What happens from now on, or from after that item on: the document's FeedItems."""
+        items = self._watch.items
+        last = after if after is not None else (items[-1].id if items else 0)
+        self._watch.followers += 1
+        try:
+            while True:
+                for item in [each for each in items if each.id > last]:
+                    last = item.id
+                    if scope in (None, item.scope):
+                        yield item.id, self._shown(item)
+                if not await self._watch.changes.until(partial(_is_after, items, last), 15):
+                    yield last, {}
+        finally:
+            self._watch.followers -= 1
+
+    def _shown(self, item: Item) -> Json:
+        subject, shown = item.subject, {"kind": item.kind, "scope": item.scope}
+        match item.kind:
+            case "event":
+                return {**shown, "run_id": subject.run_id, "event": subject.event(item.place)}
+            case "run" | "end":
+                return {**shown, "run": subject.to_dict()}
+            case "gate":
+                return {**shown, "gate": subject}
+            case "released":
+                return {**shown, **subject}
+            case "request" | "response":
+                return {**shown, "entry": {**self._journal.to_dict(subject), "frames": []}}
+            case "reload":
+                return {**shown, "reload": self._reload.to_dict()}
+        return shown
+
+    # -- the clock
+
+    async def get_clock(self, request: Request) -> Answer:
+        return 200, {"now": self._scope(request.query.get("scope")).clock()}
+
+    async def set_clock(self, request: Request) -> Answer:
+        body = request.body
+        if "now" not in body and "advance" not in body:
+            raise ApiError(422, "body: expected now or advance")
+        scope = self._opened(body.get("scope"))
+        if "now" in body:
+            scope.clock.set(body["now"])
+        if "advance" in body:
+            scope.clock.advance(body["advance"])
+            for active in self._runner.under_way(scope=scope):
+                active.wake()
+        return 200, {"now": scope.clock()}
+
+    # -- workflows
+
+    async def get_script(self, request: Request) -> Answer:
+        scope = self._scope(request.query.get("scope"))
+        workflows = scope.over(self._catalogue.workflows)
+        workflow = workflows.get(request.path["id"])
+        if workflow is None:
+            there_are = ", ".join(workflows)
+            raise ApiError(
+                404, f"there is no workflow {request.path['id']!r}; there are {there_are}"
+            )
+        return 200, workflow.source
+
+    async def put_script(self, request: Request) -> Answer:
+        id, sent = request.path["id"], request.sent
+        assert sent is not None
+        scope = self._opened(request.query.get("scope"))
+        try:
+            text = sent.content.decode()
+            workflow = load_text(text, id, is_json=sent.media_type != YAML)
+        except UnicodeDecodeError as error:
+            raise ApiError(422, f"the body is no UTF-8: {error.reason}") from error
+        except ScriptError as error:
+            raise ApiError(422, "; ".join(map(str, error.problems))) from error
+        if workflow.id != id:
+            raise ApiError(422, f"id: {workflow.id!r} is not the path's; expected {id!r}")
+        scope.workflows[id] = workflow
+        self._watch.happened("reload", scope.name)
+        return 200, workflow.source
+
+    async def delete_script(self, request: Request) -> Answer:
+        scope, id = self._scope(request.query.get("scope")), request.path["id"]
+        if id not in scope.over(self._catalogue.workflows):
+            raise ApiError(404, f"there is no workflow {id!r}")
+        if scope.workflows.pop(id, None) is None:
+            scope.workflows[id] = None
+        self._watch.happened("reload", scope.name)
+        return 204, None
+
+
+def _is_after(items: Sequence[Item], last: int) -> bool | None:
+    """Whether something has happened after that item; else None."""
+    return True if items and items[-1].id > last else None
+
+
+def _waited(trace: Trace, event: str | None, step: str | None) -> Json | None:
+    """The document's Waited; None where it is still to come."""
+    if event is None:
+        return {"run_id": trace.run_id} if trace.active is None else None
+    index = trace.find(event, step)
+    if index is None:
+        return None
+    sent = trace.sent[index]
+    return {
+        "run_id": trace.run_id,
+        "event": event,
+        "step": sent.step,
+        "index": index,
+        "data": sent.data,
+    }
+
+
+def _sent(trace: Trace) -> str:
+    """What a run has come to, in words."""
+    names = [sent.name for sent in trace.sent]
+    shown = ", ".join(names[-12:]) or "nothing"
+    more = f"{len(names) - 12} events and then " if len(names) > 12 else ""
+    gates = ", ".join(gate["gate"] for gate in trace.gates)
+    waits = f" and waits at {gates}" if gates else ""
+    return f"is {trace.state}, has sent {more}{shown}{waits}"

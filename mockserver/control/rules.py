@@ -1,0 +1,241 @@
+"""Rules: what the requests that they are for are answered with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from agentos_contract.deviations import load_deviations, nearest
+from agentos_contract.document import Document
+from agentos_contract.events import CUSTOM_EVENT, EVENTS
+from agentos_contract.variations import load_variations
+from mockserver.engine.gates import Hold
+from mockserver.http.errors import ApiError
+from mockserver.http.preferences import NOTHING, Asked
+from mockserver.http.validation import ABSENT
+from mockserver.script.cel import Cel, CelError
+from mockserver.script.model import Condition, Container, Node, Workflow
+
+Json = dict[str, Any]
+
+MAX_NAMES = 80
+"""Of those that there are, in the answer to one that there is not."""
+
+VARIABLES = (
+    "method",
+    "path",
+    "operation_id",
+    "workflow_id",
+    "run_id",
+    "session_id",
+    "user_id",
+    "input",
+    "form",
+    "query",
+    "headers",
+    "body",
+)
+"""Of a rule's `when`: texts, and mappings of texts; `body` is a JSON value. Empty where a request
+has none."""
+
+
+@dataclass(eq=False)
+class Rule:
+    """One rule of a scope."""
+
+    id: str
+    scope: str
+    source: Json
+    """As it was asked for: the document's NewRule."""
+    asked: Asked
+    when: Cel | None
+    used: int = 0
+
+    @property
+    def is_used_up(self) -> bool:
+        return bool(self.used >= self.source.get("times", float("inf")))
+
+    def matches(self, variables: Mapping[str, Any]) -> bool:
+        """Whether it is for a request with these variables."""
+        for name in ("workflow_id", "operation_id"):
+            if name in self.source and self.source[name] != variables[name]:
+                return False
+        if self.when is None:
+            return True
+        try:
+            return bool(self.when(variables) == True)  # noqa: E712 - CEL's own booleans
+        except CelError:
+            return False
+
+    def to_dict(self) -> Json:
+        """The document's Rule."""
+        return {"id": self.id, "used": self.used, **self.source, "scope": self.scope}
+
+
+class Rules:
+    """The rules of all scopes."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._rules: dict[str, list[Rule]] = {}
+        self._last_id = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._rules)
+
+    def of(self, scope: str) -> list[Rule]:
+        """The rules of a scope, in the order in which they are asked."""
+        return self._rules.get(scope, [])
+
+    def add(self, source: Json, workflows: Mapping[str, Workflow]) -> Rule:
+        """A new rule, which may be for one of these workflows. Raises ApiError(422)."""
+        scope = source.get("scope", "")
+        known = {name: value for name, value in source.items() if name != "scope"}
+        workflow = self._checked(known, workflows)
+        when = None
+        if "when" in known:
+            try:
+                when = Cel(known["when"], VARIABLES)
+            except CelError as error:
+                raise ApiError(422, f"body.when: {error}") from error
+        asked = _asked(known["answer"], workflow)
+        self._last_id += 1
+        rule = Rule(str(self._last_id), scope, known, asked, when)
+        self._rules.setdefault(scope, []).append(rule)
+        return rule
+
+    def _checked(self, source: Json, workflows: Mapping[str, Workflow]) -> Workflow | None:
+        """The workflow that a rule is for. Raises ApiError(422) for names that there are not."""
+        operation_id, workflow_id = source.get("operation_id"), source.get("workflow_id")
+        if operation_id is not None:
+            _check_name("operation_id", "operation", operation_id, self._document.operations)
+        if workflow_id is None:
+            return None
+        _check_name("workflow_id", "workflow", workflow_id, workflows)
+        return workflows[workflow_id]
+
+    def get(self, rule_id: str) -> Rule:
+        """Raises ApiError(404)."""
+        for rules in self._rules.values():
+            for rule in rules:
+                if rule.id == rule_id:
+                    return rule
+        raise ApiError(404, f"there is no rule {rule_id!r}", hint="GET /__mock__/rules lists them")
+
+    def remove(self, rule: Rule) -> None:
+        self._rules[rule.scope].remove(rule)
+        if not self._rules[rule.scope]:
+            del self._rules[rule.scope]
+
+    def clear(self, scope: str | None = None) -> None:
+        """Take away the rules of a scope; of all without one."""
+        if scope is None:
+            self._rules.clear()
+        else:
+            self._rules.pop(scope, None)
+
+    def ask(self, scope: str, variables: Mapping[str, Any]) -> Asked:
+        """What the rules of a scope ask for a request with these variables, each used once.
+
+        Each member is the first rule's that has it; holds, faults and variations add up. After one
+        that gives a whole answer no other is asked.
+        """
+        asked = NOTHING
+        for rule in self.of(scope):
+            if rule.is_used_up or not rule.matches(variables):
+                continue
+            both = _both(asked, rule.asked)
+            if both == asked:
+                continue
+            asked = both
+            rule.used += 1
+            if asked.status is not None:
+                break
+        return asked
+
+
+def _both(first: Asked, then: Asked) -> Asked:
+    """What two rules ask for together."""
+    changes: Json = {
+        name: getattr(then, name)
+        for name in ("scenario", "speed", "seed", "cut_after", "fail_after", "error", "status")
+        if getattr(first, name) is None and getattr(then, name) is not None
+    }
+    if "status" in changes:
+        for name in ("detail", "error_code", "headers", "body"):
+            changes[name] = getattr(then, name)
+    if not first.delay and then.delay:
+        changes["delay"] = then.delay
+    for name in ("faults", "variations", "holds"):
+        if getattr(then, name):
+            changes[name] = (*getattr(first, name), *getattr(then, name))
+    return replace(first, **changes) if changes else first
+
+
+def _asked(answer: Json, workflow: Workflow | None) -> Asked:
+    """What the document's Answer asks for. Raises ApiError(422)."""
+    for key, names in (("faults", load_deviations()), ("variations", load_variations())):
+        for index, name in enumerate(answer.get(key, ())):
+            _check_name(f"answer.{key}.{index}", key.removesuffix("s"), name, names)
+    if workflow is not None and "scenario" in answer:
+        scenarios = [scenario.name for scenario in workflow.scenarios]
+        _check_name("answer.scenario", "scenario", answer["scenario"], scenarios)
+    return Asked(
+        status=answer.get("status"),
+        detail=answer.get("detail"),
+        error_code=answer.get("error_code"),
+        headers=_headers(answer.get("headers", {})),
+        body=answer.get("body", ABSENT),
+        delay=float(answer.get("delay", 0)),
+        scenario=answer.get("scenario"),
+        faults=tuple(answer.get("faults", ())),
+        variations=tuple(answer.get("variations", ())),
+        speed=answer.get("speed"),
+        seed=answer.get("seed"),
+        holds=(_hold(answer["hold"], workflow),) if "hold" in answer else (),
+        cut_after=answer.get("cut", {}).get("after"),
+        fail_after=answer.get("fail", {}).get("after"),
+        error=answer.get("fail", {}).get("error"),
+    )
+
+
+def _headers(headers: Json) -> Json:
+    for name, value in headers.items():
+        try:
+            sent = f"{name}{value}".encode("latin-1")
+        except UnicodeEncodeError:
+            sent = b"\n"
+        if not name or any(byte < 32 or byte == 127 for byte in sent) or " " in name:
+            message = f"body.answer.headers: {name!r}: {value!r} is no header"
+            raise ApiError(422, message, hint="expected Latin-1 without control characters")
+    return headers
+
+
+def _hold(hold: Json, workflow: Workflow | None) -> Hold:
+    if ("before" in hold) == ("after" in hold):
+        raise ApiError(422, "body.answer.hold: expected either before or after, an event's name")
+    when = "before" if "before" in hold else "after"
+    _check_name(f"answer.hold.{when}", "event", hold[when], [*EVENTS, CUSTOM_EVENT])
+    if workflow is not None and "step" in hold:
+        names = dict.fromkeys(node.name for node in _nodes(workflow.steps))
+        _check_name("answer.hold.step", f"step of {workflow.id!r}", hold["step"], names)
+    return Hold(when, hold[when], hold["gate"], hold.get("step"))  # type: ignore[arg-type]
+
+
+def _nodes(nodes: Any) -> Iterator[Node]:
+    for node in nodes:
+        yield node
+        if isinstance(node, Container):
+            yield from _nodes(node.children)
+        if isinstance(node, Condition):
+            yield from _nodes(node.else_steps)
+
+
+def _check_name(where: str, what: str, name: str, names: Any) -> None:
+    """Raises ApiError(422) for a name that is none of these."""
+    if name not in names:
+        near, known = nearest(name, names), ", ".join(list(names)[:MAX_NAMES]) or "none"
+        more = ", …: GET /__mock__/departures lists them" if len(names) > MAX_NAMES else ""
+        message = f"body.{where}: there is no {what} {name!r}{near}"
+        raise ApiError(422, message, hint=f"there are {known}{more}")
