@@ -17,6 +17,8 @@ class Changes:
 
     def notify(self) -> None:
         """Something has changed."""
+        if not self._waiting:
+            return
         for waiting in self._waiting:
             if not waiting.done():
                 waiting.set_result(None)

@@ -362,7 +362,7 @@ class Handlers:
         """What happens from now on, or from after that item on: the document's FeedItems."""
         items = self._watch.items
         last = after if after is not None else (items[-1].id if items else 0)
-        self._watch.followers += 1
+        self._watch.follow()
         try:
             while True:
                 for item in [each for each in items if each.id > last]:
@@ -372,7 +372,7 @@ class Handlers:
                 if not await self._watch.changes.until(partial(_is_after, items, last), 15):
                     yield last, {}
         finally:
-            self._watch.followers -= 1
+            self._watch.leave()
 
     def _shown(self, item: Item) -> Json:
         subject, shown = item.subject, {"kind": item.kind, "scope": item.scope}
@@ -461,19 +461,18 @@ def _waited(trace: Trace, event: str | None, step: str | None) -> Json | None:
     index = trace.find(event, step)
     if index is None:
         return None
-    sent = trace.sent[index]
     return {
         "run_id": trace.run_id,
         "event": event,
-        "step": sent.step,
+        "step": trace.step(index),
         "index": index,
-        "data": sent.data,
+        "data": trace.data(index),
     }
 
 
 def _sent(trace: Trace) -> str:
     """What a run has come to, in words."""
-    names = [sent.name for sent in trace.sent]
+    names = [name for _, name, _, _ in trace.sent]
     shown = ", ".join(names[-12:]) or "nothing"
     more = f"{len(names) - 12} events and then " if len(names) > 12 else ""
     gates = ", ".join(gate["gate"] for gate in trace.gates)

@@ -41,9 +41,15 @@ class Entry:
     scope: str
     time: float
     """Seconds since the epoch."""
-    request: Scope
+    method: str
+    url: tuple[str, str, bytes, str]
+    """Scheme, path, query, and the version of HTTP."""
+    headers: tuple[tuple[bytes, bytes], ...]
     received: list[bytes] = field(default_factory=list)
-    head: Message | None = None
+    status: int | None = None
+    """Of the answer; None: it has not begun."""
+    answered: tuple[tuple[bytes, bytes], ...] = ()
+    """The answer's headers."""
     sent: list[tuple[float, bytes]] = field(default_factory=list)
     """With the seconds since the request."""
     duration: float | None = None
@@ -55,10 +61,9 @@ class Entry:
 
     @property
     def is_stream(self) -> bool:
-        headers = self.head["headers"] if self.head is not None else ()
         return any(
             name == b"content-type" and value.startswith(EVENT_STREAM.encode())
-            for name, value in headers
+            for name, value in self.answered
         )
 
     def receive_by(self, receive: Receive) -> Receive:
@@ -83,7 +88,8 @@ class Entry:
                     seconds = monotonic() - self.begun
                     self._keep(body, lambda piece: self.sent.append((seconds, piece)))
             elif message["type"] == "http.response.start":
-                self.head = message
+                self.status = message["status"]
+                self.answered = tuple(message["headers"])
 
         return noted
 
@@ -108,7 +114,15 @@ class Journal:
     def begin(self, request: Scope, scope: str, now: float) -> Entry:
         """A request comes. `now`: seconds since the epoch."""
         self._last_id += 1
-        entry = Entry(self._last_id, scope, now, request)
+        url = (
+            request.get("scheme", "http"),
+            request["path"],
+            request.get("query_string", b""),
+            request.get("http_version", "1.1"),
+        )
+        # Nothing else of it: the request's own objects are not kept alive.
+        headers = tuple(request["headers"])
+        entry = Entry(self._last_id, scope, now, request["method"], url, headers)
         self._entries.append(entry)
         self._size += entry.size
         return entry
@@ -138,13 +152,13 @@ class Journal:
 
     def to_dict(self, entry: Entry) -> Json:
         """The document's JournalEntry."""
-        scope, head = entry.request, entry.head
         is_stream = entry.is_stream
+        _, path, query, _ = entry.url
         answer = None
-        if head is not None:
+        if entry.status is not None:
             answer = {
-                "status": head["status"],
-                "headers": self._headers(head["headers"]),
+                "status": entry.status,
+                "headers": self._headers(entry.answered),
                 "body": "" if is_stream else self._text(piece for _, piece in entry.sent),
             }
         left_out = [{"time": entry.sent[-1][0], "text": _LEFT_OUT}] if entry.is_cut_off else []
@@ -155,10 +169,10 @@ class Journal:
             "duration": entry.duration,
             "run_id": entry.run_id,
             "request": {
-                "method": scope["method"],
-                "path": self._clean(scope["path"]),
-                "query": self._clean(scope.get("query_string", b"").decode("latin-1")),
-                "headers": self._headers(scope["headers"]),
+                "method": entry.method,
+                "path": self._clean(path),
+                "query": self._clean(query.decode("latin-1")),
+                "headers": self._headers(entry.headers),
                 "body": self._text(entry.received),
             },
             "response": answer,
@@ -185,12 +199,12 @@ class Journal:
         shown = self.to_dict(entry)
         asked, answered = shown["request"], shown["response"]
         started = datetime.fromtimestamp(entry.time, UTC).isoformat(timespec="milliseconds")
-        scope = entry.request
+        scheme, _, _, http = entry.url
         host = next((each["value"] for each in asked["headers"] if each["name"] == "host"), "mock")
         query = f"?{asked['query']}" if asked["query"] else ""
         took = round((entry.duration or 0.0) * 1000, 3)
         first = round(entry.sent[0][0] * 1000, 3) if entry.sent else took
-        version = f"HTTP/{scope.get('http_version', '1.1')}"
+        version = f"HTTP/{http}"
         types = {each["name"]: each["value"] for each in asked["headers"]}
         text = "".join(frame["text"] for frame in shown["frames"])
         answered = answered or {"status": 0, "headers": [], "body": ""}
@@ -203,7 +217,7 @@ class Journal:
             "time": took,
             "request": {
                 "method": asked["method"],
-                "url": f"{scope.get('scheme', 'http')}://{host}{asked['path']}{query}",
+                "url": f"{scheme}://{host}{asked['path']}{query}",
                 "httpVersion": version,
                 "cookies": [],
                 "headers": asked["headers"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections import deque
@@ -33,31 +34,17 @@ STATES = {
     "PAUSED": "paused",
 }
 
+SECONDS_TO_RETURN = 60
+"""For who followed what happens, and lost the connection."""
+
 _OF_EVENT = 120
 """Bytes of an event besides its payload, about."""
 
 
-class Sent(NamedTuple):
-    """One event of a run."""
-
-    seconds: float
-    """Since the run's start."""
-    name: str
-    payload: bytes | None
-    """JSON; None for a batch run's that nobody watched."""
-    named_step: str | None = None
-    """The step of one without a payload."""
-
-    @property
-    def data(self) -> Json | None:
-        """The payload's value."""
-        return json.loads(self.payload) if self.payload is not None else None
-
-    @property
-    def step(self) -> str | None:
-        """The name of the step or container that it is about."""
-        data = self.data
-        return self.named_step if data is None else data.get("step_name")
+Sent = tuple[float, str, bytes | None, str | None]
+"""One event of a run: seconds since the run's start, its name, its payload as JSON, and the name of
+the step that it is about. An event that was streamed says its step in its payload; of a batch run
+that nobody watches there is no payload. A plain tuple: every event of every run becomes one."""
 
 
 @dataclass(eq=False)
@@ -78,13 +65,19 @@ class Trace:
     is_cut: bool = False
     sent: list[Sent] = field(default_factory=list)
     size: int = 0
-    _begun: float = field(default_factory=time.monotonic)
-    _annotations: Annotations = field(default_factory=Annotations)
+    begun: float = field(default_factory=time.monotonic)
+    _annotations: Annotations | None = None
     _annotated: list[Json] = field(default_factory=list)
 
-    def add(self, name: str, payload: bytes | None, step: str | None = None) -> None:
-        self.sent.append(Sent(round(time.monotonic() - self._begun, 6), name, payload, step))
-        self.size += _OF_EVENT + len(payload or b"")
+    def step(self, index: int) -> str | None:
+        """The name of the step or container that an event is about."""
+        _, _, payload, step = self.sent[index]
+        return step if payload is None else json.loads(payload).get("step_name")
+
+    def data(self, index: int) -> Json | None:
+        """An event's payload."""
+        payload = self.sent[index][2]
+        return json.loads(payload) if payload is not None else None
 
     @property
     def gates(self) -> list[Json]:
@@ -120,18 +113,19 @@ class Trace:
 
     def event(self, index: int) -> Json:
         """The document's RunEvent."""
-        for sent in self.sent[len(self._annotated) : index + 1]:
-            data = sent.data
-            about: Json = {"about": None, "violations": []}
-            if data is not None:
-                about = self._annotations.of(sent.name, data)
-            self._annotated.append(about)
-        sent = self.sent[index]
+        if self._annotations is None:
+            self._annotations = Annotations()
+        for place in range(len(self._annotated), index + 1):
+            data = self.data(place)
+            nothing: Json = {"about": None, "violations": []}
+            known = data is not None and self._annotations.of(self.sent[place][1], data)
+            self._annotated.append(known or nothing)
+        seconds, name, _, _ = self.sent[index]
         return {
             "index": index,
-            "time": sent.seconds,
-            "name": sent.name,
-            "data": sent.data,
+            "time": round(seconds, 6),
+            "name": name,
+            "data": self.data(index),
             **self._annotated[index],
         }
 
@@ -143,7 +137,7 @@ class Trace:
     def find(self, event: str, step: str | None) -> int | None:
         """The place of the first event of that name (about that step); None: it was not sent."""
         for index, sent in enumerate(self.sent):
-            if sent.name == event and step in (None, sent.step):
+            if sent[1] == event and (step is None or self.step(index) == step):
                 return index
         return None
 
@@ -166,7 +160,7 @@ class Watch:
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self.changes = Changes()
         self.followers = 0
-        """How many follow what happens."""
+        """How many follow what happens, or did so a minute ago."""
         self.items: deque[Item] = deque(maxlen=MAX_ITEMS)
         self._last_id = 0
         self._max_bytes = max_bytes
@@ -193,16 +187,27 @@ class Watch:
 
     def on_sent(self, active: ActiveRun, events: Sequence[tuple[str, bytes]]) -> None:
         trace = self._active[active]
-        for name, payload in events:
-            self._add(trace, name, payload)
-        self.changes.notify()
+        seconds = time.monotonic() - trace.begun
+        trace.sent += [(seconds, name, payload, None) for name, payload in events]
+        trace.size += sum([len(payload) for _, payload in events]) + _OF_EVENT * len(events)
+        self._were_sent(trace, len(events))
 
     def on_told(self, active: ActiveRun, events: Sequence[Event]) -> None:
         trace = self._active[active]
-        is_watched = self.followers > 0 or bool(trace.scope)
-        for event in events:
-            payload = to_kept_json(event) if is_watched else None
-            self._add(trace, event["event"], payload, event.get("step_name"))
+        if self.followers or trace.scope:
+            self.on_sent(active, [(event["event"], to_kept_json(event)) for event in events])
+            return
+        seconds = time.monotonic() - trace.begun
+        trace.sent += [(seconds, each["event"], None, each.get("step_name")) for each in events]
+        trace.size += _OF_EVENT * len(events)
+        self._were_sent(trace, len(events))
+
+    def _were_sent(self, trace: Trace, count: int) -> None:
+        if self.followers:
+            first = len(trace.sent) - count
+            for place in range(first, len(trace.sent)):
+                self._last_id += 1
+                self.items.append(Item(self._last_id, "event", trace.scope, trace, place))
         self.changes.notify()
 
     def on_wait(self, active: ActiveRun, waiting: Waiting) -> None:
@@ -225,18 +230,28 @@ class Watch:
             self._size -= self._over.popleft().size
         self.happened("end", trace.scope, trace)
 
-    def _add(self, trace: Trace, name: str, payload: bytes | None, step: str | None = None) -> None:
-        trace.add(name, payload, step)
-        self._last_id += 1
-        self.items.append(Item(self._last_id, "event", trace.scope, trace, len(trace.sent) - 1))
-
     # -- what is asked
 
     def happened(self, kind: str, scope: str, subject: Any = None) -> None:
         """Note something for those who follow, and wake those who wait."""
-        self._last_id += 1
-        self.items.append(Item(self._last_id, kind, scope, subject))
+        if self.followers:
+            self._last_id += 1
+            self.items.append(Item(self._last_id, kind, scope, subject))
         self.changes.notify()
+
+    def follow(self) -> None:
+        """Somebody follows what happens from now on."""
+        self.followers += 1
+
+    def leave(self) -> None:
+        """Somebody follows no longer; who comes back soon finds what has happened meanwhile."""
+
+        def left() -> None:
+            self.followers -= 1
+            if not self.followers:
+                self.items.clear()
+
+        asyncio.get_running_loop().call_later(SECONDS_TO_RETURN, left)
 
     def traces(self, scope: str | None = None) -> Iterator[Trace]:
         """Runs, the newest first; those of a scope."""
