@@ -66,8 +66,11 @@ class Settings:
     profile's, and variations; or what says so of each request."""
     clock: Callable[[], float] = time.time
     """Seconds since the epoch."""
+    allow_origins: tuple[str, ...] = ()
+    """Pages of these origins may read answers whatever a profile says, and use the control API."""
     control: Access | None = field(default_factory=Access)
-    """Who may use the control API under /__mock__/; None: there is none. Its token is `token`."""
+    """Who may use the control API under /__mock__/; None: there is none. Its token and origins are
+    those above."""
     profile: str | None = None
     """The name of the profile that `deviations` are of, to be shown."""
 
@@ -98,7 +101,9 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         started_at=settings.clock(),
     )
     application = connexion_application(operations, document, served, token=settings.token)
-    socket = WorkflowSocket(Cors(application), catalogue, runner, token=settings.token)
+    socket = WorkflowSocket(
+        Cors(application, settings.allow_origins), catalogue, runner, token=settings.token
+    )
     server = Server(settings.token, catalogue, document.form_fields)
     application = FaultsMiddleware(socket, server, settings.deviations)
     if settings.control is not None:
@@ -131,7 +136,7 @@ def _controlled(
         rules,
         watch,
         journal,
-        replace(settings.control, token=settings.token),
+        replace(settings.control, token=settings.token, allow_origins=settings.allow_origins),
         max_body=settings.max_body,
         started_at=served.started_at,
     )

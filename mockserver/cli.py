@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from agentos_contract.document import DocumentError, load_document
 from agentos_contract.profiles import ProfileError, load_profile
 from agentos_contract.variations import UnknownVariation, check_variations, load_variations
 from mockserver.app import DEFAULT_MAX_MEMORY, Settings, create_app
+from mockserver.control.application import Access
+from mockserver.control.security import is_loopback
 from mockserver.recordings.format import RecordingError, Recordings, load_recordings
 from mockserver.recordings.inference import infer_script
 from mockserver.recordings.recorder import DEFAULT_MESSAGE, CouldNotRecord, Recorder
@@ -45,6 +48,17 @@ class Speed(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value} is no finite number; expected such as 2 or 0.5", param, ctx)
         return number
+
+
+def checked_origins(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Origins as browsers send them: a scheme and a host, perhaps a port."""
+    for value in values:
+        if not re.fullmatch(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:]+\]|[^\s/?#@:]+)(:\d{1,5})?", value):
+            hint = "expected a scheme and a host, perhaps a port, such as http://localhost:5173"
+            raise click.BadParameter(f"{value!r} is no origin; {hint}", ctx, param)
+    return values
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -98,6 +112,18 @@ def main() -> None:
     multiple=True,
     help="Differ in this way that the contract allows; may be repeated.",
 )
+@click.option(
+    "--allow-origin",
+    "allow_origins",
+    metavar="ORIGIN",
+    multiple=True,
+    callback=checked_origins,
+    help="Pages of this origin, such as http://localhost:5173, may read answers also where --as "
+    "refuses them, and use the control API; may be repeated.",
+)
+@click.option(
+    "--no-control", is_flag=True, help="Serve no control API and no page under /__mock__/."
+)
 @click.option("--store", default="memory", show_default=True, metavar="URL")
 @click.option(
     "--speed",
@@ -136,6 +162,8 @@ def serve(
     profile: str | None,
     faults: tuple[str, ...],
     variations: tuple[str, ...],
+    allow_origins: tuple[str, ...],
+    no_control: bool,
     store: str,
     speed: float,
     seed: int | None,
@@ -176,6 +204,9 @@ def serve(
                 seed=seed,
                 speed=speed,
                 deviations=deviations,
+                allow_origins=allow_origins,
+                control=None if no_control else Access(closed=_why_closed(host, token)),
+                profile=profile,
             )
         )
     except DocumentError as error:
@@ -194,6 +225,8 @@ def serve(
     click.echo(f"workflows: {', '.join(scripts.workflows)}")
     if recordings:
         click.echo(f"recordings: {len(recordings)}, replayed")
+    if not no_control:
+        click.echo(_why_closed(host, token) or f"page and control API: {url}/__mock__/")
     click.echo(
         f"try: curl -N {url}/workflows/{next(iter(scripts.workflows))}/runs -d message=hello"
         + (' -H "Authorization: Bearer …"' if token else "")
@@ -362,6 +395,16 @@ def _check_token(token: str | None) -> None:
     elif token != token.strip():
         message = "has white space around it, which no Authorization header can have"
         raise click.BadParameter(message, param_hint="--token")
+
+
+def _why_closed(host: str, token: str | None) -> str | None:
+    """Why nobody may use the control API; None: who is let in may."""
+    if token is not None or is_loopback(host.removeprefix("[").removesuffix("]")):
+        return None
+    return (
+        f"the control API is closed, as {host} is open to others and there is no token; "
+        "serve --token opens it to who has it"
+    )
 
 
 def _deviations(profile: str | None, faults: tuple[str, ...]) -> frozenset[str]:

@@ -25,8 +25,10 @@ class Cors:
     can be read by the page that caused it.
     """
 
-    def __init__(self, application: ASGIApp) -> None:
+    def __init__(self, application: ASGIApp, allow_origins: tuple[str, ...] = ()) -> None:
+        """`allow_origins`: pages of these may read whatever the hooks say."""
         self._application = application
+        self._allow_origins = allow_origins
         self._policy = cache(self._make_policy)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,7 +45,7 @@ class Cors:
     ) -> CORSMiddleware:
         return CORSMiddleware(
             self._readable,
-            allow_origins=origins or (),
+            allow_origins=(*(origins or ()), *self._allow_origins),
             allow_origin_regex=".*" if origins is None else None,
             allow_private_network=private,
             allow_credentials=True,

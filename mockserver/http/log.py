@@ -62,7 +62,9 @@ def _refusal(scope: Scope, start: Message) -> str:
     is_allowed = "access-control-allow-origin" in answered
     if is_allowed and not (is_preflight and start["status"] == 400):
         return ""
-    return f" (CORS: refused to pages of {_printable(origin.encode())})"
+    page = _printable(origin.encode())
+    remedy = "" if is_allowed else f"; serve --allow-origin {page} lets them"
+    return f" (CORS: refused to pages of {page}{remedy})"
 
 
 def _printable(text: bytes) -> str:

@@ -205,7 +205,8 @@ def test_each_request_is_in_the_log_without_what_may_be_secret() -> None:
     assert "s3cret" not in said
     assert [line.partition(": ")[2].partition(": ")[2] for line in said.splitlines()] == [
         "GET /sessions 200 N ms",
-        "GET /health 200 N ms (CORS: refused to pages of https://evil.example)",
+        "GET /health 200 N ms (CORS: refused to pages of https://evil.example; "
+        "serve --allow-origin https://evil.example lets them)",
         "OPTIONS /workflows 400 N ms (CORS: refused to pages of https://os.agno.com)",
         "GET /workflows/a%0Ab 401 N ms",
         "GET /workflows/ws websocket N ms",
