@@ -106,7 +106,7 @@ function App() {
       <${Status} store=${store} />
       <label class="scope">Scope <select value=${scope} onChange=${(event) => go({ scope: event.currentTarget.value, run: "" })}>
         <option value="">all requests without one</option>
-        ${store.scopes(scope).map((name) => html`<option key=${name}>${name}</option>`)}
+        ${store.scopes(scope).map((name) => html`<option key=${name} value=${name} selected=${name === scope}>${name}</option>`)}
       </select></label>
       <${Theme} />
     </header>
@@ -174,7 +174,7 @@ function Theme() {
     document.documentElement.style.colorScheme = THEMES[theme] ?? THEMES.system;
     localStorage.setItem("agentos-mock.theme", theme);
   }, [theme]);
-  return html`<label class="theme">Colours <select value=${theme} onChange=${(event) => setTheme(event.currentTarget.value)}>${Object.keys(THEMES).map((name) => html`<option>${name}</option>`)}</select></label>`;
+  return html`<label class="theme">Colours <select value=${theme} onChange=${(event) => setTheme(event.currentTarget.value)}>${Object.keys(THEMES).map((name) => html`<option value=${name} selected=${name === theme}>${name}</option>`)}</select></label>`;
 }
 
 function Token({ onGiven }) {

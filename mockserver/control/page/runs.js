@@ -51,7 +51,7 @@ export function RunDetail({ run, problem, act }) {
   useEffect(() => setSelected(null), [run.run_id]);
   const events = run.events;
   const last = events.at(-1)?.time ?? 0;
-  const scale = by ?? (last > 0.02 ? "time" : "order");
+  const scale = by ?? (last > 0.3 ? "time" : "order");
   const shown = useMemo(
     () => (selected === null ? events : events.filter((event) => event.about && isWithin(events, event.about, selected))),
     [events, events.length, selected],
@@ -59,7 +59,7 @@ export function RunDetail({ run, problem, act }) {
   const steer = (verb) => act(() => control("POST", `runs/${encodeURIComponent(run.run_id)}/${verb}`));
   const release = (gate) => act(() => control("POST", `gates/${encodeURIComponent(gate.gate)}/release`, { run_id: run.run_id, ...(run.scope ? { scope: run.scope } : {}) }));
   return html`
-    <section class="run" aria-label=${`Run of ${run.workflow_id}`}>
+    <section class="detail" aria-label=${`Run of ${run.workflow_id}`}>
       <header class="bar-of">
         <h2>${run.workflow_id} <${State} run=${run} /></h2>
         <div class="tools" role="group" aria-label="Steer the run">

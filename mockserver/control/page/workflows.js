@@ -40,7 +40,7 @@ function Workflow({ id, scope, departures, reloaded, onRule, onAnswer }) {
   if (problem) return html`<p class="bad" role="alert">${problem}</p>`;
   if (!described) return null;
   return html`
-    <div class="workflow">
+    <div class="chosen">
       ${described.description && html`<p class="quiet">${described.description}</p>`}
       <${RunForm} workflow=${described} scope=${scope} departures=${departures} onAnswer=${onAnswer} />
       <h3>Steps</h3>
