@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from agno.workflow import Condition, Loop, Parallel, Router, Step, Steps
+from agno.workflow.cel import _build_step_input_context, _evaluate_cel_raw
 from agno.workflow.types import StepInput
 
 from scripted_agentos.agents import build_agent, build_team, given
@@ -86,9 +87,44 @@ def build_router(described: Mapping[str, Any], place: Place) -> Router:
     key = "choices" if described.get("choices") else "steps"
     return Router(
         choices=build_steps(described.get(key), place / key),
-        selector=decision(described, "selector", select_first),
+        selector=selector(described, place),
         **given(described, ("name", "description")),
     )
+
+
+def selector(described: Mapping[str, Any], place: Place) -> Any:
+    """A CEL expression, or the function whose answer `mock.selects` is."""
+    mock = described.get("mock") or {}
+    if not isinstance(mock, Mapping) or set(mock) - {"selects"}:
+        raise ScriptError(f"{place}.mock: must be {{selects}}, not {mock!r}")
+    selects = mock.get("selects")
+    if selects is None:
+        return decision(described, "selector", select_first)
+    if isinstance(selects, list):
+        return lambda step_input: selects
+    if not isinstance(selects, str):
+        raise ScriptError(f"{place}.mock.selects: must be names or CEL, not {selects!r}")
+
+    def select(
+        step_input: StepInput, session_state: dict[str, Any], step_choices: list[StepLike]
+    ) -> list[str]:
+        variables = _build_step_input_context(step_input, session_state)
+        variables["step_choices"] = [choice.name for choice in step_choices]
+        try:
+            return list(names_in(_evaluate_cel_raw(selects, variables)))
+        except ValueError:
+            return []
+
+    return select
+
+
+def names_in(value: Any) -> Iterator[str]:
+    """The names that a selector's value gives: its own, or those in a list, however deep."""
+    if isinstance(value, list):
+        for item in value:
+            yield from names_in(item)
+    else:
+        yield str(value)
 
 
 def select_first(step_input: StepInput, step_choices: list[StepLike]) -> StepLike:

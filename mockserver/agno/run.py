@@ -223,7 +223,16 @@ class LastIterationContinues(EngineHooks):
 
 @departure("step-index.shared")
 class SharedIndex(EngineHooks):
-    def child_index(self, node: Container, index: StepIndex, position: int) -> StepIndex:
+    def child_index(
+        self, node: Container, index: StepIndex, position: int, *, is_alone: bool
+    ) -> StepIndex:
         if isinstance(node, Parallel | Condition) and not isinstance(index, int):
             return index
-        return super().child_index(node, index, position)
+        is_alone = is_alone or isinstance(node, Router)
+        return super().child_index(node, index, position, is_alone=is_alone)
+
+
+@departure("router.id-repeated")
+class RouterIdRepeated(EngineHooks):
+    def has_new_id(self, node: Router) -> bool:
+        return False

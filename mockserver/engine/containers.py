@@ -39,7 +39,8 @@ def _parallel(context: RunContext, node: Parallel, call: Call) -> Actions:
     branches = [Branch(call.branch.now, is_beside_others=True) for _ in node.children]
     children = []
     for position, (child, own) in enumerate(zip(node.children, branches, strict=True)):
-        index = hooks.child_index(node, call.index, position)
+        is_alone = len(node.children) == 1
+        index = hooks.child_index(node, call.index, position, is_alone=is_alone)
         children.append(_branch(context, child, Call(call.step_input, index, node_id, own)))
     by_position = yield from context.side_by_side(children, branches, call.branch, is_parallel=True)
     found = (by_position[position] for position in hooks.parallel_order(by_position))
@@ -83,15 +84,16 @@ def _condition(context: RunContext, node: Condition, call: Call) -> Actions:
 
 
 def _router(context: RunContext, node: Router, call: Call) -> Actions:
-    node_id = context.ids()
+    node_id, hooks = context.ids(), context.hooks
     steps = decisions.selected(context, node, call.step_input)
     names = [choice.name for choice in steps]
     event = NodeEvents(context, node_id, node.name, call, selected_steps=names)
     yield event("RouterExecutionStarted")
     results = yield from _until_failure(context, node, node_id, steps, call)
-    yield event("RouterExecutionCompleted", executed_steps=len(steps), step_results=results)
+    executed = hooks.executed_steps(steps, results)
+    yield event("RouterExecutionCompleted", executed_steps=executed, step_results=results)
     if not steps:
-        if not context.hooks.has_empty_result(node):
+        if not hooks.has_empty_result(node):
             return None
         content = f"Router {node.name} completed with 0 results (no steps selected)"
         return result(content, node.name, node_id, "Router")
@@ -195,8 +197,12 @@ def _sequence(
     """
     outputs: dict[str, Result] = {}
     step_input = call.step_input
+    hooks, is_alone = context.hooks, len(steps) == 1
     for position, step in enumerate(steps):
-        index = context.hooks.child_index(node, call.index, position)
+        index = hooks.child_index(node, call.index, position, is_alone=is_alone)
+        is_repeated = any(step is one for one in steps[:position])
+        if isinstance(node, Router) and is_repeated and hooks.has_new_id(node):
+            context.step_ids.pop(step.path, None)
         try:
             inner = Call(step_input, index, node_id, call.branch)
             outcome = yield from run_node(context, step, inner)

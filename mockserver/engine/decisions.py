@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mockserver.engine.actions import StepInput
 from mockserver.engine.context import RunContext
 from mockserver.engine.results import Result
-from mockserver.script.cel import Cel, CelError
+from mockserver.script.cel import Cel, CelError, names_in
 from mockserver.script.model import Condition, Loop, Node, Router
 
 logger = logging.getLogger(__name__)
@@ -42,22 +42,43 @@ def is_at_end(context: RunContext, node: Loop, results: Sequence[Result], iterat
 
 
 def selected(context: RunContext, node: Router, step_input: StepInput) -> Sequence[Node]:
-    """The choice that a Router's selector names: none where it names no choice, or fails."""
-    if node.selector is None:
-        return node.children[:1]
+    """The choices that a Router's selector names, in its order: none where it fails."""
     by_name = {choice.name: choice for choice in node.children}
-    variables = {**context.variables(step_input), "step_choices": list(by_name)}
-    workflow = context.record.workflow.id
+    names: Iterable[str]
+    match node.selects, node.selector:
+        case Cel() as selects, _:
+            names = _named(context, node, selects, step_input, list(by_name), may_be_list=True)
+        case None, Cel() as selector:
+            names = _named(context, node, selector, step_input, list(by_name), may_be_list=False)
+        case None, _:
+            return node.children[:1]
+        case constant, _:
+            names = constant
+    found = []
+    for name in names:
+        if name in by_name:
+            found.append(by_name[name])
+        else:
+            workflow, known = context.record.workflow.id, ", ".join(by_name)
+            logger.warning("%s: %s: no choice %r (%s)", workflow, node.path, name, known)
+    return found
+
+
+def _named(
+    context: RunContext,
+    node: Router,
+    expression: Cel,
+    step_input: StepInput,
+    choices: list[str],
+    *,
+    may_be_list: bool,
+) -> Sequence[str]:
     try:
-        name = str(node.selector(variables))
+        value = expression({**context.variables(step_input), "step_choices": choices})
     except CelError as error:
-        logger.warning("%s: %s; nothing selected", workflow, error)
+        logger.warning("%s: %s; nothing selected", context.record.workflow.id, error)
         return ()
-    if name not in by_name:
-        names = ", ".join(by_name)
-        logger.warning("%s: %s: no choice %r (%s)", workflow, node.path, name, names)
-        return ()
-    return (by_name[name],)
+    return list(names_in(value)) if may_be_list else [str(value)]
 
 
 def _decide(context: RunContext, condition: Cel | bool, variables: dict[str, Any]) -> bool:

@@ -82,11 +82,18 @@ class EngineHooks:
         """A container's id in its result; `node_id` is that in its events."""
         return node_id
 
-    def child_index(self, node: Container, index: StepIndex, position: int) -> StepIndex:
-        """The step_index of a container's child; `index` is the container's own."""
-        if isinstance(node, Router):
+    def child_index(
+        self, node: Container, index: StepIndex, position: int, *, is_alone: bool
+    ) -> StepIndex:
+        """The step_index of a container's child; `index` is the container's own. `is_alone`: no
+        other child is carried out."""
+        if isinstance(node, Router) and is_alone:
             return index  # the one step that runs has the Router's own, as in Agno
         return (index, position) if isinstance(index, int) else (*index, position)
+
+    def has_new_id(self, node: Router) -> bool:
+        """Whether a step that a Router carries out once more has another step_id then."""
+        return True
 
     def parallel_order(self, ended: Iterable[int]) -> Iterable[int]:
         """In which order a Parallel's results stand; `ended` has the children's positions in the
@@ -98,7 +105,7 @@ class EngineHooks:
         return node.else_steps
 
     def executed_steps(self, steps: Sequence[Node], results: Sequence[Result]) -> int:
-        """How many of its steps a Condition says that it has carried out."""
+        """How many of its steps a Condition or Router says that it has carried out."""
         return len(results)
 
     def has_empty_result(self, node: Condition | Router) -> bool:

@@ -111,17 +111,22 @@ class _Writer:
     def _router(
         self, node: CommentedMap, executions: Sequence[Execution], notes: list[str]
     ) -> None:
-        chosen: list[str] = []
+        chosen: list[tuple[str, ...]] = []
         for execution in executions:
             selected = execution.facts.get("selected_steps")
-            names = [str(name) for name in selected] if isinstance(selected, list) else []
-            chosen.append(names[0] if names else "")
-            if len(names) > 1:
-                notes.append(f"it selected {', '.join(map(repr, names))}: a script selects one")
-        node["selector"] = self._by_message(executions, chosen, notes, "the choice for")
-        if node["selector"] in chosen:
-            node["selector"] = _json(node["selector"])
+            chosen.append(tuple(map(str, selected)) if isinstance(selected, list) else ())
         node.pop("selector_type", None)
+        if any(len(names) > 1 for names in chosen):
+            # No expression of Agno's selects several: a function did.
+            node.pop("selector", None)
+            selects = self._by_message(executions, chosen, notes, "the choices for")
+            node["mock"] = {"selects": selects if isinstance(selects, str) else list(selects)}
+            notes.append("what its selector looks at no recording shows")
+            return
+        ones = [names[0] if names else "" for names in chosen]
+        node["selector"] = self._by_message(executions, ones, notes, "the choice for")
+        if node["selector"] in ones:
+            node["selector"] = _json(node["selector"])
         notes.append("what its selector looks at no recording shows")
 
     def _by_message(

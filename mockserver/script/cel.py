@@ -129,6 +129,15 @@ def to_cel(value: Any) -> Any:
     return celtypes.StringType(str(value))
 
 
+def names_in(value: Any) -> Iterator[str]:
+    """The names that a selector's value gives: its own, or those in a list, however deep."""
+    if isinstance(value, list):
+        for item in value:
+            yield from names_in(item)
+    else:
+        yield str(value)
+
+
 # -- what an expression says, before it is evaluated
 
 
@@ -190,7 +199,8 @@ def _branches(tree: lark.Tree[Any]) -> Iterator[lark.Tree[Any]]:
         yield from _branches(inner[1])
         yield from _branches(inner[2])
     elif tree.data in _WRAPPERS and len(inner) == 1:
-        yield from _branches(inner[0])
+        found = list(_branches(inner[0]))
+        yield from found if len(found) > 1 else (tree,)  # cel-python takes a bare name for a text
     else:
         yield tree
 

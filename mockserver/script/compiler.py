@@ -18,6 +18,7 @@ from mockserver.script.cel import (
     STEP_INPUT_VARIABLES,
     Cel,
     CelError,
+    names_in,
 )
 from mockserver.script.expressions import Expressions
 from mockserver.script.mocks import MockCompiler
@@ -143,28 +144,59 @@ class _Compiler:
     def _router(self, item: dict[str, Any], path: Path, where: str, name: str) -> Router:
         key = "choices" if item.get("choices") else "steps"
         choices = self._nodes(item.get(key), (*path, key))
+        names = [choice.name for choice in choices]
         selector = item.get("selector")
         if item.get("selector_type") == "function":
             selector = None
-        cel = None
-        if isinstance(selector, str):
-            cel = self._expressions.cel(selector, SELECTOR_VARIABLES, (*path, "selector"))
-        if not isinstance(cel, Cel):
-            return Router(where, name, item.get("description"), choices, None)
-        self._check_selector(cel, [choice.name for choice in choices], (*path, "selector"))
-        return Router(where, name, item.get("description"), choices, cel)
+        selects = (item.get("mock") or {}).get("selects")
+        said = (*path, "mock", "selects")
+        if selector is not None and selects is not None:
+            self._problems.add(
+                said,
+                "the Router has a `selector` in CEL; `mock.selects` is what a selector function "
+                "answers: expected the one or the other (or `selector_type: function`)",
+            )
+        cel = self._choice(selector, names, (*path, "selector"), may_be_list=False)
+        chosen: Cel | tuple[str, ...] | None
+        if isinstance(selects, list):
+            chosen = tuple(selects)
+            for index, one in enumerate(chosen):
+                self._check_choice(one, names, (*said, index))
+        else:
+            chosen = self._choice(selects, names, said, may_be_list=True)
+        return Router(where, name, item.get("description"), choices, cel, chosen)
 
-    def _check_selector(self, selector: Cel, choices: list[str], path: Path) -> None:
-        """Warn of what is sure to select nothing, as far as the choices' names tell it."""
+    def _choice(
+        self, expression: Any, choices: list[str], path: Path, *, may_be_list: bool
+    ) -> Cel | None:
+        """A selector compiled, with a warning of what is sure to select nothing, as far as the
+        choices' names tell it."""
+        if not isinstance(expression, str):
+            return None
+        cel = self._expressions.cel(expression, SELECTOR_VARIABLES, path)
+        if not isinstance(cel, Cel):
+            return None
         try:
-            names = [str(chosen) for chosen in selector.foreseen({"step_choices": choices})]
+            foreseen = list(cel.foreseen({"step_choices": choices}))
         except CelError as error:
             self._problems.add(path, f"it selects nothing: {error}", warning=True)
-            return
-        for name in names:
-            if name not in choices:
-                message = f"there is no choice {name!r}, it selects nothing"
-                self._problems.add(path, f"{message}; {instead_of(name, choices)}", warning=True)
+            return cel
+        for value in foreseen:
+            if may_be_list:
+                for name in names_in(value):
+                    self._check_choice(name, choices, path)
+            elif isinstance(value, list):
+                message = "it gives a list, and Agno takes one name from CEL: it selects nothing"
+                instead = "expected `mock.selects` in its place, for several"
+                self._problems.add(path, f"{message}; {instead}", warning=True)
+            else:
+                self._check_choice(str(value), choices, path)
+        return cel
+
+    def _check_choice(self, name: str, choices: list[str], path: Path) -> None:
+        if name not in choices:
+            message = f"there is no choice {name!r}, it selects nothing"
+            self._problems.add(path, f"{message}; {instead_of(name, choices)}", warning=True)
 
     def _evaluator(self, item: Mapping[str, Any], path: Path) -> Cel | bool:
         evaluator = item.get("evaluator")

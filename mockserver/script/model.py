@@ -168,6 +168,8 @@ class Loop(Container):
 class Router(Container):
     selector: Cel | None
     """None: the first choice."""
+    selects: Cel | tuple[str, ...] | None = None
+    """What its selector function answers instead: names, or what gives a name or some."""
 
 
 Node = Step | Parallel | Steps | Condition | Loop | Router

@@ -236,6 +236,29 @@ def trees(executors: tuple[str, ...]) -> st.SearchStrategy[Json]:
     return st.recursive(plain_steps(executors), containers, max_leaves=10)
 
 
+def selections(names: list[str]) -> st.SearchStrategy[Any]:
+    """What a Router's selector function answers: names, also unknown ones and twice, or CEL."""
+    listed = st.lists(st.sampled_from([*names, "zebra", "step_1"]), max_size=4)
+    nested = st.lists(listed, max_size=2)
+    conditions = st.sampled_from(['input.contains("e")', "session_state.n > 1", "true"])
+    return (
+        listed
+        | st.sampled_from(
+            ["step_choices", "step_choices[0]", "1 / 0", "1", "[1]", "null", "session_state", "{}"]
+        )
+        | (listed | nested).map(_cel)
+        | st.tuples(conditions, listed, listed).map(
+            lambda parts: f"{parts[0]} ? {_cel(parts[1])} : {_cel(parts[2])}"
+        )
+        | st.sampled_from(['"a" in step_choices ? ["a"] : step_choices'])
+    )
+
+
+def _cel(value: Any) -> str:
+    """A list of texts in CEL, whose literals are not quite JSON's."""
+    return json.dumps(value)
+
+
 @st.composite
 def containers(draw: st.DrawFn, inner: st.SearchStrategy[Json]) -> Json:
     kind = draw(st.sampled_from(KINDS))
@@ -255,6 +278,11 @@ def containers_of(
         node["description"] = draw(NAMES)
     if kind == "Router":
         node["choices"] = children
+        if draw(st.integers(0, 2)) == 2:
+            node["mock"] = {
+                "selects": draw(selections([c["name"] for c in children if "name" in c]))
+            }
+            return node
         selectors = [json.dumps(child["name"]) for child in children if "name" in child]
         selectors += ['"zebra"', '"step_1"', '""', "step_choices[0]", "step_choices[9]", "1 / 0"]
         selector = draw(st.none() | st.sampled_from(selectors))

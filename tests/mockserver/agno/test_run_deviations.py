@@ -60,6 +60,9 @@ SHOWN_BY: dict[str, list[dict[str, Any]]] = {
         group("Condition", "if", step("bad", **FAILS), step("next"), evaluator=True)
     ],
     "router.empty-without-result": [group("Router", "pick", step("a"), selector="'zebra'")],
+    "router.id-repeated": [
+        group("Router", "pick", step("a"), step("b"), mock={"selects": ["a", "b", "a"]})
+    ],
     "loop.last-continues": [group("Loop", "twice", step("a"), max_iterations=2)],
     "step-index.shared": [NESTED],
     "cancel.noticed-late": CANCELLED,

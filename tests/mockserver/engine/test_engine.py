@@ -117,12 +117,14 @@ def containers(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     evaluators = st.sampled_from([True, False, 'input == "tea"', "session_state.nothing"])
     ends = st.sampled_from([None, "current_iteration >= 2", "all_success", "step_outputs.nothing"])
     selectors = st.sampled_from([None, "step_choices[0]", '"nobody"', "input.nothing"])
+    selects = st.sampled_from(["step_choices", "[step_choices, step_choices]", ["a", "zebra"], []])
     return st.one_of(
         of("Parallel"),
         of("Steps"),
         of("Condition", evaluator=evaluators, else_steps=many),
         of("Loop", max_iterations=st.integers(0, 3), end_condition=ends),
         of("Router", selector=selectors),
+        of("Router", mock=st.fixed_dictionaries({"selects": selects})),
     )
 
 

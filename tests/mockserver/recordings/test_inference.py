@@ -29,6 +29,7 @@ REPRODUCED = [
     "article-steps",
     "article-writer",
     "best-effort",
+    "campaign",
     "content-pipeline",
     "doomed",
     "draft-refiner",
@@ -160,6 +161,15 @@ VARIED = {
             "choices": [
                 {"type": "Step", "name": "short", "mock": {"content": "brief"}},
                 {"type": "Step", "name": "long", "mock": {"content": "at length"}},
+            ],
+        },
+        {
+            "type": "Router",
+            "name": "some",
+            "mock": {"selects": 'size(input) > 12 ? ["one", "two"] : ["two"]'},
+            "choices": [
+                {"type": "Step", "name": "one", "mock": {"content": "1"}},
+                {"type": "Step", "name": "two", "mock": {"content": "2"}},
             ],
         },
     ],

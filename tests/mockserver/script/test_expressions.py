@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,6 +75,7 @@ def test_a_run_time_failure_of_cel_is_a_line(caplog: pytest.LogCaptureFixture) -
         ('input == "x" ? "one" : "two"', ""),
         ("step_choices[1]", ""),
         ("input", ""),
+        ("step_choices", "it gives a list, and Agno takes one name from CEL: it selects nothing"),
     ],
 )
 def test_a_selector_that_names_no_choice_is_warned_of(
@@ -85,6 +87,38 @@ def test_a_selector_that_names_no_choice_is_warned_of(
     warnings = [str(warning) for warning in load_scripts(tmp_path).warnings]
     assert len(warnings) == bool(said)
     assert all(f"steps[0].selector: {said}" in warning for warning in warnings)
+
+
+@pytest.mark.parametrize(
+    ("selects", "said"),
+    [
+        ('["one", "nowhere"]', "mock.selects: there is no choice 'nowhere'"),
+        (["two", "twoo"], "mock.selects[1]: there is no choice 'twoo'"),
+        ("step_choices[2]", "mock.selects: it selects nothing: 'step_choices[2]' failed"),
+        ('input == "x" ? ["one", "two"] : [["two"], []]', ""),
+        ("step_choices", ""),
+        ([], ""),
+    ],
+)
+def test_choices_that_a_function_cannot_select_are_warned_of(
+    tmp_path: Path, selects: Any, said: str
+) -> None:
+    choices = [{"type": "Step", "name": name} for name in ("one", "two")]
+    step = {"type": "Router", "mock": {"selects": selects}, "choices": choices}
+    (tmp_path / "a.json").write_text(json.dumps({"id": "a", "steps": [step]}))
+    warnings = [str(warning) for warning in load_scripts(tmp_path).warnings]
+    assert len(warnings) == bool(said)
+    assert all(f"steps[0].{said}" in warning for warning in warnings)
+
+
+def test_a_router_is_told_its_choices_by_cel_or_by_its_function(tmp_path: Path) -> None:
+    text = """
+id: a
+steps:
+  - {type: Router, selector: '"one"', mock: {selects: [one]}, choices: [{type: Step, name: one}]}
+"""
+    (problem,) = problems_of(tmp_path, a=text)
+    assert "mock.selects: the Router has a `selector` in CEL" in problem
 
 
 def test_a_gate_is_warned_of(tmp_path: Path) -> None:
