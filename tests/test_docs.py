@@ -63,9 +63,11 @@ def in_language(*languages: str) -> list[Any]:
 
 
 def script_of(content: dict[str, Any]) -> dict[str, Any]:
-    """A whole script of what an example shows: a script, a step's keys, or a workflow's mock."""
+    """A whole script of what an example shows: one, its steps, a step's keys, a workflow's mock."""
     if "id" in content:
         return content
+    if "steps" in content:
+        return {"id": "shown", **content}
     if "scenarios" in content.get("mock", {}):
         return {"id": "shown", "steps": [], **content}
     step = {"type": "Step", "name": "shown", **content}
