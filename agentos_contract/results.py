@@ -160,6 +160,8 @@ def _step_output(span: Span, ended: EventData, verdict: Verdict) -> None:
 def _executor_content(span: Span, ended: EventData, verdict: Verdict) -> None:
     """A step's content is that of the agent's or team's run that carried it out."""
     runs = [child for child in span.children if child.scope is Scope.RUN and child.ended]
+    if mapping(ended.get("step_response")).get("executor_type") == "function":
+        return  # it ran within the function, which answers as it likes
     last = (runs[-1].ended or {}) if runs else {}
     if not str(last.get("event")).endswith("RunCompleted") or "content" not in last:
         return

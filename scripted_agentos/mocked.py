@@ -6,21 +6,22 @@ import asyncio
 import random
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from agno.run import RunContext
 from agno.workflow.cel import _build_step_input_context
-from agno.workflow.types import StepInput, StepOutput
+from agno.workflow.types import StepInput
 
 from scripted_agentos.errors import ScriptError, warn
 from scripted_agentos.templates import Json, as_text, compile_value
 
 REQUEST_KEYS = frozenset({"content", "chunks", "reasoning", "tools", "tokens"})
 MOCK_KEYS = REQUEST_KEYS | {
-    *("requests", "timing", "delay", "fails", "error", "stop", "session_state", "gate")
+    *("requests", "timing", "delay", "fails", "error", "stop", "session_state", "gate"),
+    "runs",
 }
 TOOL_KEYS = frozenset({"name", "args", "result", "error", "delay"})
 TOKEN_KEYS = frozenset({"input", "output", "total", "reasoning", "cache_read", "cache_write"})
@@ -73,6 +74,7 @@ class Call:
             "session_id": self.run_context.session_id,
             "user_id": self.run_context.user_id,
             "attempt": attempt,
+            "answers": [],
         }
 
 
@@ -139,6 +141,9 @@ class MockedStep:
         if not said.keys() & {"content", "chunks"}:
             said["content"] = f"{name}: {{{{ input }}}}"
         self._requests = [*asked, _RequestScript(said, place)]
+        self.runs = _get(mock, place, "runs", list, [])
+        self.says_itself = not self.runs or bool(mock.keys() & {"content", "chunks"})
+        """Whether its content is its own, and not what the agents said that it ran."""
         self.tools = [tool for request in asked for tool in request.tools]
 
     async def answer(self, call: Call, state: dict[str, Any] | None = None) -> Answer:
@@ -149,6 +154,12 @@ class MockedStep:
         The state is changed before the content is rendered, as a function would that counts first
         and then says the count.
         """
+        variables = await self.begin(call, state)
+        requests = [request.render(variables, self.timing) for request in self._requests]
+        return Answer(self._requests[-1].content(variables), requests)
+
+    async def begin(self, call: Call, state: dict[str, Any] | None = None) -> dict[str, Any]:
+        """All of that but the answer: the variables that it is to be rendered with."""
         if self.delay:
             await asyncio.sleep(self.delay)
         attempt = _tries.next(call.run_context.run_id, self.key)
@@ -159,9 +170,11 @@ class MockedStep:
                 call.run_context.session_state = {}
             state = call.run_context.session_state
         state.update(self._state(call.variables(attempt, state)))
-        variables = call.variables(attempt, state)
-        requests = [request.render(variables, self.timing) for request in self._requests]
-        return Answer(self._requests[-1].content(variables), requests)
+        return call.variables(attempt, state)
+
+    def content(self, variables: Mapping[str, Any]) -> Json:
+        """What a function answers."""
+        return self._requests[-1].content(variables)
 
 
 class _RequestScript:
@@ -283,14 +296,3 @@ def _tool(value: Json, place: str) -> dict[str, Any]:
     if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
         raise ScriptError(f"{place}: must be {{name, args, result}}, not {value!r}")
     return dict(_keys(value, TOOL_KEYS, place))
-
-
-def function_executor(mocked: MockedStep, function_name: str) -> Callable[..., Any]:
-    """An async executor named `function_name` that answers as the script says."""
-
-    async def executor(step_input: StepInput, run_context: RunContext) -> StepOutput:
-        answer = await mocked.answer(Call(step_input, run_context))
-        return StepOutput(content=answer.content, stop=mocked.stop)
-
-    executor.__name__ = executor.__qualname__ = function_name
-    return executor

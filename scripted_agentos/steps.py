@@ -11,7 +11,8 @@ from agno.workflow.types import StepInput
 
 from scripted_agentos.agents import build_agent, build_team, given
 from scripted_agentos.errors import Place, ScriptError, warn
-from scripted_agentos.mocked import MockedStep, function_executor
+from scripted_agentos.functions import function_executor
+from scripted_agentos.mocked import MockedStep
 from scripted_agentos.templates import Json
 
 StepLike = Step | Parallel | Condition | Loop | Router | Steps
@@ -51,7 +52,9 @@ def build_plain_step(described: Mapping[str, Any], place: Place) -> Step:
         executor = {"team": build_team(described["team"], mocked, place / "team")}
     else:
         function_name = described.get("executor_ref") or name
-        executor = {"executor": function_executor(mocked, function_name)}
+        executor = {"executor": function_executor(mocked, function_name, place / "mock")}
+    if mocked.runs and "executor" not in executor:
+        raise ScriptError(f"{place}.mock.runs: only a function runs others within itself")
     if mocked.stop and "executor" not in executor:
         warn(f"{place}.mock.stop: Agno's agents and teams can't stop a workflow; ignored")
     if mocked.tools and "executor" in executor:

@@ -96,6 +96,9 @@ def runs_of_stream(run: StreamedRun) -> RunOutcome:
             or span.parent.scope is not Scope.STEP
         ):
             continue
+        response = mapping((span.parent.ended or {}).get("step_response"))
+        if response.get("executor_type") == "function":
+            continue  # no body tells of what a function runs within itself
         ended = span.ended or {}
         if not str(ended.get("event")).endswith("RunCompleted"):
             return None

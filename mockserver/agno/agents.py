@@ -9,7 +9,7 @@ from mockserver.engine.actions import Event, StepFailed
 from mockserver.engine.hooks import EngineHooks, Json
 from mockserver.engine.run import OF_THE_RUN
 from mockserver.faults.registry import departure
-from mockserver.script.model import Tokens
+from mockserver.script.model import PassesOn, Tokens
 
 # -- an agent's run
 
@@ -67,6 +67,14 @@ class UsageRecounted(EngineHooks):
 class LastReasoning(EngineHooks):
     def reasoning(self, before: str | None, more: str) -> str:
         return super().reasoning(before if self.run.is_streamed else None, more)
+
+
+@departure("function.contents-alone")
+class ContentsAlone(EngineHooks):
+    def passes_on(self, event: Event, how: PassesOn, *, is_own: bool) -> bool:
+        if how == "content" and is_own:
+            return str(event["event"]).endswith(("RunContent", "RunError"))
+        return super().passes_on(event, how, is_own=is_own)
 
 
 # -- a team's members

@@ -105,6 +105,8 @@ class AgentRecord:
     state: Json
     """The session's state as it knows it."""
     branch: Branch
+    session_id: str
+    is_streamed: bool
     content: str | None = None
     reasoning: str | None = None
     usage: Usage = field(default_factory=Usage)
@@ -170,7 +172,7 @@ class AgentRecord:
         about = {
             "run_id": self.run_id,
             **self.about,
-            "session_id": run.session_id,
+            "session_id": self.session_id,
             "parent_run_id": self.parent_id or run.run_id,
         }
         answer = self.content_members()
@@ -186,11 +188,11 @@ class AgentRecord:
         made: Json = {}
         if failure is None:
             made["messages"] = self.messages
-            if self.tools or not self.context.is_streamed:
+            if self.tools or not self.is_streamed:
                 made["tools"] = self.tools
         elif self.is_team:
             error: Json = {"created_at": self.context.now(), "event": "TeamRunError", **self.about}
-            error |= {"run_id": self.run_id, "session_id": run.session_id, "content": str(failure)}
+            error |= {"run_id": self.run_id, "session_id": self.session_id, "content": str(failure)}
             events = {"events": [error]}
         metrics = {"metrics": self._final_metrics(failure)}
         status = {"status": "COMPLETED" if failure is None else "ERROR"}

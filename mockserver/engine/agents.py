@@ -12,7 +12,16 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-from mockserver.engine.actions import Action, Actions, Branch, Call, Event, StepFailed, pause
+from mockserver.engine.actions import (
+    Action,
+    Actions,
+    Branch,
+    Call,
+    Event,
+    StepFailed,
+    Wait,
+    pause,
+)
 from mockserver.engine.agent_records import AgentRecord, known_counts, request_counts
 from mockserver.engine.context import RunContext
 from mockserver.engine.pacing import Pace, tokens_of
@@ -20,7 +29,7 @@ from mockserver.engine.results import Result, as_text, deepest_content
 from mockserver.engine.team_prompt import describe_members, find_member, system_message
 from mockserver.engine.tool_calls import ToolCall
 from mockserver.engine.turns import turns
-from mockserver.script.model import DELEGATION, Request, Step, Texts, Tokens, Tool
+from mockserver.script.model import DELEGATION, PassesOn, Request, Step, Texts, Tokens, Tool
 
 Json = dict[str, Any]
 Doing = Generator[Action, float, None]
@@ -48,8 +57,11 @@ class AgentRun:
         *,
         parent: AgentRun | None = None,
         task: Any = None,
+        function: Step | None = None,
+        how: PassesOn = "events",
     ) -> None:
-        """`step` is the team's member where there is a `parent`, and `task` its input."""
+        """`step` is the team's member where there is a `parent`, and `task` its input. `function`:
+        the step whose function runs it, in a session of its own, and what that passes on."""
         self._context = context
         self._hooks = context.hooks
         self._step = step
@@ -61,6 +73,13 @@ class AgentRun:
         self._prefix = "Team" if self._is_team else ""
         self.run_id = context.ids()
         state = dict(parent._state) if parent else context.record.session_state
+        self._session_id: str = parent._session_id if parent else context.record.session_id
+        self._is_streamed: bool = parent._is_streamed if parent else context.is_streamed
+        self._is_apart: bool = parent._is_apart if parent else False
+        """It is in another session than the workflow."""
+        if function is not None:
+            state, self._session_id = {}, context.ids()
+            self._is_streamed, self._is_apart = how != "nothing", True
         self._state: Json = state
         self._first_state = dict(state)
         self._record = AgentRecord(
@@ -72,8 +91,11 @@ class AgentRun:
             task if parent else self._find_input(),
             state,
             call.branch,
+            self._session_id,
+            self._is_streamed,
         )
-        self._site: Json = parent._site if parent else _site(context, step, step_id, call)
+        at = function or step
+        self._site: Json = parent._site if parent else _site(context, at, step_id, call)
         within = {"parent_run_id": parent.run_id} if parent else {}
         self._head = {**self._record.about, "run_id": self.run_id, **within, **self._site}
         self._model = self._record.model
@@ -94,6 +116,39 @@ class AgentRun:
                 raise error
         self._context.record.step_executor_runs.append(self._record.to_dict(failure))
         return self._record.result(failure)
+
+    def run_within(self, how: PassesOn) -> Generator[Action, float, tuple[str, str]]:
+        """The same of a run that a function passes on: its own contents, and all that it passed on.
+
+        The function goes on where the run fails.
+        """
+        said: list[str] = []
+        passed_on: list[str] = []
+        actions = self._carry_out()
+        answer: float | None = None
+        failure: StepFailed | None
+        while True:
+            try:
+                action = next(actions) if answer is None else actions.send(answer)
+            except StopIteration as stop:
+                failure = stop.value
+                break
+            if isinstance(action, Wait):
+                answer = yield action
+                continue
+            is_own = action["run_id"] == self.run_id
+            content = action.get("content")
+            if str(action["event"]).endswith("RunContent") and isinstance(content, str):
+                passed_on.append(content)
+                said += [content] if is_own else []
+            if self._hooks.passes_on(action, how, is_own=is_own):
+                answer = yield action
+            else:
+                answer = self._call.branch.now
+        if how == "nothing":
+            text = str(failure) if failure is not None else as_text(self._record.content or "")
+            return text, text
+        return "".join(said), "".join(passed_on)
 
     def _carry_out(self) -> Generator[Action, float, StepFailed | None]:
         """The run, tried as often as the agent says; its failure where it failed for good."""
@@ -152,12 +207,14 @@ class AgentRun:
         state = self._hooks.shown_state(
             self._state, self._run_ids(), is_beside_others=branch.is_beside_others
         )
+        # A team in a session of its own doesn't say its state.
+        is_said = not (self._is_apart and self._is_team and self._parent is None)
         members = {"member_responses": record.members} if record.members else {}
         yield self._event(
             "RunCompleted",
             **record.content_members(),
             **record.reasoning_members(),
-            session_state=state,
+            **({"session_state": state} if is_said else {}),
             **members,
             metrics=record.metrics(),
         )
@@ -212,7 +269,7 @@ class AgentRun:
             yield self._event(
                 "RunContent", content=text, **flag, content_type="str", reasoning_content=""
             )
-        is_streamed = self._context.is_streamed
+        is_streamed = self._is_streamed
         if request.tools or request.tokens or not is_streamed:
             self._note_first_token()
         content = "".join(request.content) if request.content else None
@@ -274,7 +331,9 @@ class AgentRun:
                 self._delegate(call, execution, own)
                 for (call, execution), own in zip(delegated, branches, strict=True)
             ]
-            yield from context.side_by_side(members, branches, branch, is_parallel=False)
+            yield from context.side_by_side(
+                members, branches, branch, is_parallel=False, is_seen=self._is_apart
+            )
         for position, call in enumerate(calls, first):
             execution = {**tools[position], **call.answered(context.clock())}
             tools[position] = execution
@@ -321,7 +380,7 @@ class AgentRun:
         content = self._record.content
         if failure is not None:
             return str(failure)
-        if self._context.is_streamed:
+        if self._is_streamed:
             return content or ""
         if content is None:
             return "No response from the member agent."
@@ -343,9 +402,9 @@ class AgentRun:
     def _run_ids(self) -> dict[str, str]:
         """What Agno adds to the session's state for the length of an agent's run."""
         run = self._context.record
-        is_own = self._is_team or self._parent is not None
+        is_own = self._is_team or self._parent is not None or self._is_apart
         return {
-            "current_session_id": run.session_id,
+            "current_session_id": self._session_id,
             "current_run_id": self.run_id if is_own else run.run_id,
         }
 

@@ -108,6 +108,7 @@ class RunContext:
             "session_id": self.record.session_id,
             "user_id": self.record.user_id,
             "attempt": attempt,
+            "answers": [],
         }
         if mock.session_state is not None:
             state.update(self.render(mock.session_state, variables))
@@ -127,16 +128,17 @@ class RunContext:
         branch: Branch,
         *,
         is_parallel: bool,
+        is_seen: bool = False,
     ) -> Generator[Action, float, Results]:
         """Carry out children, each with a branch of its own, as asyncio's tasks do (`together`).
 
         `branch` is that of whoever waits for them. `is_parallel`: they are a Parallel's, not the
-        members that a team delegates to.
+        members that a team delegates to. `is_seen`: a function looks at what they send first.
         """
         results = yield from together(
             children,
             is_queued=self.is_streamed or not is_parallel,
-            queues_events=self.is_streamed,
+            queues_events=self.is_streamed or is_seen,
         )
         if is_parallel and self.is_streamed:
             yield turns(2)  # asyncio.gather, of tasks that have all ended

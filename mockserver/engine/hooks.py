@@ -12,7 +12,7 @@ from typing import Any, Literal
 from mockserver.engine.actions import Event, RunCancelled, StepFailed, StepIndex
 from mockserver.engine.results import Result
 from mockserver.engine.run import Run
-from mockserver.script.model import Condition, Container, Node, Router, Step, Tokens
+from mockserver.script.model import Condition, Container, Node, PassesOn, Router, Step, Tokens
 
 Json = dict[str, Any]
 Ending = Literal["completed", "failed", "skipped", "stopped"]
@@ -21,6 +21,11 @@ step in it, stops the run."""
 Maker = Literal["run", "container", "step"]
 """Who makes a result of a failure: the run, which goes on; the container that it is in; the step
 itself, which has `skip_on_failure`."""
+
+
+_AROUND_CONTENTS = frozenset(
+    {"RunStarted", "RunContent", "RunContentCompleted", "RunCompleted", "RunError"}
+)
 
 
 class EngineHooks:
@@ -121,6 +126,14 @@ class EngineHooks:
 
     def before_agent(self) -> None:
         """The step of an agent or a team is to be tried. May raise StepFailed."""
+
+    def passes_on(self, event: Event, how: PassesOn, *, is_own: bool) -> bool:
+        """Whether a function passes on an event of an agent that it runs. `is_own`: it is not
+        that of a team's member."""
+        if how != "content" or not is_own:
+            return how != "nothing"
+        # What was said, and between which events.
+        return str(event["event"]).removeprefix("Team") in _AROUND_CONTENTS
 
     def agent_failure(self, failure: StepFailed) -> StepFailed | None:
         """What a step makes of its agent's failure; None: the error counts as an answer."""

@@ -77,8 +77,17 @@ def _function(
 ) -> Generator[Action, float, Result]:
     variables = yield from context.answer(step, call, context.record.session_state)
     mock, render = step.mock, context.render
+    said = ""
+    for inner in mock.runs:
+        run = AgentRun(context, inner.step, step_id, call, function=step, how=inner.passes_on)
+        answer, all_said = yield from run.run_within(inner.passes_on)
+        variables["answers"].append(answer)
+        said += all_said
+    content: Any
     if mock.chunks is not None:
-        content: Any = "".join(as_text(render(chunk, variables)) for chunk in mock.chunks)
+        content = "".join(as_text(render(chunk, variables)) for chunk in mock.chunks)
+    elif mock.answers_by_runs:
+        content = said
     else:
         content = render(mock.content, variables)
         if not isinstance(content, str | dict | list):

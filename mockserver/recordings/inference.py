@@ -187,8 +187,8 @@ class _Writer:
             mock = self._answers.of_function(executions, notes)
             if failed:
                 notes.append("how often it was tried no recording shows")
-            for run in runs:
-                notes.append(f"{run.executor_id!r} ran within it: no script's function does that")
+            if runs:
+                mock = self._with_runs(mock, executions, notes)
         else:
             mock = self._answers.of_runs([(each, each.runs) for each in executions], notes)
             notes += [what for run in runs for what in run.unsaid]
@@ -196,6 +196,40 @@ class _Writer:
             self._members(described, executions)
         if mock:
             node["mock"] = mock
+
+    def _with_runs(
+        self, mock: dict[str, Any], executions: Sequence[Execution], notes: list[str]
+    ) -> dict[str, Any]:
+        """A function's mock, with the agents and teams that it ran and passed on."""
+        first = next(each for each in executions if each.runs)
+        ids = [run.executor_id for run in first.runs]
+        alike = [each for each in executions if [run.executor_id for run in each.runs] == ids]
+        if len(alike) < len(executions):
+            notes.append("not each time it ran the same agents; these are the first")
+        if any(each.has_failed for each in executions):
+            notes.append("that it failed after its agents had run no script says")
+        runs = []
+        for position, run in enumerate(first.runs):
+            described: CommentedMap = _node(run.described)
+            ((kind, executor),) = described.items()
+            found = [(each, [each.runs[position]]) for each in alike]
+            if kind == "team":
+                ids_of = [member for each in alike for member in each.members]
+                members = {m: each.members[m][0] for each in alike for m in each.members}
+                executor["members"] = [_node({"id": m}) for m in dict.fromkeys(ids_of)]
+                for member in executor["members"]:
+                    member.update(next(iter(members[member["id"]].described.values())))
+                self._members(executor, alike)
+            described["mock"] = self._answers.of_runs(found, notes)
+            notes += [what for each in alike for what in each.runs[position].unsaid]
+            _note_retries(executor, [each.runs[position] for each in alike])
+            if not run.is_whole:
+                described["passes_on"] = "content"
+            runs.append(described)
+        mock.pop("delay", None)  # it is that of its agents
+        if all(each.facts.get("content") == each.said for each in executions):
+            mock.pop("content", None)
+        return {"runs": runs, **mock}
 
     def _members(self, described: CommentedMap, executions: Sequence[Execution]) -> None:
         for member in described.get("members") or []:

@@ -79,6 +79,10 @@ class AgentExecution:
     """One run of an agent or a team."""
 
     executor_id: str
+    described: Json = field(default_factory=dict)
+    """`agent` or `team`, as its first event describes it."""
+    is_whole: bool = False
+    """All its events came, and not its contents alone."""
     requests: list[ModelRequest] = field(default_factory=list)
     failures: int = 0
     error: str | None = None
@@ -103,7 +107,11 @@ class Execution:
     facts: Json = field(default_factory=dict)
     """Of its result (content, stop, error, ...), and a container's decision."""
     runs: list[AgentExecution] = field(default_factory=list)
-    """The runs of its agent or team, one each try."""
+    """The runs of its agent or team, one each try; of a function, those that it passed on."""
+    is_function: bool = False
+    """No agent or team carries it out."""
+    said: str = ""
+    """All that was said in its runs, and by a team's members."""
     members: dict[str, list[AgentExecution]] = field(default_factory=dict)
     """The runs of the team's members, by their ids."""
     ended: float | None = None
@@ -196,6 +204,7 @@ class _StreamReader:
         above = parent[1] if parent else None
         recording = self._recording
         execution = Execution(self._observations.count, recording.message, name, above, at)
+        execution.is_function = not _has_executor(self._description, path)
         # A Step has one id in a run, however often it is carried out.
         known = self._by_id.get(str(data.get("step_id")))
         if known is not None:
@@ -265,8 +274,11 @@ class _StreamReader:
         run = self._runs.get(run_id)
         if run is None:
             run = self._runs[run_id] = AgentExecution(
-                str(data.get("agent_id") or data.get("team_id"))
+                str(data.get("agent_id") or data.get("team_id")), _described(data)
             )
+            if name in ("RunContent", "RunError"):
+                # A function passes on what an agent says, and nothing else.
+                run.is_over = True
             if str(data.get("parent_run_id")) in self._runs:
                 execution.members.setdefault(run.executor_id, []).append(run)
             else:
@@ -278,22 +290,47 @@ class _StreamReader:
         content, kind = data.get("content"), data.get("content_type")
         if name in ("RunContent", "RunCompleted") and not isinstance(content, str | None):
             run.unsaid[f"its content was {short(kind)}, which a script gives as JSON"] = None
+        if name == "RunContent":
+            execution.said += content if isinstance(content, str) else ""
+            if not run.requests:
+                run.requests.append(ModelRequest(at))
         match name:
             case "ModelRequestStarted":
+                run.is_whole = True
                 run.requests.append(ModelRequest(at))
             case "RunCompleted":
                 run.is_over = True
                 run.content = None if isinstance(content, str) else content
                 state = data.get("session_state")
-                if isinstance(state, dict) and "parent_run_id" not in data:
+                is_own = "parent_run_id" not in data and not execution.is_function
+                if isinstance(state, dict) and is_own:
                     kept = {key: state[key] for key in state if key not in OF_THE_RUN}
                     self._observations.states.append(kept)
             case "RunError":
                 run.failures += 1
                 run.error = str(content)
+                run.is_over = False
             case _ if run.requests:
                 _note_request(run.requests[-1], name, data, at)
         return run.unsaid
+
+
+def _has_executor(description: Mapping[str, Any], path: Path) -> bool:
+    node: Any = description
+    for key in path:
+        node = node[key]
+    return any(node.get(key) for key in ("agent", "team", "agent_id", "team_id"))
+
+
+def _described(data: Json) -> Json:
+    """An agent or a team as a script describes it, by an event of its run."""
+    kind = "agent" if data.get("agent_id") else "team"
+    described: Json = {"id": str(data.get(f"{kind}_id"))}
+    if isinstance(data.get(f"{kind}_name"), str):
+        described["name"] = data[f"{kind}_name"]
+    if isinstance(data.get("model"), str):
+        described["model"] = {"model": data["model"], "provider": data.get("model_provider")}
+    return {kind: described}
 
 
 def _note_request(request: ModelRequest, name: str, data: Json, at: float) -> None:

@@ -8,6 +8,7 @@ from mockserver.script.expressions import Expressions
 from mockserver.script.model import (
     DELEGATION,
     Executor,
+    InnerRun,
     Mock,
     Request,
     Step,
@@ -80,6 +81,11 @@ class MockCompiler:
                 if mock.get(key):
                     expected = "only an agent or a team has it; expected `agent`"
                     self._problems.add((*path, key), expected)
+        elif mock.get("runs"):
+            message = (
+                "only a function runs others within itself; expected a step without agent, team"
+            )
+            self._problems.add((*path, "runs"), message)
         if mock.get("requests") and mock.get("tools"):
             message = "they stand in `requests` where there are any"
             self._problems.add((*path, "tools"), message)
@@ -89,6 +95,7 @@ class MockCompiler:
             )
             self._problems.add((*path, "gate"), message, warning=True)
         content = mock.get("content", f"{name}: {{{{ input }}}}")
+        runs = self._runs(mock, path, name) if executor.type == "function" else ()
         chunks = mock.get("chunks")
         state = mock.get("session_state")
         return Mock(
@@ -109,7 +116,22 @@ class MockCompiler:
             stop=bool(mock.get("stop")),
             session_state=self._template(state, (*path, "session_state")) if state else None,
             gate=mock.get("gate"),
+            runs=runs,
+            answers_by_runs=bool(runs) and "content" not in mock,
         )
+
+    def _runs(self, mock: dict[str, Any], path: Path, name: str) -> tuple[InnerRun, ...]:
+        """The agents and teams that a function runs."""
+        runs = []
+        for index, item in enumerate(mock.get("runs") or ()):
+            here = (*path, "runs", index)
+            executor = self.executor(item, here, name)
+            if executor.type == "function":
+                self._problems.add(here, "nothing says whose run it is; expected `agent` or `team`")
+            inner = self.mock(item.get("mock") or {}, (*here, "mock"), executor.name, executor)
+            step = Step(key_of(here), name, None, executor, inner)
+            runs.append(InnerRun(step, item.get("passes_on") or "events"))
+        return tuple(runs)
 
     def _requests(
         self, mock: dict[str, Any], path: Path, executor: Executor

@@ -101,6 +101,19 @@ class Request:
     tokens: Tokens | None = None
 
 
+PassesOn = Literal["events", "content", "nothing"]
+"""What a function passes on of the stream of an agent's run within it."""
+
+
+@dataclass(frozen=True)
+class InnerRun:
+    """An agent or a team that a function runs within itself."""
+
+    step: Step
+    """Its executor and mock."""
+    passes_on: PassesOn = "events"
+
+
 @dataclass(frozen=True)
 class Mock:
     """What a step answers instead of calling its function or model."""
@@ -117,6 +130,10 @@ class Mock:
     stop: bool = False
     session_state: Renderer | None = None
     gate: str | None = None
+    runs: tuple[InnerRun, ...] = ()
+    """A function's."""
+    answers_by_runs: bool = False
+    """Its content is all that was said in them."""
 
 
 @dataclass(frozen=True)

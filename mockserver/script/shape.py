@@ -26,6 +26,7 @@ _STAND_INS: dict[str | int, Any] = {
 _ITEM_STAND_INS: dict[str | int, Any] = {
     **{key: {"type": "Step"} for key in ("steps", "choices", "else_steps")},
     "members": {},
+    "runs": {"agent": {}},
     "requests": {"tools": [{"name": "x"}]},
     "tools": {"name": "x"},
     "scenarios": {"name": "x", "status": 500},

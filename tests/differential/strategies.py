@@ -203,9 +203,28 @@ def mocks(draw: st.DrawFn, executor: str) -> Json:
         mock["error"] = draw(st.sampled_from(["boom", "Fehler: ü\nzwei"]))
     if executor == "function" and draw(st.integers(0, 7)) == 7:
         mock["stop"] = True
+    if executor == "function" and draw(st.integers(0, 3)) == 3:
+        mock["runs"] = draw(st.lists(inner_runs(), min_size=1, max_size=2))
+        if draw(st.booleans()):
+            mock["content"] = draw(st.sampled_from(["{{ answers }}", "so: {{ answers | last }}"]))
     if draw(st.integers(0, 4)) == 4:
         mock["session_state"] = draw(STATE_CHANGES)
     return mock
+
+
+@st.composite
+def inner_runs(draw: st.DrawFn) -> Json:
+    """An agent or a team that a function runs within itself."""
+    run: Json = {}
+    kind = draw(st.sampled_from(["agent", "agent", "team"]))
+    if kind == "team":
+        run["team"], run["mock"] = draw(teams())
+    else:
+        run["agent"], run["mock"] = {"id": "in", "name": "In"}, draw(mocks("agent"))
+    if draw(st.integers(0, 7)) == 7:
+        run[kind] |= {"retries": draw(st.integers(1, 2)), "delay_between_retries": 0}
+    passes_on = draw(st.sampled_from([None, "events", "content", "nothing"]))
+    return run if passes_on is None else {**run, "passes_on": passes_on}
 
 
 @st.composite

@@ -93,6 +93,7 @@ CONDITIONS: dict[str, Conditions] = {
     "condition.all-counted": Conditions(("brief", "failing-within")),
     "condition.unmet-without-result": Conditions(("brief", "containers")),
     "router.empty-without-result": Conditions(("brief", "containers")),
+    "function.contents-alone": Conditions(("brief", "agents")),
     "router.id-repeated": Conditions(("brief", "containers")),
     "step-index.shared": Conditions(("brief", "containers")),
     "error.trace-in-stream": Conditions(("brief", "failing")),

@@ -25,6 +25,7 @@ GENUINE = {
     "order.ended-once",  # a tool call that fails completes, and then has ToolCallError
     "order.ended",  # a step that stops the run, or fails and is skipped, never ends
     "order.one-terminal-event",  # two WorkflowErrors
+    "order.within",  # a function passes on its agent's contents, without its RunStarted
     "tool.error",  # such a call completes first
     "results.in-container",  # a Parallel has another step_id in the results
 }

@@ -22,6 +22,7 @@ DEPARTURES = {
     },
     "everything": {"identity.step-index", "loop.should-continue", "results.in-container"},
     "gatekeeper": {"order.ended"},
+    "hotel-scout": {"order.within"},
     "market-scan": {"results.in-container"},
     "slow-report": {"loop.should-continue"},
 }

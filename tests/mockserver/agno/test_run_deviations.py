@@ -63,6 +63,9 @@ SHOWN_BY: dict[str, list[dict[str, Any]]] = {
     "router.id-repeated": [
         group("Router", "pick", step("a"), step("b"), mock={"selects": ["a", "b", "a"]})
     ],
+    "function.contents-alone": [
+        step("asks", runs=[{"agent": {"id": "in", "name": "In"}, "passes_on": "content"}])
+    ],
     "loop.last-continues": [group("Loop", "twice", step("a"), max_iterations=2)],
     "step-index.shared": [NESTED],
     "cancel.noticed-late": CANCELLED,
@@ -109,6 +112,7 @@ RUN_DEVIATIONS = [
                 "parallel",
                 "condition",
                 "router",
+                "function",
                 "result",
                 "run",
                 "cancel",

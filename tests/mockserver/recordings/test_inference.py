@@ -35,6 +35,7 @@ REPRODUCED = [
     "draft-refiner",
     "flaky-import",
     "gatekeeper",
+    "hotel-scout",
     "json-answer",
     "market-scan",
     "news-router",

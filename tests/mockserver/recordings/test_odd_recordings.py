@@ -24,7 +24,7 @@ from mockserver.recordings.format import (
 )
 from mockserver.recordings.inference import infer_script
 from mockserver.script.loader import load_scripts
-from mockserver.script.model import Step, Workflow
+from mockserver.script.model import Router, Step, Workflow
 from tests.conftest import ROOT
 
 Json = dict[str, Any]
@@ -119,7 +119,6 @@ def test_content_that_is_an_object_is_kept() -> None:
             ),
             "'CustomEvent' came, which no script sends",
         ),
-        (FUNCTION, agent_run(content="x"), "'a' ran within it: no script's function does that"),
         (AGENT, agent_run(content="x", citations=[1]), "it gave citations, which no script does"),
         (
             AGENT,
@@ -140,10 +139,20 @@ def test_what_no_script_can_say_is_a_comment_at_its_step(
     assert comment in comment_at(text, "- type: Step").split("; ")
 
 
-def test_several_selected_steps_are_a_comment() -> None:
+def test_an_agent_that_a_function_ran_is_its_own() -> None:
+    text, workflow = inferred(FUNCTION, agent_run(("RunContent", {"content": "y"}), content="y"))
+    (step,) = workflow.steps
+    assert isinstance(step, Step)
+    (inner,) = step.mock.runs
+    assert (inner.step.executor.id, inner.passes_on) == ("a", "events")
+    assert step.mock.content({}) == "x"
+    assert comment_at(text, "- type: Step") == ""
+
+
+def test_several_selected_steps_are_what_a_function_selects() -> None:
     choices = [{"type": "Step", "name": name} for name in ("one", "two")]
     router = {"type": "Router", "name": "r", "choices": choices}
-    text, _ = inferred(
+    text, workflow = inferred(
         {"id": "w", "steps": [router]},
         recorded(
             (
@@ -152,8 +161,9 @@ def test_several_selected_steps_are_a_comment() -> None:
             ),
         ),
     )
-    assert "it selected 'two', 'one': a script selects one" in comment_at(text, "- type: Router")
-    assert """selector: '"two"'""" in text
+    assert isinstance(workflow.steps[0], Router)
+    assert workflow.steps[0].selects == ("two", "one")
+    assert comment_at(text, "- type: Router") == "what its selector looks at no recording shows"
 
 
 def test_what_belongs_to_no_step_is_said_at_the_top() -> None:

@@ -1,0 +1,95 @@
+"""Functions that carry steps out: those that answer, and those that run agents."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agno.agent import Agent
+from agno.run import RunContext
+from agno.run.agent import RunContentEvent
+from agno.run.team import RunContentEvent as TeamRunContentEvent
+from agno.team import Team
+from agno.workflow.types import StepInput, StepOutput
+
+from scripted_agentos.agents import build_agent, build_team
+from scripted_agentos.errors import Place, ScriptError
+from scripted_agentos.mocked import Call, MockedStep
+from scripted_agentos.models import current_call
+
+PASSES_ON = ("events", "content", "nothing")
+
+
+def function_executor(mocked: MockedStep, name: str, place: Place) -> Callable[..., Any]:
+    """An executor named `name` that answers as the script says. Raises ScriptError."""
+    runs = [_InnerRun.of(run, place / f"runs[{i}]") for i, run in enumerate(mocked.runs)]
+
+    async def answering(step_input: StepInput, run_context: RunContext) -> StepOutput:
+        answer = await mocked.answer(Call(step_input, run_context))
+        return StepOutput(content=answer.content, stop=mocked.stop)
+
+    async def running(step_input: StepInput, run_context: RunContext) -> AsyncIterator[Any]:
+        variables = await mocked.begin(current_call.get())
+        said = ""
+        for run in runs:
+            answer = ""
+            async for event, text, is_own in run.carry_out(step_input.input):
+                if event is not None:
+                    yield event
+                answer += text if is_own else ""
+                said += text
+            variables["answers"].append(answer)
+        if mocked.says_itself:
+            yield StepOutput(content=mocked.content(variables), stop=mocked.stop)
+        elif mocked.stop:
+            yield StepOutput(content=said, stop=True)
+        elif any(run.passes_on == "nothing" for run in runs):
+            yield StepOutput(content=said)
+        # Else it only passes on, and Agno puts together what was said.
+
+    executor: Callable[..., Any] = running if runs else answering
+    executor.__name__ = executor.__qualname__ = name
+    return executor
+
+
+@dataclass(frozen=True)
+class _InnerRun:
+    """An agent or a team that a function runs, made anew each time."""
+
+    make: Callable[[], Agent | Team]
+    passes_on: str
+
+    @classmethod
+    def of(cls, described: Any, place: Place) -> _InnerRun:
+        known = {"agent", "team", "mock", "passes_on"}
+        if not isinstance(described, Mapping) or set(described) - known:
+            raise ScriptError(f"{place}: must be {{{', '.join(sorted(known))}}}, not {described!r}")
+        passes_on = described.get("passes_on") or "events"
+        if passes_on not in PASSES_ON:
+            raise ScriptError(f"{place}.passes_on: {passes_on!r} is none of {', '.join(PASSES_ON)}")
+        kind = "team" if described.get("team") is not None else "agent"
+        whose = described.get(kind)
+        if not isinstance(whose, Mapping):
+            raise ScriptError(f"{place}: needs `agent` or `team`")
+        name = whose.get("name") or whose.get("id") or "agent"
+        mocked = MockedStep(
+            described.get("mock"), key=str(place), name=name, place=str(place / "mock")
+        )
+        build: Callable[..., Agent | Team] = build_team if kind == "team" else build_agent
+        build(whose, mocked, place / kind)  # what is wrong is told now
+        return cls(lambda: build(whose, mocked, place / kind), passes_on)
+
+    async def carry_out(self, message: Any) -> AsyncIterator[tuple[Any, str, bool]]:
+        """Its events, as far as they are passed on, what each says, and whether that is the
+        agent's own and not a member's."""
+        agent = self.make()
+        if self.passes_on == "nothing":
+            response = await agent.arun(message)
+            yield None, str(response.content or ""), True
+            return
+        is_whole = self.passes_on == "events"
+        async for event in agent.arun(message, stream=True, stream_events=is_whole):
+            is_content = isinstance(event, RunContentEvent | TeamRunContentEvent)
+            text = event.content if is_content and isinstance(event.content, str) else ""
+            yield event, text, event.parent_run_id is None
