@@ -6,7 +6,7 @@ knows about the operation comes from here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -68,8 +68,11 @@ class Document:
     def iter_operations(self) -> Iterator[Operation]:
         """All operations, in the document's order."""
         for path, item in self.content.get("paths", {}).items():
+            shared = item.get("parameters", ())
             for method, definition in item.items():
                 if method in METHODS:
+                    if shared:
+                        definition = _with_parameters(definition, shared, self.resolve)
                     operation_id = definition.get("operationId", f"{method} {path}")
                     yield Operation(operation_id, method, path, definition)
 
@@ -131,6 +134,17 @@ class Document:
             return None
         schema = response.get("content", {}).get(media_type, {}).get("schema")
         return self.self_contained(schema) if schema else None
+
+
+def _with_parameters(
+    definition: Mapping[str, Any], shared: Sequence[Any], resolve: Callable[[Any], Any]
+) -> dict[str, Any]:
+    """An operation with its path's parameters too; its own of the same name and place win
+    (OpenAPI 3.1 section 4.8.9)."""
+    own = definition.get("parameters", ())
+    taken = {(one["name"], one["in"]) for one in map(resolve, own)}
+    more = [one for one in shared if (resolve(one)["name"], resolve(one)["in"]) not in taken]
+    return {**definition, "parameters": [*more, *own]}
 
 
 def load_document(path: Path | str | None = None, *, with_overlay: bool = True) -> Document:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import signal
 import socket
+import threading
+from collections.abc import Iterator
 from types import FrameType
 from typing import NoReturn
 
@@ -72,6 +75,28 @@ def serve(application: ASGIApp, listener: socket.socket) -> int:
         signal.signal(number, server.end_at_once)
     server.run(sockets=[listener])
     return 128 + server.forced_by if server.forced_by is not None else 0
+
+
+@contextlib.contextmanager
+def serving(application: ASGIApp) -> Iterator[str]:
+    """Serve on a free port of this machine, from a thread of this process; the URL."""
+    listener = listen("127.0.0.1", 0)
+    config = uvicorn.Config(
+        application,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=SECONDS_TO_END,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
 
 
 class _Server(uvicorn.Server):

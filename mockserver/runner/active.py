@@ -102,6 +102,7 @@ class ActiveRun:
 
     def cancel(self) -> None:
         """End the run with WorkflowCancelled, as soon as it is asked for its next event."""
+        self.resume()
         self._error = RunCancelled()
         self._interrupt()
 

@@ -1,0 +1,228 @@
+"""Rules: what requests are answered with instead of the usual."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from websockets.sync.client import connect
+
+from mockserver.client import ControlError, MockClient
+from tests.mockserver.control.conftest import Start
+
+RUN = "/workflows/content-pipeline/runs"
+
+
+def run(mock: MockClient, **form: str) -> httpx.Response:
+    return mock.http.post(RUN, data={"message": "bees", "stream": "false", **form})
+
+
+def test_the_first_requests_fail_and_then_it_succeeds(mock: MockClient) -> None:
+    mock.rule(status=503, headers={"Retry-After": "7"}, times=2)
+    answers = [run(mock) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [503, 503, 200]
+    assert answers[0].headers["retry-after"] == "7"
+    assert answers[0].json()["error_code"] == "SERVICE_UNAVAILABLE"
+    assert mock.rules()[0]["used"] == 2
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 422, 429, 500, 502, 503, 504])
+def test_any_operation_is_answered_with_any_status(mock: MockClient, status: int) -> None:
+    mock.rule(status=status, detail="not now", error_code="NOT_NOW")
+    for method, path in (("GET", "/sessions"), ("GET", "/health"), ("POST", RUN)):
+        data = {"message": "x"} if method == "POST" else None
+        answer = mock.http.request(method, path, data=data)
+        assert answer.status_code == status, path
+        assert answer.json() == {"detail": "not now", "error_code": "NOT_NOW"}
+
+
+def test_a_gateways_page_is_sent_as_it_is(mock: MockClient) -> None:
+    page = "<html>Bad gateway</html>"
+    mock.rule(status=502, body=page, headers={"Content-Type": "text/html"})
+    answer = run(mock)
+    assert (answer.status_code, answer.text) == (502, page)
+    assert answer.headers["content-type"].startswith("text/html")
+
+
+def test_a_json_body_of_ones_own(mock: MockClient) -> None:
+    mock.rule(status=200, body={"data": []}, operation_id="get_sessions")
+    assert mock.http.get("/sessions").json() == {"data": []}
+    assert run(mock).json()["status"] == "COMPLETED"
+
+
+def test_an_error_can_be_slow_and_its_time_passes_with_the_clock(mock: MockClient) -> None:
+    mock.rule(status=504, delay=3000, times=1)
+    import threading
+
+    answers: list[httpx.Response] = []
+    thread = threading.Thread(target=lambda: answers.append(run(mock)))
+    thread.start()
+    while not mock.rules()[0]["used"]:
+        pass
+    while thread.is_alive():
+        mock.clock(advance=3000)
+        thread.join(0.05)
+    assert answers[0].status_code == 504
+
+
+@pytest.mark.parametrize(
+    ("rule", "matches", "others"),
+    [
+        ({"workflow_id": "content-pipeline"}, ("POST", RUN), ("GET", "/sessions")),
+        ({"operation_id": "get_sessions"}, ("GET", "/sessions"), ("GET", "/health")),
+        ({"when": 'input.contains("bees")'}, ("POST", RUN), ("GET", "/sessions")),
+        ({"when": 'path == "/health"'}, ("GET", "/health"), ("GET", "/sessions")),
+        ({"when": 'query.user_id == "a"'}, ("GET", "/sessions?user_id=a"), ("GET", "/sessions")),
+        ({"when": 'headers["x-who"] == "me"'}, ("GET", "/health"), None),
+        ({"when": 'form.stream == "false"'}, ("POST", RUN), ("GET", "/sessions")),
+        ({"when": 'method == "GET" && operation_id == "health_check"'}, ("GET", "/health"), None),
+    ],
+)
+def test_a_rule_is_for_the_requests_that_it_says(
+    mock: MockClient, rule: dict[str, Any], matches: tuple[str, str], others: Any
+) -> None:
+    mock.rule({"status": 418}, **rule)
+
+    def status(method: str, path: str) -> int:
+        data = {"message": "bees", "stream": "false"} if method == "POST" else None
+        return mock.http.request(method, path, data=data, headers={"x-who": "me"}).status_code
+
+    assert status(*matches) == 418
+    if others is not None:
+        assert status(*others) == 200
+
+
+def test_a_body_of_json_can_be_asked_about(mock: MockClient) -> None:
+    mock.rule(status=503, when='body.session_name == "x"')
+    mock.http.post("/sessions?type=workflow", json={"session_id": "s"})
+    renamed = mock.http.post("/sessions/s/rename?type=workflow", json={"session_name": "x"})
+    assert renamed.status_code == 503
+
+
+def test_members_come_from_the_first_rule_that_has_them(mock: MockClient) -> None:
+    mock.rule(seed=5)
+    mock.rule(seed=6, speed=50)
+    mock.rule(faults=["order.bare-end"], times=1)
+    mock.rule(variations=["sse.crlf"])
+    streamed = [mock.http.post(RUN, data={"message": "x"}).text for _ in range(2)]
+    assert "WorkflowCompleted" not in streamed[0]
+    assert "WorkflowCompleted" in streamed[1]
+    assert all("\r\n" in text for text in streamed)
+    ids = {run(mock).json()["run_id"] for _ in range(3)}
+    assert len(ids) == 1
+    assert [rule["used"] for rule in mock.rules()] == [5, 5, 1, 5]
+
+
+def test_after_a_whole_answer_no_rule_is_asked(mock: MockClient) -> None:
+    mock.rule(status=500, times=1)
+    mock.rule(status=503, times=1)
+    assert [run(mock).status_code for _ in range(3)] == [500, 503, 200]
+
+
+def test_a_requests_own_preferences_come_first(mock: MockClient) -> None:
+    mock.rule(seed=5)
+    ids = [
+        mock.http.post(
+            RUN, data={"message": "x", "stream": "false"}, headers={"prefer": f"seed={seed}"}
+        ).json()["run_id"]
+        for seed in (1, 2, 1)
+    ]
+    assert ids[0] == ids[2] != ids[1]
+    mock.rule(status=503)
+    answer = mock.http.post(RUN, data={"message": "x"}, headers={"prefer": "code=200"})
+    assert answer.status_code == 200
+
+
+def test_a_scenario_by_rule(mock: MockClient) -> None:
+    mock.rule(scenario="overloaded", workflow_id="rush-hour", times=1)
+    answers = [
+        mock.http.post("/workflows/rush-hour/runs", data={"message": "x"}).status_code
+        for _ in range(2)
+    ]
+    assert answers == [500, 200]
+
+
+def test_a_websockets_run_obeys_rules(mock: MockClient) -> None:
+    mock.hold("g", before="StepStarted")
+    url = f"{mock.url.replace('http', 'ws', 1)}/workflows/ws"
+    with connect(url, additional_headers=mock.headers) as socket:
+        socket.recv(timeout=20)
+        socket.send(
+            '{"action": "start-workflow", "workflow_id": "content-pipeline", "message": "bees"}'
+        )
+        assert mock.wait(gate="g")["step"] == "outline"
+        mock.release("g")
+        while "WorkflowCompleted" not in str(socket.recv(timeout=20)):
+            pass
+
+
+def test_a_preflight_uses_no_rule(mock: MockClient) -> None:
+    mock.rule(status=503, times=1)
+    headers = {"origin": "https://a.example", "access-control-request-method": "POST"}
+    assert mock.http.options(RUN, headers=headers).status_code == 200
+    assert run(mock).status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (
+            {"faults": ["order.bare-ned"]},
+            "no fault 'order.bare-ned'; did you mean 'order.bare-end'",
+        ),
+        ({"variations": ["x"]}, "answer.variations.0: there is no variation 'x'"),
+        ({"hold": {"gate": "g"}}, "expected either before or after"),
+        ({"hold": {"before": "StepStopped", "gate": "g"}}, "there is no event 'StepStopped'"),
+        ({"status": 99}, "answer.status"),
+        ({"detail": "x"}, "status"),
+        ({"speed": 0}, "answer.speed"),
+        ({"cut": {"after": 0}}, "answer.cut.after"),
+        ({"status": 500, "headers": {"x": "a\r\nb"}}, "is no header"),
+        ({"nothing": 1}, "nothing"),
+        ({}, "answer"),
+    ],
+)
+def test_a_wrong_answer_is_refused_with_what_is_right(
+    mock: MockClient, rule: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ControlError) as refused:
+        mock.rule(rule)
+    assert refused.value.status == 422
+    assert said in str(refused.value)
+    assert mock.rules() == []
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        ({"workflow_id": "content-pipelin"}, "did you mean 'content-pipeline'"),
+        ({"operation_id": "get_session"}, "did you mean"),
+        ({"when": "inptu == 'x'"}, "there is no variable 'inptu'"),
+        ({"when": "input.contans('x')"}, "there is no method 'contans'"),
+        ({"times": 0}, "times"),
+    ],
+)
+def test_a_rule_for_nothing_is_refused(
+    mock: MockClient, members: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ControlError, match=said):
+        mock.rule({"status": 500}, **members)
+
+
+def test_a_hold_and_a_scenario_are_checked_against_their_workflow(mock: MockClient) -> None:
+    with pytest.raises(ControlError, match=r"no step of 'content-pipeline' 'drft'.*'draft'"):
+        mock.hold("g", before="StepStarted", step="drft", workflow_id="content-pipeline")
+    with pytest.raises(ControlError, match="no scenario 'x'; there are overloaded"):
+        mock.rule(scenario="x", workflow_id="rush-hour")
+
+
+def test_when_fails_on_some_values_it_is_not_for_them(mock: MockClient) -> None:
+    mock.rule(status=500, when="form.nothing.at.all == 1")
+    assert run(mock).status_code == 200
+
+
+def test_a_wrong_form_is_refused_before_any_rule_answers(mock: MockClient, start: Start) -> None:
+    mock.rule(status=503)
+    assert mock.http.post(RUN, data={"stream": "maybe"}).status_code == 422
+    assert mock.http.post("/workflows/nothing/runs", data={"message": "x"}).status_code == 404
