@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from agentos_contract.events import TERMINAL_EVENTS
 from mockserver.engine.actions import Action, Actions, Event, Wait
 
 
@@ -39,6 +40,10 @@ class Waiting:
     """Seconds since the epoch."""
 
 
+_ALWAYS_SENT = TERMINAL_EVENTS | {"WorkflowStarted"}
+"""A run that is cancelled while it is held before one of these has begun all the same, or ended."""
+
+
 class Gates:
     """Which gates are released for a run, and at which it waits.
 
@@ -56,6 +61,8 @@ class Gates:
         self.on_wait: Callable[[Waiting], None] = lambda waiting: None
         """Told of each wait that begins."""
         self.waiting: list[Waiting] = []
+        """Where it waits, once all that comes before was sent (`announce`)."""
+        self._coming: list[Waiting] = []
         self.held_until = 0.0
         """When the last wait was over: seconds since the run's start."""
         self._holds = holds
@@ -77,14 +84,20 @@ class Gates:
         if self.is_released(gate):
             return None
         place = Waiting(gate, step, self._clock())
-        self.waiting.append(place)
-        self.on_wait(place)
+        self._coming.append(place)
         try:
             while not self.is_released(gate):
                 self.held_until = yield Wait(None, frozenset({gate}))
         finally:
-            self.waiting.remove(place)
+            (self._coming if place in self._coming else self.waiting).remove(place)
         return self.held_until
+
+    def announce(self) -> None:
+        """All that comes before the waits that have begun was sent."""
+        for place in self._coming:
+            self.waiting.append(place)
+            self.on_wait(place)
+        self._coming.clear()
 
     def around(self, actions: Actions) -> Actions:
         """These actions, held where the run's holds say."""
@@ -103,6 +116,7 @@ class Gates:
                         action = actions.send(answer)
                 except StopIteration as stop:
                     return stop.value  # type: ignore[no-any-return]
+                is_due = False
                 try:
                     if isinstance(action, Wait):
                         answer = yield action
@@ -111,11 +125,15 @@ class Gates:
                         answer = yield action
                         continue
                     self._passed[id(action)] = action
+                    is_due = True
                     yield from self._at("before", action)
+                    is_due = False
                     answer = yield action
                     yield from self._at("after", action)
                 except Exception as failure:
                     error = failure
+                    if is_due and not isinstance(action, Wait) and action["event"] in _ALWAYS_SENT:
+                        yield action
         finally:
             actions.close()
 

@@ -193,7 +193,7 @@ class _Exchange:
                 is_in_run = asked.is_reached and shows_in_run(name)
                 if name in self.acted or is_in_run or shows_in_answer(name):
                     yield key, name
-        yield from asked.applied.items()
+        yield from ((key, asked.applied[key]) for key in asked.values if key in asked.applied)
 
     def close(self) -> None:
         if self._connection is not None:

@@ -108,7 +108,8 @@ class Preferences:
     def apply(self, name: str) -> None:
         """Note that the answer comes of a value that the request asked for."""
         if name in self.values:
-            self.applied[name] = str(self.values[name])
+            value = self.values[name]
+            self.applied[name] = f"{value:g}" if isinstance(value, float) else str(value)
 
     @property
     def steering(self) -> Steering:

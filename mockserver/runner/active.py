@@ -211,6 +211,8 @@ class ActiveRun:
                     yield events
                     events = []
                 self._start_watching()
+                if action.gates:
+                    self.gates.announce()
                 while not self._is_over(action):
                     if await self._sleep(action):
                         yield []

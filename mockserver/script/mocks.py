@@ -89,11 +89,6 @@ class MockCompiler:
         if mock.get("requests") and mock.get("tools"):
             message = "they stand in `requests` where there are any"
             self._problems.add((*path, "tools"), message)
-        if "gate" in mock:
-            message = (
-                f"nothing releases {mock['gate']!r} in this version: runs wait until cancelled"
-            )
-            self._problems.add((*path, "gate"), message, warning=True)
         content = mock.get("content", f"{name}: {{{{ input }}}}")
         runs = self._runs(mock, path, name) if executor.type == "function" else ()
         chunks = mock.get("chunks")

@@ -207,3 +207,59 @@ def test_a_workflow_has_no_events_but_those_that_it_may_have(serve: Serve) -> No
             text = client.post(f"/workflows/{workflow_id}/runs", data=form).text
             names = {event.event for event in EventStreamDecoder().feed(text.encode())}
             assert names <= possible_events(workflow), workflow_id
+
+
+# -- the mock's own values
+
+
+def test_a_status_is_asked_for(client: httpx.Client) -> None:
+    for code in (400, 404, 429, 500, 503):
+        answer = run(client, f"code={code}")
+        assert answer.status_code == code
+        assert answer.headers["preference-applied"] == f"code={code}"
+        assert set(answer.json()) == {"detail", "error_code"}
+    assert client.get("/sessions", headers={"prefer": "code=503"}).status_code == 503
+    assert run(client, "code=200", "/workflows/rush-hour/runs", message="x").status_code == 200
+
+
+def test_a_seed_gives_the_same_ids(client: httpx.Client) -> None:
+    one, same, other = (
+        run(client, f"seed={seed}", stream="false").json()["run_id"] for seed in (7, 7, 8)
+    )
+    assert one == same != other
+    assert run(client, "seed=7, speed=10").headers["preference-applied"] == "seed=7, speed=10"
+
+
+def test_an_answer_is_delayed(client: httpx.Client) -> None:
+    answer = run(client, "delay=0.05, code=503")
+    assert answer.elapsed.total_seconds() >= 0.05
+    assert answer.headers["preference-applied"] == "delay=0.05, code=503"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("code=99", "expected 200, or the status of an error"),
+        ("code=204", "expected 200, or the status of an error"),
+        ("code=abc", "code=abc: expected"),
+        ("delay=-1", "expected seconds from 0 to 3600"),
+        ("delay=99999", "expected seconds from 0 to 3600"),
+        ("delay=nan", "expected seconds"),
+        ("speed=0", "expected a number above 0"),
+        ("speed=inf", "expected a number above 0"),
+        ("seed=1.5", "expected a whole number"),
+        ("seed", "expected a whole number, such as seed=1"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused(client: httpx.Client, value: str, said: str) -> None:
+    answer = run(client, value)
+    assert answer.status_code == 400
+    assert said in answer.json()["detail"]
+    assert "preference-applied" not in answer.headers
+
+
+def test_a_speed_and_a_seed_are_a_runs(client: httpx.Client) -> None:
+    for value in ("speed=2", "seed=2"):
+        answer = client.get("/sessions", headers={"prefer": value})
+        assert answer.status_code == 400
+        assert "only a run has" in answer.json()["detail"]

@@ -121,14 +121,6 @@ steps:
     assert "mock.selects: the Router has a `selector` in CEL" in problem
 
 
-def test_a_gate_is_warned_of(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("id: a\nsteps: [{type: Step, mock: {gate: reviewed}}]\n")
-    (warning,) = load_scripts(tmp_path).warnings
-    assert str(warning).endswith(
-        "nothing releases 'reviewed' in this version: runs wait until cancelled"
-    )
-
-
 # -- what a template may give
 
 
