@@ -20,6 +20,7 @@ from mockserver.control.watch import Watch
 from mockserver.faults.exchange import Server
 from mockserver.faults.middleware import FaultsMiddleware
 from mockserver.http.cors import Cors
+from mockserver.http.documentation import Documentation
 from mockserver.http.log import RequestLog
 from mockserver.http.openapi import connexion_application
 from mockserver.http.operations import operations
@@ -101,9 +102,8 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         started_at=settings.clock(),
     )
     application = connexion_application(operations, document, served, token=settings.token)
-    socket = WorkflowSocket(
-        Cors(application, settings.allow_origins), catalogue, runner, token=settings.token
-    )
+    readable = Cors(Documentation(application, document), settings.allow_origins)
+    socket = WorkflowSocket(readable, catalogue, runner, token=settings.token)
     server = Server(settings.token, catalogue, document.form_fields)
     application = FaultsMiddleware(socket, server, settings.deviations)
     if settings.control is not None:

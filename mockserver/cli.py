@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import math
 import os
 import re
@@ -12,14 +13,16 @@ from typing import Any
 
 import click
 import httpx
+import yaml
 
 from agentos_contract import __version__
 from agentos_contract.deviations import UnknownDeviation, check_deviations, load_deviations
 from agentos_contract.document import DocumentError, load_document
 from agentos_contract.profiles import ProfileError, load_profile
 from agentos_contract.variations import UnknownVariation, check_variations, load_variations
+from agentos_contract.views import VERSIONS, document_view
 from mockserver.app import DEFAULT_MAX_MEMORY, Settings, create_app
-from mockserver.control.application import Access
+from mockserver.control.application import Access, load_control_document
 from mockserver.control.security import is_loopback
 from mockserver.recordings.format import RecordingError, Recordings, load_recordings
 from mockserver.recordings.inference import infer_script
@@ -306,6 +309,38 @@ def _check(folder: Path, given: list[Path]) -> bool:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+@main.command()
+@click.option(
+    "--version",
+    default="3.1",
+    show_default=True,
+    type=click.Choice(VERSIONS),
+    help="Of OpenAPI; 3.2 says what a stream's items are.",
+)
+@click.option(
+    "--format",
+    "form",
+    default="json",
+    show_default=True,
+    type=click.Choice(["json", "yaml"]),
+)
+@click.option("--spec", type=click.Path(path_type=Path), help="Another document, as of `serve`.")
+@click.option(
+    "--control", is_flag=True, help="The document of the control API instead of AgentOS's."
+)
+def openapi(version: str, form: str, spec: Path | None, control: bool) -> None:
+    """Write the OpenAPI document with its overlay, as it is served at /openapi.json."""
+    try:
+        document = load_control_document() if control else load_document(spec)
+    except DocumentError as error:
+        raise click.ClickException(str(error)) from error
+    content = document_view(document, version)
+    if form == "yaml":
+        click.echo(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), nl=False)
+    else:
+        click.echo(json.dumps(content, indent=2, ensure_ascii=False))
 
 
 @main.command()
