@@ -24,6 +24,12 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--token", help="the bearer token to ask for (OS_SECURITY_KEY); none: open")
     parser.add_argument("--db", type=Path, metavar="FILE", help="SQLite; a temporary one if absent")
     parser.add_argument("--id", default="agentos", help="the AgentOS's own id, as /config has it")
+    parser.add_argument(
+        "--pauses",
+        action="store_true",
+        help="pause where a step asks for confirmation or input, as AgentOS does with workflows "
+        "of its database; of those made in code, as these are, 2.5.6 forgets it",
+    )
     return parser.parse_args(arguments)
 
 
@@ -51,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         port=options.port,
         db_file=options.db,
         os_id=options.id,
+        pauses=options.pauses,
     )
 
 

@@ -26,14 +26,16 @@ class AnnouncingServer(uvicorn.Server):
             print(f"listening on http://{host}:{port}", file=sys.__stdout__, flush=True)
 
 
-def serve(folder: Path, *, host: str, port: int, db_file: Path | None, os_id: str) -> int:
+def serve(
+    folder: Path, *, host: str, port: int, db_file: Path | None, os_id: str, pauses: bool = False
+) -> int:
     """Serve until interrupted; the exit code: 0, or 2 for a wrong script."""
     sys.stdout = sys.stderr  # Agno logs there; ours holds the one line that says where we listen
     with tempfile.TemporaryDirectory(prefix="agentos-") as temporary:
         file = db_file or Path(temporary) / "sessions.db"
         db = SqliteDb(db_file=str(file), id=f"{os_id}-db")
         try:
-            workflows = load_workflows(folder, db)
+            workflows = load_workflows(folder, db, pauses=pauses)
         except ScriptError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2

@@ -73,7 +73,7 @@ def build_condition(described: Mapping[str, Any], place: Place) -> Condition:
         evaluator=decision(described, "evaluator", True),
         steps=build_steps(described.get("steps"), place / "steps"),
         else_steps=build_steps(otherwise, place / "else_steps") if otherwise else None,
-        **given(described, ("name", "description")),
+        **given(described, ("name", "description", *CONFIRMATION_SETTINGS)),
     )
 
 
@@ -81,7 +81,7 @@ def build_loop(described: Mapping[str, Any], place: Place) -> Loop:
     return Loop(
         steps=build_steps(described.get("steps"), place / "steps"),
         end_condition=decision(described, "end_condition", None),
-        **given(described, ("name", "description", "max_iterations")),
+        **given(described, ("name", "description", "max_iterations", *CONFIRMATION_SETTINGS)),
     )
 
 
@@ -91,7 +91,7 @@ def build_router(described: Mapping[str, Any], place: Place) -> Router:
     return Router(
         choices=build_steps(described.get(key), place / key),
         selector=selector(described, place),
-        **given(described, ("name", "description")),
+        **given(described, ("name", "description", *ROUTER_SETTINGS)),
     )
 
 
@@ -102,7 +102,8 @@ def selector(described: Mapping[str, Any], place: Place) -> Any:
         raise ScriptError(f"{place}.mock: must be {{selects}}, not {mock!r}")
     selects = mock.get("selects")
     if selects is None:
-        return decision(described, "selector", select_first)
+        is_users = bool(described.get("requires_user_input"))
+        return decision(described, "selector", None if is_users else select_first)
     if isinstance(selects, list):
         return lambda step_input: selects
     if not isinstance(selects, str):
@@ -137,7 +138,7 @@ def select_first(step_input: StepInput, step_choices: list[StepLike]) -> StepLik
 
 def build_group(described: Mapping[str, Any], place: Place) -> Steps:
     steps = build_steps(described.get("steps"), place / "steps")
-    return Steps(steps=steps, **given(described, ("name", "description")))
+    return Steps(steps=steps, **given(described, ("name", "description", *CONFIRMATION_SETTINGS)))
 
 
 BUILDERS: dict[str, Callable[[Mapping[str, Any], Place], StepLike]] = {
@@ -149,7 +150,12 @@ BUILDERS: dict[str, Callable[[Mapping[str, Any], Place], StepLike]] = {
     "Steps": build_group,
 }
 
+CONFIRMATION_SETTINGS = ("requires_confirmation", "confirmation_message", "on_reject")
+INPUT_SETTINGS = ("requires_user_input", "user_input_message", "user_input_schema")
+ROUTER_SETTINGS = (*CONFIRMATION_SETTINGS, *INPUT_SETTINGS, "allow_multiple_selections")
 STEP_SETTINGS = (
+    *CONFIRMATION_SETTINGS,
+    *INPUT_SETTINGS,
     "description",
     "max_retries",
     "skip_on_failure",

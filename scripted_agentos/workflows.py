@@ -14,7 +14,7 @@ from agno.workflow import Workflow
 from scripted_agentos.agents import given
 from scripted_agentos.errors import Place, ScriptError, warn
 from scripted_agentos.schema import model_from_schema
-from scripted_agentos.steps import build_steps
+from scripted_agentos.steps import ROUTER_SETTINGS, build_steps
 
 MAX_VALUES = 100_000
 WORKFLOW_SETTINGS = (
@@ -27,8 +27,29 @@ WORKFLOW_SETTINGS = (
 )
 
 
-def build_workflow(script: Mapping[str, Any], *, db: BaseDb, file: str = "script") -> Workflow:
-    """A script as Agno's Workflow. `file` names it in errors. Raises ScriptError."""
+# What AgentOS 2.5.6 loses of a step when it copies a workflow for a request, and its pauses need.
+_LOST = (*ROUTER_SETTINGS, "on_error")
+
+
+class PausingWorkflow(Workflow):
+    """A workflow whose copies pause as those do that AgentOS loads from its database."""
+
+    def _deep_copy_single_step(self, step: Any) -> Any:
+        copied = super()._deep_copy_single_step(step)
+        for name in _LOST:
+            if hasattr(copied, name) and (name != "on_error" or step.on_error == "pause"):
+                setattr(copied, name, getattr(step, name))
+        return copied
+
+
+def build_workflow(
+    script: Mapping[str, Any], *, db: BaseDb, file: str = "script", pauses: bool = False
+) -> Workflow:
+    """A script as Agno's Workflow. `file` names it in errors. Raises ScriptError.
+
+    `pauses`: where its steps ask for confirmation or input it pauses, as AgentOS does with the
+    workflows of its database. Of those that it is given in code 2.5.6 forgets what they ask.
+    """
     if not isinstance(script, Mapping):
         raise ScriptError(f"{file}: must be a mapping with id and steps")
     if not isinstance(script.get("id"), str):
@@ -37,7 +58,8 @@ def build_workflow(script: Mapping[str, Any], *, db: BaseDb, file: str = "script
         warn(f"{file}: mock: scenarios are the mock's own; this server carries out the steps")
     schema = script.get("input_schema")
     model = model_from_schema(schema, f"{file}: input_schema") if schema else None
-    return Workflow(
+    kind = PausingWorkflow if pauses else Workflow
+    return kind(
         id=script["id"],
         db=db,
         steps=build_steps(script.get("steps"), Place(file, "steps")),
@@ -47,7 +69,7 @@ def build_workflow(script: Mapping[str, Any], *, db: BaseDb, file: str = "script
     )
 
 
-def load_workflow(file: Path, db: BaseDb) -> Workflow:
+def load_workflow(file: Path, db: BaseDb, *, pauses: bool = False) -> Workflow:
     """A script file's Workflow. Raises ScriptError."""
     try:
         if not file.is_file():  # a pipe would be waited for
@@ -60,7 +82,7 @@ def load_workflow(file: Path, db: BaseDb) -> Workflow:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise ScriptError(f"{file}: neither YAML nor JSON: {reason}") from error
-    return build_workflow(script, db=db, file=file.name)
+    return build_workflow(script, db=db, file=file.name, pauses=pauses)
 
 
 class _Loader(yaml.SafeLoader):
@@ -97,14 +119,14 @@ def _count(node: yaml.Node, known: dict[yaml.Node, int]) -> int:
     return known[node]
 
 
-def load_workflows(folder: Path, db: BaseDb) -> list[Workflow]:
+def load_workflows(folder: Path, db: BaseDb, *, pauses: bool = False) -> list[Workflow]:
     """One workflow from each .yaml, .yml and .json file of `folder`, by the files' names."""
     if not folder.is_dir():
         raise ScriptError(f"{folder}: no such folder")
     files = sorted(p for p in folder.iterdir() if p.suffix in {".yaml", ".yml", ".json"})
     if not files:
         raise ScriptError(f"{folder}: holds no .yaml, .yml or .json file")
-    workflows = [load_workflow(file, db) for file in files]
+    workflows = [load_workflow(file, db, pauses=pauses) for file in files]
     seen: dict[str, Path] = {}
     for file, workflow in zip(files, workflows, strict=True):
         if workflow.id in seen:

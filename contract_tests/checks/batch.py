@@ -34,6 +34,7 @@ from contract_tests.target.target import Workflow
     "batch.equals-stream",
     "batch.executor-runs",
     "batch.input",
+    "batch.paused",
     "batch.status-completed",
     "identity.batch-echo",
     "identity.workflow-name",

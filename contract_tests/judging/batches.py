@@ -15,6 +15,8 @@ from contract_tests.judging.rules import RunRules
 from contract_tests.target.exchange import Exchange
 from contract_tests.target.target import Workflow
 
+_REQUIREMENTS = ("step_requirements", "error_requirements")
+
 
 @dataclass
 class BatchRun:
@@ -55,7 +57,13 @@ def judge_batch(
         text = f"the workflow {workflow.name!r} is {body['workflow_name']!r} in the body"
         kept = body["workflow_name"] == workflow.name
         judgement.require("identity.workflow-name", kept, text, exchange)
-    if body.get("status") != "COMPLETED":
+    is_paused = body.get("status") == "PAUSED"
+    if is_paused:
+        at, asked_for = body.get("paused_step_name"), [body.get(key) for key in _REQUIREMENTS]
+        text = f"PAUSED at the step {at!r}, with the requirements {short(asked_for)}"
+        says = isinstance(at, str) and any(isinstance(one, list) and one for one in asked_for)
+        judgement.require("batch.paused", says, text, exchange)
+    elif body.get("status") != "COMPLETED":
         text = f"answered with 200 and the status {body.get('status')!r}"
         judgement.breach("batch.status-completed", text, exchange)
     for key, asked in (
@@ -71,7 +79,7 @@ def judge_batch(
     if len(ids) > 1:
         text = f"the results at top level have the step_ids {ids}"
         judgement.require("identity.step-id-unique", len(set(ids)) == len(ids), text, exchange)
-    if isinstance(results, list) and results:
+    if isinstance(results, list) and results and not is_paused:
         last, content = last_content(results), body.get("content")
         text = f"the run's content is {short(content)}, its last result has {short(last)}"
         judgement.require("batch.content-in-results", last == content, text, exchange)

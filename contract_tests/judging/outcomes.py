@@ -21,6 +21,8 @@ def outcome_of_batch(run: BatchRun) -> RunOutcome:
         return "failed"
     if not run.exchange.succeeded or not run.body:
         return None
+    if run.body.get("status") == "PAUSED":
+        return _paused(run.body.get("paused_step_name"))
     return _outcome(run.body, _masks(run.body))
 
 
@@ -30,9 +32,15 @@ def outcome_of_stream(run: StreamedRun) -> RunOutcome:
         return None
     if run.terminal["event"] == "WorkflowError":
         return "failed"
+    if str(run.terminal["event"]).endswith("Paused"):
+        return _paused(run.terminal.get("step_name"))
     if run.terminal["event"] != "WorkflowCompleted":
         return None
     return _outcome(run.terminal, _masks(run.terminal))
+
+
+def _paused(step: Any) -> RunOutcome:
+    return f"is paused at {step!r}"
 
 
 def _masks(run: Mapping[str, Any]) -> Callable[[Any], Any]:
@@ -136,6 +144,11 @@ def difference(
 ) -> str:
     """What two different outcomes differ in; `where` each was, for the message."""
     here, there = where
+    if isinstance(one, str) and isinstance(other, str):
+        return f"the run {one} {here} and {other} {there}"
+    if "failed" not in (one, other) and (isinstance(one, str) or isinstance(other, str)):
+        pausing = here if isinstance(one, str) else there
+        return f"the run {one if isinstance(one, str) else other} {pausing}, and else completes"
     if one == "failed" or other == "failed":
         failing, completing = (here, there) if one == "failed" else (there, here)
         return f"the run fails {failing} and completes {completing}"

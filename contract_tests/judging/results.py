@@ -30,6 +30,7 @@ NOT_EXERCISED = {
     "event.schema": "the document has no schemas for events (it was loaded without an overlay)",
     "batch.input": "no batch body has the run's input",
     "batch.content-in-results": "no batch body had step results",
+    "batch.paused": "no batch run paused",
 }
 """Why a requirement was not exercised, by what would have exercised it."""
 

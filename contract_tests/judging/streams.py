@@ -24,7 +24,13 @@ _CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s;\"']+)", re.IGNORECASE)
 
 FRAMING = frozenset({"sse.content-type", "sse.utf-8", "sse.complete", "sse.known-fields"})
 BATCH = frozenset(
-    {"batch.input", "batch.content-type", "batch.status-completed", "batch.content-in-results"}
+    {
+        "batch.input",
+        "batch.content-type",
+        "batch.status-completed",
+        "batch.content-in-results",
+        "batch.paused",
+    }
 )
 DECIDES = (
     JUDGED_REQUIREMENTS

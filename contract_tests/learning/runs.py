@@ -108,6 +108,20 @@ def _ran_nothing(span: Span) -> bool:
     return not is_met and bool(span.ended) and not steps_of(span)
 
 
+@observes_streams("pause.forgotten")
+def pause_forgotten(run: Run) -> Observations:
+    if run.ended_by in ("StepPaused", "RouterPaused"):
+        yield Observation("pause.forgotten", False, run.say(f"it ended with {run.ended_by}"))
+    for span in steps_of(run.root):
+        node = run.nodes.get(span.name, {})
+        is_router = node.get("type") == "Router"
+        asks = node.get("requires_confirmation") and node.get("type") != "Parallel"
+        chosen = node.get("requires_user_input") and (is_router or node.get("type") == "Step")
+        if asks or chosen:
+            where = run.say(f"{span.label} was to wait for its user, and ran")
+            yield Observation("pause.forgotten", True, where)
+
+
 @observes_streams("parallel.other-result-id")
 def other_result_id(run: Run) -> Observations:
     for span in run.of(Scope.PARALLEL):

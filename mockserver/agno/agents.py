@@ -19,7 +19,8 @@ class AdditionalDataFails(EngineHooks):
     def before_agent(self) -> None:
         given = self.run.additional_data
         if given:
-            raise StepFailed(f"'{type(given).__name__}' object has no attribute 'get'")
+            error = f"'{type(given).__name__}' object has no attribute 'get'"
+            raise StepFailed(error, kind="AttributeError")
         super().before_agent()
 
 
@@ -33,7 +34,8 @@ class FailureAnswered(EngineHooks):
 class FailureReworded(EngineHooks):
     def agent_failure(self, failure: StepFailed) -> StepFailed | None:
         if self.run.is_streamed:
-            return StepFailed("'NoneType' object has no attribute 'parent_run_id'")
+            error = "'NoneType' object has no attribute 'parent_run_id'"
+            return StepFailed(error, kind="AttributeError")
         return super().agent_failure(failure)
 
 

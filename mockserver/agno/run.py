@@ -128,6 +128,21 @@ class FailedStepSkipped(EngineHooks):
         return isinstance(error, StepFailed) or super().goes_on(step, error)
 
 
+# -- pauses
+
+
+@departure("pause.forgotten")
+class PauseForgotten(EngineHooks):
+    def pauses(self, node: Node) -> bool:
+        return False
+
+
+@departure("pause.error-alone")
+class PauseErrorAlone(EngineHooks):
+    def pause_after_failure(self, paused: Event, error: Event, *, is_said: bool) -> list[Event]:
+        return [] if is_said else [error]
+
+
 # -- steps and containers that have no end event
 
 

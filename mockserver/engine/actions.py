@@ -19,17 +19,30 @@ class RunFailed(RunCancelled):
     """Thrown into the engine to have its run fail; `str()` is the error."""
 
 
+class RunPaused(Exception):
+    """The run waits for its user; `events` say so, and end its stream."""
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        super().__init__("paused")
+        self.events = events
+
+
 class StepFailed(Exception):
-    """A step or container failed; `str()` is the error.
+    """A step or container failed; `str()` is the error, `kind` the name of Python's exception.
 
     `step_id` is that of the outermost one that the failure has left behind, `results` those within
     it.
     """
 
     def __init__(
-        self, error: str, step_id: str | None = None, results: Sequence[Result] = ()
+        self,
+        error: str,
+        step_id: str | None = None,
+        results: Sequence[Result] = (),
+        kind: str = "RuntimeError",
     ) -> None:
         super().__init__(error)
+        self.kind = kind
         self.step_id = step_id
         self.results = results
 

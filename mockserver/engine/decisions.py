@@ -51,7 +51,8 @@ def selected(context: RunContext, node: Router, step_input: StepInput) -> Sequen
         case None, Cel() as selector:
             names = _named(context, node, selector, step_input, list(by_name), may_be_list=False)
         case None, _:
-            return node.children[:1]
+            is_users = node.pause is not None and node.pause.user_input
+            return () if is_users else node.children[:1]
         case constant, _:
             names = constant
     found = []

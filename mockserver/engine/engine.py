@@ -31,8 +31,10 @@ from mockserver.engine.actions import (
     Actions,
     Branch,
     Call,
+    Event,
     RunCancelled,
     RunFailed,
+    RunPaused,
     StepFailed,
     StepInput,
 )
@@ -41,6 +43,7 @@ from mockserver.engine.context import RunContext, with_content
 from mockserver.engine.gates import Gates
 from mockserver.engine.hooks import EngineHooks
 from mockserver.engine.ids import Ids
+from mockserver.engine.pauses import ask, ask_after_failure
 from mockserver.engine.results import Result, deepest
 from mockserver.engine.run import Run
 from mockserver.engine.steps import failed_result
@@ -89,6 +92,7 @@ class Engine:
     def _run(self) -> Generator[Action, float, None]:
         record, event = self.record, self._context.event
         branch = Branch()
+        terminal: Event | None
         try:
             yield event("WorkflowStarted")
             yield from self._workflow(branch)
@@ -101,6 +105,10 @@ class Engine:
         except StepFailed as error:
             self._end("ERROR", str(error), branch)
             terminal = event("WorkflowError", error=str(error))
+        except RunPaused as pause:
+            self._end("PAUSED", None, branch)
+            terminal = None
+            yield from pause.events
         except Exception:
             # A fault of the mock, not of the script: whoever reads the stream still gets its end.
             logger.exception("%s: run %s failed", record.workflow.file, record.run_id)
@@ -114,7 +122,7 @@ class Engine:
                 content_type="str",
                 step_results=record.step_results,
             )
-        for last in self.hooks.last_events(terminal):
+        for last in self.hooks.last_events(terminal) if terminal is not None else ():
             # Whoever cancels now is too late.
             with contextlib.suppress(RunCancelled):
                 yield last
@@ -152,6 +160,8 @@ class Engine:
         """One of the workflow's own steps: the run may go on where it failed or was cancelled."""
         hooks = self.hooks
         hooks.before_step(node)
+        if node.pause is not None and hooks.pauses(node):
+            ask(self._context, node, node.pause, call)
         hooks.step = node
         try:
             outcome = yield from run_node(self._context, node, call)
@@ -160,6 +170,9 @@ class Engine:
         except (StepFailed, RunCancelled) as error:
             if isinstance(error, RunFailed):
                 raise
+            is_asked = isinstance(node, Step) and node.pauses_on_error and hooks.pauses(node)
+            if isinstance(node, Step) and is_asked and isinstance(error, StepFailed):
+                ask_after_failure(self._context, node, error, call)
             if not (isinstance(node, Step) and hooks.goes_on(node, error)):
                 raise
             reason = self._cancellation if isinstance(error, RunCancelled) else str(error)

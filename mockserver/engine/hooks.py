@@ -63,6 +63,15 @@ class EngineHooks:
         """Whether the run goes on, with the failure as a result, after one of its own steps."""
         return step.skip_on_error and isinstance(error, StepFailed)
 
+    def pauses(self, node: Node) -> bool:
+        """Whether the run pauses at one of its own steps that asks for it."""
+        return True
+
+    def pause_after_failure(self, paused: Event, error: Event, *, is_said: bool) -> list[Event]:
+        """The last events of a run that pauses as a step failed. `error` is that step's StepError,
+        `is_said`: it has been sent."""
+        return [paused]
+
     def is_cancelled_at_once(self) -> bool:
         """Whether a cancellation that has just come ends the run where it is."""
         return True

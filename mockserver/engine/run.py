@@ -10,6 +10,9 @@ from typing import Any
 from mockserver.engine.results import Result, metrics_by_step
 from mockserver.script.model import Workflow
 
+REQUIREMENTS = ("step_requirements", "error_requirements")
+"""The members of a paused run that say what it waits for."""
+
 
 @dataclass
 class Run:
@@ -25,7 +28,7 @@ class Run:
     created_at: int
     """Seconds since the epoch."""
     status: str = "RUNNING"
-    """One of Agno's RunStatus: PENDING, RUNNING, COMPLETED, CANCELLED, ERROR."""
+    """One of Agno's RunStatus: PENDING, RUNNING, COMPLETED, CANCELLED, ERROR, PAUSED."""
     content: Any = None
     step_results: list[Result] = field(default_factory=list)
     step_executor_runs: list[dict[str, Any]] = field(default_factory=list)
@@ -40,6 +43,10 @@ class Run:
     """All that the request's form says."""
     input_text: str = ""
     """The input as steps are told it."""
+    paused_at: tuple[int, str] | None = None
+    """The index and name of the step that it waits at."""
+    requirements: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """What it waits for: `step_requirements` or `error_requirements`."""
     workflow_name: str | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -51,7 +58,8 @@ class Run:
 
     def to_dict(self) -> dict[str, Any]:
         """The batch body, with its keys in Agno's order (`WorkflowRunOutput.to_dict`)."""
-        is_over = self.status not in ("PENDING", "RUNNING")
+        is_over = self.status not in ("PENDING", "RUNNING", "PAUSED")
+        index, name = self.paused_at or (None, None)
         # The real server has them in batch only, and not where a run was cancelled.
         has_media = is_over and not self.is_streamed and self.status != "CANCELLED"
         body: dict[str, Any] = {
@@ -65,13 +73,16 @@ class Run:
             "user_id": self.user_id,
             "created_at": self.created_at,
             "status": self.status,
+            "paused_step_index": index,
+            "paused_step_name": name,
             **({"images": [], "videos": [], "audio": [], "files": []} if has_media else {}),
             "step_results": self.step_results or None,
             "step_executor_runs": self.step_executor_runs or None,
             "metrics": {
-                "steps": metrics_by_step(self.step_results),
+                "steps": metrics_by_step(self.step_results) if self.status != "PAUSED" else {},
                 "duration": round(self.duration, 6) if is_over else None,
             },
+            **self.requirements,
         }
         return {key: value for key, value in body.items() if value is not None}
 

@@ -29,7 +29,7 @@ def run_step(context: RunContext, step: Step, call: Call) -> Actions:
         outcome = yield from _tried(context, step, step_id, call)
         ending: Ending = "stopped" if outcome["stop"] else "completed"
     except StepFailed as error:
-        failure = StepFailed(str(error), step_id)
+        failure = StepFailed(str(error), step_id, kind=error.kind)
         if not step.skip_on_failure:
             if hooks.has_end_event(step, "failed", is_top_level=is_top_level):
                 yield event("StepError", error=str(failure))

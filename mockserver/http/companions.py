@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from mockserver.engine.run import REQUIREMENTS
 from mockserver.http import session_operations
 from mockserver.http.descriptions import OS_ID, server_config, workflow_detail, workflow_summary
 from mockserver.http.errors import ApiError
@@ -53,7 +54,9 @@ async def _get_run(request: Request) -> Answer:
     if not stored:
         raise ApiError(404, "Run not found")
     stored = request.hooks.runner.sessions.read_back(stored)
-    return 200, {**stored.to_dict(), "events": stored.event_payloads()}
+    body = stored.to_dict()
+    asked = {key: body.pop(key) for key in REQUIREMENTS if key in body}
+    return 200, {**body, "events": stored.event_payloads(), **asked}
 
 
 HANDLERS: Mapping[str, Handler] = {

@@ -78,11 +78,15 @@ class _Writer:
     def fill(self, node: CommentedMap, path: Path) -> None:
         executions = self._observations.of.get(path, [])
         notes: list[str] = []
-        if not executions:
+        if path in self._observations.pauses:
+            _note_pause(node, self._observations.pauses[path])
+            if not executions:
+                notes.append("the run waits here; what comes after no recording shows")
+        elif not executions:
             notes.append("no recording shows it carried out")
-        elif node.get("type") == "Step":
+        if executions and node.get("type") == "Step":
             self._step(node, executions, notes)
-        else:
+        elif executions:
             self._decision(node, executions, notes)
         notes += [what for execution in executions for what in execution.unsaid]
         for key in ("steps", "choices", "else_steps"):
@@ -251,6 +255,20 @@ class _Writer:
                 notes.append("no recording shows it at work")
             self._members(member, executions)
             _annotate(member, notes)
+
+
+def _note_pause(node: CommentedMap, event: Mapping[str, Any]) -> None:
+    """What a step asks for, by the event that says that the run waits for it."""
+    if event.get("event") == "RouterPaused":
+        node["requires_user_input"] = True
+    for key in ("requires_confirmation", "requires_user_input", "allow_multiple_selections"):
+        if event.get(key) is True:
+            node[key] = True
+    for key in ("confirmation_message", "user_input_message"):
+        if isinstance(event.get(key), str):
+            node[key] = event[key]
+    if not (node.get("requires_confirmation") or node.get("requires_user_input")):
+        node["on_error"] = "pause"
 
 
 def _note_retries(described: CommentedMap, runs: Sequence[AgentExecution]) -> None:

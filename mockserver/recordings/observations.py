@@ -29,7 +29,7 @@ _STARTS = re.compile(
 )
 # The events that a run of a script has, an agent's and a team's by one name.
 _SCRIPTED = re.compile(
-    r"Workflow(Started|Completed|Error)|Step(Started|Output|Completed|Error)"
+    r"Workflow(Started|Completed|Error)|(Step|Router)Paused|Step(Started|Output|Completed|Error)"
     r"|(Parallel|Condition|Loop|Router|Steps)Execution(Started|Completed)"
     r"|LoopIteration(Started|Completed)|(Team)?Run(Started|Content|ContentCompleted|Completed|Error)"
     r"|(Team)?ModelRequest(Started|Completed)|(Team)?ToolCall(Started|Completed|Error)"
@@ -136,6 +136,8 @@ class Observations:
         """The names of steps that events have and the description has not."""
         self.unsaid: dict[str, None] = {}
         """What no script can say, and no step stands for."""
+        self.pauses: dict[Path, Json] = {}
+        """The events that say that a run waits at a step, by path."""
         self.states: list[Json] = []
         """The session's state, as the ends of agents' runs show it."""
         self.count = 0
@@ -177,6 +179,10 @@ class _StreamReader:
         if _STARTS.fullmatch(name):
             self._start(data, at)
             return
+        if name in ("StepPaused", "RouterPaused"):
+            path = self._child((), str(data.get("step_name")), data.get("step_index"))
+            if path is not None:
+                self._observations.pauses.setdefault(path, data)
         found = self._by_id.get(str(data.get("step_id")))
         # A StepOutput has no step_id, and of a skipped failure no name either.
         step_name = data.get("step_name")

@@ -144,8 +144,14 @@ class Replay:
         record = self.record
         if record.status != "RUNNING":
             return
-        ends = {"WorkflowCompleted": "COMPLETED", "WorkflowCancelled": "CANCELLED"}
+        ends = {
+            "WorkflowCompleted": "COMPLETED",
+            "WorkflowCancelled": "CANCELLED",
+            **dict.fromkeys(("StepPaused", "RouterPaused", "ConditionPaused"), "PAUSED"),
+        }
         record.status = ends.get(event["event"], "ERROR")
+        if record.status == "PAUSED" and type(event.get("step_index")) is int:
+            record.paused_at = (event["step_index"], str(event.get("step_name")))
         record.content = event.get("content", event.get("error", event.get("reason")))
         record.step_results = event.get("step_results") or []
 

@@ -7,6 +7,7 @@ names that come twice, a selector that names no choice.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import jsonschema_rs
@@ -35,6 +36,7 @@ from mockserver.script.model import (
     Steps,
     Workflow,
 )
+from mockserver.script.pauses import pause_of
 from mockserver.script.problems import Path, Problems, first_line, instead_of, key_of
 
 
@@ -99,11 +101,13 @@ class _Compiler:
         name = item.get("name") or f"step_{int(path[-1]) + 1}"
         text = item.get("description")
         where = key_of(path)
+        pause = pause_of(item, path, name, self._problems)
         match kind:
             case "Parallel":
                 return Parallel(where, name, text, self._nodes(item.get("steps"), (*path, "steps")))
             case "Steps":
-                return Steps(where, name, text, self._nodes(item.get("steps"), (*path, "steps")))
+                inner = self._nodes(item.get("steps"), (*path, "steps"))
+                return Steps(where, name, text, inner, pause=pause)
             case "Condition":
                 return Condition(
                     where,
@@ -112,6 +116,7 @@ class _Compiler:
                     self._nodes(item.get("steps"), (*path, "steps")),
                     self._evaluator(item, path),
                     self._nodes(item.get("else_steps"), (*path, "else_steps")),
+                    pause=pause,
                 )
             case "Loop":
                 maximum = item.get("max_iterations")
@@ -122,10 +127,11 @@ class _Compiler:
                     self._nodes(item.get("steps"), (*path, "steps")),
                     DEFAULT_MAX_ITERATIONS if maximum is None else maximum,
                     self._end_condition(item, path),
+                    pause=pause,
                 )
             case "Router":
-                return self._router(item, path, where, name)
-        return self._step(item, path, where, name)
+                return replace(self._router(item, path, where, name), pause=pause)
+        return replace(self._step(item, path, where, name), pause=pause)
 
     def _step(self, item: dict[str, Any], path: Path, where: str, name: str) -> Step:
         executor = self._mocks.executor(item, path, name)
@@ -139,6 +145,7 @@ class _Compiler:
             DEFAULT_MAX_RETRIES if retries is None else retries,
             bool(item.get("skip_on_failure")),
             item.get("on_error") == "skip",
+            item.get("on_error") == "pause",
         )
 
     def _router(self, item: dict[str, Any], path: Path, where: str, name: str) -> Router:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mockserver.script.cel import Cel
@@ -137,6 +137,21 @@ class Mock:
 
 
 @dataclass(frozen=True)
+class Pause:
+    """What is to be asked before a step or container is carried out."""
+
+    confirmation: bool
+    user_input: bool
+    """A Router's: which choice."""
+    on_reject: str
+    confirmation_message: str | None = None
+    user_input_message: str | None = None
+    user_input_schema: tuple[Mapping[str, Any], ...] | None = None
+    """Fields: `name`, `field_type`, `description`, `required`, `allowed_values`."""
+    allow_multiple_selections: bool = False
+
+
+@dataclass(frozen=True)
 class Step:
     path: str
     """Where it stands in the script, such as `steps[1].steps[0]`: its identity there."""
@@ -148,6 +163,9 @@ class Step:
     skip_on_failure: bool = False
     skip_on_error: bool = False
     """`on_error: skip`: at the top level, a failure for good is a result and the run goes on."""
+    pauses_on_error: bool = False
+    """`on_error: pause`: at the top level, the run pauses there."""
+    pause: Pause | None = None
 
 
 @dataclass(frozen=True)
@@ -157,6 +175,7 @@ class Container:
     description: str | None
     children: tuple[Node, ...]
     """Its steps; a Router's choices."""
+    pause: Pause | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -184,7 +203,7 @@ class Loop(Container):
 @dataclass(frozen=True)
 class Router(Container):
     selector: Cel | None
-    """None: the first choice."""
+    """None: the first choice, or none where the user is to choose."""
     selects: Cel | tuple[str, ...] | None = None
     """What its selector function answers instead: names, or what gives a name or some."""
 

@@ -40,6 +40,8 @@ def case_text(case: Case, about: str) -> str:
         content["form"] = case.form
     if case.session != "given":
         content["session"] = case.session
+    if case.pauses:
+        content["pauses"] = True
     content["script"] = case.script
     line = "".join(c if c.isprintable() else " " for c in about)
     return f"# {' '.join(line.split())}\n" + yaml.safe_dump(
@@ -49,7 +51,7 @@ def case_text(case: Case, about: str) -> str:
 
 def case_key(case: Case) -> str:
     """The same for equal cases, and for no others."""
-    return json.dumps([case.script, case.message, case.form, case.session])
+    return json.dumps([case.script, case.message, case.form, case.session, case.pauses])
 
 
 def _plain(content: Mapping[str, Any]) -> Any:

@@ -36,6 +36,8 @@ class Case:
     """The form's other fields; without `user_id`, it is ada."""
     session: Literal["given", "shared", "fresh"] = "given"
     """Whether each mode has a session of its own, both have one, or the server makes them."""
+    pauses: bool = False
+    """Whether the workflow is one that pauses, as those of the server's database do."""
 
 
 class ScriptRefused(Exception):
@@ -51,29 +53,32 @@ class Pair:
         mock: httpx.Client,
         workflows: dict[str, Workflow],
         worker: subprocess.Popen[str],
+        pausing: dict[str, bool],
     ) -> None:
         self._real = real
         self._mock = mock
         self._workflows = workflows
         self._worker = worker
+        self._pausing = pausing
 
     def run(self, case: Case) -> tuple[Outcome, Outcome]:
         """The case's stream and batch body by the mock and by the real server, in that order."""
         script = {**case.script, "id": WORKFLOW_ID}
         self._workflows[WORKFLOW_ID] = workflow_from(script)
-        self._add(script)
+        self._add(script, case)
         return self._ask(self._mock, case), self._ask(self._real, case)
 
     def run_for_real(self, case: Case) -> Outcome:
         """The same by the real server alone."""
-        self._add({**case.script, "id": WORKFLOW_ID})
+        self._add({**case.script, "id": WORKFLOW_ID}, case)
         return self._ask(self._real, case)
 
-    def _add(self, script: Mapping[str, Any]) -> None:
+    def _add(self, script: Mapping[str, Any], case: Case) -> None:
+        self._pausing["pauses"] = case.pauses
         stdin, stdout = self._worker.stdin, self._worker.stdout
         assert stdin is not None
         assert stdout is not None
-        stdin.write(json.dumps(script) + "\n")
+        stdin.write(json.dumps({"script": script, "pauses": case.pauses}) + "\n")
         stdin.flush()
         answer = stdout.readline().strip()
         if answer != "ok":
@@ -131,17 +136,24 @@ def both_servers() -> Iterator[Pair]:
     timer.start()
     workflows: dict[str, Workflow] = {}
     deviations = load_profile(PROFILE).deviations
+    pausing = {"pauses": False}
+
+    def performed() -> frozenset[str]:
+        if not pausing["pauses"]:
+            return deviations
+        return deviations - {"pause.forgotten"} | {"pause.error-alone"}
+
     try:
         url = _url(worker.stdout)
         timer.cancel()
         with (
             serving(
-                create_app(Settings(workflows=workflows, seed=1, deviations=deviations))
+                create_app(Settings(workflows=workflows, seed=1, deviations=performed))
             ) as ours,
             httpx.Client(base_url=url, timeout=60) as real,
             httpx.Client(base_url=ours, timeout=60) as mock,
         ):
-            yield Pair(real, mock, workflows, worker)
+            yield Pair(real, mock, workflows, worker, pausing)
     finally:
         timer.cancel()
         worker.kill()

@@ -366,6 +366,40 @@ TYPED_MESSAGES = st.sampled_from(
 ).map(json.dumps)
 
 
+FIELDS = st.lists(
+    st.fixed_dictionaries(
+        {"name": NAMES},
+        optional={
+            "field_type": st.sampled_from(["str", "int", "bool"]),
+            "description": NAMES,
+            "required": st.booleans(),
+            "allowed_values": st.lists(NAMES, max_size=2),
+        },
+    ),
+    max_size=2,
+)
+
+
+def askings(kind: str) -> st.SearchStrategy[Json]:
+    """What has a run pause at a step."""
+    confirmed: Json = {"requires_confirmation": st.just(True)}
+    given: Json = {"requires_user_input": st.just(True)}
+    of_confirmation = {
+        "confirmation_message": NAMES,
+        "on_reject": st.sampled_from(["skip", "cancel"] + ["else"] * (kind == "Condition")),
+    }
+    of_input = {"user_input_message": NAMES, "user_input_schema": FIELDS}
+    asked = [st.fixed_dictionaries(confirmed, optional=of_confirmation)]
+    if kind in ("Step", "Router"):
+        more = {"allow_multiple_selections": st.booleans()} if kind == "Router" else {}
+        asked.append(st.fixed_dictionaries(given, optional={**of_input, **more}))
+        every = {**of_confirmation, **of_input, **more}
+        asked.append(st.fixed_dictionaries({**confirmed, **given}, optional=every))
+    if kind == "Step":
+        asked.append(st.just({"on_error": "pause"}))
+    return st.one_of(asked)
+
+
 @st.composite
 def cases(draw: st.DrawFn, executors: tuple[str, ...] = ALL) -> Case:
     """A workflow and a message for it."""
@@ -382,6 +416,10 @@ def cases(draw: st.DrawFn, executors: tuple[str, ...] = ALL) -> Case:
         message = draw(TYPED_MESSAGES)
     roots = draw(st.sampled_from([trees(executors)] * 6 + [shafts(executors)]))
     script["steps"] = draw(st.lists(roots, min_size=1, max_size=draw(st.sampled_from([3, 3, 9]))))
+    pauses = draw(st.integers(0, 7)) == 7
+    if pauses or draw(st.integers(0, 7)) == 7:
+        asking = draw(st.sampled_from(script["steps"]))
+        asking |= draw(askings(asking["type"]))
     form = {}
     if draw(st.integers(0, 5)) == 5:
         form["session_state"] = draw(st.sampled_from(['{"n": 5}', '{"n": "5", "ü": [1]}', "{}"]))
@@ -390,4 +428,4 @@ def cases(draw: st.DrawFn, executors: tuple[str, ...] = ALL) -> Case:
     session: Literal["given", "shared", "fresh"] = draw(
         st.sampled_from(["given", "given", "given", "shared", "fresh"])
     )
-    return Case(script, message, form, session)
+    return Case(script, message, form, session, pauses)

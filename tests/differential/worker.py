@@ -1,7 +1,8 @@
 """A real AgentOS that takes workflow scripts while it runs.
 
-Run by the python of .venv-agentos. It prints `listening on URL`; then it reads one script a line,
-as JSON, and answers each with `ok` or `error: …`. A script takes the place of the one with its id.
+Run by the python of .venv-agentos. It prints `listening on URL`; then it reads one line a script,
+`{script, pauses}` as JSON, and answers each with `ok` or `error: …`. A script takes the place of
+the one with its id.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ def main() -> None:
         say(f"listening on http://127.0.0.1:{port}")
         for line in sys.stdin:
             try:
-                workflow = build_workflow(json.loads(line), db=db)
+                asked = json.loads(line)
+                workflow = build_workflow(asked["script"], db=db, pauses=asked["pauses"])
             except (ScriptError, ValueError, TypeError) as error:  # the last two are Agno's own
                 say(f"error: {' '.join(str(error).split())}")
                 continue

@@ -93,6 +93,8 @@ CONDITIONS: dict[str, Conditions] = {
     "condition.all-counted": Conditions(("brief", "failing-within")),
     "condition.unmet-without-result": Conditions(("brief", "containers")),
     "router.empty-without-result": Conditions(("brief", "containers")),
+    "batch.pause-unsaid": Conditions(("brief", "pausing")),
+    "pause.error-alone": Conditions(("brief", "pausing-on-error")),
     "function.contents-alone": Conditions(("brief", "agents")),
     "router.id-repeated": Conditions(("brief", "containers")),
     "step-index.shared": Conditions(("brief", "containers")),

@@ -66,6 +66,8 @@ SHOWN_BY: dict[str, list[dict[str, Any]]] = {
     "function.contents-alone": [
         step("asks", runs=[{"agent": {"id": "in", "name": "In"}, "passes_on": "content"}])
     ],
+    "pause.forgotten": [step("a", {"requires_confirmation": True})],
+    "pause.error-alone": [step("bad", {"on_error": "pause"}, **FAILS)],
     "loop.last-continues": [group("Loop", "twice", step("a"), max_iterations=2)],
     "step-index.shared": [NESTED],
     "cancel.noticed-late": CANCELLED,
@@ -113,6 +115,7 @@ RUN_DEVIATIONS = [
                 "condition",
                 "router",
                 "function",
+                "pause",
                 "result",
                 "run",
                 "cancel",

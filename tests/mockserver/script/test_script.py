@@ -46,8 +46,8 @@ def test_bundled_scripts_are_valid_by_the_published_schema() -> None:
         (
             "id: a\nsteps:\n  - type: Step\n    name: x\n    mock:\n      contnt: hi\n",
             "a.yaml:6: steps[0].mock.contnt: unknown key 'contnt'; expected one of chunks, "
-            "content, delay, error, fails, gate, reasoning, requests, session_state, stop, timing, "
-            "tokens, tools; did you mean 'content'?",
+            "content, delay, error, fails, gate, reasoning, requests, runs, session_state, stop, "
+            "timing, tokens, tools; did you mean 'content'?",
         ),
         (
             "id: a\nsteps:\n  - type: Stepp\n",
@@ -69,8 +69,9 @@ def test_bundled_scripts_are_valid_by_the_published_schema() -> None:
         (
             "id: a\nsteps:\n  - type: Step\n    mock:\n      content: 'x {{ inptu }}'\n",
             "a.yaml:5: steps[0].mock.content: there is no variable 'inptu'; expected one of "
-            "additional_data, attempt, input, previous_step_content, previous_step_outputs, "
-            "run_id, session_id, session_state, user_id; did you mean 'input'?",
+            "additional_data, answers, attempt, input, previous_step_content, "
+            "previous_step_outputs, run_id, session_id, session_state, user_id; "
+            "did you mean 'input'?",
         ),
         (
             "id: a\nsteps:\n  - type: Step\n    mock: {delay: -1}\n",
