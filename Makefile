@@ -29,6 +29,30 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # As pip does it: many short processes are to come.
 export UV_COMPILE_BYTECODE := 1
 
+# Node.js, npm and Chromium, for the package in js/ and the pages' tests. System packages: apt-get
+# has them.
+NODE_INSTALLED := js/node_modules/.installed
+apt-install = (apt-get install -y -q $(1) >/dev/null 2>&1 || \
+	(apt-get update -q >/dev/null 2>&1 && apt-get install -y -q $(1) >/dev/null 2>&1))
+
+.PHONY: browser js
+browser:
+	@command -v npm >/dev/null || $(call apt-install,nodejs npm) || \
+		echo "Node.js could not be installed (apt-get): the tests of js/ are skipped"
+	@test -x /usr/bin/chromium || $(call apt-install,chromium) || \
+		echo "Chromium could not be installed (apt-get): the tests of pages are skipped"
+
+$(NODE_INSTALLED): js/package-lock.json | browser
+	@if command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20)'; then \
+		cd js && npm ci --silent --no-audit --no-fund && touch node_modules/.installed; \
+	else echo "Node.js 20 or later and npm are needed for the tests of js/: they are skipped"; fi
+
+# The package in js/: types, build, tests in Node, and the example and the mock's page in Chromium.
+js: install $(NODE_INSTALLED)
+	@if test -e $(NODE_INSTALLED); then cd js && export AGENTOS_MOCK_COMMAND=../$(VENV)/bin/agentos-mock && \
+		npm run --silent check && npm run --silent build && npm run --silent test && \
+		{ test ! -x /usr/bin/chromium || npm run --silent test:browser; }; fi
+
 .PHONY: help install install-others agentos redis serve test fast differential drift-agno3 drift-data matrix compositions lint format bench lock clean
 
 help:
@@ -41,6 +65,8 @@ help:
 	@echo "make matrix   docs/self-proof.md anew: what the contract tests find of each deviation"
 	@echo "make compositions  200 random sets of deviations and variations (N=200)"
 	@echo "make lint     ruff, mypy, import-linter"
+	@echo "make js       the npm package in js/: types, build, tests in Node and Chromium"
+	@echo "make browser  Node.js, npm and Chromium, system packages, where they are missing (make js calls it)"
 	@echo "make bench    the benchmarks, as ratios"
 	@echo "make drift-agno3   contract-tests drift on a real AgentOS 3.1.10, installed in .venv-agno3"
 	@echo "make drift-data    what drift starts from (AgentOS 2.5.6) and is tried on (3.1.10), anew"
@@ -81,6 +107,7 @@ serve: install
 
 test: install install-others agentos redis lint
 	$(VENV)/bin/pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	$(MAKE) --no-print-directory js
 
 fast: install install-others
 	$(VENV)/bin/pytest -n $(WORKERS) --dist worksteal -m "not agentos and not slow" $(ARGS)

@@ -31,7 +31,11 @@ PAGES = sorted(
     for file in ROOT.glob(pattern)
     if not file.relative_to(ROOT).parts[0].startswith(".")
 )
-COMMANDS = {"mockserver": mockserver.cli.main, "contract-tests": contract_tests.cli.main}
+COMMANDS = {
+    "mockserver": mockserver.cli.main,
+    "agentos-mock": mockserver.cli.main,
+    "contract-tests": contract_tests.cli.main,
+}
 VARIES = re.compile(r'"created_at":\d+')
 
 

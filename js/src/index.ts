@@ -1,0 +1,3 @@
+export * from "./control.js";
+export * from "./events.js";
+export * from "./reader.js";

@@ -1,0 +1,58 @@
+/** A mock that runs as long as it is needed. */
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+
+export interface StartOptions {
+  /** The command; `agentos-mock`, or AGENTOS_MOCK_COMMAND, without it. */
+  command?: string;
+  /** More options of `agentos-mock serve`. */
+  args?: string[];
+}
+
+export interface RunningMock {
+  url: string;
+  stop(): Promise<void>;
+}
+
+/**
+ * Start the mock on a free port. AGENTOS_MOCK_URL names one that runs already; then nothing is
+ * started, and `stop` leaves it alone.
+ */
+export async function startMock(options: StartOptions = {}): Promise<RunningMock> {
+  const running = process.env["AGENTOS_MOCK_URL"];
+  if (running) return { url: running, stop: async () => {} };
+  const command = options.command ?? process.env["AGENTOS_MOCK_COMMAND"] ?? "agentos-mock";
+  const child = spawn(command, ["serve", "--port", "0", "--log-level", "warning", ...(options.args ?? [])], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  // Whatever ends this process ends the mock.
+  const kill = () => void child.kill("SIGTERM");
+  process.once("exit", kill);
+  const errors: string[] = [];
+  child.stderr.setEncoding("utf8").on("data", (text: string) => errors.push(text));
+  const ended = new Promise<never>((_, reject) => {
+    child.once("error", (error) => reject(new Error(`${command} cannot be started: ${error.message}; pip install agentos-contract-kit`)));
+    child.once("exit", (code) => reject(new Error(`${command} ended with ${code}: ${errors.join("")}`)));
+  });
+  ended.catch(() => undefined);
+  const listening = (async () => {
+    for await (const line of createInterface({ input: child.stdout })) {
+      if (line.startsWith("listening on ")) return line.slice("listening on ".length).trim();
+    }
+    return ended;
+  })();
+  const url = await Promise.race([listening, ended]);
+  child.stdout.resume();
+  return {
+    url,
+    stop: async () => {
+      process.off("exit", kill);
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill("SIGTERM");
+        await once(child, "exit");
+      }
+    },
+  };
+}
