@@ -10,11 +10,10 @@ const args = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "
 export default defineConfig({
   testDir: ".",
   testMatch: ["example/*.spec.ts", "page/*.spec.ts"],
-  globalSetup: "./src/global-setup.ts",
+  globalSetup: "./scripts/browser-setup.ts",
   fullyParallel: true,
   workers: Number(process.env["WORKERS"] ?? 2),
   timeout: 30_000,
   reporter: [["line"]],
-  webServer: { command: "npx vite example --port 5188 --strictPort --logLevel warn", url: "http://localhost:5188", reuseExistingServer: false },
-  use: { baseURL: "http://localhost:5188", launchOptions: { executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args } },
+  use: { baseURL: process.env["EXAMPLE_URL"] ?? "", launchOptions: { executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args } },
 });

@@ -367,7 +367,7 @@ class Handlers:
             while True:
                 for item in [each for each in items if each.id > last]:
                     last = item.id
-                    if scope in (None, item.scope):
+                    if scope in (None, item.scope) or item.kind == "scopes":
                         yield item.id, self._shown(item)
                 if not await self._watch.changes.until(partial(_is_after, items, last), 15):
                     yield last, {}

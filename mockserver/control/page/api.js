@@ -89,11 +89,11 @@ export async function startRun(workflowId, form, { scope, prefer }) {
   return { status: response.status, text, isStream: (response.headers.get("content-type") ?? "").startsWith("text/event-stream") };
 }
 
-/** The feed's items as they come, from after `lastId` on. Ends where the connection does. */
-export async function* feed(lastId, signal) {
+/** The feed's items of a scope as they come, from after `lastId` on. Ends where the connection does. */
+export async function* feed(scope, lastId, signal) {
   const more = { Accept: "text/event-stream" };
   if (lastId) more["Last-Event-ID"] = lastId;
-  const response = await send("feed", { headers: headers("", more), signal, cache: "no-store" });
+  const response = await send(`feed?scope=${encodeURIComponent(scope)}`, { headers: headers("", more), signal, cache: "no-store" });
   if (!response.ok) throw await problemOf(response);
   const found = [];
   const parser = createParser({ onEvent: (event) => found.push(event) });

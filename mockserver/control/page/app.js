@@ -63,9 +63,9 @@ function App() {
 
   useEffect(() => {
     const ended = new AbortController();
-    follow(store, ended.signal, () => setWantsToken(true));
+    follow(store, scope, ended.signal, () => setWantsToken(true));
     return () => ended.abort();
-  }, [session]);
+  }, [session, scope]);
   useEffect(() => {
     agentos("workflows", scope).then(setWorkflows, (error) => setProblem(error.message));
     control("GET", "departures").then(setDepartures, () => {});
@@ -190,17 +190,19 @@ function Token({ onGiven }) {
   </form>`;
 }
 
-/** Keep the store as the mock is: all that there is, then what happens. */
-async function follow(store, signal, onRefused) {
+/** Keep the store as a scope of the mock is: all that there is, then what happens. */
+async function follow(store, scope, signal, onRefused) {
   let wait = 200;
+  let lastId = "";
   while (!signal.aborted) {
     try {
-      for await (const item of feed(store.lastId, signal)) {
+      for await (const item of feed(scope, lastId, signal)) {
         if (item.kind === "connected") {
-          await store.fill();
+          await store.fill(scope);
           wait = 200;
           continue;
         }
+        if (item.id) lastId = item.id;
         store.take(item);
       }
     } catch (error) {

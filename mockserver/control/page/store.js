@@ -4,7 +4,6 @@ import { control } from "./api.js";
 
 const MAX_RUNS = 200;
 const MAX_ENTRIES = 300;
-const MAX_SCOPES = 30;
 
 export function createStore(changed) {
   const rules = new Map();
@@ -16,7 +15,6 @@ export function createStore(changed) {
   const store = {
     runs: new Map(),
     isConnected: false,
-    lastId: "",
     status: null,
     reload: null,
     reloads: 0,
@@ -28,20 +26,15 @@ export function createStore(changed) {
     rulesOf: (scope) => rules.get(scope) ?? [],
     journalOf: (scope) => [...entries.values()].filter((entry) => entry.scope === scope).sort((one, other) => other.id - one.id),
 
-    /** All that there is, once the feed is there: nothing falls between. */
-    async fill() {
+    /** All that there is of a scope, once its feed is there: nothing falls between. */
+    async fill(scope) {
       const [status, scopes] = await Promise.all([control("GET", "status"), control("GET", "scopes")]);
       store.status = status;
       store.reload = status.reload;
       store.isConnected = true;
       names.clear();
       for (const { scope } of scopes) names.add(scope);
-      await Promise.all(["", ...[...names].slice(-MAX_SCOPES)].map(store.fillScope));
-      changed();
-    },
-
-    async fillScope(scope) {
-      try {
+      if (!scope || names.has(scope)) {
         const [runs, itsRules, journal] = await Promise.all([
           control("GET", `runs${query(scope)}`),
           control("GET", `rules${query(scope)}`),
@@ -50,14 +43,12 @@ export function createStore(changed) {
         for (const run of runs.slice(0, MAX_RUNS)) put(run);
         rules.set(scope, itsRules);
         for (const entry of journal.slice(-MAX_ENTRIES)) entries.set(entry.id, entry);
-      } catch {
-        names.delete(scope); // It was closed meanwhile.
       }
+      changed();
     },
 
     /** One item of the feed. */
     take(item) {
-      if (item.id) store.lastId = item.id;
       switch (item.kind) {
         case "event": {
           const run = store.runs.get(item.run_id);
