@@ -1639,6 +1639,38 @@ export interface components {
             retry?: number;
         } & (unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown);
         WorkflowRunEvent: components["schemas"]["WorkflowStartedEvent"] | components["schemas"]["WorkflowCompletedEvent"] | components["schemas"]["WorkflowCancelledEvent"] | components["schemas"]["WorkflowErrorEvent"] | components["schemas"]["WorkflowAgentStartedEvent"] | components["schemas"]["WorkflowAgentCompletedEvent"] | components["schemas"]["StepStartedEvent"] | components["schemas"]["StepCompletedEvent"] | components["schemas"]["StepOutputEvent"] | components["schemas"]["StepErrorEvent"] | components["schemas"]["StepPausedEvent"] | components["schemas"]["ParallelExecutionStartedEvent"] | components["schemas"]["ParallelExecutionCompletedEvent"] | components["schemas"]["ConditionExecutionStartedEvent"] | components["schemas"]["ConditionExecutionCompletedEvent"] | components["schemas"]["ConditionPausedEvent"] | components["schemas"]["LoopExecutionStartedEvent"] | components["schemas"]["LoopIterationStartedEvent"] | components["schemas"]["LoopIterationCompletedEvent"] | components["schemas"]["LoopExecutionCompletedEvent"] | components["schemas"]["RouterExecutionStartedEvent"] | components["schemas"]["RouterExecutionCompletedEvent"] | components["schemas"]["RouterPausedEvent"] | components["schemas"]["StepsExecutionStartedEvent"] | components["schemas"]["StepsExecutionCompletedEvent"] | components["schemas"]["RunStartedEvent"] | components["schemas"]["RunContentEvent"] | components["schemas"]["RunIntermediateContentEvent"] | components["schemas"]["RunContentCompletedEvent"] | components["schemas"]["RunCompletedEvent"] | components["schemas"]["RunErrorEvent"] | components["schemas"]["RunCancelledEvent"] | components["schemas"]["RunPausedEvent"] | components["schemas"]["RunContinuedEvent"] | components["schemas"]["ModelRequestStartedEvent"] | components["schemas"]["ModelRequestCompletedEvent"] | components["schemas"]["ToolCallStartedEvent"] | components["schemas"]["ToolCallCompletedEvent"] | components["schemas"]["ToolCallErrorEvent"] | components["schemas"]["ReasoningStartedEvent"] | components["schemas"]["ReasoningStepEvent"] | components["schemas"]["ReasoningContentDeltaEvent"] | components["schemas"]["ReasoningCompletedEvent"] | components["schemas"]["PreHookStartedEvent"] | components["schemas"]["PreHookCompletedEvent"] | components["schemas"]["PostHookStartedEvent"] | components["schemas"]["PostHookCompletedEvent"] | components["schemas"]["MemoryUpdateStartedEvent"] | components["schemas"]["MemoryUpdateCompletedEvent"] | components["schemas"]["SessionSummaryStartedEvent"] | components["schemas"]["SessionSummaryCompletedEvent"] | components["schemas"]["ParserModelResponseStartedEvent"] | components["schemas"]["ParserModelResponseCompletedEvent"] | components["schemas"]["OutputModelResponseStartedEvent"] | components["schemas"]["OutputModelResponseCompletedEvent"] | components["schemas"]["CompressionStartedEvent"] | components["schemas"]["CompressionCompletedEvent"] | components["schemas"]["TeamRunStartedEvent"] | components["schemas"]["TeamRunContentEvent"] | components["schemas"]["TeamRunIntermediateContentEvent"] | components["schemas"]["TeamRunContentCompletedEvent"] | components["schemas"]["TeamRunCompletedEvent"] | components["schemas"]["TeamRunErrorEvent"] | components["schemas"]["TeamRunCancelledEvent"] | components["schemas"]["TeamRunPausedEvent"] | components["schemas"]["TeamRunContinuedEvent"] | components["schemas"]["TeamModelRequestStartedEvent"] | components["schemas"]["TeamModelRequestCompletedEvent"] | components["schemas"]["TeamToolCallStartedEvent"] | components["schemas"]["TeamToolCallCompletedEvent"] | components["schemas"]["TeamToolCallErrorEvent"] | components["schemas"]["TeamReasoningStartedEvent"] | components["schemas"]["TeamReasoningStepEvent"] | components["schemas"]["TeamReasoningContentDeltaEvent"] | components["schemas"]["TeamReasoningCompletedEvent"] | components["schemas"]["TeamPreHookStartedEvent"] | components["schemas"]["TeamPreHookCompletedEvent"] | components["schemas"]["TeamPostHookStartedEvent"] | components["schemas"]["TeamPostHookCompletedEvent"] | components["schemas"]["TeamMemoryUpdateStartedEvent"] | components["schemas"]["TeamMemoryUpdateCompletedEvent"] | components["schemas"]["TeamSessionSummaryStartedEvent"] | components["schemas"]["TeamSessionSummaryCompletedEvent"] | components["schemas"]["TeamParserModelResponseStartedEvent"] | components["schemas"]["TeamParserModelResponseCompletedEvent"] | components["schemas"]["TeamOutputModelResponseStartedEvent"] | components["schemas"]["TeamOutputModelResponseCompletedEvent"] | components["schemas"]["TeamCompressionStartedEvent"] | components["schemas"]["TeamCompressionCompletedEvent"] | components["schemas"]["TeamTaskIterationStartedEvent"] | components["schemas"]["TeamTaskIterationCompletedEvent"] | components["schemas"]["TeamTaskStateUpdatedEvent"] | components["schemas"]["TeamTaskCreatedEvent"] | components["schemas"]["TeamTaskUpdatedEvent"] | components["schemas"]["CustomEvent"];
+        /** @description What is asked before a step is carried out: a confirmation, input, or a Router's choices. */
+        StepRequirement: {
+            step_id: string;
+            step_name: string | null;
+            step_index: number | null;
+            step_type: string;
+            requires_confirmation: boolean;
+            confirmation_message?: string | null;
+            confirmed?: boolean | null;
+            /** @enum {unknown} */
+            on_reject?: "skip" | "cancel" | "else";
+            requires_user_input: boolean;
+            user_input_message?: string | null;
+            user_input?: Record<string, never> | null;
+            user_input_schema?: Record<string, never>[] | null;
+            requires_route_selection: boolean;
+            available_choices?: string[] | null;
+            allow_multiple_selections?: boolean;
+            selected_choices?: string[] | null;
+            step_input?: Record<string, never> | null;
+        };
+        /** @description What is asked after a step has failed. */
+        ErrorRequirement: {
+            step_id: string;
+            step_name: string | null;
+            step_index: number | null;
+            error_message: string;
+            error_type?: string | null;
+            retry_count?: number;
+            /** @enum {unknown} */
+            decision?: "retry" | "skip" | null;
+        };
         /** @enum {unknown} */
         WorkflowRunStatus: "PENDING" | "RUNNING" | "COMPLETED" | "PAUSED" | "CANCELLED" | "ERROR";
         /** @description A whole run: the batch answer, and what is read back of a run. */
@@ -1655,6 +1687,13 @@ export interface components {
             user_id?: string;
             created_at: components["schemas"]["UnixSeconds"];
             status: components["schemas"]["WorkflowRunStatus"];
+            /** @description Where a paused run waits. */
+            paused_step_index?: number;
+            paused_step_name?: string;
+            /** @description What a paused run waits for. */
+            step_requirements?: components["schemas"]["StepRequirement"][];
+            /** @description What a run waits for that paused because a step failed. */
+            error_requirements?: components["schemas"]["ErrorRequirement"][];
             images?: components["schemas"]["Media"];
             videos?: components["schemas"]["Media"];
             audio?: components["schemas"]["Media"];
