@@ -1,8 +1,8 @@
-import { existsSync } from "node:fs";
 import { defineConfig } from "@playwright/test";
+// @ts-expect-error a script without types
+import { mockCommand } from "./scripts/mock.mjs";
 
-const own = new URL("../.venv/bin/agentos-mock", import.meta.url).pathname;
-if (existsSync(own)) process.env["AGENTOS_MOCK_COMMAND"] ??= own;
+process.env["AGENTOS_MOCK_COMMAND"] = mockCommand as string;
 
 // Debian's Chromium: nothing is downloaded.
 const args = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];

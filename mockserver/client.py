@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -126,16 +126,37 @@ class MockClient:
         gate: str | None = None,
         workflow_id: str | None = None,
         run_id: str | None = None,
+        after: int | None = None,
         timeout: float = 30,
     ) -> Json:
         """Return when an event was sent (at once where it was), a run waits at a gate, or, with a
-        run_id alone, when that run is over. The document's Waited."""
+        run_id alone, when that run is over. The document's Waited. `after`: only events of the run
+        beyond this index count."""
         asked: Json = {"event": event, "step": step, "timeout": timeout}
         if run_id is not None:
-            return self._object("GET", f"runs/{run_id}/wait", **asked)
+            return self._object("GET", f"runs/{run_id}/wait", after=after, **asked)
         return self._object(
             "GET", "wait", scope=self.scope, gate=gate, workflow_id=workflow_id, **asked
         )
+
+    def expect_events(
+        self,
+        events: Iterable[str | tuple[str, str]],
+        *,
+        run_id: str | None = None,
+        timeout: float = 30,
+    ) -> None:
+        """Expect that a run sends these events, each by its name or with its step's, in this
+        order, others between them. Waits for each at most `timeout` seconds; the ControlError where
+        one does not come has the scope's timeline."""
+        after = None
+        for wanted in events:
+            event, step = (wanted, None) if isinstance(wanted, str) else wanted
+            try:
+                found = self.wait(event, step=step, run_id=run_id, after=after, timeout=timeout)
+            except ControlError as error:
+                raise ControlError(error.status, f"{error}\n{self.timeline()}") from error
+            run_id, after = found["run_id"], found["index"]
 
     def runs(self) -> list[Json]:
         """The scope's runs, the newest first."""

@@ -26,6 +26,8 @@ export interface WaitOptions {
   step?: string;
   workflow_id?: string;
   run_id?: string;
+  /** With a run_id: only events beyond this index count. */
+  after?: number;
   /** Seconds; 30 without it. */
   timeout?: number;
 }
@@ -65,6 +67,13 @@ export class MockScope {
     const scope = new MockScope(url.replace(/\/+$/, ""), name, options.token);
     await scope.#call("POST", "scopes", {}, { scope: name });
     return scope;
+  }
+
+  /** The names of the scopes that are open on the mock at `url`. */
+  static async names(url: string, options: { token?: string } = {}): Promise<string[]> {
+    const any = new MockScope(url.replace(/\/+$/, ""), "", options.token);
+    const scopes = await any.#call<Schemas["ScopeName"][]>("GET", "scopes");
+    return scopes.flatMap(({ scope }) => scope ?? []);
   }
 
   /** What a request needs to belong to the scope. */
@@ -137,8 +146,8 @@ export class MockScope {
 
   /** Return when a run has sent an event, at once where it has. */
   wait(event: EventName, options: WaitOptions = {}): Promise<Waited> {
-    const { run_id, workflow_id, step, timeout } = options;
-    if (run_id !== undefined) return this.#call("GET", `runs/${encodeURIComponent(run_id)}/wait`, { event, step, timeout });
+    const { run_id, workflow_id, step, after, timeout } = options;
+    if (run_id !== undefined) return this.#call("GET", `runs/${encodeURIComponent(run_id)}/wait`, { event, step, after, timeout });
     return this.#get("wait", { event, step, workflow_id, timeout });
   }
 
@@ -248,7 +257,13 @@ export class MockScope {
       init.headers = { ...this.#authorization, "Content-Type": "application/json" };
       init.body = JSON.stringify(body);
     }
-    const response = await fetch(url, init);
+    let response;
+    try {
+      response = await fetch(url, init);
+    } catch (cause) {
+      const reason = cause instanceof Error ? ((cause.cause as Error | undefined)?.message || cause.message) : String(cause);
+      throw new Error(`no mock answers at ${this.url} (${reason}); agentos-mock serve starts one`, { cause });
+    }
     const text = await response.text();
     if (response.ok) return (text ? JSON.parse(text) : undefined) as T;
     let detail = text;

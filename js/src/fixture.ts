@@ -1,24 +1,43 @@
 /** What the fixtures of Playwright and Vitest share. */
 
-import { MockScope, leftUndone } from "./control.js";
+import { ControlError, MockScope, leftUndone } from "./control.js";
 import type { EventName } from "./events.js";
+
+/** An event by its name, or by its name and its step's. */
+export type ExpectedEvent = EventName | [event: EventName, step: string];
+
+export interface ExpectOptions {
+  /** The run; without it the first that sends the first of the events. */
+  run_id?: string;
+  /** Seconds to wait for each; 30 without it. */
+  timeout?: number;
+}
 
 /** A test's scope, with what a test expects of it. */
 export interface AgentOSMock extends MockScope {
   /** Expect that a run sends these events, in this order, others between them. Waits for each. */
-  expectEvents(events: (EventName | [EventName, string])[], options?: { timeout?: number }): Promise<void>;
+  expectEvents(events: ExpectedEvent[], options?: ExpectOptions): Promise<void>;
 }
 
-let count = 0;
-
-/** Open a scope for a test of this title. */
+/**
+ * Open a scope for a test of this title. It has the same name, and with the mock's `--seed` the same
+ * ids, each time, unless a scope of that name is open: then it is another's.
+ */
 export async function openScope(url: string, title: string): Promise<AgentOSMock> {
-  count += 1;
   const plain = title.replace(/[^\w.-]+/g, "-").slice(-80).replace(/^-+|-+$/g, "");
-  const scope = await MockScope.open(url, `${plain}-${process.pid}-${count}`, token());
+  let name = `${plain}-${hash(title)}`;
+  if ((await MockScope.names(url, token())).includes(name)) name += `-${crypto.randomUUID().slice(0, 8)}`;
+  const scope = await MockScope.open(url, name, token());
   return Object.assign(scope, {
-    expectEvents: (events: (EventName | [EventName, string])[], options = {}) => expectEvents(scope, events, options),
+    expectEvents: (events: ExpectedEvent[], options = {}) => expectEvents(scope, events, options),
   });
+}
+
+/** Tells long titles apart that end alike (FNV-1a). */
+function hash(text: string): string {
+  let value = 0x811c9dc5;
+  for (const char of text) value = Math.imul(value ^ char.codePointAt(0)!, 0x01000193) >>> 0;
+  return value.toString(36);
 }
 
 function token(): { token?: string } {
@@ -26,25 +45,30 @@ function token(): { token?: string } {
   return given ? { token: given } : {};
 }
 
-async function expectEvents(scope: MockScope, events: (EventName | [EventName, string])[], options: { timeout?: number }): Promise<void> {
-  let after = -1;
-  let runId: string | undefined;
+async function expectEvents(scope: MockScope, events: ExpectedEvent[], options: ExpectOptions): Promise<void> {
+  const at: { run_id?: string; after?: number } = options.run_id === undefined ? {} : { run_id: options.run_id };
   for (const wanted of events) {
     const [event, step] = typeof wanted === "string" ? [wanted] : wanted;
-    const found = await scope.wait(event, { ...options, ...(step !== undefined && { step }), ...(runId !== undefined && { run_id: runId }) });
-    runId = found.run_id;
-    const sent = await scope.run(runId);
-    const place = sent.events.findIndex(({ index, name, data }) => index > after && name === event && (step === undefined || (data as { step_name?: string } | null)?.step_name === step));
-    if (place < 0) {
-      throw new Error(`${event}${step ? ` of ${step}` : ""} came before ${events[events.indexOf(wanted) - 1]}; the run has sent:\n${await scope.timeline()}`);
+    try {
+      const found = await scope.wait(event, { ...at, ...(step !== undefined && { step }), ...(options.timeout !== undefined && { timeout: options.timeout }) });
+      at.run_id = found.run_id;
+      at.after = found.index!;
+    } catch (error) {
+      if (error instanceof ControlError) throw new Error(`${error.message}\n${await told(scope)}`, { cause: error });
+      throw error;
     }
-    after = place;
   }
+}
+
+/** What the runs of a scope have sent, and where it is shown. */
+export async function told(scope: MockScope): Promise<string> {
+  return `${await scope.timeline()}\n${scope.page}`;
 }
 
 /** Close a test's scope. Throws where the test has left something undone, unless it may. */
 export async function closeScope(scope: MockScope, isLenient: boolean): Promise<void> {
-  const report = await scope.close();
-  const problems = leftUndone(report);
-  if (problems.length > 0 && !isLenient) throw new Error(problems.join("\n"));
+  // Before it is closed, which forgets it.
+  const timeline = isLenient ? "" : await scope.timeline();
+  const problems = leftUndone(await scope.close());
+  if (problems.length > 0 && !isLenient) throw new Error([...problems, timeline].join("\n").trimEnd());
 }

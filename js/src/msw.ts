@@ -41,9 +41,9 @@ export function recordingHandlers(recordings: (Recording | string)[], options: H
   const { baseUrl = "*", speed = 1 } = options;
   return [
     http.post(`${baseUrl}/workflows/:workflow_id/runs`, async ({ request, params }) => {
-      const form = new URLSearchParams(await request.clone().text());
+      const form = await formOf(request);
       const of = known.filter(({ workflow_id }) => workflow_id === params["workflow_id"]);
-      const isStream = !["false", "0", "no", "off", "f", "n"].includes((form.get("stream") ?? "true").toLowerCase());
+      const isStream = !["false", "0", "no", "off", "f", "n"].includes((form.get("stream") || "true").toLowerCase());
       const ofMode = of.filter((recording) => isStream === (recording.form.stream !== "false"));
       const recording = ofMode.find((each) => each.form.message === form.get("message")) ?? ofMode[0];
       if (!recording) {
@@ -57,6 +57,14 @@ export function recordingHandlers(recordings: (Recording | string)[], options: H
       });
     }),
   ];
+}
+
+/** A run's form, as browsers send one: URL-encoded, or multipart. Its texts. */
+async function formOf(request: Request): Promise<URLSearchParams> {
+  const form = new URLSearchParams();
+  const sent = await request.clone().formData().catch(() => new FormData());
+  sent.forEach((value, name) => typeof value === "string" && form.append(name, value));
+  return form;
 }
 
 function stream(recording: Recording, renamed: (value: unknown) => unknown, speed: number, signal: AbortSignal): ReadableStream<Uint8Array> {

@@ -1,10 +1,10 @@
 /** A fixture for Playwright: a scope of the mock for each test. */
 
-import { test as base } from "@playwright/test";
-import { closeScope, openScope, type AgentOSMock } from "./fixture.js";
+import { test as base, type TestInfo } from "@playwright/test";
+import { closeScope, openScope, told, type AgentOSMock } from "./fixture.js";
 import { startMock } from "./server.js";
 
-export type { AgentOSMock } from "./fixture.js";
+export type { AgentOSMock, ExpectedEvent } from "./fixture.js";
 export { expect } from "@playwright/test";
 
 export interface MockFixtures {
@@ -30,18 +30,24 @@ export const test = base.extend<MockFixtures, MockWorkerFixtures>({
   ],
   agentosMockLenient: [false, { option: true }],
   agentosMock: async ({ agentosMockUrl, agentosMockLenient, context }, use, info) => {
-    const scope = await openScope(agentosMockUrl, info.titlePath.join(" "));
+    const scope = await openScope(agentosMockUrl, title(info));
     // To the mock alone: another host would have to answer a preflight for the header.
     await context.route(`${agentosMockUrl}/**`, (route) => route.continue({ headers: { ...route.request().headers(), ...lowerCase(scope.headers) } }));
     await use(scope);
     if (info.status !== info.expectedStatus) {
-      await info.attach("agentos-mock timeline", { body: `${await scope.timeline()}\n\n${scope.page}`, contentType: "text/plain" });
+      await info.attach("agentos-mock timeline", { body: await told(scope), contentType: "text/plain" });
       await info.attach("agentos-mock journal", { body: JSON.stringify(await scope.journal(), null, 2), contentType: "application/json" });
     }
     await context.unrouteAll({ behavior: "ignoreErrors" });
     await closeScope(scope, agentosMockLenient || info.status !== info.expectedStatus);
   },
 });
+
+/** What tells a test from all that run beside it. */
+function title(info: TestInfo): string {
+  const { project, titlePath, repeatEachIndex, retry } = info;
+  return [project.name, ...titlePath, repeatEachIndex || "", retry ? `retry ${retry}` : ""].join(" ").trim();
+}
 
 function lowerCase(headers: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));

@@ -1,7 +1,8 @@
 /** A mock that runs as long as it is needed. */
 
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import type { Socket } from "node:net";
 import { createInterface } from "node:readline";
 
 export interface StartOptions {
@@ -27,9 +28,7 @@ export async function startMock(options: StartOptions = {}): Promise<RunningMock
   const child = spawn(command, ["serve", "--port", "0", "--log-level", "warning", ...(options.args ?? [])], {
     stdio: ["ignore", "pipe", "pipe"],
   });
-  // Whatever ends this process ends the mock.
-  const kill = () => void child.kill("SIGTERM");
-  process.once("exit", kill);
+  const guard = endsWithThisProcess(child);
   const errors: string[] = [];
   child.stderr.setEncoding("utf8").on("data", (text: string) => errors.push(text));
   const ended = new Promise<never>((_, reject) => {
@@ -48,11 +47,24 @@ export async function startMock(options: StartOptions = {}): Promise<RunningMock
   return {
     url,
     stop: async () => {
-      process.off("exit", kill);
+      guard.kill();
       if (child.exitCode === null && child.signalCode === null) {
         child.kill("SIGTERM");
         await once(child, "exit");
       }
     },
   };
+}
+
+// Its input ends with this process, whatever ends that, a SIGKILL too.
+const GUARD = "process.stdin.resume().once('close', () => { try { process.kill(Number(process.argv[1])); } catch {} });";
+
+/** A small process that ends the mock where this one is gone without having stopped it. */
+function endsWithThisProcess(mock: ChildProcess): ChildProcess {
+  const guard = spawn(process.execPath, ["-e", GUARD, String(mock.pid)], { stdio: ["pipe", "ignore", "ignore"], detached: true });
+  guard.on("error", () => undefined);
+  guard.unref();
+  (guard.stdin as Socket | null)?.unref();
+  mock.once("exit", () => guard.kill());
+  return guard;
 }

@@ -52,8 +52,48 @@ describe("the fixture", () => {
   test("says what was sent where what is waited for does not come", async ({ agentosMock }) => {
     await (await agentosMock.fetch(PATH, RUN)).text();
     await expect(agentosMock.wait("StepError", { timeout: 0 })).rejects.toThrow(/no run sent StepError.*WorkflowCompleted/s);
-    await expect(agentosMock.expectEvents([["StepCompleted", "headline"], ["StepCompleted", "outline"]])).rejects.toThrow(/came before/);
+    await expect(agentosMock.expectEvents([["StepCompleted", "headline"], ["StepCompleted", "outline"]])).rejects.toThrow(/ended without StepCompleted of step 'outline' after its event \d+.*StepStarted outline/s);
     expect(await agentosMock.timeline()).toMatch(/StepCompleted draft/);
+  });
+
+  test("expects an event that comes again", async ({ agentosMock }) => {
+    await agentosMock.hold("g", { before: "StepCompleted", step: "headline" });
+    const answer = agentosMock.fetch(PATH, RUN);
+    await agentosMock.expectEvents(["StepStarted", "StepStarted", ["StepStarted", "headline"]]);
+    const expecting = agentosMock.expectEvents(["StepCompleted", "StepCompleted", "StepCompleted", "WorkflowCompleted"]);
+    await agentosMock.gate("g");
+    await agentosMock.release("g");
+    await expecting;
+    await (await answer).text();
+  });
+
+  test("an aborted run ends, and its reader throws what abort says", async ({ agentosMock }) => {
+    const leaving = new AbortController();
+    await agentosMock.hold("g", { before: "StepCompleted", step: "draft" });
+    const answer = await agentosMock.fetch(PATH, { ...RUN, signal: leaving.signal });
+    const reading = (async () => {
+      for await (const event of readEvents(answer)) expect(event.event).not.toBe("WorkflowCompleted");
+    })();
+    const { run_id } = await agentosMock.gate("g");
+    leaving.abort();
+    await expect(reading).rejects.toMatchObject({ name: "AbortError" });
+    await agentosMock.ended(run_id);
+    expect((await agentosMock.run(run_id)).state).toBe("cancelled");
+    await agentosMock.release("g");
+  });
+
+  test("has a name that stays, and a scope of its own where that one is open", async ({ agentosMock }) => {
+    const first = await openScope(agentosMock.url, "a title");
+    const second = await openScope(agentosMock.url, "a title");
+    expect(second.name).not.toBe(first.name);
+    await Promise.all([first.close(), second.close()]);
+    const again = await openScope(agentosMock.url, "a title");
+    expect(again.name).toBe(first.name);
+    await again.close();
+  });
+
+  test("says where no mock is", async () => {
+    await expect(openScope("http://127.0.0.1:9", "nowhere")).rejects.toThrow(/no mock answers at http:..127.0.0.1:9 .*agentos-mock serve/);
   });
 
   test("refuses what there is not", async ({ agentosMock }) => {

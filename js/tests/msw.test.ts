@@ -53,6 +53,15 @@ test("handlers answer what the mock does", async () => {
   expect(again[0]).not.toMatchObject({ run_id: (played[0] as { run_id: string }).run_id });
 });
 
+test("a form as a browser's FormData sends it", async () => {
+  const url = "http://recorded.example";
+  server.use(...recordingHandlers(recordings, { baseUrl: url, speed: Infinity }));
+  const body = new FormData();
+  for (const [name, value] of Object.entries({ message: "bees", stream: "false", session_id: "mine" })) body.set(name, value);
+  const answer = await fetch(`${url}/workflows/article-writer/runs`, { method: "POST", body });
+  expect(await answer.json()).toMatchObject({ status: "COMPLETED", session_id: "mine" });
+});
+
 test("a batch run, and a workflow that was not recorded", async () => {
   const url = "http://recorded.example";
   server.use(...recordingHandlers(recordings, { baseUrl: url }));

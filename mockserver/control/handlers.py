@@ -299,8 +299,10 @@ class Handlers:
         if event is None and step is not None:
             raise ApiError(422, "query.step: expected an event beside it, such as StepCompleted")
 
+        after = query.get("after")
+
         def find() -> Json | None:
-            found = _waited(trace, event, step)
+            found = _waited(trace, event, step, after)
             return found if found is not None or trace.active is not None else {}
 
         found = await self._watch.changes.until(find, query.get("timeout", DEFAULT_TIMEOUT))
@@ -308,6 +310,8 @@ class Handlers:
             return 200, found
         ended = "the run ended without" if found is not None else "the run did not send"
         what = "its end" if event is None else f"{event}{f' of step {step!r}' if step else ''}"
+        if after is not None:
+            what += f" after its event {after}"
         raise ApiError(408, f"{ended} {what}", hint=_sent(trace))
 
     async def wait_for(self, request: Request) -> Answer:
@@ -454,11 +458,13 @@ def _is_after(items: Sequence[Item], last: int) -> bool | None:
     return True if items and items[-1].id > last else None
 
 
-def _waited(trace: Trace, event: str | None, step: str | None) -> Json | None:
+def _waited(
+    trace: Trace, event: str | None, step: str | None, after: int | None = None
+) -> Json | None:
     """The document's Waited; None where it is still to come."""
     if event is None:
         return {"run_id": trace.run_id} if trace.active is None else None
-    index = trace.find(event, step)
+    index = trace.find(event, step, -1 if after is None else after)
     if index is None:
         return None
     return {

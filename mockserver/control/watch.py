@@ -134,10 +134,11 @@ class Trace:
         events = [self.event(index) for index in range(len(self.sent))]
         return {**self.to_dict(), "events": events}
 
-    def find(self, event: str, step: str | None) -> int | None:
-        """The place of the first event of that name (about that step); None: it was not sent."""
-        for index, sent in enumerate(self.sent):
-            if sent[1] == event and (step is None or self.step(index) == step):
+    def find(self, event: str, step: str | None, after: int = -1) -> int | None:
+        """The place of the first event of that name (about that step) after a place; None: it was
+        not sent."""
+        for index in range(after + 1, len(self.sent)):
+            if self.sent[index][1] == event and (step is None or self.step(index) == step):
                 return index
         return None
 

@@ -1145,6 +1145,8 @@ export interface operations {
                 event?: components["parameters"]["Event"];
                 /** @description The name of the step that it is about */
                 step?: components["parameters"]["Step"];
+                /** @description The index of an event; one that comes later is waited for */
+                after?: number;
                 /** @description Seconds */
                 timeout?: components["parameters"]["Timeout"];
             };

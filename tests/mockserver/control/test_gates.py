@@ -41,6 +41,20 @@ def test_a_run_waits_before_an_event_of_a_step(mock: MockClient, start: Start) -
     assert mock.gates() == []
 
 
+def test_events_are_expected_in_their_order(mock: MockClient, start: Start) -> None:
+    mock.hold("g", before="StepCompleted", step="headline")
+    answer = start()
+    mock.expect_events(["StepStarted", "StepStarted", ("StepStarted", "headline")])
+    run_id = mock.runs()[0]["run_id"]
+    with pytest.raises(ControlError, match="did not send StepStarted after its event"):
+        mock.expect_events(["StepStarted"] * 4, timeout=0.05)
+    mock.release("g")
+    mock.expect_events(["StepStarted", ("StepCompleted", "headline"), "WorkflowCompleted"])
+    answer.ended()
+    with pytest.raises(ControlError, match=r"(?s)ended without StepStarted after .*0\.\d+  Step"):
+        mock.expect_events([("StepStarted", "headline"), "StepStarted"], run_id=run_id)
+
+
 def test_a_run_waits_after_an_event(mock: MockClient, start: Start) -> None:
     mock.hold("g", after="StepStarted", step="headline")
     answer = start()
