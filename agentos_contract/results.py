@@ -174,7 +174,9 @@ def _executor_content(span: Span, ended: EventData, verdict: Verdict) -> None:
 
 
 def _run_content(span: Span, ended: EventData, verdict: Verdict) -> None:
-    """An agent's final content is what it streamed."""
+    """An agent's final content is what it streamed; one that pauses says what it waits for."""
+    if str(ended.get("event")).endswith("RunPaused"):
+        return
     names = [str(event.get("event")) for event in span.within]
     chunks = [
         event.get("content")

@@ -11,7 +11,7 @@ from agno.team import Team
 from agno.tools.function import Function
 
 from scripted_agentos.errors import Place, ScriptError
-from scripted_agentos.mocked import MockedFailure, MockedStep
+from scripted_agentos.mocked import WAITS, MockedFailure, MockedStep
 from scripted_agentos.models import current_call, scripted_model
 from scripted_agentos.templates import Json
 
@@ -77,6 +77,9 @@ def _tools(mocked: MockedStep) -> list[Function]:
             continue
         function = tools.setdefault(tool["name"], _tool(mocked, tool["name"]))
         function.parameters["properties"].update({name: {} for name in tool.get("args") or {}})
+        for setting in WAITS:
+            if tool.get(setting):
+                setattr(function, setting, True)
     return list(tools.values())
 
 

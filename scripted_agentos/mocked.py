@@ -23,7 +23,8 @@ MOCK_KEYS = REQUEST_KEYS | {
     *("requests", "timing", "delay", "fails", "error", "stop", "session_state", "gate"),
     "runs",
 }
-TOOL_KEYS = frozenset({"name", "args", "result", "error", "delay"})
+WAITS = ("requires_confirmation", "requires_user_input", "external_execution")
+TOOL_KEYS = frozenset({"name", "args", "result", "error", "delay", *WAITS})
 TOKEN_KEYS = frozenset({"input", "output", "total", "reasoning", "cache_read", "cache_write"})
 TIMING_KEYS = frozenset({"time_to_first_token", "tokens_per_second", "jitter"})
 

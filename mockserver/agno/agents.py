@@ -75,7 +75,7 @@ class LastReasoning(EngineHooks):
 class ContentsAlone(EngineHooks):
     def passes_on(self, event: Event, how: PassesOn, *, is_own: bool) -> bool:
         if how == "content" and is_own:
-            return str(event["event"]).endswith(("RunContent", "RunError"))
+            return str(event["event"]).endswith(("RunContent", "RunError", "RunPaused"))
         return super().passes_on(event, how, is_own=is_own)
 
 

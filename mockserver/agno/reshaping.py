@@ -26,6 +26,10 @@ def reshaped_event(event: Mapping[str, Any]) -> Json:
     """An event that was kept with its run, read and written again."""
     if isinstance(event.get("tool"), Mapping):
         return {**event, "tool": _tool(event["tool"])}
+    if event.get("event") == "RunPaused":
+        tools = [_tool(tool) for tool in event["tools"]]
+        asked = [_requirement(one) for one in event["requirements"]]
+        return {**event, "tools": tools, "requirements": asked}
     return dict(event)
 
 
@@ -38,6 +42,8 @@ def _executor_run(run: Mapping[str, Any]) -> Json:
             continue
         if key == "tools":
             value = [_tool(tool) for tool in value]
+        if key == "requirements":
+            value = [_requirement(one) for one in value]
         if key == "member_responses":
             value = [_executor_run(member) for member in value]
         if is_team and key == "metrics":
@@ -46,6 +52,11 @@ def _executor_run(run: Mapping[str, Any]) -> Json:
         if not is_team and key == "metrics":
             reshaped.setdefault("events", [])
     return reshaped
+
+
+def _requirement(requirement: Mapping[str, Any]) -> Json:
+    tool = _tool(requirement["tool_execution"])
+    return {**requirement, "tool_execution": tool, **{key: [] for key in _SCHEMAS}}
 
 
 def _tool(tool: Mapping[str, Any]) -> Json:

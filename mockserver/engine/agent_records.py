@@ -5,13 +5,18 @@ Keys, their order, and what is left out are those of a real AgentOS 2.5.6.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass, field
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from mockserver.engine.actions import Branch, StepFailed
 from mockserver.engine.context import RunContext
 from mockserver.engine.results import Result, result
-from mockserver.script.model import Step, Tokens
+from mockserver.script.model import Step, Tokens, WaitsFor
+
+if TYPE_CHECKING:
+    from mockserver.engine.tool_calls import ToolCall
 
 Json = dict[str, Any]
 
@@ -23,6 +28,14 @@ _COUNTS = (
     "cache_write_tokens",
     "reasoning_tokens",
 )
+
+
+_WAITING: dict[WaitsFor, str] = {
+    "requires_confirmation": "I have tools to execute, but I need confirmation.",
+    "requires_user_input": "I have tools to execute, but I need user input.",
+    "external_execution_required": "I have tools to execute, but it needs external execution.",
+}
+"""Agno's words."""
 
 
 def known_counts(tokens: Tokens) -> dict[str, int]:
@@ -114,6 +127,8 @@ class AgentRecord:
     tools: list[Json] = field(default_factory=list)
     members: list[Json] = field(default_factory=list)
     """The runs of a team's members."""
+    requirements: list[Json] = field(default_factory=list)
+    """What it waits for: tools that are to be confirmed, or that others carry out."""
 
     def __post_init__(self) -> None:
         executor = self.step.executor
@@ -126,6 +141,30 @@ class AgentRecord:
     def add_message(self, role: str, **more: Any) -> None:
         """Note a message of its conversation with its model."""
         self.messages.append(message(self.context.ids(), role, self.context.now(), **more))
+
+    def wait_for(self, calls: Iterable[ToolCall], executions: Iterable[Json]) -> None:
+        """Note those of the calls that have the run pause."""
+        for call, execution in zip(calls, executions, strict=True):
+            if call.waits_for is not None:
+                moment = datetime.fromtimestamp(self.context.clock(), UTC)
+                self.requirements.append(
+                    {
+                        "id": self.context.ids(),
+                        "created_at": moment.isoformat(timespec="microseconds"),
+                        "tool_execution": execution,
+                    }
+                )
+
+    def pause_members(self) -> Json:
+        """What RunPaused has; who has said nothing says that now."""
+        if not self.content:
+            waiting = [one["tool_execution"] for one in self.requirements]
+            self.content = next(text for key, text in _WAITING.items() if waiting[-1][key])
+        return {
+            "content": self.content,
+            "tools": list(self.tools),
+            "requirements": self.requirements,
+        }
 
     def content_members(self) -> Json:
         """What it has answered, as events and records have it."""
@@ -196,6 +235,8 @@ class AgentRecord:
             events = {"events": [error]}
         metrics = {"metrics": self._final_metrics(failure)}
         status = {"status": "COMPLETED" if failure is None else "ERROR"}
+        if failure is None and self.requirements:
+            status, made["requirements"] = {"status": "PAUSED"}, self.requirements
         if self.is_team:
             members: Json = {"member_responses": self.members}
             entry = {**about, **given, **answer, **self.model, **members, **reasoning}

@@ -203,6 +203,10 @@ class AgentRun:
             yield from self._model_answers(request, requested)
             if request.tools:
                 yield from self._call_tools(request.tools)
+            if record.requirements:
+                yield self._event("RunContentCompleted")
+                yield self._event("RunPaused", **record.pause_members())
+                return
         yield self._event("RunContentCompleted")
         state = self._hooks.shown_state(
             self._state, self._run_ids(), is_beside_others=branch.is_beside_others
@@ -238,6 +242,7 @@ class AgentRun:
     def _asked(self, tool: Tool, variables: Json) -> ToolCall:
         render = self._context.render
         asked = ToolCall("", tool.name, render(tool.args, variables), tool.delay)
+        asked.waits_for = tool.waits_for
         asked.is_error = tool.error is not None
         asked.result = as_text(render(tool.error or tool.result, variables))
         return asked
@@ -312,13 +317,20 @@ class AgentRun:
         """What was asked for at once: all begin, then all are answered."""
         context, branch, tools = self._context, self._call.branch, self._record.tools
         first = len(tools)
+        if not self._is_streamed:  # what is waited for comes first there
+            calls = sorted(calls, key=lambda call: call.waits_for is None)
         tools += [call.execution(context.now()) for call in calls]
+        self._record.wait_for(calls, tools[first:])
+        positions = [first + number for number, call in enumerate(calls) if call.waits_for is None]
+        calls = [call for call in calls if call.waits_for is None]
+        if not calls:
+            return
         delegated = [
-            (call, execution)
-            for call, execution in zip(calls, tools[first:], strict=True)
+            (call, tools[position])
+            for call, position in zip(calls, positions, strict=True)
             if self._is_team and call.name == DELEGATION
         ]
-        for execution in tools[first:]:
+        for execution in [tools[position] for position in positions]:
             yield self._event("ToolCallStarted", tool=self._shown_tool(execution))
         longest = max(call.delay for call in calls)
         if longest:
@@ -334,7 +346,7 @@ class AgentRun:
             yield from context.side_by_side(
                 members, branches, branch, is_parallel=False, is_seen=self._is_apart
             )
-        for position, call in enumerate(calls, first):
+        for position, call in zip(positions, calls, strict=True):
             execution = {**tools[position], **call.answered(context.clock())}
             tools[position] = execution
             completed = f"{call.text} completed in {call.delay:.4f}s. "

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from mockserver.engine.actions import (
@@ -92,7 +92,8 @@ class Engine:
     def _run(self) -> Generator[Action, float, None]:
         record, event = self.record, self._context.event
         branch = Branch()
-        terminal: Event | None
+        terminal: Event | None = None
+        paused: Sequence[Event] = ()
         try:
             yield event("WorkflowStarted")
             yield from self._workflow(branch)
@@ -107,8 +108,7 @@ class Engine:
             terminal = event("WorkflowError", error=str(error))
         except RunPaused as pause:
             self._end("PAUSED", None, branch)
-            terminal = None
-            yield from pause.events
+            paused = pause.events
         except Exception:
             # A fault of the mock, not of the script: whoever reads the stream still gets its end.
             logger.exception("%s: run %s failed", record.workflow.file, record.run_id)
@@ -122,7 +122,7 @@ class Engine:
                 content_type="str",
                 step_results=record.step_results,
             )
-        for last in self.hooks.last_events(terminal) if terminal is not None else ():
+        for last in paused if terminal is None else self.hooks.last_events(terminal):
             # Whoever cancels now is too late.
             with contextlib.suppress(RunCancelled):
                 yield last

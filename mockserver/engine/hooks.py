@@ -24,7 +24,7 @@ itself, which has `skip_on_failure`."""
 
 
 _AROUND_CONTENTS = frozenset(
-    {"RunStarted", "RunContent", "RunContentCompleted", "RunCompleted", "RunError"}
+    {"RunStarted", "RunContent", "RunContentCompleted", "RunCompleted", "RunError", "RunPaused"}
 )
 
 

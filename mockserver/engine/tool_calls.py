@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mockserver.engine.agent_records import message
+from mockserver.script.model import WaitsFor
 
 Json = dict[str, Any]
 
@@ -28,6 +29,8 @@ class ToolCall:
     delay: float = 0.0
     result: str = ""
     is_error: bool = False
+    waits_for: WaitsFor | None = None
+    """What has its run pause instead of calling it."""
     args: Json = field(init=False)
 
     def __post_init__(self) -> None:
@@ -52,7 +55,7 @@ class ToolCall:
 
     def execution(self, created_at: int) -> Json:
         """Agno's ToolExecution, before it has been answered."""
-        return {
+        execution: Json = {
             "tool_call_id": self.call_id,
             "tool_name": self.name,
             "tool_args": self.args,
@@ -74,6 +77,9 @@ class ToolCall:
             "approval_type": None,
             "approval_id": None,
         }
+        if self.waits_for is not None:
+            execution[self.waits_for] = True
+        return execution
 
     def answered(self, time: float) -> Json:
         """What its answer, at `time` (epoch seconds), changes in the ToolExecution."""

@@ -133,9 +133,12 @@ class Answers:
         ]
         # A request before the last asks for tools; of others no script has more than one.
         asked = [request for request in written[:-1] if "tools" in request]
+        answered = written[-1]
+        if run.is_paused and "tools" in answered:
+            asked, answered = [*asked, answered], {}  # what it would answer nobody knows
         if asked:
             mock["requests"] = asked
-        mock |= written[-1]
+        mock |= answered
         if run.content is not None:
             mock.pop("chunks", None)
             mock["content"] = self._templated(run.content, message)
@@ -186,6 +189,7 @@ class Answers:
                 if tool.get(key) is not None
             },
         }
+        written |= {key: True for key in tool if tool[key] is True}
         if tool["name"] == DELEGATION:
             # Its member answers.
             return {key: written[key] for key in ("name", "args")}

@@ -31,7 +31,7 @@ _STARTS = re.compile(
 _SCRIPTED = re.compile(
     r"Workflow(Started|Completed|Error)|(Step|Router)Paused|Step(Started|Output|Completed|Error)"
     r"|(Parallel|Condition|Loop|Router|Steps)Execution(Started|Completed)"
-    r"|LoopIteration(Started|Completed)|(Team)?Run(Started|Content|ContentCompleted|Completed|Error)"
+    r"|LoopIteration(Started|Completed)|(Team)?Run(Started|Content|ContentCompleted|Completed|Error)|RunPaused"
     r"|(Team)?ModelRequest(Started|Completed)|(Team)?ToolCall(Started|Completed|Error)"
 )
 # Members of events and results that no script can give.
@@ -39,6 +39,12 @@ _UNSCRIPTED = (
     *("images", "videos", "audio", "files", "image", "response_audio"),
     *("citations", "references", "reasoning_steps", "reasoning_messages"),
 )
+_WAITS = {
+    "requires_confirmation": "requires_confirmation",
+    "requires_user_input": "requires_user_input",
+    "external_execution_required": "external_execution",
+}
+"""A tool's members that have its run pause, as a script calls them."""
 _DECISIONS = ("condition_result", "selected_steps", "max_iterations")
 _RESULT = ("content", "stop", "success", "error", "executor_type", "executor_name")
 _TOKENS = ("input", "output", "total", "reasoning", "cache_read", "cache_write")
@@ -88,6 +94,8 @@ class AgentExecution:
     error: str | None = None
     is_over: bool = False
     """It came to an answer."""
+    is_paused: bool = False
+    """It waits for tools that its last request asked for."""
     content: Any = None
     """The answer, where it is no text."""
     unsaid: dict[str, None] = field(default_factory=dict)
@@ -312,6 +320,10 @@ class _StreamReader:
                 if isinstance(state, dict) and is_own:
                     kept = {key: state[key] for key in state if key not in OF_THE_RUN}
                     self._observations.states.append(kept)
+            case "RunPaused":
+                run.is_over = run.is_paused = True
+                if run.requests:
+                    _note_waiting(run.requests[-1], data)
             case "RunError":
                 run.failures += 1
                 run.error = str(content)
@@ -368,6 +380,20 @@ def _note_request(request: ModelRequest, name: str, data: Json, at: float) -> No
             known = request.tools[call_id]
             known.pop("result", None)
             known["error"] = str(data.get("error"))
+
+
+def _note_waiting(request: ModelRequest, data: Json) -> None:
+    """Note the tools that a run waits for, which have no events of their own."""
+    listed = data.get("tools")
+    asked: dict[str, Json] = {}
+    for tool in map(mapping, listed if isinstance(listed, list) else ()):
+        call_id = str(tool.get("tool_call_id"))
+        waits = [name for key, name in _WAITS.items() if tool.get(key) is True]
+        if waits and tool.get("result") is None:
+            asked[call_id] = {**_tool(tool), waits[0]: True}
+        elif call_id in request.tools:
+            asked[call_id] = request.tools[call_id]
+    request.tools = asked
 
 
 def _tool(tool: Mapping[str, Any]) -> Json:

@@ -16,8 +16,15 @@ from mockserver.script.model import (
     Timing,
     Tokens,
     Tool,
+    WaitsFor,
 )
 from mockserver.script.problems import Path, Problems, key_of
+
+_WAITS: dict[str, WaitsFor] = {
+    "requires_confirmation": "requires_confirmation",
+    "requires_user_input": "requires_user_input",
+    "external_execution": "external_execution_required",
+}
 
 
 class MockCompiler:
@@ -89,6 +96,7 @@ class MockCompiler:
         if mock.get("requests") and mock.get("tools"):
             message = "they stand in `requests` where there are any"
             self._problems.add((*path, "tools"), message)
+        self._check_waits(mock, path)
         content = mock.get("content", f"{name}: {{{{ input }}}}")
         runs = self._runs(mock, path, name) if executor.type == "function" else ()
         chunks = mock.get("chunks")
@@ -183,7 +191,39 @@ class MockCompiler:
             self._template(tool.get("result"), (*path, "result")),
             None if error is None else self._template(error, (*path, "error")),
             float(tool.get("delay", 0)),
+            self._waits_for(tool, path, executor),
         )
+
+    def _check_waits(self, mock: dict[str, Any], path: Path) -> None:
+        """A tool has its run pause, or not: whenever it is called."""
+        calls = list(mock.get("tools") or ())
+        calls += [tool for item in mock.get("requests") or () for tool in item.get("tools") or ()]
+        waiting = {tool["name"] for tool in calls if any(tool.get(key) for key in _WAITS)}
+        for name in sorted(waiting):
+            alike = {
+                tuple(bool(tool.get(key)) for key in _WAITS)
+                for tool in calls
+                if tool["name"] == name
+            }
+            if len(alike) > 1:
+                message = f"the tool {name!r} has the run pause in one call and not in another"
+                self._problems.add(path, message)
+
+    def _waits_for(self, tool: dict[str, Any], path: Path, executor: Executor) -> WaitsFor | None:
+        """What has the run pause instead of calling a tool."""
+        asked = [key for key in _WAITS if tool.get(key)]
+        for key in asked[1:]:
+            self._problems.add((*path, key), f"a tool waits for one thing; {asked[0]} is another")
+        for key in asked[:1]:
+            if executor.type == "team":
+                message = "only an agent's tool has its run pause; a team's is called at once"
+                self._problems.add((*path, key), message)
+            for answer in ("result", "error", "delay"):
+                if answer in tool:
+                    message = f"with {key} the run pauses, and the tool is not called"
+                    self._problems.add((*path, answer), message)
+            return _WAITS[key]
+        return None
 
     def _check_delegation(
         self,

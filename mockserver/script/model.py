@@ -44,6 +44,10 @@ class Executor:
     """A team's: each has its own executor and mock."""
 
 
+WaitsFor = Literal["requires_confirmation", "requires_user_input", "external_execution_required"]
+"""What has an agent's run pause instead of calling a tool, as Agno's ToolExecution has it."""
+
+
 @dataclass(frozen=True)
 class Tool:
     """One tool call of an agent or a team."""
@@ -55,6 +59,7 @@ class Tool:
     """What it raises instead of giving `result`."""
     delay: float = 0.0
     """Seconds."""
+    waits_for: WaitsFor | None = None
 
 
 @dataclass(frozen=True)

@@ -145,11 +145,14 @@ _TIME = re.compile(
 )
 
 
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{6})?\+00:00")
+
+
 def _masked_text(text: str) -> str:
     """`text` with ids renamed by first appearance and times left out; their types are not."""
     ids: dict[str, str] = {}
     text = _UUID.sub(lambda found: ids.setdefault(found[0], f"ID{len(ids)}"), text)
-    text = _SECONDS.sub("completed in TIME", text)
+    text = _MOMENT.sub("MOMENT", _SECONDS.sub("completed in TIME", text))
     return _TIME.sub(lambda found: f"{found[1]}{'FLOAT' if found[2] else 'INTEGER'}", text)
 
 

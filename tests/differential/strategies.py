@@ -132,6 +132,9 @@ TOOLS = st.fixed_dictionaries(
         | st.sampled_from(["no such city", ""]).map(lambda error: {**tool, "error": error})
     )
 )
+WAITING_TOOLS = st.sampled_from(
+    ["requires_confirmation", "requires_user_input", "external_execution"]
+).map(lambda key: {"name": f"waits {key}", "args": {"a": "{{ input }}"}, key: True})
 TOKENS = st.fixed_dictionaries(
     {},
     optional={
@@ -183,7 +186,7 @@ def teams(draw: st.DrawFn) -> tuple[Json, Json]:
 
 
 @st.composite
-def mocks(draw: st.DrawFn, executor: str) -> Json:
+def mocks(draw: st.DrawFn, executor: str, *, may_wait: bool = False) -> Json:
     """What a step answers."""
     mock: Json = {}
     content = draw(st.none() | (CONTENTS if executor == "function" else TEXTS))
@@ -194,10 +197,12 @@ def mocks(draw: st.DrawFn, executor: str) -> Json:
             mock.pop("content", None)
             mock["chunks"] = draw(st.lists(TEXTS, max_size=3))
         mock.update(draw(thoughts()))
+        may_wait = may_wait and draw(st.integers(0, 3)) == 3
+        tools = TOOLS | WAITING_TOOLS if may_wait else TOOLS
         if draw(st.booleans()):
-            mock["tools"] = draw(st.lists(TOOLS, max_size=2))
+            mock["tools"] = draw(st.lists(tools, max_size=2))
         else:
-            mock["requests"] = draw(st.lists(requests(TOOLS), max_size=2))
+            mock["requests"] = draw(st.lists(requests(tools), max_size=2))
     if draw(st.integers(0, 3)) == 3:
         mock["fails"] = draw(st.sampled_from([1, 2, 9]))
         mock["error"] = draw(st.sampled_from(["boom", "Fehler: ü\nzwei"]))
@@ -220,7 +225,7 @@ def inner_runs(draw: st.DrawFn) -> Json:
     if kind == "team":
         run["team"], run["mock"] = draw(teams())
     else:
-        run["agent"], run["mock"] = {"id": "in", "name": "In"}, draw(mocks("agent"))
+        run["agent"], run["mock"] = {"id": "in", "name": "In"}, draw(mocks("agent", may_wait=True))
     if draw(st.integers(0, 7)) == 7:
         run[kind] |= {"retries": draw(st.integers(1, 2)), "delay_between_retries": 0}
     passes_on = draw(st.sampled_from([None, "events", "content", "nothing"]))
@@ -230,7 +235,8 @@ def inner_runs(draw: st.DrawFn) -> Json:
 @st.composite
 def plain_steps(draw: st.DrawFn, executors: tuple[str, ...]) -> Json:
     executor = draw(st.sampled_from(executors))
-    step: Json = {"type": "Step", "name": draw(NAMES), "mock": draw(mocks(executor))}
+    mock = draw(mocks(executor, may_wait=executor == "agent"))
+    step: Json = {"type": "Step", "name": draw(NAMES), "mock": mock}
     # Agno's own default is 3.
     retries = draw(st.sampled_from([0, 0, 1, 2, None]))
     if retries is not None:

@@ -114,6 +114,68 @@ def test_a_wrong_field_is_a_problem(tmp_path: Path) -> None:
     assert any("unknown key 'nme'" in problem for problem in problems), problems
 
 
+WAITING: Json = {"name": "wire", "args": {"to": "bob"}, "requires_confirmation": True}
+
+
+@pytest.mark.parametrize("said", [{"content": "Now: "}, {}])
+def test_a_tool_that_waits_pauses_its_agent_and_not_the_workflow(said: Json) -> None:
+    asked_for = {**said, "tools": [WAITING, {"name": "look", "result": "seen"}]}
+    mock = {"requests": [asked_for], "content": "never said"}
+    described = {"agent": {"id": "ag", "name": "Ag"}, "mock": mock}
+    record, events = run(step("a", **described), step("b"))
+    assert violations(events) == set()
+    names = [event["event"] for _, event in events if "agent_id" in event]
+    assert names[-4:] == [
+        "ToolCallStarted",
+        "ToolCallCompleted",
+        "RunContentCompleted",
+        "RunPaused",
+    ]
+    (paused,) = (event for _, event in events if event["event"] == "RunPaused")
+    assert paused["content"] == said.get(
+        "content", "I have tools to execute, but I need confirmation."
+    )
+    assert [tool["tool_name"] for tool in paused["tools"]] == ["wire", "look"]
+    (requirement,) = paused["requirements"]
+    assert requirement["tool_execution"]["requires_confirmation"] is True
+    assert record.status == "COMPLETED"
+    assert record.step_executor_runs[0]["status"] == "PAUSED"
+    assert record.step_results[0]["content"] == paused["content"]
+
+
+@pytest.mark.parametrize(
+    ("tools", "problem"),
+    [
+        ("[{name: w, requires_confirmation: true, result: x}]", "the tool is not called"),
+        ("[{name: w, requires_confirmation: true}, {name: w}]", "in one call and not in another"),
+        ("[{name: w, requires_confirmation: true, external_execution: true}]", "for one thing"),
+    ],
+)
+def test_a_tool_that_waits_is_not_called(tmp_path: Path, tools: str, problem: str) -> None:
+    mock = f"{{requests: [{{tools: {tools}}}]}}"
+    text = f"id: a\nsteps: [{{type: Step, agent: {{id: b}}, mock: {mock}}}]"
+    assert any(problem in each for each in problems_of(tmp_path, a=text))
+
+
+def test_a_teams_tool_does_not_wait(tmp_path: Path) -> None:
+    tools = "[{name: w, requires_confirmation: true}]"
+    text = f"id: a\nsteps: [{{type: Step, team: {{id: b}}, mock: {{tools: {tools}}}}}]"
+    assert any("only an agent's tool" in each for each in problems_of(tmp_path, a=text))
+
+
+def test_a_recording_tells_which_tools_waited(tmp_path: Path) -> None:
+    mock = {"requests": [{"content": "Now: ", "tools": [WAITING]}], "content": "never said"}
+    asking = {"type": "Step", "name": "a", "agent": {"id": "ag", "name": "Ag"}}
+    _, events = run({**asking, "mock": mock})
+    frames = tuple(Frame(0.0, event["event"], event) for _, event in events)
+    recording = Recording("w", {"message": "tea", "stream": "true"}, 200, frames)
+    script = infer_script({"id": "w", "name": "w", "steps": [asking]}, [recording])
+    (tmp_path / "w.yaml").write_text(script, encoding="utf-8")
+    (workflow,) = load_scripts(tmp_path).workflows.values()
+    again = run(*workflow.source["steps"])[1]
+    assert [event["event"] for _, event in again] == [event["event"] for _, event in events]
+
+
 @pytest.fixture(scope="module")
 def asked() -> Workflow:
     return workflow_from(
