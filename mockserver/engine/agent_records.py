@@ -8,15 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mockserver.engine.actions import Branch, StepFailed
 from mockserver.engine.context import RunContext
 from mockserver.engine.results import Result, result
 from mockserver.script.model import Step, Tokens, WaitsFor
-
-if TYPE_CHECKING:
-    from mockserver.engine.tool_calls import ToolCall
 
 Json = dict[str, Any]
 
@@ -142,10 +139,10 @@ class AgentRecord:
         """Note a message of its conversation with its model."""
         self.messages.append(message(self.context.ids(), role, self.context.now(), **more))
 
-    def wait_for(self, calls: Iterable[ToolCall], executions: Iterable[Json]) -> None:
-        """Note those of the calls that have the run pause."""
-        for call, execution in zip(calls, executions, strict=True):
-            if call.waits_for is not None:
+    def wait_for(self, executions: Iterable[Json]) -> None:
+        """Note those of the tool calls that have the run pause."""
+        for execution in executions:
+            if any(execution[key] for key in _WAITING):
                 moment = datetime.fromtimestamp(self.context.clock(), UTC)
                 self.requirements.append(
                     {

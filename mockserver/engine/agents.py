@@ -320,7 +320,7 @@ class AgentRun:
         if not self._is_streamed:  # what is waited for comes first there
             calls = sorted(calls, key=lambda call: call.waits_for is None)
         tools += [call.execution(context.now()) for call in calls]
-        self._record.wait_for(calls, tools[first:])
+        self._record.wait_for(tools[first:])
         positions = [first + number for number, call in enumerate(calls) if call.waits_for is None]
         calls = [call for call in calls if call.waits_for is None]
         if not calls:
