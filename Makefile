@@ -49,7 +49,7 @@ $(NODE_INSTALLED): js/package-lock.json | browser
 
 # The package in js/: types, build, tests in Node, and the example and the mock's page in Chromium.
 js: install $(NODE_INSTALLED)
-	@if test -e $(NODE_INSTALLED); then cd js && export AGENTOS_MOCK_COMMAND=../$(VENV)/bin/agentos-mock && \
+	@if test -e $(NODE_INSTALLED); then cd js && export AGENTOS_MOCK_COMMAND=$(CURDIR)/$(VENV)/bin/agentos-mock && \
 		npm run --silent check && npm run --silent build && npm run --silent test && \
 		{ test ! -x /usr/bin/chromium || npm run --silent test:browser; }; fi
 
