@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import mockserver.agno  # noqa: F401 - its departures are registered
 from agentos_contract.deviations import Deviations
@@ -76,67 +76,103 @@ class Settings:
     """The name of the profile that `deviations` are of, to be shown."""
 
 
-def create_app(settings: Settings | None = None) -> ASGIApp:
+class Mock:
+    """The mock as an ASGI application, whose scripts and document can be replaced while it serves.
+
+    What is under way when they are goes on with what it began with.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises DocumentError for a document that cannot be served, ScriptError for scripts."""
+        self.settings = settings
+        workflows = settings.workflows
+        if workflows is None:
+            workflows = load_scripts(BUNDLED_SCRIPTS).workflows
+        self.catalogue = Catalogue(workflows, settings.recordings or Recordings())
+        self.runner = Runner(
+            settings.store or MemoryStore(settings.max_memory * 3 // 4),
+            seed=settings.seed,
+            speed=settings.speed,
+            clock=settings.clock,
+            max_recent=settings.max_memory // 4,
+        )
+        self.document = settings.document or load_document()
+        self.reload = ReloadState()
+        self.watch = Watch()
+        self._rules = Rules(self.document)
+        self._journal = Journal(settings.token)
+        self._started_at = settings.clock()
+        if settings.control is not None:
+            self.runner.observer = self.watch
+        self._application = self._built(self.document)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._application(scope, receive, send)
+
+    def replace_scripts(self, workflows: Mapping[str, Workflow], recordings: Recordings) -> None:
+        """Serve these from now on."""
+        self.catalogue.workflows, self.catalogue.recordings = workflows, recordings
+
+    def replace_document(self, document: Document) -> None:
+        """Serve by this one from now on. Raises DocumentError, and then nothing is changed."""
+        self._application = self._built(document)
+        self.document = self._rules.document = document
+
+    def _built(self, document: Document) -> ASGIApp:
+        settings, token, catalogue = self.settings, self.settings.token, self.catalogue
+        served = Served(
+            catalogue,
+            self.runner,
+            PathMethods(document),
+            settings.max_body,
+            started_at=self._started_at,
+        )
+        application = connexion_application(operations, document, served, token=token)
+        readable = Cors(Documentation(application, document), settings.allow_origins)
+        socket = WorkflowSocket(readable, catalogue, self.runner, token=token)
+        server = Server(token, catalogue, document.form_fields)
+        application = FaultsMiddleware(socket, server, settings.deviations)
+        if settings.control is not None:
+            application = self._controlled(application, document, settings.control)
+        return RequestLog(application)
+
+    def _controlled(self, application: ASGIApp, document: Document, access: Access) -> ASGIApp:
+        """The mock with the control API in front of it."""
+        settings, deviations = self.settings, self.settings.deviations
+        facts = Facts(
+            document,
+            settings.speed,
+            settings.seed,
+            frozenset() if callable(deviations) else deviations,
+            settings.profile,
+        )
+        handlers = Handlers(
+            self.runner,
+            self.catalogue,
+            self._rules,
+            self.watch,
+            self._journal,
+            self.reload,
+            facts,
+        )
+        return Control(
+            application,
+            document,
+            handlers,
+            self.runner,
+            self.catalogue,
+            self._rules,
+            self.watch,
+            self._journal,
+            replace(access, token=settings.token, allow_origins=settings.allow_origins),
+            max_body=settings.max_body,
+            started_at=self._started_at,
+        )
+
+
+def create_app(settings: Settings | None = None) -> Mock:
     """The mock as an ASGI application.
 
     Raises DocumentError for a document that cannot be served, ScriptError for scripts that can't.
     """
-    settings = settings or Settings()
-    document = settings.document or load_document()
-    workflows = settings.workflows
-    if workflows is None:
-        workflows = load_scripts(BUNDLED_SCRIPTS).workflows
-    runner = Runner(
-        settings.store or MemoryStore(settings.max_memory * 3 // 4),
-        seed=settings.seed,
-        speed=settings.speed,
-        clock=settings.clock,
-        max_recent=settings.max_memory // 4,
-    )
-    catalogue = Catalogue(workflows, settings.recordings or Recordings())
-    served = Served(
-        catalogue,
-        runner,
-        PathMethods(document),
-        settings.max_body,
-        started_at=settings.clock(),
-    )
-    application = connexion_application(operations, document, served, token=settings.token)
-    readable = Cors(Documentation(application, document), settings.allow_origins)
-    socket = WorkflowSocket(readable, catalogue, runner, token=settings.token)
-    server = Server(settings.token, catalogue, document.form_fields)
-    application = FaultsMiddleware(socket, server, settings.deviations)
-    if settings.control is not None:
-        application = _controlled(application, settings, document, served, runner)
-    return RequestLog(application)
-
-
-def _controlled(
-    application: ASGIApp, settings: Settings, document: Document, served: Served, runner: Runner
-) -> ASGIApp:
-    """The mock with the control API in front of it."""
-    assert settings.control is not None
-    rules, watch, journal = Rules(document), Watch(), Journal(settings.token)
-    runner.observer = watch
-    deviations = settings.deviations
-    facts = Facts(
-        document,
-        settings.speed,
-        settings.seed,
-        frozenset() if callable(deviations) else deviations,
-        settings.profile,
-    )
-    handlers = Handlers(runner, served.catalogue, rules, watch, journal, ReloadState(), facts)
-    return Control(
-        application,
-        document,
-        handlers,
-        runner,
-        served.catalogue,
-        rules,
-        watch,
-        journal,
-        replace(settings.control, token=settings.token, allow_origins=settings.allow_origins),
-        max_body=settings.max_body,
-        started_at=served.started_at,
-    )
+    return Mock(settings or Settings())

@@ -8,10 +8,13 @@ import errno
 import logging
 import signal
 import socket
+import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -22,6 +25,42 @@ SECONDS_TO_END = 2
 
 class CannotListen(Exception):
     """The address cannot be listened on; str() says why, and what to choose."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What TLS is served with."""
+
+    file: Path
+    """The certificate, PEM, with those that it is signed by."""
+    key: Path
+    """Its private key, PEM, without a password."""
+
+    def check(self) -> None:
+        """Raises CannotListen where they are no certificate and its key."""
+        for file in (self.file, self.key):
+            if not file.is_file():
+                raise CannotListen(f"{file}: no such file; expected one in PEM form")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            context.load_cert_chain(self.file, self.key, password=_refuse_password)
+        except _HasPassword:
+            raise CannotListen(
+                f"{self.key}: the key has a password; expected one without"
+            ) from None
+        except (ssl.SSLError, OSError) as error:
+            reason = getattr(error, "reason", None) or str(error)
+            raise CannotListen(
+                f"{self.file}, {self.key}: no certificate and its key in PEM form ({reason})"
+            ) from error
+
+
+class _HasPassword(Exception):
+    pass
+
+
+def _refuse_password() -> NoReturn:
+    raise _HasPassword
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -57,8 +96,14 @@ def set_up_log(level: str) -> None:
     logging.getLogger("uvicorn.error").addFilter(_is_no_end)
 
 
-def serve(application: ASGIApp, listener: socket.socket) -> int:
-    """Serve until a signal comes; the exit code.
+def serve(
+    application: ASGIApp,
+    listener: socket.socket,
+    *,
+    beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
+    certificate: Certificate | None = None,
+) -> int:
+    """Serve until a signal comes; the exit code. `beside` is carried out meanwhile.
 
     The first ends in good order: what is being answered has SECONDS_TO_END. A second ends at once.
     """
@@ -68,8 +113,11 @@ def serve(application: ASGIApp, listener: socket.socket) -> int:
         access_log=False,
         lifespan="off",
         timeout_graceful_shutdown=SECONDS_TO_END,
+        ssl_certfile=certificate.file if certificate else None,
+        ssl_keyfile=certificate.key if certificate else None,
     )
     server = _Server(config)
+    server.beside = beside
     # Before uvicorn has taken the signals over, and once it has given them back.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, server.end_at_once)
@@ -102,6 +150,20 @@ def serving(application: ASGIApp) -> Iterator[str]:
 class _Server(uvicorn.Server):
     forced_by: int | None = None
     """The second signal."""
+    beside: Callable[[], Coroutine[Any, Any, None]] | None = None
+    _task: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.beside is not None:
+            self._task = asyncio.create_task(self.beside())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # uvicorn's own would raise the signals again once it has ended: a traceback for what it

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from agentos_contract.document import Document
 from agentos_contract.json_values import read_json_object
 from contract_tests.drift.baseline import Baseline
 from contract_tests.drift.changes import Change, merged
@@ -73,7 +74,7 @@ def find_drift(options: Options, baseline: Baseline, listener: Listener | None =
         budget.limit = plan.runs
         listener.planned(target, plan)
         listener.progress(f"reading {PUBLISHED_AT}")
-        published = _published(client)
+        published = _published(client, options.document)
         asking = Asking(client, options.document, listener.progress)
         asking.all(plan, target.workflows)
     notes = list(asking.notes)
@@ -118,7 +119,7 @@ def _still_answered(change: Change, sent: Sent) -> Change:
     return replace(unpublished, operation=change.operation, sources=change.sources)
 
 
-def _published(client: Client) -> Mapping[str, Any] | str:
+def _published(client: Client, kits: Document) -> Mapping[str, Any] | str:
     """The server's document, or why there is none to compare."""
     exchange = client.send(Request("GET", PUBLISHED_AT))
     where = f"{PUBLISHED_AT}: nothing compared that is published"
@@ -128,6 +129,8 @@ def _published(client: Client) -> Mapping[str, Any] | str:
         document = read_json_object(exchange.body)
     except ValueError as error:
         return f"{where}: it is no OpenAPI document: {error}"
+    if document == kits.content:
+        return f"{where}: it is the one that the server is compared with"
     version = document.get("openapi")
     if not isinstance(version, str) or not version.startswith("3."):
         said = str(version)[:40] if version is not None else "absent"

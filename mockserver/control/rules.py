@@ -77,7 +77,8 @@ class Rules:
     """The rules of all scopes."""
 
     def __init__(self, document: Document) -> None:
-        self._document = document
+        self.document = document
+        """That of the AgentOS API."""
         self._rules: dict[str, list[Rule]] = {}
         self._last_id = 0
 
@@ -109,7 +110,7 @@ class Rules:
         """The workflow that a rule is for. Raises ApiError(422) for names that there are not."""
         operation_id, workflow_id = source.get("operation_id"), source.get("workflow_id")
         if operation_id is not None:
-            _check_name("operation_id", "operation", operation_id, self._document.operations)
+            _check_name("operation_id", "operation", operation_id, self.document.operations)
         if workflow_id is None:
             return None
         _check_name("workflow_id", "workflow", workflow_id, workflows)

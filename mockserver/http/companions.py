@@ -34,6 +34,11 @@ async def _workflows(request: Request) -> Answer:
     return 200, [workflow_summary(each, request.hooks) for each in request.workflows.values()]
 
 
+async def _nothing(request: Request) -> Answer:
+    """The agents, or teams, that are served beside the workflows: there are none."""
+    return 200, []
+
+
 async def _workflow(request: Request) -> Answer:
     return 200, workflow_detail(request.workflow, request.hooks)
 
@@ -64,6 +69,8 @@ HANDLERS: Mapping[str, Handler] = {
     "health_check": _health,
     "get_config": _config,
     "get_workflows": _workflows,
+    "get_agents": _nothing,
+    "get_teams": _nothing,
     "get_workflow": _workflow,
     "cancel_workflow_run": _cancel,
     "get_workflow_run": _get_run,

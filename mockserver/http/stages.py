@@ -85,7 +85,11 @@ def _media_type(request: Request) -> None:
         expected = " or ".join(sent.schema.media_types)
         statement = f"content type {sent.media_type or '(none)'} is not read here"
         headers = {"accept-post": expected}
-        raise ApiError(415, statement, hint=f"expected {expected}", headers=headers)
+        hint = f"expected {expected}"
+        if sent.media_type == "multipart/form-data":
+            # What a browser's FormData is sent as; a real server reads it.
+            hint += "; serve --as agno-2.5.6, or --fault form.multipart, reads it too"
+        raise ApiError(415, statement, hint=hint, headers=headers)
 
 
 async def _syntax(request: Request) -> None:

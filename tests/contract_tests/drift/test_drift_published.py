@@ -91,7 +91,7 @@ def operation_gone(published: Published, data: st.DataObject) -> Expected:
 
 @mutation(ANY)
 def operation_new(published: Published, data: st.DataObject) -> Expected:
-    path = data.draw(st.sampled_from(["/workflows/{workflow_id}/runs/{run_id}/resume", "/agents"]))
+    path = data.draw(st.sampled_from(["/workflows/{workflow_id}/runs/{run_id}/resume", "/models"]))
     published.content["paths"][path] = {"put": copy.deepcopy(published.operation)}
     return {("operation-added", Impact.ADDITION, f"PUT {path}", "", "")}
 

@@ -19,6 +19,7 @@ from websockets.sync.client import connect
 
 from agentos_contract.document import DEFAULT_DOCUMENT
 from mockserver.cli import main
+from mockserver.script.loader import BUNDLED_SCRIPTS
 from tests.runs import batch
 
 
@@ -42,7 +43,7 @@ def started(*arguments: str, **environment: str) -> tuple[subprocess.Popen[str],
         said += line
         if line.startswith("try: "):
             break
-    assert said.startswith("listening on http://"), said
+    assert said.startswith(("listening on http://", "listening on https://")), said
     return process, said.splitlines()[0].removeprefix("listening on "), said
 
 
@@ -117,7 +118,8 @@ def test_wrong_scripts_are_refused_at_start(tmp_path: Path) -> None:
 def test_check_counts_what_is_well() -> None:
     result = invoke("check", "fixtures/workflows")
     assert result.exit_code == 0
-    assert "19 scripts, no problem" in result.output
+    count = len(list(BUNDLED_SCRIPTS.glob("*.yaml")))
+    assert f"{count} scripts, no problem" in result.output
 
 
 @pytest.mark.parametrize(

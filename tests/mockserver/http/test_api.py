@@ -313,3 +313,19 @@ def test_another_servers_published_document_is_served(serve: Serve) -> None:
         listed = client.get("/sessions", params={"type": "workflow"}).json()["data"]
         assert [session["session_id"] for session in listed] == ["s-published"]
         assert client.get("/knowledge/content").status_code == 501
+
+
+def test_there_are_no_agents_and_no_teams(client: httpx.Client, locked: httpx.Client) -> None:
+    """What agent-ui asks for at its start; as a real server with workflows alone answers."""
+    for path in ("/agents", "/teams"):
+        assert client.get(path).json() == []
+        assert locked.get(path).status_code == 401
+
+
+def test_a_browsers_form_data_is_told_who_reads_it(client: httpx.Client) -> None:
+    answer = client.post("/workflows/content-pipeline/runs", files={"message": (None, "bees")})
+    assert answer.status_code == 415
+    detail = answer.json()["detail"]
+    assert "--as agno-2.5.6" in detail
+    assert "form.multipart" in detail
+    assert answer.headers["accept-post"] == "application/x-www-form-urlencoded"

@@ -1,0 +1,59 @@
+"""`agentos-mock check`: whether scripts can be served."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from mockserver.commands.files import count_of
+from mockserver.recordings.format import RecordingError, load_recordings
+from mockserver.script.loader import load_files, script_files
+from mockserver.script.problems import ScriptError
+
+
+@click.command()
+@click.argument(
+    "paths", metavar="DIR|FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+def check(paths: tuple[Path, ...]) -> None:
+    """Check scripts: folders, with the recordings beside them, or files; exit 1 with every problem.
+
+    Ids are unique among the scripts of one folder.
+    """
+    by_folder: dict[Path, list[Path]] = {}
+    for path in paths:
+        by_folder.setdefault(path if path.is_dir() else path.parent, []).append(path)
+    results = [_check(folder, given) for folder, given in by_folder.items()]
+    if not all(results):
+        sys.exit(1)
+
+
+def _check(folder: Path, given: list[Path]) -> bool:
+    """Whether scripts of one folder, and its recordings where it was given whole, are right."""
+    name = folder if len(given) > 1 else given[0]
+    counted: list[str] = []
+    errors = 0
+    try:
+        files = dict.fromkeys(file for path in given for file in script_files(path))
+        scripts = load_files(list(files))
+        problems = scripts.warnings
+        counted.append(count_of(len(scripts.workflows), "script"))
+    except ScriptError as error:
+        problems = error.problems
+    for problem in problems:
+        click.echo(str(problem), err=True)
+        errors += not problem.is_warning
+    if folder in given:
+        try:
+            recordings = load_recordings(folder)
+            counted += [count_of(len(recordings), "recording")] if recordings else []
+        except RecordingError as error:
+            click.echo(str(error), err=True)
+            errors += len(str(error).splitlines())
+    if errors:
+        click.echo(f"Error: {name}: {count_of(errors, 'problem')}; it cannot be served", err=True)
+    else:
+        click.echo(f"{name}: {', '.join(counted)}, no problem")
+    return not errors

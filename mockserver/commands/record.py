@@ -1,0 +1,111 @@
+"""`agentos-mock record`: a server's runs as recordings, and recordings as scripts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+import httpx
+
+from mockserver.commands.files import TOKEN_VARIABLES, count_of, recordings_of, scripts_of
+from mockserver.recordings.inference import infer_script
+from mockserver.recordings.recorder import DEFAULT_MESSAGE, CouldNotRecord, Recorder
+
+
+@click.command()
+@click.argument("url")
+@click.option(
+    "--workflow",
+    "workflows",
+    metavar="ID",
+    multiple=True,
+    help="A workflow to record; more than once for several. All that are listed, unless said.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="The folder to write descriptions and recordings to; `serve --workflows` replays it.",
+)
+@click.option(
+    "--token",
+    envvar=TOKEN_VARIABLES,
+    show_envvar=True,
+    help="The server's bearer token; it is not written.",
+)
+@click.option(
+    "--message",
+    "messages",
+    metavar="TEXT",
+    multiple=True,
+    default=(DEFAULT_MESSAGE,),
+    show_default=True,
+    help="What to ask; more than once for several runs.",
+)
+@click.option(
+    "--session", metavar="ID", help="The session to run in; a fresh one each, unless said."
+)
+@click.option("--user", metavar="ID", help="The user to run as.")
+def record(
+    url: str,
+    workflows: tuple[str, ...],
+    out: Path,
+    token: str | None,
+    messages: tuple[str, ...],
+    session: str | None,
+    user: str | None,
+) -> None:
+    """Record a server at URL: descriptions, streams with their times, batch bodies.
+
+    Where URL is a folder of recordings, scripts are written that do as they show.
+    """
+    if Path(url).is_dir():
+        _infer(Path(url), workflows, out)
+        return
+    recorder = Recorder(
+        url.rstrip("/"),
+        out,
+        token or None,
+        messages,
+        session_id=session,
+        user_id=user,
+        say=click.echo,
+    )
+    try:
+        recorder.record(workflows)
+    except (CouldNotRecord, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+        click.echo(f"mockserver record: {redacted(url)}: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        raise click.ClickException(f"{out}: cannot be written: {error.strerror}") from error
+    for failure in recorder.failures:
+        click.echo(failure, err=True)
+    click.echo(f"{out}: {len(recorder.written)} files; mockserver serve --workflows {out}")
+    if recorder.failures:
+        sys.exit(1)
+
+
+def _infer(folder: Path, workflow_ids: tuple[str, ...], out: Path) -> None:
+    scripts, recordings = scripts_of(folder), recordings_of(folder)
+    files: set[Path] = set()
+    for workflow_id in workflow_ids or scripts.workflows:
+        if workflow_id not in scripts.workflows:
+            known = ", ".join(scripts.workflows)
+            raise click.BadParameter(f"{workflow_id!r} is none of {known}", param_hint="--workflow")
+        workflow = scripts.workflows[workflow_id]
+        file = out / Path(workflow.file).with_suffix(".yaml").name
+        if file in files:  # of x.json and x.yaml
+            file = out / f"{Path(workflow.file).name}.yaml"
+        files.add(file)
+        out.mkdir(parents=True, exist_ok=True)
+        file.write_text(infer_script(workflow.source, recordings.of(workflow_id)), encoding="utf-8")
+        click.echo(f"{file}: from {count_of(len(recordings.of(workflow_id)), 'recording')}")
+
+
+def redacted(url: str) -> str:
+    """A URL without what may be a secret in it."""
+    try:
+        return str(httpx.URL(url).copy_with(userinfo=b"", query=None))
+    except httpx.InvalidURL:
+        return "the URL"

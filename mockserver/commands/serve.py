@@ -1,0 +1,291 @@
+"""`agentos-mock serve`."""
+
+from __future__ import annotations
+
+import gc
+import math
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agentos_contract.deviations import UnknownDeviation, check_deviations
+from agentos_contract.document import DocumentError, load_document
+from agentos_contract.profiles import ProfileError, load_profile
+from agentos_contract.variations import UnknownVariation, check_variations
+from mockserver.app import DEFAULT_MAX_MEMORY, Settings, create_app
+from mockserver.commands.files import TOKEN_VARIABLES, recordings_of, scripts_of
+from mockserver.control.application import Access
+from mockserver.control.security import is_loopback
+from mockserver.reloading import Files, Reloader
+from mockserver.script.loader import BUNDLED_SCRIPTS
+from mockserver.server import CannotListen, Certificate, listen, set_up_log
+from mockserver.server import serve as run_server
+
+MIB = 1024 * 1024
+
+
+class Speed(click.FloatRange):
+    """A finite number above 0."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number; expected such as 2 or 0.5", param, ctx)
+        return number
+
+
+def checked_origins(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Origins as browsers send them: a scheme and a host, perhaps a port."""
+    for value in values:
+        if not re.fullmatch(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:]+\]|[^\s/?#@:]+)(:\d{1,5})?", value):
+            hint = "expected a scheme and a host, perhaps a port, such as http://localhost:5173"
+            raise click.BadParameter(f"{value!r} is no origin; {hint}", ctx, param)
+    return values
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port",
+    default=7777,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="The port to listen on; 0 is any free one.",
+)
+@click.option(
+    "--spec",
+    type=click.Path(path_type=Path),
+    help="An OpenAPI 3.1 document instead of the kit's; NAME.overlay.yaml beside it is applied.",
+)
+@click.option(
+    "--workflows",
+    type=click.Path(path_type=Path),
+    help="A folder of workflow scripts instead of the bundled ones.",
+)
+@click.option(
+    "--token",
+    envvar=TOKEN_VARIABLES,
+    show_envvar=True,
+    help="The bearer token to ask for; without one everybody is let in.",
+)
+@click.option(
+    "--as",
+    "profile",
+    metavar="PROFILE",
+    help="Behave as that server does where it departs from its contract: agno-2.5.6, or a file.",
+)
+@click.option(
+    "--fault",
+    "faults",
+    metavar="NAME",
+    multiple=True,
+    help="Perform this deviation; may be repeated. `mockserver faults` lists them.",
+)
+@click.option(
+    "--vary",
+    "variations",
+    metavar="NAME",
+    multiple=True,
+    help="Differ in this way that the contract allows; may be repeated.",
+)
+@click.option(
+    "--allow-origin",
+    "allow_origins",
+    metavar="ORIGIN",
+    multiple=True,
+    callback=checked_origins,
+    help="Pages of this origin, such as http://localhost:5173, may read answers also where --as "
+    "refuses them, and use the control API; may be repeated.",
+)
+@click.option(
+    "--no-control", is_flag=True, help="Serve no control API and no page under /__mock__/."
+)
+@click.option("--store", default="memory", show_default=True, metavar="URL")
+@click.option(
+    "--speed",
+    default=1.0,
+    show_default=True,
+    type=Speed(min=0, min_open=True),
+    help="How much faster than their scripts runs go.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    help="The same seed gives the same ids to the same requests in the same order.",
+)
+@click.option(
+    "--max-memory",
+    default=DEFAULT_MAX_MEMORY // MIB,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="MIB",
+    help="How much of sessions and runs is remembered; beyond it what is longest unused is "
+    "forgotten.",
+)
+@click.option(
+    "--no-reload",
+    is_flag=True,
+    help="Do not read scripts, recordings and the document again when they are edited.",
+)
+@click.option(
+    "--certfile",
+    type=click.Path(path_type=Path),
+    help="Serve TLS with this certificate (PEM); with --keyfile.",
+)
+@click.option("--keyfile", type=click.Path(path_type=Path), help="The certificate's private key.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1))
+@click.option(
+    "--log-level",
+    default="info",
+    show_default=True,
+    type=click.Choice(["critical", "error", "warning", "info", "debug"]),
+)
+def serve(
+    host: str,
+    port: int,
+    spec: Path | None,
+    workflows: Path | None,
+    token: str | None,
+    profile: str | None,
+    faults: tuple[str, ...],
+    variations: tuple[str, ...],
+    allow_origins: tuple[str, ...],
+    no_control: bool,
+    store: str,
+    speed: float,
+    seed: int | None,
+    max_memory: int,
+    no_reload: bool,
+    certfile: Path | None,
+    keyfile: Path | None,
+    workers: int,
+    log_level: str,
+) -> None:
+    """Serve workflow scripts until interrupted."""
+    deviations = _deviations(profile, faults) | _variations(variations)
+    if store != "memory":
+        raise click.BadParameter(
+            f"{store!r} is no store that this version has; expected memory", param_hint="--store"
+        )
+    if workers > 1:
+        raise click.BadParameter(
+            f"{workers} workers need a store that they share, and there is only memory; expected 1",
+            param_hint="--workers",
+        )
+    if not host:
+        raise click.BadParameter(
+            "empty; expected an address, such as 127.0.0.1, or 0.0.0.0 for every network",
+            param_hint="--host",
+        )
+    _check_token(token)
+    certificate = _certificate(certfile, keyfile)
+    scripts = scripts_of(workflows or BUNDLED_SCRIPTS)
+    recordings = recordings_of(workflows or BUNDLED_SCRIPTS)
+    for warning in scripts.warnings:
+        click.echo(str(warning), err=True)
+    try:
+        document = load_document(spec)
+        app = create_app(
+            Settings(
+                document,
+                scripts.workflows,
+                recordings,
+                token,
+                max_memory=max_memory * MIB,
+                seed=seed,
+                speed=speed,
+                deviations=deviations,
+                allow_origins=allow_origins,
+                control=None if no_control else Access(closed=_why_closed(host, token)),
+                profile=profile,
+            )
+        )
+    except DocumentError as error:
+        raise click.ClickException(str(error)) from error
+    set_up_log(log_level)
+    try:
+        if certificate is not None:
+            certificate.check()
+        listener = listen(host, port)
+    except CannotListen as error:
+        raise click.ClickException(str(error)) from error
+    port = listener.getsockname()[1]
+    scheme = "http" if certificate is None else "https"
+    url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+    # What has been loaded stays: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    click.echo(f"listening on {url}")
+    click.echo(f"workflows: {', '.join(scripts.workflows)}")
+    if recordings:
+        click.echo(f"recordings: {len(recordings)}, replayed")
+    if not no_control:
+        click.echo(_why_closed(host, token) or f"page and control API: {url}/__mock__/")
+    click.echo(
+        f"try: curl -N {url}/workflows/{next(iter(scripts.workflows))}/runs -d message=hello"
+        + (' -H "Authorization: Bearer …"' if token else "")
+    )
+    sys.stdout.flush()
+    beside = None
+    if not no_reload:
+        beside = Reloader(app, Files(workflows or BUNDLED_SCRIPTS, spec)).follow
+    sys.exit(run_server(app, listener, beside=beside, certificate=certificate))
+
+
+def _check_token(token: str | None) -> None:
+    """Nobody takes a server for closed that is open, or that no token opens."""
+    if token is None:
+        for variable in TOKEN_VARIABLES:
+            if variable in os.environ:  # click takes an empty one for none
+                raise click.UsageError(
+                    f"{variable} is empty; set it to the token to ask for, or unset it to let "
+                    "everybody in"
+                )
+    elif not token:
+        raise click.BadParameter("empty; leave it out to let everybody in", param_hint="--token")
+    elif token != token.strip():
+        message = "has white space around it, which no Authorization header can have"
+        raise click.BadParameter(message, param_hint="--token")
+
+
+def _certificate(certfile: Path | None, keyfile: Path | None) -> Certificate | None:
+    if certfile is None and keyfile is None:
+        return None
+    if certfile is None or keyfile is None:
+        missing = "--certfile" if certfile is None else "--keyfile"
+        raise click.UsageError(f"TLS needs a certificate and its key; {missing} is missing")
+    return Certificate(certfile, keyfile)
+
+
+def _why_closed(host: str, token: str | None) -> str | None:
+    """Why nobody may use the control API; None: who is let in may."""
+    if token is not None or is_loopback(host.removeprefix("[").removesuffix("]")):
+        return None
+    return (
+        f"the control API is closed, as {host} is open to others and there is no token; "
+        "serve --token opens it to who has it"
+    )
+
+
+def _deviations(profile: str | None, faults: tuple[str, ...]) -> frozenset[str]:
+    try:
+        listed = load_profile(profile).deviations if profile is not None else frozenset()
+    except ProfileError as error:
+        raise click.BadParameter(str(error), param_hint="--as") from error
+    try:
+        return listed | check_deviations(faults)
+    except UnknownDeviation as error:
+        raise click.BadParameter(str(error), param_hint="--fault") from error
+
+
+def _variations(names: tuple[str, ...]) -> frozenset[str]:
+    try:
+        return check_variations(names)
+    except UnknownVariation as error:
+        raise click.BadParameter(str(error), param_hint="--vary") from error
