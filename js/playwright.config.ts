@@ -9,7 +9,7 @@ const args = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "
 
 export default defineConfig({
   testDir: ".",
-  testMatch: ["example/*.spec.ts", "page/*.spec.ts"],
+  testMatch: ["example/*.spec.ts", "page/*.spec.ts", "snippets/*.spec.ts"],
   globalSetup: "./scripts/browser-setup.ts",
   fullyParallel: true,
   workers: Number(process.env["WORKERS"] ?? 2),

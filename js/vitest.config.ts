@@ -5,5 +5,5 @@ import { mockCommand } from "./scripts/mock.mjs";
 process.env["AGENTOS_MOCK_COMMAND"] = mockCommand as string;
 
 export default defineConfig({
-  test: { include: ["tests/**/*.test.ts"], globalSetup: "./src/global-setup.ts", testTimeout: 30_000, maxWorkers: 2 },
+  test: { include: ["tests/*.test.ts", "snippets/*.test.ts"], globalSetup: "./src/global-setup.ts", testTimeout: 30_000, maxWorkers: 2 },
 });

@@ -1,29 +1,56 @@
-// The TypeScript of docs/*.md compiles against the package.
+// The TypeScript of docs/*.md compiles against the package, and what is a test is left in snippets/
+// for Playwright and Vitest to run on the package as it is built.
 
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const docs = fileURLToPath(new URL("../../docs", import.meta.url));
-const folder = mkdtempSync(join(root, ".generated-"));
+const folder = join(root, "snippets");
+
+// A front end's own client, of which the docs say no more.
+const CLIENT = `function myClient(url: string, headers: Record<string, string>) {
+  return {
+    async write(message: string): Promise<void> {
+      const body = new URLSearchParams({ message });
+      const answer = await fetch(\`\${url}/workflows/article-writer/runs\`, { method: "POST", headers, body });
+      await answer.text();
+      if (answer.status === 503) await this.write(message);
+    },
+  };
+}
+`;
+
+/** What a snippet is run as: its file's name ends so, and what it needs besides. */
+function runnable(text) {
+  if (text.includes('"agentos-mock/playwright"')) return [".spec.ts", text];
+  if (text.includes('"agentos-mock/vitest"')) return [".test.ts", `${text.includes("myClient") ? CLIENT : ""}${text}`];
+  if (!text.includes("await fetch(")) return [".ts", text];
+  const ran = text.replaceAll('"http://localhost:7777', 'process.env["AGENTOS_MOCK_URL"] + "');
+  return [".test.ts", `import { test as ran } from "vitest";\n${ran}\nran("ran", () => {});\n`];
+}
+
+rmSync(folder, { recursive: true, force: true });
+mkdirSync(folder);
 let count = 0;
-try {
-  for (const page of readdirSync(docs).filter((file) => file.endsWith(".md"))) {
-    for (const [, text] of readFileSync(join(docs, page), "utf8").matchAll(/```ts\n(.*?)```/gs)) {
-      count += 1;
-      const given = text.includes("myClient") ? "declare function myClient(url: string, headers: Record<string, string>): { write(topic: string): Promise<void> };\n" : "";
-      writeFileSync(join(folder, `${page}-${count}.ts`), `${given}${text}\nexport {};\n`);
-    }
+for (const page of readdirSync(docs).filter((file) => file.endsWith(".md"))) {
+  for (const [, snippet] of readFileSync(join(docs, page), "utf8").matchAll(/```ts\n(.*?)```/gs)) {
+    count += 1;
+    const [ending, text] = runnable(snippet);
+    writeFileSync(join(folder, `${page.replace(/\.md$/, "")}-${count}${ending}`), `${text}\nexport {};\n`);
   }
-  const options = { noEmit: true, module: "esnext", moduleResolution: "bundler", rootDir: "..", paths: { "agentos-mock": ["../src/index.ts"], "agentos-mock/*": ["../src/*.ts"] } };
-  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ extends: "../tsconfig.json", compilerOptions: options, include: ["*.ts"] }));
+}
+const options = { noEmit: true, module: "esnext", moduleResolution: "bundler", rootDir: "..", paths: { "agentos-mock": ["../src/index.ts"], "agentos-mock/*": ["../src/*.ts"] } };
+writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ extends: "../tsconfig.json", compilerOptions: options, include: ["*.ts"] }));
+try {
   execFileSync(join(root, "node_modules", ".bin", "tsc"), ["-p", folder], { encoding: "utf8" });
   console.log(`docs: ${count} pieces of TypeScript compile`);
 } catch (error) {
   console.error(error.stdout ?? error);
   process.exitCode = 1;
 } finally {
-  rmSync(folder, { recursive: true });
+  // Whoever runs them sees the package by its name, as it is built.
+  rmSync(join(folder, "tsconfig.json"));
 }

@@ -23,8 +23,17 @@ export interface RunningMock {
  */
 export async function startMock(options: StartOptions = {}): Promise<RunningMock> {
   const running = process.env["AGENTOS_MOCK_URL"];
-  if (running) return { url: running, stop: async () => {} };
-  const command = options.command ?? process.env["AGENTOS_MOCK_COMMAND"] ?? "agentos-mock";
+  return running ? { url: running, stop: async () => {} } : spawnMock(options);
+}
+
+/** The mock's command: AGENTOS_MOCK_COMMAND, or `agentos-mock`. */
+export function mockCommand(): string {
+  return process.env["AGENTOS_MOCK_COMMAND"] || "agentos-mock";
+}
+
+/** Start a mock on a free port, whether or not one runs already. */
+export async function spawnMock(options: StartOptions = {}): Promise<RunningMock> {
+  const command = options.command ?? mockCommand();
   const child = spawn(command, ["serve", "--port", "0", "--log-level", "warning", ...(options.args ?? [])], {
     stdio: ["ignore", "pipe", "pipe"],
   });

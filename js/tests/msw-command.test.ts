@@ -1,0 +1,61 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import type { HttpHandler } from "msw";
+import { setupServer } from "msw/node";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { readEvents } from "../src/index.js";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const SCRIPT = `id: greeter
+name: Greeter
+steps:
+  - {type: Step, name: greet, mock: {content: "Hello, {input}!"}}
+`;
+let folder = "";
+
+// Within the package, whose own name a module there may import.
+beforeAll(async () => {
+  folder = await mkdtemp(join(ROOT, ".generated-"));
+  await writeFile(join(folder, "greeter.yaml"), SCRIPT);
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+/** The command as it is built: `npm run build` comes first. */
+const command = (...given: string[]) => promisify(execFile)(process.execPath, [join(ROOT, "dist/msw-command.js"), ...given], { cwd: folder });
+
+test("a folder of scripts becomes handlers that answer as the mock does on them", async () => {
+  const { stdout } = await command(".", "--out", "handlers.js", "--message", "bees", "--message", "wasps", "--base-url", "http://api.example/", "--speed", "100");
+  expect(stdout).toBe("handlers.js: 4 recordings of greeter\n");
+  const { handlers } = (await import(pathToFileURL(join(folder, "handlers.js")).href)) as { handlers: HttpHandler[] };
+  const server = setupServer(...handlers);
+  server.listen({ onUnhandledRequest: "error" });
+  try {
+    const body = new URLSearchParams({ message: "wasps" });
+    const events = [];
+    for await (const event of readEvents(await fetch("http://api.example/workflows/greeter/runs", { method: "POST", body }))) events.push(event);
+    expect(events.map(({ event }) => event)).toEqual(expect.arrayContaining(["WorkflowStarted", "StepStarted", "StepCompleted", "WorkflowCompleted"]));
+    expect(events.at(-1)).toMatchObject({ content: "Hello, wasps!" });
+  } finally {
+    server.close();
+  }
+});
+
+test("a module in TypeScript, of a running mock", async () => {
+  await command(process.env["AGENTOS_MOCK_URL"]!, "--out", "handlers.ts", "--workflow", "content-pipeline");
+  expect(await readFile(join(folder, "handlers.ts"), "utf8")).toContain("const recordings: Recording[] = [");
+  await promisify(execFile)(join(ROOT, "node_modules/.bin/tsc"), ["--strict", "--noEmit", "--skipLibCheck", "--target", "es2022", "--module", "nodenext", "handlers.ts"], { cwd: folder });
+});
+
+test.each([
+  [[], "expected one FROM, and --out FILE"],
+  [["nowhere", "--out", "x.ts"], "nowhere: expected a folder or a URL"],
+  [[".", "--out", "x.ts", "--workflow", "writer"], "writer"],
+  [[".", "--out", "x.ts", "--speed", "0"], "--speed 0: expected a number above 0"],
+  [[".", "--to", "x.ts"], "Unknown option '--to'"],
+])("what is wrong is said: %j", async (given, said) => {
+  await expect(command(...given)).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining(said) });
+});
