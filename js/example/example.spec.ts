@@ -82,6 +82,19 @@ test("what was written is there after a reload", async ({ page, agentosMock }) =
   await expect(article(page)).toHaveText(said ?? "");
 });
 
+test("a run that the page left is shown as far as it came", async ({ page, agentosMock }) => {
+  await agentosMock.hold("writing", { before: "StepCompleted", step: "write" });
+  await open(page, agentosMock.url);
+  const address = page.url();
+  await write(page);
+  const { run_id } = await agentosMock.gate("writing");
+  await page.goto("about:blank");
+  await agentosMock.ended(run_id);
+  await page.goto(address);
+  await expect(state(page)).toHaveText("Restored: cancelled");
+  await agentosMock.release("writing");
+});
+
 test("an answer that is no JSON is an error, not a hang", async ({ page, agentosMock }) => {
   await agentosMock.rule({ status: 502, body: "<html>Bad gateway</html>", headers: { "Content-Type": "text/html" } }, { operation_id: "create_workflow_run" });
   await open(page, agentosMock.url);

@@ -32,7 +32,8 @@ export function parseRecording(text: string): Recording {
   const frames = rest.filter((line) => "event" in line) as unknown as Recording["frames"];
   if (end["frames"] !== frames.length) throw new Error(`the recording says that it has ${String(end["frames"])} events, and has ${frames.length}`);
   const body = rest.find((line) => "body" in line)?.["body"];
-  return { ...(head as unknown as Omit<Recording, "frames">), frames, ...(body !== undefined && { body }) };
+  const { recording: _, ...about } = head;
+  return { ...(about as unknown as Omit<Recording, "frames">), frames, ...(body !== undefined && { body }) };
 }
 
 /** A handler of `POST /workflows/{workflow_id}/runs` that plays recordings. */

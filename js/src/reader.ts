@@ -26,8 +26,9 @@ export class RunStreamError extends Error {
  * The events of a streamed run, as they come.
  *
  * It ends after the run's terminal event. It throws RunStreamError where the answer is an error, and
- * where the connection ends before the run: a run that is cut is told from one that is over. Leaving
- * the loop closes the connection, which ends the run.
+ * where the connection ends before the run: a run that is cut is told from one that is over. Where the
+ * request is aborted it throws the abort's reason. Leaving the loop closes the connection, which ends
+ * the run.
  */
 export async function* readEvents(response: Response): AsyncGenerator<WorkflowRunEvent, void, void> {
   if (!response.ok || !response.body) throw await refusal(response);
@@ -53,7 +54,8 @@ export async function* readEvents(response: Response): AsyncGenerator<WorkflowRu
       try {
         piece = await reader.read();
       } catch (cause) {
-        if (cause instanceof Error && cause.name === "AbortError") throw cause;
+        // By the Fetch standard a network error is a TypeError; what else comes is the reason of an abort.
+        if ((cause as Error | undefined)?.name !== "TypeError") throw cause;
         throw new RunStreamError("cut", "the connection was cut", response.status, undefined, cause);
       }
       if (piece.done) break;

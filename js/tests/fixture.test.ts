@@ -67,7 +67,7 @@ describe("the fixture", () => {
     await (await answer).text();
   });
 
-  test("an aborted run ends, and its reader throws what abort says", async ({ agentosMock }) => {
+  test.for([[undefined, { name: "AbortError" }], [new Error("the user left"), { message: "the user left" }]] as const)("an aborted run ends, and its reader throws the reason: %j", async ([reason, expected], { agentosMock }) => {
     const leaving = new AbortController();
     await agentosMock.hold("g", { before: "StepCompleted", step: "draft" });
     const answer = await agentosMock.fetch(PATH, { ...RUN, signal: leaving.signal });
@@ -75,8 +75,8 @@ describe("the fixture", () => {
       for await (const event of readEvents(answer)) expect(event.event).not.toBe("WorkflowCompleted");
     })();
     const { run_id } = await agentosMock.gate("g");
-    leaving.abort();
-    await expect(reading).rejects.toMatchObject({ name: "AbortError" });
+    leaving.abort(reason);
+    await expect(reading).rejects.toMatchObject(expected);
     await agentosMock.ended(run_id);
     expect((await agentosMock.run(run_id)).state).toBe("cancelled");
     await agentosMock.release("g");

@@ -12,7 +12,7 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const SCRIPT = `id: greeter
 name: Greeter
 steps:
-  - {type: Step, name: greet, mock: {content: "Hello, {input}!"}}
+  - {type: Step, name: greet, mock: {content: "Hello, {{ input }}!"}}
 `;
 let folder = "";
 
