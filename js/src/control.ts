@@ -55,6 +55,7 @@ export class MockScope {
   readonly name: string;
   readonly #token: string | undefined;
   #sessions = 0;
+  #isNew = false;
 
   private constructor(url: string, name: string, token: string | undefined) {
     this.url = url;
@@ -65,15 +66,14 @@ export class MockScope {
   /** Open a scope of the mock at `url`; one that is open stays as it is. */
   static async open(url: string, name: string, options: { token?: string } = {}): Promise<MockScope> {
     const scope = new MockScope(url.replace(/\/+$/, ""), name, options.token);
-    await scope.#call("POST", "scopes", {}, { scope: name });
+    const { status } = await scope.#ask("POST", "scopes", {}, { scope: name });
+    scope.#isNew = status === 201;
     return scope;
   }
 
-  /** The names of the scopes that are open on the mock at `url`. */
-  static async names(url: string, options: { token?: string } = {}): Promise<string[]> {
-    const any = new MockScope(url.replace(/\/+$/, ""), "", options.token);
-    const scopes = await any.#call<Schemas["ScopeName"][]>("GET", "scopes");
-    return scopes.flatMap(({ scope }) => scope ?? []);
+  /** Whether `open` has opened it: it was not open before. */
+  get isNew(): boolean {
+    return this.#isNew;
   }
 
   /** What a request needs to belong to the scope. */
@@ -250,6 +250,11 @@ export class MockScope {
   }
 
   async #call<T>(method: string, path: string, query: Query = {}, body?: unknown): Promise<T> {
+    const { text } = await this.#ask(method, path, query, body);
+    return (text ? JSON.parse(text) : undefined) as T;
+  }
+
+  async #ask(method: string, path: string, query: Query, body: unknown): Promise<{ status: number; text: string }> {
     const url = new URL(`${this.url}/__mock__/${path}`);
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
     const init: RequestInit = { method, headers: { ...this.#authorization } };
@@ -265,7 +270,7 @@ export class MockScope {
       throw new Error(`no mock answers at ${this.url} (${reason}); agentos-mock serve starts one`, { cause });
     }
     const text = await response.text();
-    if (response.ok) return (text ? JSON.parse(text) : undefined) as T;
+    if (response.ok) return { status: response.status, text };
     let detail = text;
     try {
       detail = (JSON.parse(text) as { detail: string }).detail;

@@ -25,9 +25,9 @@ export interface AgentOSMock extends MockScope {
  */
 export async function openScope(url: string, title: string): Promise<AgentOSMock> {
   const plain = title.replace(/[^\w.-]+/g, "-").slice(-80).replace(/^-+|-+$/g, "");
-  let name = `${plain}-${hash(title)}`;
-  if ((await MockScope.names(url, token())).includes(name)) name += `-${crypto.randomUUID().slice(0, 8)}`;
-  const scope = await MockScope.open(url, name, token());
+  const name = `${plain}-${hash(title)}`;
+  let scope = await MockScope.open(url, name, token());
+  if (!scope.isNew) scope = await MockScope.open(url, `${name}-${crypto.randomUUID().slice(0, 8)}`, token());
   return Object.assign(scope, {
     expectEvents: (events: ExpectedEvent[], options = {}) => expectEvents(scope, events, options),
   });

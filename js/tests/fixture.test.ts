@@ -83,11 +83,11 @@ describe("the fixture", () => {
   });
 
   test("has a name that stays, and a scope of its own where that one is open", async ({ agentosMock }) => {
-    const first = await openScope(agentosMock.url, "a title");
-    const second = await openScope(agentosMock.url, "a title");
-    expect(second.name).not.toBe(first.name);
-    await Promise.all([first.close(), second.close()]);
-    const again = await openScope(agentosMock.url, "a title");
+    const side = await Promise.all(Array.from({ length: 8 }, () => openScope(agentosMock.url, `${agentosMock.name} again`)));
+    expect(new Set(side.map(({ name }) => name)).size).toBe(8);
+    const first = side.find(({ name }) => side.every((other) => other.name.startsWith(name)))!;
+    await Promise.all(side.map((scope) => scope.close()));
+    const again = await openScope(agentosMock.url, `${agentosMock.name} again`);
     expect(again.name).toBe(first.name);
     await again.close();
   });

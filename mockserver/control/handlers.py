@@ -20,7 +20,7 @@ from mockserver.http.request import Answer, Catalogue, Request
 from mockserver.runner.runner import Runner
 from mockserver.runner.scopes import SEPARATOR, MockScope
 from mockserver.script.loader import load_text
-from mockserver.script.problems import ScriptError
+from mockserver.script.problems import ScriptError, elided
 
 Json = dict[str, Any]
 Handler = Callable[[Request], Awaitable[Answer]]
@@ -127,7 +127,7 @@ class Handlers:
         """An open scope. Raises ApiError(404)."""
         scope = self._scopes.get(name or "")
         if scope is None:
-            are_open = ", ".join(scope.name for scope in self._scopes) or "none"
+            are_open = elided(", ".join(scope.name for scope in self._scopes)) or "none"
             hint = f"open are: {are_open}; POST /__mock__/scopes opens one"
             raise ApiError(404, f"there is no scope {name!r}", hint=hint)
         return scope
@@ -146,7 +146,9 @@ class Handlers:
         return 200, [{"scope": scope.name} for scope in self._scopes]
 
     async def open_scope(self, request: Request) -> Answer:
-        return 201, {"scope": self._opened(request.body["scope"]).name}
+        name = request.body["scope"]
+        status = 201 if self._scopes.get(name) is None else 200
+        return status, {"scope": self._opened(name).name}
 
     async def close_scope(self, request: Request) -> Answer:
         scope = self._scope(request.path["scope"])

@@ -807,6 +807,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description It was open */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScopeName"];
+                };
+            };
             /** @description It is open */
             201: {
                 headers: {

@@ -145,6 +145,14 @@ def test_a_reset_leaves_a_scope_as_it_was_opened(mock: MockClient) -> None:
     assert run(mock, session_id="s")["run_id"] == first
 
 
+def test_who_opens_a_scope_is_told_whether_it_was_open(client: httpx.Client) -> None:
+    body = {"scope": "opened-twice"}
+    assert [client.post("/__mock__/scopes", json=body).status_code for _ in "12"] == [201, 200]
+    client.delete("/__mock__/scopes/opened-twice")
+    assert client.post("/__mock__/scopes", json=body).status_code == 201
+    client.delete("/__mock__/scopes/opened-twice")
+
+
 def test_a_reset_of_everything_closes_all_scopes(serve: Serve) -> None:
     url = serve(create_app(Settings()))
     mock = MockClient(url, "a")
