@@ -93,11 +93,12 @@ class MockClient:
         after: str | None = None,
         step: str | None = None,
         workflow_id: str | None = None,
+        times: int | None = None,
     ) -> Json:
         """Have runs wait at a gate before, or after, an event. The rule."""
         hold = {"before": before, "after": after, "step": step, "gate": gate}
         hold = {name: value for name, value in hold.items() if value is not None}
-        return self.rule(hold=hold, workflow_id=workflow_id)
+        return self.rule(hold=hold, workflow_id=workflow_id, times=times)
 
     def rules(self) -> list[Json]:
         return self._list("rules")

@@ -106,11 +106,16 @@ function parentsOf(events) {
   return parents;
 }
 
-/** The text that agents have said so far. */
+/** What agents have said so far, a paragraph each. */
 function Said({ events }) {
-  const text = events.filter((event) => event.name.endsWith("RunContent") && typeof event.data?.content === "string").map((event) => event.data.content).join("");
-  if (!text) return null;
-  return html`<details class="said" open><summary>What was said</summary><p>${text}</p></details>`;
+  const said = new Map();
+  for (const { name, data, about } of events) {
+    if (!name.endsWith("RunContent") || typeof data?.content !== "string") continue;
+    const whose = about?.span ?? "";
+    said.set(whose, { who: data.agent_name ?? data.team_name ?? "", text: (said.get(whose)?.text ?? "") + data.content });
+  }
+  if (!said.size) return null;
+  return html`<details class="said" open><summary>What was said</summary>${[...said.values()].map(({ who, text }) => html`<p>${who && html`<b>${who}</b> `}${text}</p>`)}</details>`;
 }
 
 /** The frames as they were sent. */
