@@ -103,6 +103,7 @@ def _nodes(nodes: Iterable[Node]) -> Iterator[Node]:
             yield from _nodes(node.else_steps)
         if isinstance(node, Step):
             yield from _nodes(node.executor.members)
+            yield from _nodes([run.step for run in node.mock.runs])
 
 
 def _scopes(node: Node) -> Iterator[tuple[Scope, str]]:

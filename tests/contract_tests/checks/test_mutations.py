@@ -554,6 +554,12 @@ class AnswersAListInBatch(ConformingServer):
         return [super().batch_body(run)]
 
 
+@breaks("batch.paused", "batch.equals-stream")
+class PausesForNobodyKnowsWhat(ConformingServer):
+    def batch_body(self, run: Run) -> Any:
+        return {**super().batch_body(run), "status": "PAUSED", "paused_step_name": "s"}
+
+
 @breaks("batch.status-completed")
 class IsStillRunning(ConformingServer):
     def batch_body(self, run: Run) -> Any:
@@ -844,7 +850,7 @@ def test_a_conforming_server_keeps_everything(stage: Serve, token: str | None) -
     report = test_target(stage(server), token=token, max_examples=20)
     assert not broken(report)
     skipped = set(by_status(report, Status.SKIPPED))
-    expected = {"sse.pacing"}
+    expected = {"sse.pacing", "batch.paused"}  # it never pauses
     if token is None:
         expected |= {name for name in decided_requirements() if name.startswith("authentication.")}
     assert skipped == expected

@@ -24,6 +24,8 @@ from tests.runs import batch, masked, message_for, stream
 
 BUNDLED = sorted(load_scripts(BUNDLED_SCRIPTS).workflows)
 FAST = [name for name in BUNDLED if name not in ("slow-report", "doomed")]
+PAUSING = {"refund-desk"}
+"""A stream of theirs ends with a pause."""
 
 
 @pytest.mark.parametrize("workflow_id", FAST)
@@ -32,7 +34,7 @@ def test_a_stream_keeps_the_event_protocol(client: httpx.Client, workflow_id: st
     judge = run.judge()
     assert judge.violations == []
     assert run.names[0] == "WorkflowStarted"
-    assert run.names[-1] == "WorkflowCompleted"
+    assert run.names[-1] == ("StepPaused" if workflow_id in PAUSING else "WorkflowCompleted")
 
 
 @pytest.mark.parametrize("workflow_id", FAST)
@@ -47,7 +49,7 @@ def test_events_and_bodies_are_valid_by_the_document(
     jsonschema_rs.validator_for(schema).validate(batch(client, workflow_id))
 
 
-@pytest.mark.parametrize("workflow_id", FAST)
+@pytest.mark.parametrize("workflow_id", sorted({*FAST} - PAUSING))
 def test_stream_and_batch_come_to_the_same(client: httpx.Client, workflow_id: str) -> None:
     completed = stream(client, workflow_id).payloads[-1]
     body = batch(client, workflow_id)
