@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from starlette.types import Message
 
@@ -162,12 +163,17 @@ def _answer(request: Request) -> None:
         detail = asked.detail or request.operation.schema.example_detail(asked.status)
         body = None
         if asked.body is not ABSENT:
-            body = asked.body.encode() if isinstance(asked.body, str) else to_json(asked.body)
+            body = _encoded(asked.body)
         elif asked.status in (204, 304):
             body = b""
         raise ApiError(
             asked.status, detail, error_code=asked.error_code, headers=asked.headers, body=body
         )
+
+
+def _encoded(body: Any) -> bytes:
+    """A text as it is, or JSON."""
+    return body.encode() if isinstance(body, str) else to_json(body)
 
 
 def _why_no_scenario(name: str, workflow: Workflow) -> str | None:
@@ -192,7 +198,16 @@ async def _scenario(request: Request) -> None:
             return
     else:
         request.preferences.apply("scenario")
-    raise ApiError(scenario.status, scenario.detail, error_code=scenario.error_code)
+    if scenario.delay:
+        await request.mock_scope.clock.sleep(scenario.delay)
+    body = None if scenario.body is None else _encoded(scenario.body)
+    raise ApiError(
+        scenario.status,
+        scenario.detail,
+        error_code=scenario.error_code,
+        headers=scenario.headers,
+        body=b"" if body is None and scenario.status in (204, 304) else body,
+    )
 
 
 async def _fitting_scenario(request: Request) -> Scenario | None:

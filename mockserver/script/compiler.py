@@ -45,6 +45,11 @@ def compile_workflow(value: dict[str, Any], file: str, problems: Problems) -> Wo
     return _Compiler(problems).workflow(value, file)
 
 
+def compile_scenarios(value: dict[str, Any], problems: Problems) -> tuple[Scenario, ...]:
+    """The scenarios of a script's `mock`; what is wrong in them goes into `problems`."""
+    return _Compiler(problems).scenarios(value)
+
+
 class _Compiler:
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
@@ -64,7 +69,7 @@ class _Compiler:
                     ("input_schema",), f"no JSON Schema 2020-12: {first_line(error)}"
                 )
         steps = self._nodes(value.get("steps"), ("steps",))
-        scenarios = self._scenarios(value)
+        scenarios = self.scenarios(value)
         return Workflow(
             id=value["id"],
             name=value.get("name") or value["id"],
@@ -78,7 +83,8 @@ class _Compiler:
             file=file,
         )
 
-    def _scenarios(self, value: dict[str, Any]) -> tuple[Scenario, ...]:
+    def scenarios(self, value: dict[str, Any]) -> tuple[Scenario, ...]:
+        """The scenarios of a script."""
         scenarios: list[Scenario] = []
         for index, item in enumerate((value.get("mock") or {}).get("scenarios") or ()):
             path = ("mock", "scenarios", index)
@@ -90,7 +96,18 @@ class _Compiler:
                 when = self._expressions.cel(when, SCENARIO_VARIABLES, (*path, "when"))
             status = item["status"]
             detail = item.get("detail") or f"scenario {name}"
-            scenarios.append(Scenario(name, status, detail, item.get("error_code"), when))
+            scenarios.append(
+                Scenario(
+                    name,
+                    status,
+                    detail,
+                    item.get("error_code"),
+                    when,
+                    item.get("headers") or {},
+                    item.get("body"),
+                    item.get("delay", 0.0),
+                )
+            )
         return tuple(scenarios)
 
     def _nodes(self, items: Any, path: Path) -> tuple[Node, ...]:

@@ -9,17 +9,19 @@ at once, each with its file and line, its key, and what was expected.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agentos_contract.yaml_files import UnreadableFile, read_text
-from mockserver.script.compiler import compile_workflow
-from mockserver.script.model import Workflow
-from mockserver.script.positions import SyntaxProblem, parse
+from mockserver.script.compiler import compile_scenarios, compile_workflow
+from mockserver.script.model import Scenario, Workflow
+from mockserver.script.positions import Positioned, SyntaxProblem, parse
 from mockserver.script.problems import Problems, ScriptError, ScriptProblem
 from mockserver.script.shape import check_shape
 
 SUFFIXES = (".yaml", ".yml", ".json")
+SCENARIOS = "scenarios"
+"""The name, without its suffix, of a folder's file of scenarios for all its workflows."""
 MAX_BYTES = 1_000_000
 """Of one script."""
 
@@ -52,18 +54,27 @@ def script_files(path: Path) -> list[Path]:
         files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
     except OSError as error:
         raise _error(path, f"cannot be read: {error.strerror}") from error
-    if not files:
+    if all(file.stem == SCENARIOS for file in files):
         expected = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
         raise _error(path, f"holds no script ({expected})")
     return files
 
 
 def load_files(files: Sequence[Path]) -> Scripts:
-    """Load scripts, whose ids are unique among them. Raises ScriptError with all problems."""
+    """Load scripts, whose ids are unique among them. Raises ScriptError with all problems.
+
+    The scenarios of a file `scenarios.yaml` among them are each workflow's, after its own.
+    """
     found: list[ScriptProblem] = []
     workflows: dict[str, Workflow] = {}
     places: dict[str, str] = {}
+    shared: list[Scenario] = []
     for file in files:
+        if file.stem == SCENARIOS:
+            scenarios, wrong = _load_scenarios(file)
+            shared += scenarios
+            found += wrong
+            continue
         problems = Problems(str(file))
         workflow, script_id = _load(file, problems)
         if script_id in places:
@@ -76,7 +87,36 @@ def load_files(files: Sequence[Path]) -> Scripts:
         found += problems.found
     if any(not problem.is_warning for problem in found):
         raise ScriptError(found)
+    if shared:
+        workflows = {id: _with_scenarios(each, shared) for id, each in workflows.items()}
     return Scripts(workflows, found)
+
+
+def _with_scenarios(workflow: Workflow, shared: Sequence[Scenario]) -> Workflow:
+    own = {scenario.name for scenario in workflow.scenarios}
+    more = [scenario for scenario in shared if scenario.name not in own]
+    return replace(workflow, scenarios=(*workflow.scenarios, *more))
+
+
+def _load_scenarios(file: Path) -> tuple[tuple[Scenario, ...], list[ScriptProblem]]:
+    """The scenarios of a folder, and what is wrong with them."""
+    problems = Problems(str(file))
+    scenarios: tuple[Scenario, ...] = ()
+    positioned = _parsed(file, problems)
+    if positioned is not None:
+        content = positioned.value
+        if not isinstance(content, dict) or set(content) != {SCENARIOS}:
+            problems.add((), f"expected a mapping with the key {SCENARIOS!r} and no other", line=1)
+        else:
+            # They are those of a script's `mock`.
+            problems.lines = {("mock", *path): line for path, line in positioned.lines.items()}
+            for path, message in positioned.problems:
+                problems.add(("mock", *path), message)
+            value = check_shape({"id": SCENARIOS, "mock": content}, problems)
+            if value is not None:
+                scenarios = compile_scenarios(value, problems)
+    found = [replace(problem, key=problem.key.removeprefix("mock.")) for problem in problems.found]
+    return scenarios, found
 
 
 def load_text(text: str, name: str, *, is_json: bool = False) -> Workflow:
@@ -85,7 +125,11 @@ def load_text(text: str, name: str, *, is_json: bool = False) -> Workflow:
     Raises ScriptError with all problems.
     """
     problems = Problems(name)
-    workflow, _ = _compiled(text, name, problems, is_json=is_json)
+    workflow = None
+    try:
+        workflow, _ = _compiled(parse(text, is_json=is_json), name, problems)
+    except SyntaxProblem as error:
+        problems.add((), str(error), line=error.line)
     if workflow is None:
         raise ScriptError(problems.found)
     return workflow
@@ -93,23 +137,27 @@ def load_text(text: str, name: str, *, is_json: bool = False) -> Workflow:
 
 def _load(file: Path, problems: Problems) -> tuple[Workflow | None, str | None]:
     """A file's workflow, None where it has problems, and its id."""
+    positioned = _parsed(file, problems)
+    if positioned is None:
+        return None, None
+    return _compiled(positioned, str(file), problems)
+
+
+def _parsed(file: Path, problems: Problems) -> Positioned | None:
+    """A file's value with its places; None where it cannot be read."""
     try:
-        text = read_text(file, MAX_BYTES)
+        return parse(read_text(file, MAX_BYTES), is_json=file.suffix == ".json")
     except UnreadableFile as error:
         problems.add((), str(error), line=0)
-        return None, None
-    return _compiled(text, str(file), problems, is_json=file.suffix == ".json")
+    except SyntaxProblem as error:
+        problems.add((), str(error), line=error.line)
+    return None
 
 
 def _compiled(
-    text: str, name: str, problems: Problems, *, is_json: bool
+    positioned: Positioned, name: str, problems: Problems
 ) -> tuple[Workflow | None, str | None]:
-    """A text's workflow, None where it has problems, and its id."""
-    try:
-        positioned = parse(text, is_json=is_json)
-    except SyntaxProblem as error:
-        problems.add((), str(error), line=error.line)
-        return None, None
+    """A script's workflow, None where it has problems, and its id."""
     problems.lines = positioned.lines
     for path, message in positioned.problems:
         problems.add(path, message)

@@ -225,6 +225,11 @@ class Scenario:
     detail: str
     error_code: str | None
     when: Cel | bool
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    """In place of one with `detail` and `error_code`; None: that one."""
+    delay: float = 0.0
+    """Seconds before the answer."""
 
 
 @dataclass(frozen=True)
