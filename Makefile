@@ -43,7 +43,7 @@ browser:
 		echo "Chromium could not be installed (apt-get): the tests of pages are skipped"
 
 $(NODE_INSTALLED): js/package-lock.json | browser
-	@if command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20)'; then \
+	@if command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; then \
 		cd js && npm ci --silent --no-audit --no-fund && touch node_modules/.installed; \
 	else echo "Node.js 20 or later and npm are needed for the tests of js/: they are skipped"; fi
 

@@ -26,8 +26,9 @@ def function_executor(mocked: MockedStep, name: str, place: Place) -> Callable[.
     runs = [_InnerRun.of(run, place / f"runs[{i}]") for i, run in enumerate(mocked.runs)]
 
     async def answering(step_input: StepInput, run_context: RunContext) -> StepOutput:
-        answer = await mocked.answer(Call(step_input, run_context))
-        return StepOutput(content=answer.content, stop=mocked.stop)
+        call = Call(step_input, run_context)
+        answer = await mocked.answer(call)
+        return StepOutput(content=answer.content, stop=mocked.setting("stop", answer.variables))
 
     async def running(step_input: StepInput, run_context: RunContext) -> AsyncIterator[Any]:
         variables = await mocked.begin(current_call.get())
@@ -41,8 +42,9 @@ def function_executor(mocked: MockedStep, name: str, place: Place) -> Callable[.
                 said += text
             variables["answers"].append(answer)
         if mocked.says_itself:
-            yield StepOutput(content=mocked.content(variables), stop=mocked.stop)
-        elif mocked.stop:
+            content = mocked.content(variables)
+            yield StepOutput(content=content, stop=mocked.setting("stop", variables))
+        elif mocked.may_stop and mocked.setting("stop", variables):
             yield StepOutput(content=said, stop=True)
         elif any(run.passes_on == "nothing" for run in runs):
             yield StepOutput(content=said)

@@ -6,7 +6,7 @@ import asyncio
 import random
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -35,6 +35,10 @@ class TryCounter:
     def __init__(self, runs: int = 4096) -> None:
         self._limit = runs
         self._tries: OrderedDict[str, dict[str, int]] = OrderedDict()
+
+    def coming(self, run_id: str, step: str) -> int:
+        """What `next` will give."""
+        return self._tries.get(run_id, {}).get(step, 0) + 1
 
     def next(self, run_id: str, step: str) -> int:
         """1 for the first try of `step` in `run_id`, 2 for the second ..."""
@@ -115,6 +119,23 @@ class Answer:
     requests: list[Request]
     asked: list[ToolCall] = field(default_factory=list)
     """The tools called so far."""
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    """What it was rendered with."""
+
+
+_SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "delay": (
+        lambda value: type(value) in (int, float) and value >= 0,
+        "a number of seconds from 0 on",
+    ),
+    "fails": (
+        lambda value: type(value) in (int, bool) and value >= 0,
+        "a number of tries, or whether",
+    ),
+    "error": (lambda value: isinstance(value, str), "a text"),
+    "stop": (lambda value: type(value) is bool, "true or false"),
+}
+"""Which values a setting can have, and what is said of others."""
 
 
 class MockedStep:
@@ -125,10 +146,16 @@ class MockedStep:
         if "gate" in mock:
             warn(f"{place}.gate: only the mock can wait for a test; this server does not")
         self.key = key
-        self.delay: float = _get(mock, place, "delay", (int, float), 0)
-        self.fails: int = _get(mock, place, "fails", int, 0)
-        self.error: str = _get(mock, place, "error", str, f"{name} failed")
-        self.stop: bool = _get(mock, place, "stop", bool, False)
+        self._settings = {
+            key: compile_value(_get(mock, place, key, kinds, default), f"{place}.{key}")
+            for key, kinds, default in (
+                ("delay", (int, float, str), 0),
+                ("fails", (int, bool, str), 0),
+                ("error", str, f"{name} failed"),
+                ("stop", (bool, str), False),
+            )
+        }
+        self.may_stop: bool = bool(mock.get("stop"))
         self.timing = Timing(mock.get("timing"), f"{place}.timing")
         self._state = compile_value(
             _get(mock, place, "session_state", dict, {}), f"{place}.session_state"
@@ -160,21 +187,35 @@ class MockedStep:
         """
         variables = await self.begin(call, state)
         requests = [request.render(variables, self.timing) for request in self._requests]
-        return Answer(self._requests[-1].content(variables), requests)
+        return Answer(self._requests[-1].content(variables), requests, variables=variables)
 
     async def begin(self, call: Call, state: dict[str, Any] | None = None) -> dict[str, Any]:
         """All of that but the answer: the variables that it is to be rendered with."""
-        if self.delay:
-            await asyncio.sleep(self.delay)
+        kept = call.run_context.session_state if state is None else state
+        seen = {} if kept is None else kept
+        coming = _tries.coming(call.run_context.run_id, self.key)
+        delay = self.setting("delay", call.variables(coming, seen))
+        if delay:
+            await asyncio.sleep(delay)
         attempt = _tries.next(call.run_context.run_id, self.key)
-        if attempt <= self.fails:
-            raise MockedFailure(self.error)
+        variables = call.variables(attempt, seen)
+        fails = self.setting("fails", variables)
+        if fails is True or (fails is not False and attempt <= fails):
+            raise MockedFailure(self.setting("error", variables))
         if state is None:
             if call.run_context.session_state is None:
                 call.run_context.session_state = {}
             state = call.run_context.session_state
         state.update(self._state(call.variables(attempt, state)))
         return call.variables(attempt, state)
+
+    def setting(self, key: str, variables: Mapping[str, Any]) -> Any:
+        """What a setting is, of these variables. Raises MockedFailure where it cannot be that."""
+        value = self._settings[key](variables)
+        fits, expected = _SETTINGS[key]
+        if not fits(value):
+            raise MockedFailure(f"mock.{key}: {value!r} is not {expected}")
+        return value
 
     def content(self, variables: Mapping[str, Any]) -> Json:
         """What a function answers."""
@@ -289,8 +330,8 @@ def _get(
     value: Mapping[str, Any], place: str, key: str, kind: type | tuple[type, ...], default: Any
 ) -> Any:
     found = value.get(key, default)
-    if not isinstance(found, kind) or (isinstance(found, bool) and kind is not bool):
-        kinds = kind if isinstance(kind, tuple) else (kind,)
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    if not isinstance(found, kinds) or (isinstance(found, bool) and bool not in kinds):
         names = " or ".join(kind.__name__ for kind in kinds)
         raise ScriptError(f"{place}.{key}: must be a {names}, not {found!r}")
     return found

@@ -55,7 +55,7 @@ def build_plain_step(described: Mapping[str, Any], place: Place) -> Step:
         executor = {"executor": function_executor(mocked, function_name, place / "mock")}
     if mocked.runs and "executor" not in executor:
         raise ScriptError(f"{place}.mock.runs: only a function runs others within itself")
-    if mocked.stop and "executor" not in executor:
+    if mocked.may_stop and "executor" not in executor:
         warn(f"{place}.mock.stop: Agno's agents and teams can't stop a workflow; ignored")
     if mocked.tools and "executor" in executor:
         warn(f"{place}.mock: a function step calls no tools; ignored")

@@ -195,7 +195,7 @@ class AgentRecord:
             "Step",
             executor.type,
             executor.name,
-            stop=step.mock.stop,
+            stop=step.mock.stop is True,
         )
         outcome["step_run_id"] = self.run_id
         outcome["metrics"] = self._final_metrics(failure)

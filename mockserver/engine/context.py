@@ -24,6 +24,14 @@ from mockserver.engine.turns import Results, together, turns
 from mockserver.script.model import Step
 from mockserver.script.templates import Renderer, TemplateProblem
 
+_FITS: dict[str, Callable[[Any], bool]] = {
+    "delay": lambda value: type(value) in (int, float) and value >= 0,
+    "fails": lambda value: type(value) in (int, bool) and value >= 0,
+    "error": lambda value: isinstance(value, str),
+    "stop": lambda value: type(value) is bool,
+}
+"""Which values a setting can have that a template gives."""
+
 
 class RunContext:
     """One run, as its steps, containers and agents know it."""
@@ -96,23 +104,37 @@ class RunContext:
             held_until = yield from self.gates.wait(mock.gate, step.name)
             if held_until is not None:
                 call.branch.now = held_until
-        if mock.delay:
-            call.branch.now = yield pause(call.branch.now, mock.delay)
-        attempt = self._tries[step.path] = self._tries.get(step.path, 0) + 1
-        if attempt <= mock.fails:
-            raise StepFailed(mock.error)
         variables = {
             **self.variables(call.step_input),
             "session_state": state,
             "run_id": self.record.run_id,
             "session_id": self.record.session_id,
             "user_id": self.record.user_id,
-            "attempt": attempt,
+            "attempt": self._tries.get(step.path, 0) + 1,
             "answers": [],
         }
+        if mock.delay:
+            delay = self.setting("delay", mock.delay, variables, "a number of seconds from 0 on")
+            call.branch.now = yield pause(call.branch.now, delay)
+        attempt = self._tries[step.path] = self._tries.get(step.path, 0) + 1
+        variables["attempt"] = attempt
+        if mock.fails:
+            fails = self.setting("fails", mock.fails, variables, "a number of tries, or whether")
+            if fails is True or (fails is not False and attempt <= fails):
+                raise StepFailed(str(self.setting("error", mock.error, variables, "a text")))
         if mock.session_state is not None:
             state.update(self.render(mock.session_state, variables))
         return variables
+
+    def setting(self, key: str, value: Any, variables: dict[str, Any], expected: str) -> Any:
+        """A setting of a `mock`, rendered where it is a template. Raises StepFailed for a value
+        that it cannot have."""
+        if not callable(value):
+            return value
+        given = self.render(value, variables)
+        if not _FITS[key](given):
+            raise StepFailed(f"mock.{key}: {given!r} is not {expected}")
+        return given
 
     def render(self, renderer: Renderer, variables: dict[str, Any]) -> Any:
         """Render a template. Raises StepFailed where it fails on these values."""

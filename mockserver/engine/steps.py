@@ -93,7 +93,8 @@ def _function(
         if not isinstance(content, str | dict | list):
             content = str(content)
     name = step.executor.name
-    return result(content, step.name, step_id, "Step", "function", name, stop=mock.stop)
+    stop = context.setting("stop", mock.stop, variables, "true or false")
+    return result(content, step.name, step_id, "Step", "function", name, stop=stop)
 
 
 def failed_result(

@@ -27,6 +27,13 @@ _WAITS: dict[str, WaitsFor] = {
 }
 
 
+_EXPECTED = {
+    "delay": "a number of seconds",
+    "fails": "a number of tries, true or false",
+    "stop": "true or false",
+}
+
+
 class MockCompiler:
     """Compiles the executors and mocks of one script, and notes what is wrong in them."""
 
@@ -113,15 +120,34 @@ class MockCompiler:
             ),
             requests=self._requests({**mock, "content": content}, path, executor),
             timing=Timing(**{key: float(n) for key, n in (mock.get("timing") or {}).items()}),
-            delay=float(mock.get("delay", 0)),
-            fails=mock.get("fails", 0),
-            error=mock.get("error") or f"{name} failed",
-            stop=bool(mock.get("stop")),
+            delay=self._setting(mock.get("delay", 0), (*path, "delay")),
+            fails=self._setting(mock.get("fails", 0), (*path, "fails")),
+            error=self._setting(mock.get("error") or f"{name} failed", (*path, "error")),
+            stop=self._stop(mock, path, executor),
             session_state=self._template(state, (*path, "session_state")) if state else None,
             gate=mock.get("gate"),
             runs=runs,
             answers_by_runs=bool(runs) and "content" not in mock,
         )
+
+    def _setting(self, value: Any, path: Path) -> Any:
+        """A setting's value, or the template that gives it."""
+        key = str(path[-1])
+        if not isinstance(value, str) or (key == "error" and "{" not in value):
+            return value
+        if "{" not in value:
+            expected = f"expected {_EXPECTED[key]}, or a template that gives it"
+            self._problems.add(path, f"{value!r} is no template; {expected}")
+            return 0
+        return self._template(value, path)
+
+    def _stop(self, mock: dict[str, Any], path: Path, executor: Executor) -> Any:
+        stop = mock.get("stop", False)
+        if isinstance(stop, str) and executor.type != "function":
+            message = "only a function's may depend on its input; expected true or false"
+            self._problems.add((*path, "stop"), message)
+            return False
+        return self._setting(stop, (*path, "stop"))
 
     def _runs(self, mock: dict[str, Any], path: Path, name: str) -> tuple[InnerRun, ...]:
         """The agents and teams that a function runs."""

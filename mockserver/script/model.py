@@ -128,11 +128,13 @@ class Mock:
     requests: tuple[Request, ...] = ()
     """An agent's or a team's; the last gives `content` or `chunks`."""
     timing: Timing = Timing()
-    delay: float = 0.0
+    delay: float | Renderer = 0.0
     """Seconds."""
-    fails: int = 0
-    error: str = ""
-    stop: bool = False
+    fails: int | Renderer = 0
+    """How many tries fail; a template may also give whether this one does."""
+    error: str | Renderer = ""
+    stop: bool | Renderer = False
+    """A template's where it is a function's."""
     session_state: Renderer | None = None
     gate: str | None = None
     runs: tuple[InnerRun, ...] = ()

@@ -185,6 +185,10 @@ def teams(draw: st.DrawFn) -> tuple[Json, Json]:
     return {"id": "tm", "name": "Tm", "members": members}, mock
 
 
+BAD = ("{{ input }}",)
+"""What `fails` cannot be."""
+
+
 @st.composite
 def mocks(draw: st.DrawFn, executor: str, *, may_wait: bool = False) -> Json:
     """What a step answers."""
@@ -204,10 +208,14 @@ def mocks(draw: st.DrawFn, executor: str, *, may_wait: bool = False) -> Json:
         else:
             mock["requests"] = draw(st.lists(requests(tools), max_size=2))
     if draw(st.integers(0, 3)) == 3:
-        mock["fails"] = draw(st.sampled_from([1, 2, 9]))
-        mock["error"] = draw(st.sampled_from(["boom", "Fehler: ü\nzwei"]))
+        mock["fails"] = draw(
+            st.sampled_from(
+                [1, 2, 9, True, "{{ attempt < 3 }}", "{{ input | length }}", "{{ input }}"]
+            )
+        )
+        mock["error"] = draw(st.sampled_from(["boom", "Fehler: ü\nzwei", "no {{ attempt }}"]))
     if executor == "function" and draw(st.integers(0, 7)) == 7:
-        mock["stop"] = True
+        mock["stop"] = draw(st.sampled_from([True, "{{ input == 'x' }}", "{{ attempt > 1 }}"]))
     if executor == "function" and draw(st.integers(0, 3)) == 3:
         mock["runs"] = draw(st.lists(inner_runs(), min_size=1, max_size=2))
         if draw(st.booleans()):

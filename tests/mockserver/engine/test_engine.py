@@ -340,3 +340,48 @@ def test_nothing_is_computed_before_it_is_asked_for() -> None:
     assert engine.record.session_state == {}
     actions.close()
     assert engine.record.session_state == {}
+
+
+# -- settings that depend on the input
+
+
+@pytest.mark.parametrize(
+    ("mock", "message", "status", "events"),
+    [
+        ({"fails": "{{ 'refund' in input }}", "error": "no {{ input }}"}, "refund me", "ERROR", 1),
+        ({"fails": "{{ 'refund' in input }}"}, "hello", "COMPLETED", 0),
+        ({"fails": "{{ attempt < 3 }}"}, "x", "COMPLETED", 0),
+        ({"stop": "{{ input == 'spam' }}"}, "spam", "COMPLETED", 0),
+        ({"delay": "{{ input | length }}"}, "four", "COMPLETED", 0),
+    ],
+)
+def test_a_setting_depends_on_the_input(
+    mock: dict[str, Any], message: str, status: str, events: int
+) -> None:
+    steps = [{**step("first", **mock), "max_retries": 3}, step("second")]
+    engine = start(workflow_from({"id": "w", "steps": steps}), message=message)
+    names = [event["event"] for event in drive(engine)]
+    assert engine.record.status == status
+    assert names.count("StepError") == events
+    if "stop" in mock:
+        assert names.count("StepStarted") == 1
+    if "delay" in mock:
+        assert engine.record.duration == 4.0
+    if status == "ERROR":
+        assert engine.record.content == "no refund me"
+
+
+@pytest.mark.parametrize(
+    ("mock", "said"),
+    [
+        ({"delay": "{{ input }}"}, "mock.delay: 'x' is not a number of seconds from 0 on"),
+        ({"delay": "{{ -1 }}"}, "mock.delay: -1 is not"),
+        ({"fails": "{{ 1.5 }}"}, "mock.fails: 1.5 is not a number of tries, or whether"),
+        ({"stop": "{{ 1 }}"}, "mock.stop: 1 is not true or false"),
+    ],
+)
+def test_a_setting_that_cannot_be_fails_the_step(mock: dict[str, Any], said: str) -> None:
+    engine = start(workflow_from({"id": "w", "steps": [step("s", **mock)]}), message="x")
+    drive(engine)
+    assert engine.record.status == "ERROR"
+    assert said in str(engine.record.content)

@@ -212,8 +212,8 @@ def test_all_problems_of_a_script_are_told_at_once_and_each_once(tmp_path: Path)
     assert [problem.split(": ")[1] for problem in said] == [
         "input_schema",
         "steps[0].type",
-        "steps[0].mock.delay",
         "steps[0].mock.contnt",
+        "steps[0].mock.delay",
         "steps[1].evaluator",
         "steps[1].steps[0]",
         "steps[1].steps[1].mock.chunks[0]",
