@@ -14,6 +14,7 @@ from typing import Any
 from agno.run import RunContext
 from agno.workflow.cel import _build_step_input_context
 from agno.workflow.types import StepInput
+from pydantic import BaseModel
 
 from scripted_agentos.errors import ScriptError, warn
 from scripted_agentos.templates import Json, as_text, compile_value
@@ -59,6 +60,18 @@ class MockedFailure(RuntimeError):
 MockedFailure.__name__ = "RuntimeError"  # what the mock calls it, where a run says its kind
 
 
+def values_of(step_input: StepInput) -> dict[str, Any]:
+    """What a step sees as values: the message, JSON where the workflow has an input_schema, and
+    what the steps before it answered."""
+    given = step_input.input
+    outputs = step_input.previous_step_outputs or {}
+    return {
+        "input_value": given.model_dump(mode="json") if isinstance(given, BaseModel) else given,
+        "previous_step_value": step_input.previous_step_content,
+        "previous_step_values": {name: outcome.content for name, outcome in outputs.items()},
+    }
+
+
 @dataclass
 class Call:
     """One carrying out of a step: where it stands in its run and what it got."""
@@ -77,6 +90,7 @@ class Call:
         """The templates' variables: those of Agno's CEL (the same function makes them) and ours."""
         return {
             **_build_step_input_context(self.step_input, state),
+            **values_of(self.step_input),
             "session_state": state,
             "run_id": self.run_context.run_id,
             "session_id": self.run_context.session_id,

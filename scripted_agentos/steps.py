@@ -12,7 +12,7 @@ from agno.workflow.types import StepInput
 from scripted_agentos.agents import build_agent, build_team, given
 from scripted_agentos.errors import Place, ScriptError, warn
 from scripted_agentos.functions import function_executor
-from scripted_agentos.mocked import MockedStep
+from scripted_agentos.mocked import MockedStep, values_of
 from scripted_agentos.templates import Json
 
 StepLike = Step | Parallel | Condition | Loop | Router | Steps
@@ -112,7 +112,7 @@ def selector(described: Mapping[str, Any], place: Place) -> Any:
     def select(
         step_input: StepInput, session_state: dict[str, Any], step_choices: list[StepLike]
     ) -> list[str]:
-        variables = _build_step_input_context(step_input, session_state)
+        variables = _build_step_input_context(step_input, session_state) | values_of(step_input)
         variables["step_choices"] = [choice.name for choice in step_choices]
         try:
             return list(names_in(_evaluate_cel_raw(selects, variables)))

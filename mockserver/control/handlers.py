@@ -155,7 +155,9 @@ class Handlers:
         if not scope.name:
             raise ApiError(422, "scope: expected the name of one", hint="POST /__mock__/reset")
         report = {
-            "unreleased_gates": [gate for gate in scope.reached if gate not in scope.let_go],
+            "unreleased_gates": list(
+                dict.fromkeys(gate["gate"] for gate in self._gates(scope, None))
+            ),
             "unused_rules": [
                 rule.to_dict() for rule in self._rules.of(scope.name) if not rule.used
             ],
@@ -231,10 +233,14 @@ class Handlers:
             trace = self._trace(run_id)
             scope = self._scope(body.get("scope", trace.scope))
             runs = self._runner.under_way(run_id, scope)
+            if scope.name != trace.scope:
+                hint = f"it is one of scope {trace.scope!r}"
+                raise ApiError(404, f"scope {scope.name!r} has no run {run_id!r}", hint=hint)
+            if not runs:
+                raise ApiError(409, f"the run {run_id!r} is over", hint=f"it has {trace.state}")
         waited = self._gates(scope, gate, run_id)
         if run_id is None:
             scope.released.add(gate)
-        scope.let_go.add(gate)
         for active in runs:
             if run_id is None:
                 active.wake()

@@ -55,6 +55,8 @@ class Entry:
     duration: float | None = None
     run_id: str | None = None
     size: int = _OF_ENTRY
+    is_kept: bool = True
+    """Whether the journal still has it."""
     is_cut_off: bool = False
     """Whether more came than is remembered."""
     begun: float = field(default_factory=monotonic)
@@ -130,9 +132,11 @@ class Journal:
     def end(self, entry: Entry) -> None:
         """Its answer is over."""
         entry.duration = monotonic() - entry.begun
-        self._size += entry.size - _OF_ENTRY
+        if entry.is_kept:
+            self._size += entry.size - _OF_ENTRY
         while self._size > self._max_bytes and len(self._entries) > 1:
             oldest = self._entries.popleft()
+            oldest.is_kept = False
             # What is under way counts as it began.
             self._size -= oldest.size if oldest.duration is not None else _OF_ENTRY
 
@@ -143,6 +147,8 @@ class Journal:
     def forget(self, scope: str | None) -> None:
         """Forget the entries of a scope; all without one."""
         kept = [] if scope is None else [each for each in self._entries if each.scope != scope]
+        for entry in self._entries:
+            entry.is_kept = scope is not None and entry.scope != scope
         self._entries = deque(kept)
         self._size = sum(
             each.size if each.duration is not None else _OF_ENTRY for each in self._entries

@@ -212,7 +212,6 @@ class Watch:
         self.changes.notify()
 
     def on_wait(self, active: ActiveRun, waiting: Waiting) -> None:
-        active.scope.reached[waiting.gate] = None
         trace = self._active[active]
         self.happened("gate", trace.scope, trace.gate(waiting))
         # Who waits for it is told once the run waits: what is before it is on its way.

@@ -95,6 +95,18 @@ class RunContext:
             "session_state": self.record.session_state,
         }
 
+    def values(self, step_input: StepInput) -> dict[str, Any]:
+        """What a step sees as values: the message, JSON where the workflow has an input_schema, and
+        what the steps before it answered."""
+        return {
+            "input_value": self.record.input,
+            "previous_step_value": step_input.previous_step_content,
+            "previous_step_values": {
+                name: outcome["content"]
+                for name, outcome in step_input.previous_step_outputs.items()
+            },
+        }
+
     def answer(
         self, step: Step, call: Call, state: dict[str, Any]
     ) -> Generator[Action, float, dict[str, Any]]:
@@ -106,6 +118,7 @@ class RunContext:
                 call.branch.now = held_until
         variables = {
             **self.variables(call.step_input),
+            **self.values(call.step_input),
             "session_state": state,
             "run_id": self.record.run_id,
             "session_id": self.record.session_id,

@@ -75,7 +75,9 @@ def _named(
     may_be_list: bool,
 ) -> Sequence[str]:
     try:
-        value = expression({**context.variables(step_input), "step_choices": choices})
+        values = context.values(step_input) if may_be_list else {}
+        variables = {**context.variables(step_input), **values, "step_choices": choices}
+        value = expression(variables)
     except CelError as error:
         logger.warning("%s: %s; nothing selected", context.record.workflow.id, error)
         return ()

@@ -33,10 +33,6 @@ class MockScope:
     """Its own, by id, over those that are served; None is where one was taken away."""
     released: set[str] = field(default_factory=set)
     """The gates that are released for all its runs, those to come too."""
-    reached: dict[str, None] = field(default_factory=dict)
-    """The gates at which runs have waited."""
-    let_go: set[str] = field(default_factory=set)
-    """The gates that somebody has released, of one run or of all."""
 
     def __post_init__(self) -> None:
         self.new_id = Ids(self.random)
@@ -109,8 +105,8 @@ class Scopes:
         new = self._make(scope.name)
         scope.random.setstate(new.random.getstate())
         scope.clock.reset()
-        for kept in (scope.workflows, scope.released, scope.reached, scope.let_go):
-            kept.clear()
+        scope.workflows.clear()
+        scope.released.clear()
 
     def _make(self, name: str) -> MockScope:
         seed: int | str | None = self._seed

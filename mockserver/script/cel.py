@@ -23,6 +23,8 @@ STEP_INPUT_VARIABLES = (
     "session_state",
 )
 SELECTOR_VARIABLES = (*STEP_INPUT_VARIABLES, "step_choices")
+VALUES = ("input_value", "previous_step_value", "previous_step_values")
+"""What Agno's own CEL sees as texts, as values: of templates, and of CEL in a `mock`."""
 LOOP_VARIABLES = (
     "current_iteration",
     "max_iterations",

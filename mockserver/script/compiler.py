@@ -17,6 +17,7 @@ from mockserver.script.cel import (
     SCENARIO_VARIABLES,
     SELECTOR_VARIABLES,
     STEP_INPUT_VARIABLES,
+    VALUES,
     Cel,
     CelError,
     names_in,
@@ -197,7 +198,8 @@ class _Compiler:
         choices' names tell it."""
         if not isinstance(expression, str):
             return None
-        cel = self._expressions.cel(expression, SELECTOR_VARIABLES, path)
+        known = (*SELECTOR_VARIABLES, *VALUES) if may_be_list else SELECTOR_VARIABLES
+        cel = self._expressions.cel(expression, known, path)
         if not isinstance(cel, Cel):
             return None
         try:

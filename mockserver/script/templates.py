@@ -16,10 +16,18 @@ from jinja2 import meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from agentos_contract.json_values import MAX_DIGITS, check_json_value
-from mockserver.script.cel import STEP_INPUT_VARIABLES
+from mockserver.script.cel import STEP_INPUT_VARIABLES, VALUES
 from mockserver.script.problems import elided, instead_of
 
-VARIABLES = (*STEP_INPUT_VARIABLES, "run_id", "session_id", "user_id", "attempt", "answers")
+VARIABLES = (
+    *STEP_INPUT_VARIABLES,
+    *VALUES,
+    "run_id",
+    "session_id",
+    "user_id",
+    "attempt",
+    "answers",
+)
 MAX_LENGTH = 4_000_000
 """Characters of a text, and items of a list, that a template may make."""
 

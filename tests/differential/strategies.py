@@ -37,6 +37,11 @@ TEXTS = st.sampled_from(
         "{{ session_state }}",
         "{{ additional_data }} {{ user_id }} {{ run_id }} {{ session_id }}",
         "{{ 'ab' * 40000 }}",
+        "{{ input_value }}",
+        "{{ input_value.city if input_value is mapping else input_value }}",
+        "{{ previous_step_value }}",
+        "{{ previous_step_values }}",
+        "{{ previous_step_value.k if previous_step_value is mapping else 0 }}",
     ]
 )
 VALUES = st.sampled_from(
@@ -283,7 +288,14 @@ def selections(names: list[str]) -> st.SearchStrategy[Any]:
         | st.tuples(conditions, listed, listed).map(
             lambda parts: f"{parts[0]} ? {_cel(parts[1])} : {_cel(parts[2])}"
         )
-        | st.sampled_from(['"a" in step_choices ? ["a"] : step_choices'])
+        | st.sampled_from(
+            [
+                '"a" in step_choices ? ["a"] : step_choices',
+                "size(previous_step_values) > 1 ? step_choices : []",
+                "has(input_value.city) ? step_choices : [step_choices[0]]",
+                'input_value.city == "Oslo" ? step_choices : []',
+            ]
+        )
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import httpx
 import pytest
 
 from agentos_contract.run import RunStateMachine
@@ -266,3 +267,59 @@ def test_who_waits_in_vain_is_told_what_was_sent(mock: MockClient, start: Start)
 def test_a_run_that_nobody_knows_is_said_so(mock: MockClient) -> None:
     with pytest.raises(ControlError, match="there is no run 'nothing'"):
         mock.run("nothing")
+
+
+def test_a_release_that_can_do_nothing_is_refused(mock: MockClient, start: Start) -> None:
+    start().ended()
+    run_id = mock.runs()[0]["run_id"]
+    with pytest.raises(ControlError, match="is over; it has completed") as refused:
+        mock.release("g", run_id)
+    assert refused.value.status == 409
+
+
+def test_only_where_a_run_waits_still_is_a_gate_unreleased(mock: MockClient, start: Start) -> None:
+    mock.hold("g", before="StepStarted")
+    first = start()
+    run_id = mock.wait(gate="g")["run_id"]
+    second = start()
+    while len(mock.gates("g", timeout=10)) < 2:
+        pass
+    mock.release("g", run_id)
+    first.ended()
+    other = mock.gates("g")[0]["run_id"]
+    report = httpx.delete(f"{mock.url}/__mock__/scopes/{mock.scope}").json()
+    assert (report["unreleased_gates"], report["open_runs"]) == (["g"], [other])
+    second.ended()
+    again = MockClient(mock.url, mock.scope)
+    again.hold("g", before="StepStarted")
+    third = start()
+    again.cancel(again.wait(gate="g")["run_id"])
+    third.ended()
+    report = httpx.delete(f"{mock.url}/__mock__/scopes/{mock.scope}").json()
+    assert report["unreleased_gates"] == []
+    again.http.close()
+    again._control.close()
+    httpx.post(f"{mock.url}/__mock__/scopes", json={"scope": mock.scope})
+
+
+def test_a_teams_member_is_held_and_the_other_goes_on(mock: MockClient, start: Start) -> None:
+    mock.rule(hold={"before": "RunStarted", "step": "work-out", "gate": "g"})
+    answer = start("trip-desk")
+    mock.wait(gate="g")
+    mock.release("g")
+    assert answer.ended().events[-1] == "WorkflowCompleted"
+
+
+def test_a_background_run_waits_too(mock: MockClient) -> None:
+    mock.hold("g", before="StepCompleted", step="draft")
+    form = {"message": "x", "stream": "false", "background": "true", "session_id": "s"}
+    body = mock.http.post("/workflows/content-pipeline/runs", data=form).json()
+    run_id = mock.wait(gate="g")["run_id"]
+    assert body["status"] == "PENDING"
+    query = {"session_id": "s"}
+    found = mock.http.get(f"/workflows/content-pipeline/runs/{run_id}", params=query).json()
+    assert found["status"] == "RUNNING"
+    mock.release("g")
+    mock.wait(run_id=run_id)
+    found = mock.http.get(f"/workflows/content-pipeline/runs/{run_id}", params=query).json()
+    assert found["status"] == "COMPLETED"
