@@ -66,7 +66,9 @@ def values_of(step_input: StepInput) -> dict[str, Any]:
     given = step_input.input
     outputs = step_input.previous_step_outputs or {}
     return {
-        "input_value": given.model_dump(mode="json") if isinstance(given, BaseModel) else given,
+        "input_value": given.model_dump(mode="json", exclude_unset=True)
+        if isinstance(given, BaseModel)
+        else given,
         "previous_step_value": step_input.previous_step_content,
         "previous_step_values": {name: outcome.content for name, outcome in outputs.items()},
     }
