@@ -250,7 +250,9 @@ class _RequestScript:
         self._chunks = None
         if "chunks" in value:
             self._chunks = compile_value(get("chunks", list, []), f"{place}.chunks")
-        self._reasoning = compile_value(get("reasoning", (str, list), []), f"{place}.reasoning")
+        reasoning = get("reasoning", (str, list), [])
+        self._reasoning = compile_value(reasoning, f"{place}.reasoning")
+        self._reasons_in_pieces = isinstance(reasoning, list)
         self.tokens: dict[str, int] = dict(
             _keys(value.get("tokens"), TOKEN_KEYS, f"{place}.tokens")
         )
@@ -265,14 +267,13 @@ class _RequestScript:
             return "".join(as_text(chunk) for chunk in self._chunks(variables))
         if self._content is None:
             return None
-        content = self._content(variables)
-        return content if isinstance(content, (str, dict, list)) else str(content)
+        return _answered(self._content(variables))
 
     def render(self, variables: Mapping[str, Any], timing: Timing) -> Request:
         # In the order in which it is said: of several templates that fail the first is the error.
         reasoning = self._reasoning(variables)
-        if not isinstance(reasoning, list):
-            reasoning = timing.pieces([as_text(reasoning)])
+        if not self._reasons_in_pieces:
+            reasoning = timing.pieces([as_text(_answered(reasoning))])
         if self._chunks is not None:
             chunks = [as_text(chunk) for chunk in self._chunks(variables)]
         else:
@@ -293,6 +294,11 @@ class _RequestScript:
             ],
             tokens=self.tokens,
         )
+
+
+def _answered(value: Json) -> Json:
+    """What a function would answer: what is not JSON's, and no text, is one."""
+    return value if isinstance(value, (str, dict, list)) else str(value)
 
 
 class Timing:

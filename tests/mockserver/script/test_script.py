@@ -69,9 +69,9 @@ def test_bundled_scripts_are_valid_by_the_published_schema() -> None:
         (
             "id: a\nsteps:\n  - type: Step\n    mock:\n      content: 'x {{ inptu }}'\n",
             "a.yaml:5: steps[0].mock.content: there is no variable 'inptu'; expected one of "
-            "additional_data, answers, attempt, input, previous_step_content, "
-            "previous_step_outputs, run_id, session_id, session_state, user_id; "
-            "did you mean 'input'?",
+            "additional_data, answers, attempt, input, input_value, previous_step_content, "
+            "previous_step_outputs, previous_step_value, previous_step_values, run_id, "
+            "session_id, session_state, user_id; did you mean 'input'?",
         ),
         (
             "id: a\nsteps:\n  - type: Step\n    mock: {delay: -1}\n",
