@@ -35,6 +35,9 @@ from mockserver.sessions.store import SessionStore
 
 DEFAULT_MAX_MEMORY = 256 * 1024 * 1024
 
+READERS = {"multipart/form-data": "serve --as agno-2.5.6, or --fault form.multipart,"}
+"""A browser's FormData is sent so, and a real server reads it."""
+
 DEFAULT_MAX_BODY = 10 * 1024 * 1024
 """Bytes of a request's body."""
 
@@ -126,6 +129,7 @@ class Mock:
             PathMethods(document),
             settings.max_body,
             started_at=self._started_at,
+            readers=READERS,
         )
         application = connexion_application(operations, document, served, token=token)
         readable = Cors(Documentation(application, document), settings.allow_origins)
@@ -167,6 +171,7 @@ class Mock:
             replace(access, token=settings.token, allow_origins=settings.allow_origins),
             max_body=settings.max_body,
             started_at=self._started_at,
+            readers=READERS,
         )
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from agentos_contract import __version__
@@ -371,20 +370,13 @@ class Handlers:
         return 200, [self._journal.to_dict(entry) for entry in entries]
 
     async def follow(self, scope: str | None, after: int | None) -> AsyncIterator[tuple[int, Json]]:
-        """What happens from now on, or from after that item on: the document's FeedItems."""
-        items = self._watch.items
-        last = after if after is not None else (items[-1].id if items else 0)
-        self._watch.follow()
-        try:
-            while True:
-                for item in [each for each in items if each.id > last]:
-                    last = item.id
-                    if scope in (None, item.scope) or item.kind == "scopes":
-                        yield item.id, self._shown(item)
-                if not await self._watch.changes.until(partial(_is_after, items, last), 15):
-                    yield last, {}
-        finally:
-            self._watch.leave()
+        """The document's FeedItems with their ids, from now on or from after an item on; none where
+        nothing has happened for a while."""
+        async for item in self._watch.follow(after):
+            if item is None:
+                yield 0, {}
+            elif scope in (None, item.scope) or item.kind in ("scopes", "missed"):
+                yield item.id, self._shown(item)
 
     def _shown(self, item: Item) -> Json:
         subject, shown = item.subject, {"kind": item.kind, "scope": item.scope}
@@ -459,11 +451,6 @@ class Handlers:
             scope.workflows[id] = None
         self._watch.happened("reload", scope.name)
         return 204, None
-
-
-def _is_after(items: Sequence[Item], last: int) -> bool | None:
-    """Whether something has happened after that item; else None."""
-    return True if items and items[-1].id > last else None
 
 
 def _waited(

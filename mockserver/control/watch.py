@@ -6,8 +6,9 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 from mockserver.control.annotations import Annotations
@@ -33,6 +34,9 @@ STATES = {
     "CANCELLED": "cancelled",
     "PAUSED": "paused",
 }
+
+SECONDS_OF_SILENCE = 15
+"""After which who follows is told that the mock is still there."""
 
 SECONDS_TO_RETURN = 60
 """For who followed what happens, and lost the connection."""
@@ -158,12 +162,13 @@ class Item(NamedTuple):
 class Watch:
     """Observes all runs (`RunObserver`), and remembers those that are over up to MAX_BYTES."""
 
-    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, max_bytes: int = MAX_BYTES, max_items: int = MAX_ITEMS) -> None:
         self.changes = Changes()
         self.followers = 0
         """How many follow what happens, or did so a minute ago."""
-        self.items: deque[Item] = deque(maxlen=MAX_ITEMS)
-        self._last_id = 0
+        self.items: deque[Item] = deque(maxlen=max_items)
+        self.last_id = 0
+        """The newest item's; kept where the items are forgotten."""
         self._max_bytes = max_bytes
         self._size = 0
         """Of those that are over."""
@@ -207,8 +212,8 @@ class Watch:
         if self.followers:
             first = len(trace.sent) - count
             for place in range(first, len(trace.sent)):
-                self._last_id += 1
-                self.items.append(Item(self._last_id, "event", trace.scope, trace, place))
+                self.last_id += 1
+                self.items.append(Item(self.last_id, "event", trace.scope, trace, place))
         self.changes.notify()
 
     def on_wait(self, active: ActiveRun, waiting: Waiting) -> None:
@@ -235,15 +240,39 @@ class Watch:
     def happened(self, kind: str, scope: str, subject: Any = None) -> None:
         """Note something for those who follow, and wake those who wait."""
         if self.followers:
-            self._last_id += 1
-            self.items.append(Item(self._last_id, kind, scope, subject))
+            self.last_id += 1
+            self.items.append(Item(self.last_id, kind, scope, subject))
         self.changes.notify()
 
-    def follow(self) -> None:
-        """Somebody follows what happens from now on."""
-        self.followers += 1
+    async def follow(self, after: int | None = None) -> AsyncGenerator[Item | None, None]:
+        """What happens from now on, or from after that item on; None where nothing has happened
+        for SECONDS_OF_SILENCE.
 
-    def leave(self) -> None:
+        An item of the kind `missed` stands for those that are not remembered.
+        """
+        self.followers += 1
+        try:
+            last = self.last_id
+            if after is not None and after > last:  # it followed the mock that was here before
+                yield Item(last, "missed", "", None)
+            elif after is not None:
+                last = after
+            while True:
+                for item in [each for each in self.items if each.id > last]:
+                    if item.id > last + 1:
+                        yield Item(item.id - 1, "missed", "", None)
+                    last = item.id
+                    yield item
+                if not await self.changes.until(partial(self._is_after, last), SECONDS_OF_SILENCE):
+                    yield None
+        finally:
+            self._leave()
+
+    def _is_after(self, last: int) -> bool | None:
+        """Whether something has happened after that item; else None."""
+        return True if self.items and self.items[-1].id > last else None
+
+    def _leave(self) -> None:
         """Somebody follows no longer; who comes back soon finds what has happened meanwhile."""
 
         def left() -> None:

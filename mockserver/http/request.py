@@ -64,6 +64,8 @@ class Served:
     """Bytes of a request's body."""
     started_at: float
     """Seconds since the epoch."""
+    readers: Mapping[str, str] = field(default_factory=dict)
+    """By media types that the document does not name: how a mock is served that reads them."""
 
 
 @dataclass(frozen=True)

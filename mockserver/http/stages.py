@@ -87,9 +87,8 @@ def _media_type(request: Request) -> None:
         statement = f"content type {sent.media_type or '(none)'} is not read here"
         headers = {"accept-post": expected}
         hint = f"expected {expected}"
-        if sent.media_type == "multipart/form-data":
-            # What a browser's FormData is sent as; a real server reads it.
-            hint += "; serve --as agno-2.5.6, or --fault form.multipart, reads it too"
+        if reader := request.served.readers.get(sent.media_type):
+            hint += f"; {reader} reads it too"
         raise ApiError(415, statement, hint=hint, headers=headers)
 
 

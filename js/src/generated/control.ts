@@ -384,7 +384,7 @@ export interface paths {
         };
         /**
          * What happens, as it happens, as server-sent events
-         * @description Each event's data is a FeedItem, its id that item's. Last-Event-ID goes on after that one, as far as it is still remembered.
+         * @description Each event's data is a FeedItem, its id that item's. Last-Event-ID goes on after that one, as far as it is still remembered; where it is not, an item of the kind `missed` comes first, and the lists say what there is.
          */
         get: operations["get_feed"];
         put?: never;
@@ -491,7 +491,7 @@ export interface components {
             scope: string;
         };
         ScopeReport: {
-            /** @description Gates at which runs have waited and that nobody has released */
+            /** @description Gates at which runs wait: nobody has released them */
             unreleased_gates: string[];
             unused_rules: components["schemas"]["Rule"][];
             /** @description Runs that were under way, now cancelled */
@@ -661,7 +661,7 @@ export interface components {
         };
         FeedItem: {
             /** @enum {string} */
-            kind: "run" | "event" | "end" | "gate" | "released" | "request" | "response" | "rules" | "scopes" | "reload";
+            kind: "run" | "event" | "end" | "gate" | "released" | "request" | "response" | "rules" | "scopes" | "reload" | "missed";
             scope?: string;
             run?: components["schemas"]["Run"];
             run_id?: string;

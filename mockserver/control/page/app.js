@@ -203,6 +203,10 @@ async function follow(store, scope, signal, onRefused) {
           continue;
         }
         if (item.id) lastId = item.id;
+        if (item.kind === "missed") {
+          await store.fill(scope);
+          continue;
+        }
         store.take(item);
       }
     } catch (error) {

@@ -127,7 +127,7 @@ export function createStore(changed) {
     const known = store.runs.get(run.run_id) ?? { events: [], isLoaded: false };
     const count = Math.max(known.event_count ?? 0, run.event_count);
     Object.assign(known, run, { event_count: count });
-    if (known.isLoaded && known.events.length < run.event_count && run.state !== "running") known.isLoaded = false;
+    if (known.isLoaded && known.events.length < run.event_count && run.state !== "running") known.isLoaded = false; // a gap
     store.runs.set(run.run_id, known);
     if (run.scope) names.add(run.scope);
     if (store.runs.size > 2 * MAX_RUNS) store.runs.delete(store.runs.keys().next().value);

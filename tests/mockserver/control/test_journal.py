@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +11,7 @@ import httpx
 
 from mockserver.client import MockClient
 from mockserver.control.journal import Journal
-from mockserver.control.watch import Watch
+from mockserver.control.watch import Item, Watch
 from tests.mockserver.control.conftest import Start
 
 RUN = "/workflows/content-pipeline/runs"
@@ -151,3 +152,38 @@ def test_nothing_is_kept_of_events_while_nobody_follows(client: httpx.Client) ->
     watch = Watch()
     watch.happened("rules", "")
     assert not watch.items
+
+
+def test_who_followed_another_mock_is_told_that_something_was_missed(mock: MockClient) -> None:
+    url = f"{mock.url}/__mock__/feed"
+    headers = {"last-event-id": "1000000"}
+    with httpx.stream("GET", url, params={"scope": mock.scope}, headers=headers) as answer:
+        items = follow(answer)
+        first = next(items)
+        mock.hold("g", before="StepStarted")
+        second = next(items)
+    assert [first[1]["kind"], second[1]["kind"]] == ["missed", "rules"]
+    assert int(second[0]) > int(first[0])
+
+
+def test_who_is_too_slow_is_told_that_something_was_missed() -> None:
+    async def slow() -> list[Item | None]:
+        watch = Watch(max_items=3)
+        following = watch.follow(0)
+        first = asyncio.ensure_future(anext(following))
+        await asyncio.sleep(0)
+        watch.happened("rules", "a")
+        seen = [await first]
+        for scope in "bcdef":
+            watch.happened("rules", scope)
+        seen += [await anext(following) for _ in range(4)]
+        await following.aclose()
+        return seen
+
+    assert [(item.kind, item.id) for item in asyncio.run(slow()) if item] == [
+        ("rules", 1),
+        ("missed", 3),
+        ("rules", 4),
+        ("rules", 5),
+        ("rules", 6),
+    ]
