@@ -171,7 +171,6 @@ class Mock:
             replace(access, token=settings.token, allow_origins=settings.allow_origins),
             max_body=settings.max_body,
             started_at=self._started_at,
-            readers=READERS,
         )
 
 
