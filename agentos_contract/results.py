@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from agentos_contract.events import CONTAINERS, Scope
@@ -174,14 +175,18 @@ def _executor_content(span: Span, ended: EventData, verdict: Verdict) -> None:
 
 
 def _run_content(span: Span, ended: EventData, verdict: Verdict) -> None:
-    """An agent's final content is what it streamed; one that pauses says what it waits for."""
-    if str(ended.get("event")).endswith("RunPaused"):
+    """The final content of an agent that completes is what it streamed, but for what a model said
+    before it failed and was asked again."""
+    if not str(ended.get("event")).endswith("RunCompleted"):
         return
     names = [str(event.get("event")) for event in span.within]
+    failed = _failed_requests(span)
     chunks = [
         event.get("content")
-        for name, event in zip(names, span.within, strict=True)
-        if name.endswith("RunContent") and event.get("content") is not None
+        for name, event, index in zip(names, span.within, span.within_indexes, strict=True)
+        if name.endswith("RunContent")
+        and event.get("content") is not None
+        and not any(start < index < end for start, end in failed)
     ]
     is_announced = any(name.endswith("RunContentCompleted") for name in names)
     if not (chunks or is_announced) or not all(isinstance(chunk, str) for chunk in chunks):
@@ -191,6 +196,18 @@ def _run_content(span: Span, ended: EventData, verdict: Verdict) -> None:
     message = f"{span.label}: it streamed {short(streamed)} and completed with {short(content)}"
     kept = not is_text or content == streamed
     verdict.require("results.run-content", kept, message, span.ended_index)
+
+
+def _failed_requests(span: Span) -> list[tuple[int, int]]:
+    """From where to where a model was asked, failed and was asked again: a request that succeeds
+    asks for tools or is the last."""
+    asked = [child for child in span.children if child.scope is Scope.MODEL_REQUEST]
+    called = [child.started_index for child in span.children if child.scope is Scope.TOOL_CALL]
+    return [
+        (request.started_index, again.started_index)
+        for request, again in pairwise(asked)
+        if not any(request.started_index < index < again.started_index for index in called)
+    ]
 
 
 # -- the run

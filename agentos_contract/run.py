@@ -234,6 +234,7 @@ class RunStateMachine:
             message = f"StepOutput came a second time from {span.label}"
             violations.append(Violation("order.step-output", message, index))
         span.within.append(data)
+        span.within_indexes.append(index)
         span.within_names.add(kind.name)
         return violations
 

@@ -33,6 +33,8 @@ class Span:
     """Those that have not ended, in the order in which they started."""
     within: list[EventData] = field(default_factory=list)
     """The WITHIN events that named it."""
+    within_indexes: list[int] = field(default_factory=list)
+    """Where in the stream those came."""
     within_names: set[str] = field(default_factory=set)
     overlap: str | None = None
     """What started beside it where one thing comes after the other; a fault once it ends."""

@@ -21,8 +21,8 @@ from scripted_agentos.templates import Json, as_text, compile_value
 
 REQUEST_KEYS = frozenset({"content", "chunks", "reasoning", "tools", "tokens"})
 MOCK_KEYS = REQUEST_KEYS | {
-    *("requests", "timing", "delay", "fails", "error", "stop", "session_state", "gate"),
-    "runs",
+    *("requests", "timing", "delay", "fails", "error", "fails_after", "stop", "session_state"),
+    *("gate", "runs"),
 }
 WAITS = ("requires_confirmation", "requires_user_input", "external_execution")
 TOOL_KEYS = frozenset({"name", "args", "result", "error", "delay", *WAITS})
@@ -127,7 +127,7 @@ class Request:
     """What it used, by the names that scripts have: input, output, ..."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Answer:
     """What one try of a step came to."""
 
@@ -137,6 +137,21 @@ class Answer:
     """The tools called so far."""
     variables: Mapping[str, Any] = field(default_factory=dict)
     """What it was rendered with."""
+    failure: MockedFailure | None = None
+    """What its model raises once it has said `pieces_left` more."""
+    pieces_left: int = 0
+
+    def says_a_piece(self) -> None:
+        """Counts what the model is about to say. Raises `failure` when it is time."""
+        if self.failure is not None:
+            if not self.pieces_left:
+                raise self.failure
+            self.pieces_left -= 1
+
+    def ends(self) -> None:
+        """Raises `failure` where there is nothing more to say."""
+        if self.failure is not None:
+            raise self.failure
 
 
 _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
@@ -166,11 +181,12 @@ class MockedStep:
             key: compile_value(_get(mock, place, key, kinds, default), f"{place}.{key}")
             for key, kinds, default in (
                 ("delay", (int, float, str), 0),
-                ("fails", (int, bool, str), 0),
+                ("fails", (int, bool, str), "fails_after" in mock),
                 ("error", str, f"{name} failed"),
                 ("stop", (bool, str), False),
             )
         }
+        self._fails_after: int | None = _get(mock, place, "fails_after", (int, type(None)), None)
         self.may_stop: bool = bool(mock.get("stop"))
         self.timing = Timing(mock.get("timing"), f"{place}.timing")
         self._state = compile_value(
@@ -201,12 +217,21 @@ class MockedStep:
         The state is changed before the content is rendered, as a function would that counts first
         and then says the count.
         """
-        variables = await self.begin(call, state)
+        variables, failure = await self._begin(call, state)
         requests = [request.render(variables, self.timing) for request in self._requests]
-        return Answer(self._requests[-1].content(variables), requests, variables=variables)
+        content = self._requests[-1].content(variables)
+        said = self._fails_after or 0
+        return Answer(content, requests, variables=variables, failure=failure, pieces_left=said)
 
-    async def begin(self, call: Call, state: dict[str, Any] | None = None) -> dict[str, Any]:
+    async def begin(self, call: Call) -> dict[str, Any]:
         """All of that but the answer: the variables that it is to be rendered with."""
+        return (await self._begin(call, None))[0]
+
+    async def _begin(
+        self, call: Call, state: dict[str, Any] | None
+    ) -> tuple[dict[str, Any], MockedFailure | None]:
+        """The variables, and what is raised in the middle of the answer."""
+        failure = None
         kept = call.run_context.session_state if state is None else state
         seen = {} if kept is None else kept
         coming = _tries.coming(call.run_context.run_id, self.key)
@@ -217,13 +242,15 @@ class MockedStep:
         variables = call.variables(attempt, seen)
         fails = self.setting("fails", variables)
         if fails is True or (fails is not False and attempt <= fails):
-            raise MockedFailure(self.setting("error", variables))
+            failure = MockedFailure(self.setting("error", variables))
+            if self._fails_after is None:
+                raise failure
         if state is None:
             if call.run_context.session_state is None:
                 call.run_context.session_state = {}
             state = call.run_context.session_state
         state.update(self._state(call.variables(attempt, state)))
-        return call.variables(attempt, state)
+        return call.variables(attempt, state), failure
 
     def setting(self, key: str, variables: Mapping[str, Any]) -> Any:
         """What a setting is, of these variables. Raises MockedFailure where it cannot be that."""

@@ -79,7 +79,8 @@ class ScriptedModel(Model):
             number += message.role == "assistant"
         if number == 0:  # the first request of a try
             call.answers[run_id] = await self.mocked.answer(call, call.states.get(run_id))
-        request = call.answers[run_id].requests[number]
+        answer = call.answers[run_id]
+        request = answer.requests[number]
         timing = self.mocked.timing
         await timing.before_first()
         is_first = True
@@ -90,10 +91,13 @@ class ScriptedModel(Model):
             if not is_first:
                 await timing.before_next(text)
             is_first = False
+            answer.says_a_piece()
             if is_reasoning:
                 yield ModelResponse(role="assistant", reasoning_content=text)
             else:
                 yield ModelResponse(role="assistant", content=text)
+        if request is answer.requests[-1]:
+            answer.ends()
         if request.tools:
             yield ModelResponse(
                 role="assistant", tool_calls=self._tool_calls(call, request.tools, run_id)

@@ -172,15 +172,13 @@ class AgentRecord:
         """What it has reasoned, as events and records have it."""
         return {} if self.reasoning is None else {"reasoning_content": self.reasoning}
 
-    def metrics(self) -> Json:
-        """What it has used by now."""
-        model = None
-        if self.context.hooks.names_model(is_usage_known=self.usage.is_known):
+    def metrics(self, failure: StepFailed | None = None) -> Json:
+        """What it has used by now; who has failed names its model if it said what it used."""
+        model, is_known = None, self.usage.is_known
+        names_model = self.context.hooks.names_model(is_usage_known=is_known)
+        if names_model and (failure is None or is_known):
             model = {"id": self.model["model"], "provider": self.model["model_provider"]}
         return self.usage.metrics(self._duration(), model)
-
-    def _final_metrics(self, failure: StepFailed | None) -> Json:
-        return self.metrics() if failure is None else {"duration": self._duration()}
 
     def _duration(self) -> float:
         return round(self.branch.now - self.started, 6)
@@ -198,7 +196,7 @@ class AgentRecord:
             stop=step.mock.stop is True,
         )
         outcome["step_run_id"] = self.run_id
-        outcome["metrics"] = self._final_metrics(failure)
+        outcome["metrics"] = self.metrics(failure)
         return outcome
 
     def to_dict(self, failure: StepFailed | None) -> Json:
@@ -214,7 +212,7 @@ class AgentRecord:
         answer = self.content_members()
         if failure is not None:
             answer = {"content": str(failure), "content_type": "str"}
-        reasoning = self.reasoning_members()
+        reasoning = self.reasoning_members() if failure is None else {}
         # Not a copy: the run's record shows the state as it is in the end.
         state = {"session_state": self.state}
         created = {"created_at": self.created_at}
@@ -230,7 +228,7 @@ class AgentRecord:
             error: Json = {"created_at": self.context.now(), "event": "TeamRunError", **self.about}
             error |= {"run_id": self.run_id, "session_id": self.session_id, "content": str(failure)}
             events = {"events": [error]}
-        metrics = {"metrics": self._final_metrics(failure)}
+        metrics = {"metrics": self.metrics(failure)}
         status = {"status": "COMPLETED" if failure is None else "ERROR"}
         if failure is None and self.requirements:
             status, made["requirements"] = {"status": "PAUSED"}, self.requirements

@@ -101,6 +101,9 @@ class AgentRun:
         self._model = self._record.model
         self._pace = Pace(step.mock.timing, call.branch, context.ids.draw)
         self._last_tokens: Tokens | None = None
+        self._failure: StepFailed | None = None
+        """What its model raises once it has said `_pieces_left` more."""
+        self._pieces_left = 0
         self._transcript = ""
         """All contents of the run, its members' too."""
 
@@ -192,7 +195,8 @@ class AgentRun:
             record.add_message("user", content=text)
         requested = branch.now
         yield self._event("ModelRequestStarted", **self._model)
-        variables = yield from context.answer(self._step, self._call, self._state)
+        variables, self._failure = yield from context.answer(self._step, self._call, self._state)
+        self._pieces_left = self._step.mock.fails_after or 0
         requests = [self._render(request, variables) for request in self._step.mock.requests]
         for number, tool in enumerate((t for r in requests for t in r.tools), 1):
             tool.call_id = f"call_{number}"
@@ -200,7 +204,8 @@ class AgentRun:
             if position:
                 requested = branch.now
                 yield self._event("ModelRequestStarted", **self._model)
-            yield from self._model_answers(request, requested)
+            is_last = request is requests[-1]
+            yield from self._model_answers(request, requested, is_last=is_last)
             if request.tools:
                 yield from self._call_tools(request.tools)
             if record.requirements:
@@ -249,31 +254,18 @@ class AgentRun:
 
     # -- what its model answers
 
-    def _model_answers(self, request: _Rendered, requested: float) -> Doing:
+    def _model_answers(self, request: _Rendered, requested: float, *, is_last: bool) -> Doing:
         """One request's answer, from the first token to the last."""
-        branch, record = self._call.branch, self._record
-        # An agent's events say whether it is the workflow's own agent; a team's don't.
-        flag = {} if self._is_team else {"workflow_agent": False}
-        first_content: float | None = None
-        is_first = True
-        yield from self._pace.before_first()
-        for text in request.reasoning:
-            if not is_first:
-                yield from self._pace.before_next(text)
-            is_first = False
-            self._note_first_token()
-            yield self._event("RunContent", **flag, content_type="str", reasoning_content=text)
-        for text in request.content:
-            if not is_first:
-                yield from self._pace.before_next(text)
-            is_first = False
-            self._note_first_token()
-            if first_content is None:
-                first_content = round(branch.now - requested, 6)
-            self._note(text)
-            yield self._event(
-                "RunContent", content=text, **flag, content_type="str", reasoning_content=""
-            )
+        record = self._record
+        known_before = record.usage.time_to_first_token
+        try:
+            first_content = yield from self._say(request, requested)
+            if is_last and self._failure is not None:
+                raise self._failure
+        except StepFailed:
+            if not self._is_streamed:  # nothing has been told of this request
+                record.usage.time_to_first_token = known_before
+            raise
         is_streamed = self._is_streamed
         if request.tools or request.tokens or not is_streamed:
             self._note_first_token()
@@ -299,6 +291,41 @@ class AgentRun:
         record.add_message("assistant", content=content, reasoning=reasoning, **calls, **measured)
         counts = request_counts(request.tokens, first_content)
         yield self._event("ModelRequestCompleted", **self._model, **counts)
+
+    def _say(self, request: _Rendered, requested: float) -> Generator[Action, float, float | None]:
+        """The pieces of one request's answer; returns the seconds to the first content."""
+        branch = self._call.branch
+        # An agent's events say whether it is the workflow's own agent; a team's don't.
+        flag = {} if self._is_team else {"workflow_agent": False}
+        first_content: float | None = None
+        is_first = True
+        yield from self._pace.before_first()
+        for text in request.reasoning:
+            if not is_first:
+                yield from self._pace.before_next(text)
+            is_first = False
+            self._begin_piece()
+            yield self._event("RunContent", **flag, content_type="str", reasoning_content=text)
+        for text in request.content:
+            if not is_first:
+                yield from self._pace.before_next(text)
+            is_first = False
+            self._begin_piece()
+            if first_content is None:
+                first_content = round(branch.now - requested, 6)
+            self._note(text)
+            yield self._event(
+                "RunContent", content=text, **flag, content_type="str", reasoning_content=""
+            )
+        return first_content
+
+    def _begin_piece(self) -> None:
+        """The model is about to say something. Raises StepFailed where it fails instead."""
+        if self._failure is not None:
+            if not self._pieces_left:
+                raise self._failure
+            self._pieces_left -= 1
+        self._note_first_token()
 
     def _note_first_token(self) -> None:
         usage = self._record.usage

@@ -109,9 +109,11 @@ class RunContext:
 
     def answer(
         self, step: Step, call: Call, state: dict[str, Any]
-    ) -> Generator[Action, float, dict[str, Any]]:
-        """One try: wait, then fail, or update the session's `state` and give the variables."""
+    ) -> Generator[Action, float, tuple[dict[str, Any], StepFailed | None]]:
+        """One try: wait, then fail, or update the session's `state` and give the variables, and
+        the failure of a model that says something first."""
         mock = step.mock
+        failure = None
         if mock.gate is not None:
             held_until = yield from self.gates.wait(mock.gate, step.name)
             if held_until is not None:
@@ -134,10 +136,12 @@ class RunContext:
         if mock.fails:
             fails = self.setting("fails", mock.fails, variables, "a number of tries, or whether")
             if fails is True or (fails is not False and attempt <= fails):
-                raise StepFailed(str(self.setting("error", mock.error, variables, "a text")))
+                failure = StepFailed(str(self.setting("error", mock.error, variables, "a text")))
+                if mock.fails_after is None:
+                    raise failure
         if mock.session_state is not None:
             state.update(self.render(mock.session_state, variables))
-        return variables
+        return variables, failure
 
     def setting(self, key: str, value: Any, variables: dict[str, Any], expected: str) -> Any:
         """A setting of a `mock`, rendered where it is a template. Raises StepFailed for a value

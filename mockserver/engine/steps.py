@@ -75,7 +75,7 @@ def _tried(
 def _function(
     context: RunContext, step: Step, step_id: str, call: Call
 ) -> Generator[Action, float, Result]:
-    variables = yield from context.answer(step, call, context.record.session_state)
+    variables, _ = yield from context.answer(step, call, context.record.session_state)
     mock, render = step.mock, context.render
     said = ""
     for inner in mock.runs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mockserver.engine.pacing import tokens_of
@@ -30,6 +30,8 @@ class Try:
     execution: Execution
     mock: Json | None
     error: str = ""
+    said: tuple[Json, int] | None = None
+    """What a model had said when it failed: as its mock, and in how many pieces."""
 
 
 class Answers:
@@ -55,7 +57,7 @@ class Answers:
 
     def _mock(self, tries: Sequence[list[Try]], notes: list[str]) -> Json:
         answers: list[tuple[Case, Json]] = []
-        failing: list[str] = []
+        failing: list[Try] = []
         attempts: dict[int, int] = {}
         for one in (one for inner in tries for one in inner):
             recording = one.execution.recording
@@ -63,15 +65,18 @@ class Answers:
             if one.mock is not None:
                 answers.append((Case(attempt, one.execution.message), one.mock))
                 continue
-            failing.append(one.error)
+            failing.append(one)
             if answers and attempt > 1:
                 notes.append(f"its try {attempt} failed: {one.error!r}; no script says so")
         if not answers:
-            return {"fails": 1000, "error": failing[0]} if failing else {}
+            if not failing:
+                return {}
+            said = failing[0].said
+            return {**(said[0] if said else {}), "fails": 1000, **_failure(failing, notes)}
         mock = self._merged(answers, notes)
         first = min(case.attempt for case, _ in answers) - 1
         if first and failing:
-            mock |= {"fails": first, "error": failing[0]}
+            mock |= {"fails": first, **_failure(failing, notes)}
         return mock
 
     def _merged(self, answers: list[tuple[Case, Json]], notes: list[str]) -> Json:
@@ -114,7 +119,10 @@ class Answers:
         of_step = execution.facts.get("error")
         for run in runs:
             error = run.error or ("the model failed" if of_step is None else str(of_step))
-            tries += [Try(execution, None, error)] * run.failures
+            for requests in run.failed:
+                count = sum(len(request.pieces) for request in requests)
+                said = self._answer(replace(run, requests=requests), execution.message)
+                tries.append(Try(execution, None, error, (said, count) if count else None))
             if run.is_over:
                 tries.append(Try(execution, self._answer(run, execution.message)))
         return tries
@@ -212,6 +220,15 @@ class Answers:
                 pieces = re.split(rf"(?<!\w){re.escape(message)}(?!\w)", value)
         is_template = len(pieces) > 1 or _MARKS.search(value) is not None
         return "{{ input }}".join(_literal(piece, is_template=is_template) for piece in pieces)
+
+
+def _failure(failing: Sequence[Try], notes: list[str]) -> Json:
+    """How tries failed, as the first one did."""
+    pieces = {one.said[1] if one.said else 0 for one in failing}
+    if len(pieces) > 1:
+        notes.append("its tries failed after more and after fewer pieces; this is the first")
+    said = failing[0].said
+    return {"error": failing[0].error, **({"fails_after": said[1]} if said else {})}
 
 
 def _literal(text: str, *, is_template: bool) -> str:

@@ -273,7 +273,7 @@ def _note_pause(node: CommentedMap, event: Mapping[str, Any]) -> None:
 
 def _note_retries(described: CommentedMap, runs: Sequence[AgentExecution]) -> None:
     """Agno's own retries of an agent: a run that begins again."""
-    begun_again = max((run.failures - (run.error is not None) for run in runs), default=0)
+    begun_again = max((len(run.failed) - (run.error is not None) for run in runs), default=0)
     if begun_again:
         described["retries"] = begun_again
         described["delay_between_retries"] = 0

@@ -90,7 +90,8 @@ class AgentExecution:
     is_whole: bool = False
     """All its events came, and not its contents alone."""
     requests: list[ModelRequest] = field(default_factory=list)
-    failures: int = 0
+    failed: list[list[ModelRequest]] = field(default_factory=list)
+    """What was asked in each try that failed."""
     error: str | None = None
     is_over: bool = False
     """It came to an answer."""
@@ -299,8 +300,8 @@ class _StreamReader:
                 execution.runs.append(run)
         elif name == "RunStarted":
             # Agno's own retry: what was asked before has failed.
-            run.failures += 1
-            run.requests.clear()
+            run.failed.append(run.requests)
+            run.requests = []
         content, kind = data.get("content"), data.get("content_type")
         if name in ("RunContent", "RunCompleted") and not isinstance(content, str | None):
             run.unsaid[f"its content was {short(kind)}, which a script gives as JSON"] = None
@@ -325,7 +326,7 @@ class _StreamReader:
                 if run.requests:
                     _note_waiting(run.requests[-1], data)
             case "RunError":
-                run.failures += 1
+                run.failed.append(run.requests)
                 run.error = str(content)
                 run.is_over = False
             case _ if run.requests:

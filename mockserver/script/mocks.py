@@ -91,8 +91,8 @@ class MockCompiler:
         if "content" in mock and "chunks" in mock:
             self._problems.add((*path, "chunks"), "a step answers `content` or `chunks`, not both")
         if executor.type == "function":
-            for key in ("tools", "requests", "reasoning", "tokens", "timing"):
-                if mock.get(key):
+            for key in ("tools", "requests", "reasoning", "tokens", "timing", "fails_after"):
+                if mock.get(key) not in (None, [], {}, ""):
                     expected = "only an agent or a team has it; expected `agent`"
                     self._problems.add((*path, key), expected)
         elif mock.get("runs"):
@@ -121,7 +121,8 @@ class MockCompiler:
             requests=self._requests({**mock, "content": content}, path, executor),
             timing=Timing(**{key: float(n) for key, n in (mock.get("timing") or {}).items()}),
             delay=self._setting(mock.get("delay", 0), (*path, "delay")),
-            fails=self._setting(mock.get("fails", 0), (*path, "fails")),
+            fails=self._setting(mock.get("fails", "fails_after" in mock), (*path, "fails")),
+            fails_after=mock.get("fails_after"),
             error=self._setting(mock.get("error") or f"{name} failed", (*path, "error")),
             stop=self._stop(mock, path, executor),
             session_state=self._template(state, (*path, "session_state")) if state else None,

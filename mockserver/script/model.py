@@ -133,6 +133,8 @@ class Mock:
     fails: int | Renderer = 0
     """How many tries fail; a template may also give whether this one does."""
     error: str | Renderer = ""
+    fails_after: int | None = None
+    """A model says so many pieces of a try that fails first."""
     stop: bool | Renderer = False
     """A template's where it is a function's."""
     session_state: Renderer | None = None

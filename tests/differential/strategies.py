@@ -219,6 +219,10 @@ def mocks(draw: st.DrawFn, executor: str, *, may_wait: bool = False) -> Json:
             )
         )
         mock["error"] = draw(st.sampled_from(["boom", "Fehler: ü\nzwei", "no {{ attempt }}"]))
+        if executor != "function" and draw(st.booleans()):
+            mock["fails_after"] = draw(st.integers(0, 4))
+            if draw(st.integers(0, 3)) == 3:
+                del mock["fails"]
     if executor == "function" and draw(st.integers(0, 7)) == 7:
         mock["stop"] = draw(st.sampled_from([True, "{{ input == 'x' }}", "{{ attempt > 1 }}"]))
     if executor == "function" and draw(st.integers(0, 3)) == 3:

@@ -58,6 +58,8 @@ function NewRule({ workflows, onAdd }) {
   const [problem, setProblem] = useState("");
   const submit = (event) => {
     event.preventDefault();
+    // What stands in the fields now: what was typed last may not have been rendered yet.
+    const { workflow, times, when, answer } = Object.fromEntries(new FormData(event.currentTarget));
     let parsed;
     try {
       parsed = JSON.parse(answer);
@@ -73,11 +75,11 @@ function NewRule({ workflows, onAdd }) {
       <summary>Any other rule</summary>
       <form onSubmit=${submit}>
         <div class="pair">
-          <label>Workflow <select value=${workflow} onChange=${(event) => setWorkflow(event.currentTarget.value)}><option value="">any</option>${workflows.map(({ id }) => html`<option>${id}</option>`)}</select></label>
-          <label>Times <input inputmode="numeric" placeholder="always" value=${times} onInput=${(event) => setTimes(event.currentTarget.value)} /></label>
+          <label>Workflow <select name="workflow" value=${workflow} onChange=${(event) => setWorkflow(event.currentTarget.value)}><option value="">any</option>${workflows.map(({ id }) => html`<option>${id}</option>`)}</select></label>
+          <label>Times <input name="times" inputmode="numeric" placeholder="always" value=${times} onInput=${(event) => setTimes(event.currentTarget.value)} /></label>
         </div>
-        <label>When <span class="quiet">CEL, such as <code>input.contains("bees")</code></span><input value=${when} onInput=${(event) => setWhen(event.currentTarget.value)} /></label>
-        <label>Answer <span class="quiet">JSON: a status, or scenario, faults, variations, speed, seed, hold, cut, fail</span><textarea rows="3" value=${answer} onInput=${(event) => setAnswer(event.currentTarget.value)}></textarea></label>
+        <label>When <span class="quiet">CEL, such as <code>input.contains("bees")</code></span><input name="when" value=${when} onInput=${(event) => setWhen(event.currentTarget.value)} /></label>
+        <label>Answer <span class="quiet">JSON: a status, or scenario, faults, variations, speed, seed, hold, cut, fail</span><textarea name="answer" rows="3" value=${answer} onInput=${(event) => setAnswer(event.currentTarget.value)}></textarea></label>
         ${problem && html`<p class="bad" role="alert">${problem}</p>`}
         <button class="primary" type="submit">Add the rule</button>
       </form>

@@ -1,6 +1,6 @@
 // The workflows: their list, one as a tree, and a form that runs it.
 
-import { html, useEffect, useMemo, useState } from "./vendor/htm-preact.js";
+import { html, useEffect, useState } from "./vendor/htm-preact.js";
 import { agentos, startRun } from "./api.js";
 
 export function Workflows({ workflows, selected, scope, departures, reloaded, onSelect, onRule, onAnswer }) {
@@ -80,17 +80,22 @@ function RunForm({ workflow, scope, departures, onAnswer }) {
   const [form, setForm] = useState({ session_id: "", user_id: "", stream: "true" });
   const [asked, setAsked] = useState({});
   const [isBusy, setBusy] = useState(false);
-  const prefer = useMemo(
-    () => ANSWERS.filter((name) => asked[name]).map((name) => `${name}=${quoted(asked[name])}`).join(", "),
-    [asked],
-  );
-  const set = (name) => (event) => setForm({ ...form, [name]: event.currentTarget.value });
-  const ask = (name) => (event) => setAsked({ ...asked, [name]: event.currentTarget.value.trim() });
+  const prefer = preferOf(asked);
+  const set = (name) => (event) => {
+    const { value } = event.currentTarget;
+    setForm((form) => ({ ...form, [name]: value }));
+  };
+  const ask = (name) => (event) => {
+    const { value } = event.currentTarget;
+    setAsked((asked) => ({ ...asked, [name]: value }));
+  };
   const run = async (event) => {
     event.preventDefault();
+    // What stands in the fields now: what was typed last may not have been rendered yet.
+    const { message, session_id, user_id, stream, ...asked } = Object.fromEntries(new FormData(event.currentTarget));
     setBusy(true);
     try {
-      onAnswer(await startRun(workflow.id, { message, ...form }, { scope, prefer }));
+      onAnswer(await startRun(workflow.id, { message, session_id, user_id, stream }, { scope, prefer: preferOf(asked) }));
     } catch (error) {
       onAnswer({ status: error.status ?? 0, text: error.message, isStream: false });
     } finally {
@@ -100,28 +105,28 @@ function RunForm({ workflow, scope, departures, onAnswer }) {
   const list = (names, id) => html`<datalist id=${id}>${names.map(({ name, text }) => html`<option value=${name}>${text}</option>`)}</datalist>`;
   return html`
     <form onSubmit=${run}>
-      <label>Message${schema && html` <span class="quiet">JSON, by its input_schema</span>`}<textarea rows=${schema ? 6 : 3} value=${message} onInput=${(event) => setMessage(event.currentTarget.value)} onKeyDown=${(event) => {
+      <label>Message${schema && html` <span class="quiet">JSON, by its input_schema</span>`}<textarea name="message" rows=${schema ? 6 : 3} value=${message} onInput=${(event) => setMessage(event.currentTarget.value)} onKeyDown=${(event) => {
         if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.currentTarget.form.requestSubmit();
       }}></textarea></label>
       <details>
         <summary>Session, user, mode</summary>
-        <label>session_id <input value=${form.session_id} placeholder="a new one" onInput=${set("session_id")} /></label>
-        <label>user_id <input value=${form.user_id} placeholder="nobody's" onInput=${set("user_id")} /></label>
-        <label>Mode <select value=${form.stream} onChange=${set("stream")}><option value="true">stream of events</option><option value="false">one JSON answer</option></select></label>
+        <label>session_id <input name="session_id" value=${form.session_id} placeholder="a new one" onInput=${set("session_id")} /></label>
+        <label>user_id <input name="user_id" value=${form.user_id} placeholder="nobody's" onInput=${set("user_id")} /></label>
+        <label>Mode <select name="stream" value=${form.stream} onChange=${set("stream")}><option value="true">stream of events</option><option value="false">one JSON answer</option></select></label>
       </details>
       <details>
         <summary>What to answer with${prefer && html` <code>${prefer}</code>`}</summary>
-        <label>Scenario <input list="scenarios" value=${asked.scenario ?? ""} onChange=${ask("scenario")} /></label>
+        <label>Scenario <input name="scenario" list="scenarios" value=${asked.scenario ?? ""} onInput=${ask("scenario")} /></label>
         ${list((departures.scenarios?.[workflow.id] ?? []).map((name) => ({ name, text: "" })), "scenarios")}
-        <label>Fault <input list="faults" value=${asked.fault ?? ""} onChange=${ask("fault")} /></label>
+        <label>Fault <input name="fault" list="faults" value=${asked.fault ?? ""} onInput=${ask("fault")} /></label>
         ${list(departures.faults ?? [], "faults")}
-        <label>Variation <input list="variations" value=${asked.vary ?? ""} onChange=${ask("vary")} /></label>
+        <label>Variation <input name="vary" list="variations" value=${asked.vary ?? ""} onInput=${ask("vary")} /></label>
         ${list(departures.variations ?? [], "variations")}
         <div class="pair">
-          <label>Speed <input inputmode="decimal" placeholder="1" value=${asked.speed ?? ""} onChange=${ask("speed")} /></label>
-          <label>Delay, s <input inputmode="decimal" placeholder="0" value=${asked.delay ?? ""} onChange=${ask("delay")} /></label>
-          <label>Status <input inputmode="numeric" placeholder="200" value=${asked.code ?? ""} onChange=${ask("code")} /></label>
-          <label>Seed <input inputmode="numeric" placeholder="any" value=${asked.seed ?? ""} onChange=${ask("seed")} /></label>
+          <label>Speed <input name="speed" inputmode="decimal" placeholder="1" value=${asked.speed ?? ""} onInput=${ask("speed")} /></label>
+          <label>Delay, s <input name="delay" inputmode="decimal" placeholder="0" value=${asked.delay ?? ""} onInput=${ask("delay")} /></label>
+          <label>Status <input name="code" inputmode="numeric" placeholder="200" value=${asked.code ?? ""} onInput=${ask("code")} /></label>
+          <label>Seed <input name="seed" inputmode="numeric" placeholder="any" value=${asked.seed ?? ""} onInput=${ask("seed")} /></label>
         </div>
       </details>
       <div class="tools">
@@ -131,6 +136,11 @@ function RunForm({ workflow, scope, departures, onAnswer }) {
       </div>
     </form>
   `;
+}
+
+/** The header `Prefer` of what is asked. */
+function preferOf(asked) {
+  return ANSWERS.filter((name) => asked[name]?.trim()).map((name) => `${name}=${quoted(asked[name].trim())}`).join(", ");
 }
 
 function quoted(text) {

@@ -19,6 +19,7 @@ IDENTICAL = [
     "draft-refiner",
     "flaky-import",
     "json-answer",
+    "lost-connection",
     "news-router",
     "order-intake",
     "research-team",

@@ -37,6 +37,7 @@ REPRODUCED = [
     "gatekeeper",
     "hotel-scout",
     "json-answer",
+    "lost-connection",
     "market-scan",
     "news-router",
     "pet-advice",
