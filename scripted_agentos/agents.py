@@ -9,6 +9,7 @@ from typing import Any
 from agno.agent import Agent
 from agno.team import Team
 from agno.tools.function import Function
+from pydantic import BaseModel, ConfigDict, create_model
 
 from scripted_agentos.errors import Place, ScriptError
 from scripted_agentos.mocked import WAITS, MockedFailure, MockedStep
@@ -29,6 +30,7 @@ def build_agent(described: Json, mocked: MockedStep, place: Place) -> Agent:
         name=described.get("name") or described.get("id"),
         model=scripted_model(described.get("model"), mocked),
         tools=_tools(mocked) or None,
+        output_schema=_output_schema(mocked),
         telemetry=False,
         **given(described, RETRY_SETTINGS),
     )
@@ -44,9 +46,17 @@ def build_team(described: Json, mocked: MockedStep, place: Place) -> Team:
         model=scripted_model(described.get("model"), mocked),
         members=[_member(member, place / f"members[{i}]") for i, member in enumerate(members)],
         tools=_tools(mocked) or None,
+        output_schema=_output_schema(mocked),
         telemetry=False,
         **given(described, RETRY_SETTINGS),
     )
+
+
+def _output_schema(mocked: MockedStep) -> type[BaseModel] | None:
+    """The class of a structured answer: it has whatever members the script's answer has."""
+    if mocked.content_type is None:
+        return None
+    return create_model(mocked.content_type, __config__=ConfigDict(extra="allow"))
 
 
 def _member(described: Json, place: Place) -> Agent | Team:

@@ -22,7 +22,7 @@ from scripted_agentos.templates import Json, as_text, compile_value
 REQUEST_KEYS = frozenset({"content", "chunks", "reasoning", "tools", "tokens"})
 MOCK_KEYS = REQUEST_KEYS | {
     *("requests", "timing", "delay", "fails", "error", "fails_after", "stop", "session_state"),
-    *("gate", "runs"),
+    *("gate", "runs", "content_type"),
 }
 WAITS = ("requires_confirmation", "requires_user_input", "external_execution")
 TOOL_KEYS = frozenset({"name", "args", "result", "error", "delay", *WAITS})
@@ -66,12 +66,17 @@ def values_of(step_input: StepInput) -> dict[str, Any]:
     given = step_input.input
     outputs = step_input.previous_step_outputs or {}
     return {
-        "input_value": given.model_dump(mode="json", exclude_unset=True)
-        if isinstance(given, BaseModel)
-        else given,
-        "previous_step_value": step_input.previous_step_content,
-        "previous_step_values": {name: outcome.content for name, outcome in outputs.items()},
+        "input_value": _plain(given),
+        "previous_step_value": _plain(step_input.previous_step_content),
+        "previous_step_values": {name: _plain(output.content) for name, output in outputs.items()},
     }
+
+
+def _plain(value: Any) -> Any:
+    """A value of a class as the JSON that it was read from."""
+    return (
+        value.model_dump(mode="json", exclude_unset=True) if isinstance(value, BaseModel) else value
+    )
 
 
 @dataclass
@@ -187,6 +192,8 @@ class MockedStep:
             )
         }
         self._fails_after: int | None = _get(mock, place, "fails_after", (int, type(None)), None)
+        self.content_type: str | None = _get(mock, place, "content_type", (str, type(None)), None)
+        """The class of an agent's answer, which is a mapping."""
         self.may_stop: bool = bool(mock.get("stop"))
         self.timing = Timing(mock.get("timing"), f"{place}.timing")
         self._state = compile_value(

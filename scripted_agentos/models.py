@@ -68,6 +68,7 @@ class ScriptedModel(Model):
     name: str | None = "Scripted"
     provider: str | None = "Scripted"
     mocked: MockedStep | None = None
+    supports_native_structured_outputs: bool = True
 
     async def _respond(self, messages: list[Message], run_id: str) -> AsyncIterator[ModelResponse]:
         assert self.mocked is not None

@@ -41,8 +41,8 @@ class FailureReworded(EngineHooks):
 
 @departure("agent.models-in-stream-only")
 class ModelsInStreamOnly(EngineHooks):
-    def names_model(self, *, is_usage_known: bool) -> bool:
-        return self.run.is_streamed or is_usage_known
+    def names_model(self, *, is_usage_known: bool, is_streamed: bool) -> bool:
+        return is_streamed or is_usage_known
 
 
 @departure("agent.retry-starts-again")

@@ -117,7 +117,9 @@ class AgentRecord:
     branch: Branch
     session_id: str
     is_streamed: bool
-    content: str | None = None
+    content: Any = None
+    """A text; a mapping where it has another `content_type`."""
+    content_type: str = "str"
     reasoning: str | None = None
     usage: Usage = field(default_factory=Usage)
     messages: list[Json] = field(default_factory=list)
@@ -166,7 +168,7 @@ class AgentRecord:
     def content_members(self) -> Json:
         """What it has answered, as events and records have it."""
         content = {} if self.content is None else {"content": self.content}
-        return {**content, "content_type": "str"}
+        return {**content, "content_type": self.content_type}
 
     def reasoning_members(self) -> Json:
         """What it has reasoned, as events and records have it."""
@@ -175,7 +177,10 @@ class AgentRecord:
     def metrics(self, failure: StepFailed | None = None) -> Json:
         """What it has used by now; who has failed names its model if it said what it used."""
         model, is_known = None, self.usage.is_known
-        names_model = self.context.hooks.names_model(is_usage_known=is_known)
+        names_model = self.context.hooks.names_model(
+            is_usage_known=is_known,
+            is_streamed=self.is_streamed and not self.step.mock.content_type,
+        )
         if names_model and (failure is None or is_known):
             model = {"id": self.model["model"], "provider": self.model["model_provider"]}
         return self.usage.metrics(self._duration(), model)

@@ -9,7 +9,6 @@ within the team's.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import Any
 
 from mockserver.engine.actions import (
@@ -24,25 +23,16 @@ from mockserver.engine.actions import (
 )
 from mockserver.engine.agent_records import AgentRecord, known_counts, request_counts
 from mockserver.engine.context import RunContext
-from mockserver.engine.pacing import Pace, tokens_of
-from mockserver.engine.results import Result, as_text, deepest_content
+from mockserver.engine.model_requests import ModelRequest, model_requests
+from mockserver.engine.pacing import Pace
+from mockserver.engine.results import Result, Structured, as_text, deepest_content
 from mockserver.engine.team_prompt import describe_members, find_member, system_message
 from mockserver.engine.tool_calls import ToolCall
 from mockserver.engine.turns import turns
-from mockserver.script.model import DELEGATION, PassesOn, Request, Step, Texts, Tokens, Tool
+from mockserver.script.model import DELEGATION, PassesOn, Step, Tokens
 
 Json = dict[str, Any]
 Doing = Generator[Action, float, None]
-
-
-@dataclass
-class _Rendered:
-    """A request, rendered."""
-
-    reasoning: list[str]
-    content: list[str]
-    tools: list[ToolCall]
-    tokens: Tokens | None
 
 
 class AgentRun:
@@ -101,6 +91,9 @@ class AgentRun:
         self._model = self._record.model
         self._pace = Pace(step.mock.timing, call.branch, context.ids.draw)
         self._last_tokens: Tokens | None = None
+        self._type = step.mock.content_type
+        self._is_whole = not self._is_streamed or self._type is not None
+        """Its model's answers are not streamed."""
         self._failure: StepFailed | None = None
         """What its model raises once it has said `_pieces_left` more."""
         self._pieces_left = 0
@@ -149,7 +142,8 @@ class AgentRun:
             else:
                 answer = self._call.branch.now
         if how == "nothing":
-            text = str(failure) if failure is not None else as_text(self._record.content or "")
+            content = self._record.content
+            text = str(failure) if failure is not None else str(content or "")
             return text, text
         return "".join(said), "".join(passed_on)
 
@@ -197,9 +191,7 @@ class AgentRun:
         yield self._event("ModelRequestStarted", **self._model)
         variables, self._failure = yield from context.answer(self._step, self._call, self._state)
         self._pieces_left = self._step.mock.fails_after or 0
-        requests = [self._render(request, variables) for request in self._step.mock.requests]
-        for number, tool in enumerate((t for r in requests for t in r.tools), 1):
-            tool.call_id = f"call_{number}"
+        requests = model_requests(context, self._step.mock, variables)
         for position, request in enumerate(requests):
             if position:
                 requested = branch.now
@@ -228,59 +220,36 @@ class AgentRun:
             metrics=record.metrics(),
         )
 
-    def _render(self, request: Request, variables: Json) -> _Rendered:
-        return _Rendered(
-            self._pieces(request.reasoning, variables),
-            self._pieces(request.content, variables),
-            [self._asked(tool, variables) for tool in request.tools],
-            request.tokens,
-        )
-
-    def _pieces(self, texts: Texts, variables: Json) -> list[str]:
-        values = [self._context.render(piece, variables) for piece in texts.pieces]
-        if not texts.is_whole:
-            return [as_text(value) for value in values]
-        # As a function's: what is not JSON's is a text.
-        text = as_text(values[0]) if isinstance(values[0], dict | list) else str(values[0])
-        return tokens_of(text) if self._pace.is_by_token else [text]
-
-    def _asked(self, tool: Tool, variables: Json) -> ToolCall:
-        render = self._context.render
-        asked = ToolCall("", tool.name, render(tool.args, variables), tool.delay)
-        asked.waits_for = tool.waits_for
-        asked.is_error = tool.error is not None
-        asked.result = as_text(render(tool.error or tool.result, variables))
-        return asked
-
     # -- what its model answers
 
-    def _model_answers(self, request: _Rendered, requested: float, *, is_last: bool) -> Doing:
+    def _model_answers(self, request: ModelRequest, requested: float, *, is_last: bool) -> Doing:
         """One request's answer, from the first token to the last."""
         record = self._record
         known_before = record.usage.time_to_first_token
         try:
-            first_content = yield from self._say(request, requested)
-            if is_last and self._failure is not None:
-                raise self._failure
+            say = self._say_whole if self._type else self._say
+            first_content = yield from say(request, requested, is_last=is_last)
         except StepFailed:
-            if not self._is_streamed:  # nothing has been told of this request
+            if self._is_whole:  # nothing has been told of this request
                 record.usage.time_to_first_token = known_before
             raise
-        is_streamed = self._is_streamed
-        if request.tools or request.tokens or not is_streamed:
+        is_whole = self._is_whole
+        if request.tools or request.tokens or is_whole:
             self._note_first_token()
         content = "".join(request.content) if request.content else None
         reasoning = "".join(request.reasoning) if request.reasoning else None
-        if content is not None:
+        if request.value is not None:
+            record.content, record.content_type = request.value, self._type or "str"
+        elif content is not None:
             record.content = (record.content or "") + content
-        elif request.tools and not is_streamed:
+        elif request.tools and is_whole:
             # In batch a tool call counts as an answer.
             record.content = record.content or ""
         if reasoning is not None:
             record.reasoning = self._hooks.reasoning(record.reasoning, reasoning)
         self._last_tokens = self._hooks.counted_tokens(request.tokens, self._last_tokens)
         record.usage.add(self._last_tokens)
-        if is_streamed:
+        if not is_whole:
             # The real server's collected stream has no empty texts.
             content, reasoning = content or None, reasoning or None
         metrics: Json = known_counts(request.tokens or Tokens())
@@ -292,7 +261,9 @@ class AgentRun:
         counts = request_counts(request.tokens, first_content)
         yield self._event("ModelRequestCompleted", **self._model, **counts)
 
-    def _say(self, request: _Rendered, requested: float) -> Generator[Action, float, float | None]:
+    def _say(
+        self, request: ModelRequest, requested: float, *, is_last: bool
+    ) -> Generator[Action, float, float | None]:
         """The pieces of one request's answer; returns the seconds to the first content."""
         branch = self._call.branch
         # An agent's events say whether it is the workflow's own agent; a team's don't.
@@ -317,7 +288,31 @@ class AgentRun:
             yield self._event(
                 "RunContent", content=text, **flag, content_type="str", reasoning_content=""
             )
+        if is_last:
+            self._end_pieces()
         return first_content
+
+    def _say_whole(
+        self, request: ModelRequest, requested: float, *, is_last: bool
+    ) -> Generator[Action, float, float | None]:
+        """The same of a model that is not streamed, as its answer is a value of a class."""
+        yield from self._pace.before_first()
+        for number, text in enumerate([*request.reasoning, *request.content]):
+            if number:
+                yield from self._pace.before_next(text)
+            self._begin_piece()
+        if is_last:
+            self._end_pieces()
+        flag = {} if self._is_team else {"workflow_agent": False}
+        reasoning = "".join(request.reasoning)
+        if request.content:
+            content: Any = "".join(request.content) if request.value is None else request.value
+            self._note(content if isinstance(content, str) else content.to_json())
+            said = {"content": content, **flag, "content_type": self._type}
+            yield self._event("RunContent", **said, reasoning_content="")
+        elif reasoning:
+            yield self._event("RunContent", **flag, content_type="str", reasoning_content=reasoning)
+        return round(self._call.branch.now - requested, 6) if request.content else None
 
     def _begin_piece(self) -> None:
         """The model is about to say something. Raises StepFailed where it fails instead."""
@@ -326,6 +321,11 @@ class AgentRun:
                 raise self._failure
             self._pieces_left -= 1
         self._note_first_token()
+
+    def _end_pieces(self) -> None:
+        """The model has said all. Raises StepFailed where it is to fail."""
+        if self._failure is not None:
+            raise self._failure
 
     def _note_first_token(self) -> None:
         usage = self._record.usage
@@ -416,9 +416,11 @@ class AgentRun:
 
     def _reply(self, failure: StepFailed | None) -> str:
         """What a member's run answers its team."""
-        content = self._record.content
         if failure is not None:
             return str(failure)
+        if isinstance(self._record.content, Structured):
+            return self._record.content.to_json(None if self._is_streamed else 2)
+        content: str | None = self._record.content
         if self._is_streamed:
             return content or ""
         if content is None:
@@ -469,6 +471,8 @@ def _as_message(given: Any) -> str | None:
     """The user message that Agno makes of an agent's input; None where it makes none."""
     if isinstance(given, str):
         return given
+    if isinstance(given, Structured):
+        return given.to_message()
     if isinstance(given, list):
         texts = all(isinstance(part, str) for part in given)
         return "\n".join(given) if texts else str(given)

@@ -19,6 +19,7 @@ from mockserver.engine.actions import (
 from mockserver.engine.gates import Gates
 from mockserver.engine.hooks import EngineHooks
 from mockserver.engine.ids import Ids
+from mockserver.engine.results import Structured
 from mockserver.engine.run import Run
 from mockserver.engine.turns import Results, together, turns
 from mockserver.script.model import Step
@@ -82,6 +83,8 @@ class RunContext:
         previous = step_input.previous_step_content
         if previous is None:
             previous = ""
+        elif isinstance(previous, Structured):
+            previous = previous.to_json()
         elif isinstance(previous, dict):
             previous = json.dumps(previous)
         return {
@@ -100,9 +103,9 @@ class RunContext:
         what the steps before it answered."""
         return {
             "input_value": self.record.input,
-            "previous_step_value": step_input.previous_step_content,
+            "previous_step_value": _members(step_input.previous_step_content),
             "previous_step_values": {
-                name: outcome["content"]
+                name: _members(outcome["content"])
                 for name, outcome in step_input.previous_step_outputs.items()
             },
         }
@@ -206,6 +209,11 @@ class NodeEvents:
 
     def __call__(self, name: str, **more: Any) -> Event:
         return {"created_at": self._context.now(), "event": name, **self._head, **more}
+
+
+def _members(content: Any) -> Any:
+    """A content as a value of a template."""
+    return content.members if isinstance(content, Structured) else content
 
 
 def with_content(content: Any) -> dict[str, Any]:

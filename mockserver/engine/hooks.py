@@ -170,7 +170,7 @@ class EngineHooks:
         """What a request counts as; `before` is what the one before it did."""
         return tokens
 
-    def names_model(self, *, is_usage_known: bool) -> bool:
+    def names_model(self, *, is_usage_known: bool, is_streamed: bool) -> bool:
         """Whether an agent's metrics name its model."""
         return True
 

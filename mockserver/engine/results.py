@@ -6,7 +6,7 @@ Contents and keys, their order included, are those of a real AgentOS 2.5.6.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 Result = dict[str, Any]
@@ -185,6 +185,31 @@ def metrics_by_step(results: Sequence[Result]) -> dict[str, Any]:
         for inner in iter_results(results)
         if inner["metrics"] and inner["executor_type"] in ("agent", "team")
     }
+
+
+class Structured(dict[str, Any]):
+    """An agent's answer that is a value of a class: what is shown of it, which is all but members
+    that are null."""
+
+    def __init__(self, members: Mapping[str, Any]) -> None:
+        super().__init__({key: value for key, value in members.items() if value is not None})
+        self.members = dict(members)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __str__(self) -> str:
+        """As Pydantic writes it."""
+        return " ".join(f"{name}={value!r}" for name, value in self.members.items())
+
+    def to_json(self, indent: int | None = None) -> str:
+        """All its members, as Pydantic writes them."""
+        separators = (",", ":") if indent is None else None
+        return json.dumps(self.members, ensure_ascii=False, indent=indent, separators=separators)
+
+    def to_message(self) -> str:
+        """What an agent is told of it."""
+        return json.dumps(dict(self), ensure_ascii=False, indent=2)
 
 
 def as_text(value: Any) -> str:

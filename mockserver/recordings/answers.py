@@ -17,6 +17,7 @@ from mockserver.script.model import DELEGATION
 MIN_DELAY = 0.02
 """Seconds; what is shorter is the server's own time."""
 
+_CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # What a template would take for its own; a brace at the end joins with those that come after it.
 _MARKS = re.compile(r"\{[{%#]|\{$")
 # What a template changes even where it is raw: its own end, and line ends other than \n.
@@ -150,6 +151,8 @@ class Answers:
         if run.content is not None:
             mock.pop("chunks", None)
             mock["content"] = self._templated(run.content, message)
+            if isinstance(run.content, dict) and _CLASS.fullmatch(str(run.content_type)):
+                mock["content_type"] = run.content_type
         if "content" not in mock and "chunks" not in mock:
             mock["chunks"] = []
         if "tools" in mock:

@@ -99,6 +99,8 @@ class AgentExecution:
     """It waits for tools that its last request asked for."""
     content: Any = None
     """The answer, where it is no text."""
+    content_type: str | None = None
+    """Its class."""
     unsaid: dict[str, None] = field(default_factory=dict)
     """What no script can say of it."""
 
@@ -302,9 +304,7 @@ class _StreamReader:
             # Agno's own retry: what was asked before has failed.
             run.failed.append(run.requests)
             run.requests = []
-        content, kind = data.get("content"), data.get("content_type")
-        if name in ("RunContent", "RunCompleted") and not isinstance(content, str | None):
-            run.unsaid[f"its content was {short(kind)}, which a script gives as JSON"] = None
+        content = data.get("content")
         if name == "RunContent":
             execution.said += content if isinstance(content, str) else ""
             if not run.requests:
@@ -315,7 +315,8 @@ class _StreamReader:
                 run.requests.append(ModelRequest(at))
             case "RunCompleted":
                 run.is_over = True
-                run.content = None if isinstance(content, str) else content
+                if not isinstance(content, str | None):
+                    run.content, run.content_type = content, data.get("content_type")
                 state = data.get("session_state")
                 is_own = "parent_run_id" not in data and not execution.is_function
                 if isinstance(state, dict) and is_own:

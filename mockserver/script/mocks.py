@@ -91,7 +91,15 @@ class MockCompiler:
         if "content" in mock and "chunks" in mock:
             self._problems.add((*path, "chunks"), "a step answers `content` or `chunks`, not both")
         if executor.type == "function":
-            for key in ("tools", "requests", "reasoning", "tokens", "timing", "fails_after"):
+            for key in (
+                "tools",
+                "requests",
+                "reasoning",
+                "tokens",
+                "timing",
+                "fails_after",
+                "content_type",
+            ):
                 if mock.get(key) not in (None, [], {}, ""):
                     expected = "only an agent or a team has it; expected `agent`"
                     self._problems.add((*path, key), expected)
@@ -103,6 +111,9 @@ class MockCompiler:
         if mock.get("requests") and mock.get("tools"):
             message = "they stand in `requests` where there are any"
             self._problems.add((*path, "tools"), message)
+        if mock.get("content_type") and not isinstance(mock.get("content"), dict):
+            message = "what has a class is a mapping; expected `content` with its members"
+            self._problems.add((*path, "content_type"), message)
         self._check_waits(mock, path)
         content = mock.get("content", f"{name}: {{{{ input }}}}")
         runs = self._runs(mock, path, name) if executor.type == "function" else ()
@@ -123,6 +134,7 @@ class MockCompiler:
             delay=self._setting(mock.get("delay", 0), (*path, "delay")),
             fails=self._setting(mock.get("fails", "fails_after" in mock), (*path, "fails")),
             fails_after=mock.get("fails_after"),
+            content_type=mock.get("content_type"),
             error=self._setting(mock.get("error") or f"{name} failed", (*path, "error")),
             stop=self._stop(mock, path, executor),
             session_state=self._template(state, (*path, "session_state")) if state else None,

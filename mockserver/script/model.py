@@ -133,6 +133,8 @@ class Mock:
     fails: int | Renderer = 0
     """How many tries fail; a template may also give whether this one does."""
     error: str | Renderer = ""
+    content_type: str | None = None
+    """The class of an agent's or a team's answer, which is a mapping; None: it is a text."""
     fails_after: int | None = None
     """A model says so many pieces of a try that fails first."""
     stop: bool | Renderer = False

@@ -62,6 +62,10 @@ VALUES = st.sampled_from(
     ]
 )
 CONTENTS = TEXTS | VALUES | PLAIN_TEXTS
+MEMBERS = st.dictionaries(
+    st.sampled_from(["k", "city", "a b", "ü"]), CONTENTS | st.none(), max_size=3
+)
+"""Of an answer that is a value of a class."""
 EXPRESSIONS = st.sampled_from(
     [
         "true",
@@ -212,6 +216,9 @@ def mocks(draw: st.DrawFn, executor: str, *, may_wait: bool = False) -> Json:
             mock["tools"] = draw(st.lists(tools, max_size=2))
         else:
             mock["requests"] = draw(st.lists(requests(tools), max_size=2))
+    if executor != "function" and draw(st.integers(0, 5)) == 5:
+        mock.pop("chunks", None)
+        mock |= {"content": draw(MEMBERS), "content_type": "Note"}
     if draw(st.integers(0, 3)) == 3:
         mock["fails"] = draw(
             st.sampled_from(

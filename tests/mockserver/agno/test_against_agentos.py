@@ -17,6 +17,7 @@ IDENTICAL = [
     "article-writer",
     "content-pipeline",
     "draft-refiner",
+    "expense-check",
     "flaky-import",
     "json-answer",
     "lost-connection",

@@ -33,6 +33,7 @@ REPRODUCED = [
     "content-pipeline",
     "doomed",
     "draft-refiner",
+    "expense-check",
     "flaky-import",
     "gatekeeper",
     "hotel-scout",

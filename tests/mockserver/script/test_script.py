@@ -46,8 +46,8 @@ def test_bundled_scripts_are_valid_by_the_published_schema() -> None:
         (
             "id: a\nsteps:\n  - type: Step\n    name: x\n    mock:\n      contnt: hi\n",
             "a.yaml:6: steps[0].mock.contnt: unknown key 'contnt'; expected one of chunks, "
-            "content, delay, error, fails, fails_after, gate, reasoning, requests, runs, "
-            "session_state, stop, timing, tokens, tools; did you mean 'content'?",
+            "content, content_type, delay, error, fails, fails_after, gate, reasoning, requests, "
+            "runs, session_state, stop, timing, tokens, tools; did you mean 'content'?",
         ),
         (
             "id: a\nsteps:\n  - type: Stepp\n",
