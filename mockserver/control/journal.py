@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -45,13 +45,14 @@ class Entry:
     url: tuple[str, str, bytes, str]
     """Scheme, path, query, and the version of HTTP."""
     headers: tuple[tuple[bytes, bytes], ...]
-    received: list[bytes] = field(default_factory=list)
+    received: Sequence[bytes] = field(default_factory=list)
+    """A list until the answer is over; then a tuple, which the garbage collector leaves alone."""
     status: int | None = None
     """Of the answer; None: it has not begun."""
     answered: tuple[tuple[bytes, bytes], ...] = ()
     """The answer's headers."""
-    sent: list[tuple[float, bytes]] = field(default_factory=list)
-    """With the seconds since the request."""
+    sent: Sequence[tuple[float, bytes]] = field(default_factory=list)
+    """With the seconds since the request; a tuple too, once it is over."""
     duration: float | None = None
     run_id: str | None = None
     size: int = _OF_ENTRY
@@ -73,8 +74,10 @@ class Entry:
 
         async def noted() -> Message:
             message = await receive()
-            if message["type"] == "http.request" and message.get("body"):
-                self._keep(message["body"], self.received.append)
+            body = message.get("body") if message["type"] == "http.request" else None
+            if body and self._has_room(body):
+                assert isinstance(self.received, list), "the answer is over"
+                self.received.append(body)
             return message
 
         return noted
@@ -86,21 +89,22 @@ class Entry:
             await send(message)
             if message["type"] == "http.response.body":
                 body = message.get("body", b"")
-                if body:
-                    seconds = monotonic() - self.begun
-                    self._keep(body, lambda piece: self.sent.append((seconds, piece)))
+                if body and self._has_room(body):
+                    assert isinstance(self.sent, list), "the answer is over"
+                    self.sent.append((monotonic() - self.begun, body))
             elif message["type"] == "http.response.start":
                 self.status = message["status"]
                 self.answered = tuple(message["headers"])
 
         return noted
 
-    def _keep(self, piece: bytes, keep: Any) -> None:
+    def _has_room(self, piece: bytes) -> bool:
+        """Whether a piece may be kept; it then counts."""
         if self.size + len(piece) > MAX_OF_ENTRY:
             self.is_cut_off = True
-            return
+            return False
         self.size += len(piece) + 100
-        keep(piece)
+        return True
 
 
 class Journal:
@@ -132,6 +136,7 @@ class Journal:
     def end(self, entry: Entry) -> None:
         """Its answer is over."""
         entry.duration = monotonic() - entry.begun
+        entry.received, entry.sent = tuple(entry.received), tuple(entry.sent)
         if entry.is_kept:
             self._size += entry.size - _OF_ENTRY
         while self._size > self._max_bytes and len(self._entries) > 1:

@@ -51,7 +51,7 @@ the step that it is about. An event that was streamed says its step in its paylo
 that nobody watches there is no payload. A plain tuple: every event of every run becomes one."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Trace:
     """A run, under way or over, with all that it has sent."""
 
@@ -67,11 +67,18 @@ class Trace:
     """Seconds since the epoch."""
     state: str = "running"
     is_cut: bool = False
-    sent: list[Sent] = field(default_factory=list)
+    sent: list[Sent] | tuple[Sent, ...] = field(default_factory=list)
+    """A tuple once it is over: the garbage collector leaves one alone that holds nothing to
+    collect, and thousands of them are kept."""
     size: int = 0
     begun: float = field(default_factory=time.monotonic)
     _annotations: Annotations | None = None
-    _annotated: list[Json] = field(default_factory=list)
+    _annotated: list[Json] | None = None
+
+    def add(self, events: list[Sent]) -> None:
+        """It has sent these too."""
+        assert isinstance(self.sent, list), "it is over"
+        self.sent += events
 
     def step(self, index: int) -> str | None:
         """The name of the step or container that an event is about."""
@@ -117,8 +124,8 @@ class Trace:
 
     def event(self, index: int) -> Json:
         """The document's RunEvent."""
-        if self._annotations is None:
-            self._annotations = Annotations()
+        if self._annotations is None or self._annotated is None:
+            self._annotations, self._annotated = Annotations(), []
         for place in range(len(self._annotated), index + 1):
             data = self.data(place)
             nothing: Json = {"about": None, "violations": []}
@@ -194,7 +201,7 @@ class Watch:
     def on_sent(self, active: ActiveRun, events: Sequence[tuple[str, bytes]]) -> None:
         trace = self._active[active]
         seconds = time.monotonic() - trace.begun
-        trace.sent += [(seconds, name, payload, None) for name, payload in events]
+        trace.add([(seconds, name, payload, None) for name, payload in events])
         trace.size += sum([len(payload) for _, payload in events]) + _OF_EVENT * len(events)
         self._were_sent(trace, len(events))
 
@@ -204,7 +211,7 @@ class Watch:
             self.on_sent(active, [(event["event"], to_kept_json(event)) for event in events])
             return
         seconds = time.monotonic() - trace.begun
-        trace.sent += [(seconds, each["event"], None, each.get("step_name")) for each in events]
+        trace.add([(seconds, each["event"], None, each.get("step_name")) for each in events])
         trace.size += _OF_EVENT * len(events)
         self._were_sent(trace, len(events))
 
@@ -227,6 +234,7 @@ class Watch:
         if trace is None:
             return
         trace.active = None
+        trace.sent = tuple(trace.sent)
         trace.state = STATES.get(active.run.status, "completed")
         trace.is_cut = active.is_cut
         self._over.append(trace)

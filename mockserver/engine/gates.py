@@ -58,8 +58,6 @@ class Gates:
         clock: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """`is_released`: for others besides this run. `clock` gives seconds since the epoch."""
-        self.on_wait: Callable[[Waiting], None] = lambda waiting: None
-        """Told of each wait that begins."""
         self.waiting: list[Waiting] = []
         """Where it waits, once all that comes before was sent (`announce`)."""
         self._coming: list[Waiting] = []
@@ -92,12 +90,11 @@ class Gates:
             (self._coming if place in self._coming else self.waiting).remove(place)
         return self.held_until
 
-    def announce(self) -> None:
-        """All that comes before the waits that have begun was sent."""
-        for place in self._coming:
-            self.waiting.append(place)
-            self.on_wait(place)
-        self._coming.clear()
+    def announce(self) -> Sequence[Waiting]:
+        """All that comes before the waits that have begun was sent: those waits."""
+        begun, self._coming = self._coming, []
+        self.waiting += begun
+        return begun
 
     def around(self, actions: Actions) -> Actions:
         """These actions, held where the run's holds say."""

@@ -179,7 +179,12 @@ class StagesMiddleware(SpecMiddleware):
             await pass_stages(request)
             request.preferences.is_reached = True
             scope[REQUEST_KEY] = request
-        await self.app(scope, receive, send)
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            # The request knows its scope: left as they are, only the garbage collector would free
+            # them, with all that the request has led to.
+            scope.pop(REQUEST_KEY, None)
 
 
 async def _let_in(scope: Scope, receive: Receive, send: Send) -> None:

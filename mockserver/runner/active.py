@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Seque
 
 from agentos_contract.events import TERMINAL_EVENTS
 from mockserver.engine.actions import Action, Event, RunCancelled, RunFailed, Wait
-from mockserver.engine.gates import Gates
+from mockserver.engine.gates import Gates, Waiting
 from mockserver.engine.run import Run
 from mockserver.runner.hooks import OnEvent, RunRequest
 from mockserver.runner.scopes import MockScope
@@ -43,6 +43,9 @@ class ActiveRun:
     client_disconnected: Callable[[], Awaitable[None]] | None = None
     """Returns when the client has gone away. Asked for once the run takes time: one that is over
     at once is not worth a task."""
+
+    on_wait: Callable[[ActiveRun, Waiting], None] | None = None
+    """Told of each wait at a gate that begins."""
 
     body: bytes = b""
     """The batch body, once it is over."""
@@ -212,7 +215,9 @@ class ActiveRun:
                     events = []
                 self._start_watching()
                 if action.gates:
-                    self.gates.announce()
+                    for waiting in self.gates.announce():
+                        if self.on_wait is not None:
+                            self.on_wait(self, waiting)
                 while not self._is_over(action):
                     if await self._sleep(action):
                         yield []

@@ -126,7 +126,7 @@ class Runner:
         observer = self.observer
         if observer is not None:
             observer.on_start(active)
-            gates.on_wait = lambda waiting: observer.on_wait(active, waiting)
+            active.on_wait = observer.on_wait
         active.on_event = request.hooks.on_event(run, self._runs)
         self._active[active] = None
         if self._to_cancel.pop(_key(scope, run_id)):

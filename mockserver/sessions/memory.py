@@ -30,7 +30,7 @@ class _All:
 
     sessions: OrderedDict[tuple[str, SessionKey], _Kept] = field(default_factory=OrderedDict)
     """By scope and key, the one longest unused first."""
-    keys: dict[tuple[str, str], list[SessionKey]] = field(default_factory=dict)
+    keys: dict[tuple[str, str], tuple[SessionKey, ...]] = field(default_factory=dict)
     """For each scope and session_id its sessions, the one made first first."""
     size: int = 0
     version: int = 0
@@ -147,7 +147,8 @@ class MemoryStore:
         place = (self._scope, key)
         there = everything.sessions.get(place)
         if there is None:
-            everything.keys.setdefault((self._scope, key[0]), []).append(key)
+            named = self._scope, key[0]
+            everything.keys[named] = (*everything.keys.get(named, ()), key)
         else:
             everything.size -= there.size
         everything.sessions[place] = kept
@@ -169,10 +170,12 @@ class MemoryStore:
     def _forget(self, place: tuple[str, SessionKey]) -> None:
         everything, (scope, key) = self._all, place
         everything.size -= everything.sessions.pop(place).size
-        keys = everything.keys[scope, key[0]]
-        keys.remove(key)
-        if not keys:
-            del everything.keys[scope, key[0]]
+        named = scope, key[0]
+        keys = tuple(each for each in everything.keys[named] if each != key)
+        if keys:
+            everything.keys[named] = keys
+        else:
+            del everything.keys[named]
 
 
 def _page(items: Sequence[T], offset: int, limit: int | None) -> Page[T]:

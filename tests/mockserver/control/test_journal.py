@@ -84,8 +84,8 @@ def test_the_token_is_nowhere_in_the_journal() -> None:
         "",
         0.0,
     )
-    entry.received.append(b"it is s3cret")
-    entry.sent.append((0.0, b"s3cret"))
+    entry.received = [b"it is s3cret"]
+    entry.sent = [(0.0, b"s3cret")]
     entry.status = 200
     assert "s3cret" not in json.dumps(journal.to_dict(entry))
     assert "s3cret" not in json.dumps(journal.to_har([entry]))
