@@ -27,7 +27,7 @@ from mockserver.http.operations import operations
 from mockserver.http.request import Catalogue, PathMethods, Served
 from mockserver.http.websocket import WorkflowSocket
 from mockserver.recordings.format import Recordings
-from mockserver.runner.runner import Runner
+from mockserver.runner.runner import DEFAULT_MAX_RUN_TIME, DEFAULT_MAX_RUNS, Runner
 from mockserver.script.loader import BUNDLED_SCRIPTS, load_scripts
 from mockserver.script.model import Workflow
 from mockserver.sessions.memory import MemoryStore
@@ -65,6 +65,10 @@ class Settings:
     """How much faster than their scripts runs go."""
     max_body: int = DEFAULT_MAX_BODY
     """Bytes of a request's body."""
+    max_runs: int = DEFAULT_MAX_RUNS
+    """Runs under way at one time, of all clients; one more is answered 503."""
+    max_run_time: float = DEFAULT_MAX_RUN_TIME
+    """Seconds after which a run fails."""
     deviations: Deviations | Callable[[], Deviations] = frozenset()
     """What the mock does that it should not, or differently: deviations of the catalogue, a
     profile's, and variations; or what says so of each request."""
@@ -98,6 +102,8 @@ class Mock:
             speed=settings.speed,
             clock=settings.clock,
             max_recent=settings.max_memory // 4,
+            max_runs=settings.max_runs,
+            max_run_time=settings.max_run_time,
         )
         self.document = settings.document or load_document()
         self.reload = ReloadState()

@@ -19,8 +19,11 @@ from typing import Any, NoReturn
 import uvicorn
 from starlette.types import ASGIApp
 
+SECONDS_TO_FINISH = 1
+"""After a signal, until what is still being answered is told to end."""
+
 SECONDS_TO_END = 2
-"""After a signal, until what is still being answered is broken off."""
+"""After a signal, until what is being answered even then is broken off."""
 
 
 class CannotListen(Exception):
@@ -101,11 +104,13 @@ def serve(
     listener: socket.socket,
     *,
     beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
+    end_answers: Callable[[], None] = lambda: None,
     certificate: Certificate | None = None,
 ) -> int:
     """Serve until a signal comes; the exit code. `beside` is carried out meanwhile.
 
-    The first ends in good order: what is being answered has SECONDS_TO_END. A second ends at once.
+    The first ends in good order: what is not answered after SECONDS_TO_FINISH is ended by
+    `end_answers`, and broken off after SECONDS_TO_END. A second ends at once.
     """
     config = uvicorn.Config(
         application,
@@ -117,7 +122,7 @@ def serve(
         ssl_keyfile=certificate.key if certificate else None,
     )
     server = _Server(config)
-    server.beside = beside
+    server.beside, server.end_answers = beside, end_answers
     # Before uvicorn has taken the signals over, and once it has given them back.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, server.end_at_once)
@@ -151,6 +156,7 @@ class _Server(uvicorn.Server):
     forced_by: int | None = None
     """The second signal."""
     beside: Callable[[], Coroutine[Any, Any, None]] | None = None
+    end_answers: Callable[[], None] | None = None
     _task: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -163,6 +169,8 @@ class _Server(uvicorn.Server):
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        if self.end_answers is not None:
+            asyncio.get_running_loop().call_later(SECONDS_TO_FINISH, self.end_answers)
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

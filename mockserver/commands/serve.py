@@ -16,11 +16,12 @@ from agentos_contract.deviations import UnknownDeviation, check_deviations
 from agentos_contract.document import DocumentError, load_document
 from agentos_contract.profiles import ProfileError, load_profile
 from agentos_contract.variations import UnknownVariation, check_variations
-from mockserver.app import DEFAULT_MAX_MEMORY, Settings, create_app
+from mockserver.app import DEFAULT_MAX_BODY, DEFAULT_MAX_MEMORY, Settings, create_app
 from mockserver.commands.files import TOKEN_VARIABLES, recordings_of, scripts_of
 from mockserver.control.application import Access
 from mockserver.control.security import is_loopback
 from mockserver.reloading import Files, Reloader
+from mockserver.runner.runner import DEFAULT_MAX_RUN_TIME, DEFAULT_MAX_RUNS
 from mockserver.script.loader import BUNDLED_SCRIPTS
 from mockserver.server import CannotListen, Certificate, listen, set_up_log
 from mockserver.server import serve as run_server
@@ -28,7 +29,7 @@ from mockserver.server import serve as run_server
 MIB = 1024 * 1024
 
 
-class Speed(click.FloatRange):
+class Positive(click.FloatRange):
     """A finite number above 0."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -111,7 +112,7 @@ def checked_origins(
     "--speed",
     default=1.0,
     show_default=True,
-    type=Speed(min=0, min_open=True),
+    type=Positive(min=0, min_open=True),
     help="How much faster than their scripts runs go.",
 )
 @click.option(
@@ -127,6 +128,29 @@ def checked_origins(
     metavar="MIB",
     help="How much of sessions and runs is remembered; beyond it what is longest unused is "
     "forgotten.",
+)
+@click.option(
+    "--max-body",
+    default=DEFAULT_MAX_BODY // MIB,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="MIB",
+    help="A longer body is answered 413.",
+)
+@click.option(
+    "--max-runs",
+    default=DEFAULT_MAX_RUNS,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Runs under way at one time; one more is answered 503.",
+)
+@click.option(
+    "--max-run-time",
+    default=DEFAULT_MAX_RUN_TIME,
+    show_default=True,
+    type=Positive(min=0, min_open=True),
+    metavar="SECONDS",
+    help="A run that takes longer fails, holds and pauses included.",
 )
 @click.option(
     "--no-reload",
@@ -161,6 +185,9 @@ def serve(
     speed: float,
     seed: int | None,
     max_memory: int,
+    max_body: int,
+    max_runs: int,
+    max_run_time: float,
     no_reload: bool,
     certfile: Path | None,
     keyfile: Path | None,
@@ -198,6 +225,9 @@ def serve(
                 recordings,
                 token,
                 max_memory=max_memory * MIB,
+                max_body=max_body * MIB,
+                max_runs=max_runs,
+                max_run_time=max_run_time,
                 seed=seed,
                 speed=speed,
                 deviations=deviations,
@@ -235,7 +265,15 @@ def serve(
     beside = None
     if not no_reload:
         beside = Reloader(app, Files(workflows or BUNDLED_SCRIPTS, spec)).follow
-    sys.exit(run_server(app, listener, beside=beside, certificate=certificate))
+    sys.exit(
+        run_server(
+            app,
+            listener,
+            beside=beside,
+            end_answers=lambda: app.runner.fail_all("the server is shutting down"),
+            certificate=certificate,
+        )
+    )
 
 
 def _check_token(token: str | None) -> None:

@@ -17,6 +17,9 @@ from mockserver.http.errors import ApiError
 from mockserver.http.request import ON_RUN_KEY, REQUEST_KEY, Request
 from mockserver.http.run_form import run_request
 from mockserver.runner.active import ActiveRun
+from mockserver.runner.runner import TooManyRuns
+
+MORE_RUNS = "serve --max-runs allows more"
 
 
 async def operations(scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,7 +60,11 @@ async def _run(request: Request, send: Send) -> None:
             hint="record a stream, or ask with stream=false",
         )
     asked = run_request(request, recording)
-    active = await runner.start(asked)
+    try:
+        active = await runner.start(asked)
+    except TooManyRuns as error:
+        headers = {"Retry-After": "1"}
+        raise ApiError(503, str(error), hint=MORE_RUNS, headers=headers) from error
     if (on_run := request.scope.get(ON_RUN_KEY)) is not None:
         on_run(active)
     if asked.is_background:

@@ -21,11 +21,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from agentos_contract.json_values import read_json
 from mockserver.http.errors import ApiError
 from mockserver.http.hooks import RunInput, hooks_of
+from mockserver.http.operations import MORE_RUNS
 from mockserver.http.preferences import ASK_RULES_KEY, UNSTEERED
 from mockserver.http.request import MOCK_SCOPE_KEY, Catalogue
 from mockserver.runner.active import ActiveRun
 from mockserver.runner.hooks import RunRequest
-from mockserver.runner.runner import Runner
+from mockserver.runner.runner import Runner, TooManyRuns
 from mockserver.runner.scopes import MockScope
 from mockserver.sessions.keeping import find_session
 
@@ -177,21 +178,24 @@ class WorkflowSocket:
             return
         ask = socket.scope.get(ASK_RULES_KEY)
         steering = ask(mock_scope, message).steering if ask is not None else UNSTEERED
-        active = await self._runner.start(
-            RunRequest(
-                workflow,
-                asked.value,
-                asked.text,
-                message.get("session_id") or None,
-                message.get("user_id") or None,
-                is_background=True,
-                is_over_websocket=True,
-                stream=True,
-                scope=mock_scope,
-                steering=steering,
-                hooks=hooks_of(socket.scope).runner,
-            )
+        request = RunRequest(
+            workflow,
+            asked.value,
+            asked.text,
+            message.get("session_id") or None,
+            message.get("user_id") or None,
+            is_background=True,
+            is_over_websocket=True,
+            stream=True,
+            scope=mock_scope,
+            steering=steering,
+            hooks=hooks_of(socket.scope).runner,
         )
+        try:
+            active = await self._runner.start(request)
+        except TooManyRuns as error:
+            await _say(socket, "error", error=f"{error}; {MORE_RUNS}")
+            return
         task = asyncio.create_task(self._carry_out(active, socket))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

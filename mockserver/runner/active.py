@@ -61,8 +61,10 @@ class ActiveRun:
         scope: MockScope,
         gates: Gates,
         speed: float,
+        max_time: float,
     ) -> None:
-        """`held`: the session's runs at its start, where its end writes them again."""
+        """`held`: the session's runs at its start, where its end writes them again. `max_time`:
+        seconds after which it fails."""
         self.request = request
         self.run = run
         self.scope = scope
@@ -94,6 +96,8 @@ class ActiveRun:
         self._count = 0
         """Of events that were sent."""
         self._watcher: asyncio.Task[None] | None = None
+        self._max_time = max_time
+        self._time_limit: asyncio.TimerHandle | None = None
 
     def record(self) -> StoredRun:
         """The run as far as it has come."""
@@ -107,6 +111,12 @@ class ActiveRun:
         """End the run with WorkflowCancelled, as soon as it is asked for its next event."""
         self.resume()
         self._error = RunCancelled()
+        self._interrupt()
+
+    def fail(self, error: str) -> None:
+        """End the run with WorkflowError, as soon as it is asked for its next event."""
+        self.resume()
+        self._error = RunFailed(error)
         self._interrupt()
 
     def release(self, gate: str) -> None:
@@ -157,6 +167,11 @@ class ActiveRun:
         self._interrupt()
 
     def _start_watching(self) -> None:
+        """It takes time: from now on its client may leave, and its time run out."""
+        if self._time_limit is None:
+            error = f"the run took more than {self._max_time:g} seconds, the most that one may"
+            loop = asyncio.get_running_loop()
+            self._time_limit = loop.call_later(self._max_time, self.fail, error)
         if self._watcher is None and self.client_disconnected is not None:
             self._watcher = asyncio.create_task(self._watch())
 
@@ -228,6 +243,8 @@ class ActiveRun:
             actions.close()
             if self._watcher is not None:
                 self._watcher.cancel()
+            if self._time_limit is not None:
+                self._time_limit.cancel()
 
     def _now(self) -> float:
         """Seconds of the run's own time since it started."""

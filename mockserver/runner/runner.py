@@ -37,6 +37,12 @@ DEFAULT_MAX_RECENT = 64 * 1024 * 1024
 MAX_TO_CANCEL = 1024 * 1024
 """Bytes of the ids of cancelled runs that nobody has started yet."""
 
+DEFAULT_MAX_RUNS = 1000
+"""Runs that are under way at one time."""
+
+DEFAULT_MAX_RUN_TIME = 3600.0
+"""Seconds that a run may take, holds at gates and pauses included."""
+
 KEEP_ALIVE_COMMENT = encode_comment("keep-alive")
 
 # The real server's session keeps the events but these.
@@ -53,6 +59,10 @@ class StreamedRun:
 
     def event_payloads(self) -> list[dict[str, Any]]:
         return [json.loads(event) for event in self.events]
+
+
+class TooManyRuns(Exception):
+    """As many runs are under way as there may be; str() says how many."""
 
 
 class RunObserver(Protocol):
@@ -85,12 +95,17 @@ class Runner:
         speed: float = 1.0,
         clock: Callable[[], float] = time.time,
         max_recent: int = DEFAULT_MAX_RECENT,
+        max_runs: int = DEFAULT_MAX_RUNS,
+        max_run_time: float = DEFAULT_MAX_RUN_TIME,
     ) -> None:
         """`speed` is how much faster than its script a run goes; `clock` gives epoch seconds;
-        `max_recent` is how many bytes of streams can be had again, those longest unused going."""
+        `max_recent` is how many bytes of streams can be had again, those longest unused going;
+        `max_runs` may be under way at one time; a run fails that takes `max_run_time` seconds."""
         self.scopes = Scopes(store, seed, clock)
         self.observer: RunObserver | None = None
         self._speed = speed
+        self._max_runs = max_runs
+        self._max_run_time = max_run_time
         self._active: dict[ActiveRun, None] = {}
         """The runs under way, the earliest first. Several may have one run_id."""
         self._to_cancel: Recent[bool] = Recent(MAX_TO_CANCEL)
@@ -100,7 +115,14 @@ class Runner:
         self._background: set[asyncio.Task[bytes]] = set()
 
     async def start(self, request: RunRequest) -> ActiveRun:
-        """A new run, in the session asked for or a fresh one, ready to be driven."""
+        """A new run, in the session asked for or a fresh one, ready to be driven.
+
+        Raises TooManyRuns.
+        """
+        if len(self._active) >= self._max_runs:
+            raise TooManyRuns(
+                f"{len(self._active)} runs are under way, the most that may be at one time"
+            )
         request = request.hooks.on_start(request)
         scope, steering = request.scope or self.scopes.unnamed, request.steering
         ids = scope.run_ids(steering.seed)
@@ -122,6 +144,7 @@ class Runner:
             scope=scope,
             gates=gates,
             speed=steering.speed or self._speed,
+            max_time=self._max_run_time,
         )
         observer = self.observer
         if observer is not None:
@@ -132,7 +155,14 @@ class Runner:
         if self._to_cancel.pop(_key(scope, run_id)):
             active.cancel()
         if request.is_background or request.hooks.is_kept_from_start(request):
-            await keep_start(active, now)
+            try:
+                await keep_start(active, now)
+            except BaseException:
+                # Nobody will carry it out; it would count as under way for ever.
+                del self._active[active]
+                if observer is not None:
+                    observer.on_end(active)
+                raise
         return active
 
     def _engine(
@@ -208,6 +238,11 @@ class Runner:
             active.cancel()
         if not under_way:
             self._to_cancel.put(_key(scope or self.scopes.unnamed, run_id), True)
+
+    def fail_all(self, error: str) -> None:
+        """Have all runs under way fail, as the server ends."""
+        for active in self.under_way():
+            active.fail(error)
 
     def run_in_background(self, active: ActiveRun) -> bytes:
         """Let a run be carried out by itself; its body as it is now, before it has begun."""

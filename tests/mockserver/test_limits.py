@@ -1,0 +1,153 @@
+"""What a caller may use up: each limit, the answer beyond it, and what goes on as before."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+
+from mockserver.app import Mock, Settings, create_app
+from mockserver.runner.hooks import RunRequest
+from mockserver.runner.runner import Runner
+from mockserver.script.loader import load_text
+from mockserver.sessions.memory import MemoryStore
+from tests.mockserver.cli.test_cli import rest_of, started
+
+SCRIPT = """
+id: held
+name: Held
+steps:
+  - type: Step
+    name: wait
+    executor_ref: wait
+    mock: {gate: never}
+"""
+RUNS = "/workflows/held/runs"
+
+
+def mock(**settings: Any) -> Mock:
+    return create_app(Settings(workflows={"held": load_text(SCRIPT, "held.yaml")}, **settings))
+
+
+def asked(app: Mock, ask: Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]) -> Any:
+    async def run() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://mock") as client:
+            return await ask(client)
+
+    return asyncio.run(run())
+
+
+def events(text: str) -> list[str]:
+    return [line.removeprefix("event: ") for line in text.splitlines() if line.startswith("event:")]
+
+
+def occupied(app: Mock) -> None:
+    """One run is under way, that nobody carries out."""
+    asyncio.run(app.runner.start(RunRequest(app.catalogue.workflows["held"], "x")))
+
+
+EXPECTED = "1 runs are under way, the most that may be at one time; serve --max-runs allows more"
+
+
+@pytest.mark.parametrize("stream", ["true", "false"])
+def test_one_run_too_many_is_answered_503(stream: str) -> None:
+    app = mock(max_runs=1)
+    occupied(app)
+    form = {"message": "x", "stream": stream}
+    answer = asked(app, lambda client: client.post(RUNS, data=form))
+    assert answer.status_code == 503
+    assert answer.json()["detail"] == EXPECTED
+    assert answer.headers["retry-after"] == "1"
+    assert len(app.runner.under_way()) == 1
+
+
+def test_one_run_too_many_over_the_websocket_is_an_error() -> None:
+    app = mock(max_runs=1)
+    occupied(app)
+    with TestClient(app).websocket_connect("/workflows/ws") as socket:
+        socket.receive_text()
+        for _ in range(3):
+            socket.send_json({"action": "start-workflow", "workflow_id": "held", "message": "x"})
+            assert json.loads(socket.receive_text()) == {"event": "error", "error": EXPECTED}
+    assert len(app.runner.under_way()) == 1
+
+
+def test_a_run_that_ended_makes_room() -> None:
+    app = mock(max_runs=1, max_run_time=0.01)
+
+    async def twice(client: httpx.AsyncClient) -> httpx.Response:
+        await client.post(RUNS, data={"message": "x"})
+        return await client.post(RUNS, data={"message": "x"})
+
+    assert asked(app, twice).status_code == 200
+
+
+@pytest.mark.parametrize("stream", ["true", "false"])
+def test_a_run_that_takes_too_long_fails(stream: str) -> None:
+    form = {"message": "x", "stream": stream}
+    answer = asked(mock(max_run_time=0.01), lambda client: client.post(RUNS, data=form))
+    error = "the run took more than 0.01 seconds, the most that one may"
+    assert error in answer.text
+    if stream == "true":
+        assert events(answer.text) == ["WorkflowStarted", "StepStarted", "WorkflowError"]
+    else:
+        assert answer.status_code == 500
+
+
+def test_a_longer_body_is_answered_413() -> None:
+    form = {"message": "x" * 1000}
+    answer = asked(mock(max_body=1000), lambda client: client.post(RUNS, data=form))
+    assert answer.status_code == 413
+    assert answer.json()["detail"] == "the body is longer than 1000 bytes"
+
+
+def test_a_run_whose_start_cannot_be_kept_is_not_under_way() -> None:
+    class Broken(MemoryStore):
+        async def save(self, *arguments: Any, **more: Any) -> Any:
+            raise OSError("no space left")
+
+        def scoped(self, scope: str) -> Broken:
+            return self
+
+    runner = Runner(Broken())
+    with pytest.raises(OSError, match="no space left"):
+        asyncio.run(runner.start(RunRequest(load_text(SCRIPT, "held.yaml"), "x")))
+    assert runner.under_way() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_is_under_way_at_the_end_is_ended_by_the_protocol(
+    number: signal.Signals, tmp_path: Any
+) -> None:
+    (tmp_path / "held.yaml").write_text(SCRIPT)
+    process, url, _ = started("--workflows", str(tmp_path))
+    form = {"message": "x"}
+
+    async def ask() -> tuple[str, httpx.Response]:
+        async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+            data = {**form, "stream": "false"}
+            async with client.stream("POST", RUNS, data=form) as answer:
+                text = answer.aiter_text()
+                said = ""
+                while "StepStarted" not in said:
+                    said += await anext(text)
+                batch = asyncio.create_task(client.post(RUNS, data=data))
+                while len((await client.get("/__mock__/runs")).json()) < 2:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+                process.send_signal(number)
+                # A stream that is broken off raises here: it has no final chunk.
+                return said + "".join([piece async for piece in text]), await batch
+
+    said, batch = asyncio.run(ask())
+    assert events(said) == ["WorkflowStarted", "StepStarted", "WorkflowError"]
+    assert '"error":"the server is shutting down"' in said
+    assert batch.status_code == 500
+    assert batch.json()["detail"] == "Error running workflow: the server is shutting down"
+    rest_of(process, 0)
