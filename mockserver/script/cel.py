@@ -52,8 +52,44 @@ _MACROS = frozenset({"all", "exists", "exists_one", "filter", "map", "reduce"})
 _METHODS_ONLY = {**dict.fromkeys(_MACROS, (3, 3)), "reduce": (5, 5), "min": (1, 1)}
 
 
+MAX_STEPS = 100_000
+"""Parts of an expression that one evaluation looks at, each as often as it is reached."""
+
+MAX_LENGTH = 4_000_000
+"""Characters of a text, and items of a list, that an expression may come to on its way."""
+
+
 class CelError(ValueError):
     """An expression that cannot be compiled, or that failed on the values it met."""
+
+
+class _TooMuch(Exception):
+    """An evaluation has gone beyond a limit. No error of CEL's own, which `||` would pass over."""
+
+
+class _Evaluator(celpy.Evaluator):  # type: ignore[misc]
+    """cel-python's evaluator, with limits: what it does takes the event loop's time, and how much
+    that is can be a caller's choice, who sends the list that nested macros go through."""
+
+    def __init__(self, ast: Any, activation: Any, steps: Iterator[int] | None = None) -> None:
+        super().__init__(ast, activation)
+        self._steps = iter(range(MAX_STEPS)) if steps is None else steps
+
+    def sub_evaluator(self, ast: Any) -> _Evaluator:
+        return _Evaluator(ast, self.activation, self._steps)
+
+    def _visit_tree(self, tree: Any) -> Any:
+        if next(self._steps, None) is None:
+            raise _TooMuch(f"it takes more than {MAX_STEPS:,} steps")
+        value = super()._visit_tree(tree)
+        if isinstance(value, str | bytes | list) and len(value) > MAX_LENGTH:
+            raise _TooMuch(f"it has more than {MAX_LENGTH:,} characters or items")
+        return value
+
+
+class _Runner(celpy.InterpretedRunner):  # type: ignore[misc]
+    def evaluate(self, context: Any) -> Any:
+        return _Evaluator(self.ast, self.new_activation()).evaluate(context)
 
 
 class Cel:
@@ -64,7 +100,7 @@ class Cel:
         self.source = source
         said = elided(repr(source), 200)
         self.variables = tuple(variables)
-        self._environment = celpy.Environment()
+        self._environment = celpy.Environment(runner_class=_Runner)
         try:
             self._tree = self._environment.compile(source)
             self._program = self._environment.program(self._tree)

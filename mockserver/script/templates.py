@@ -8,7 +8,7 @@ data: it is never rendered again, it is a JSON value, and it has at most MAX_LEN
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import jinja2
@@ -30,6 +30,9 @@ VARIABLES = (
 )
 MAX_LENGTH = 4_000_000
 """Characters of a text, and items of a list, that a template may make."""
+
+MAX_STEPS = 1_000_000
+"""Turns of loops in one rendering; a call, which takes as long as ten, counts as so many."""
 
 Renderer = Callable[[Mapping[str, Any]], Any]
 
@@ -61,6 +64,37 @@ class _Environment(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"*", "**"})
     concat = staticmethod(_bounded)
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.filters[_COUNTED] = self._counted
+        self.steps_left = MAX_STEPS
+
+    def from_string(self, source: Any, *arguments: Any, **more: Any) -> jinja2.Template:
+        """A template whose loops count their turns."""
+        tree = source if isinstance(source, nodes.Template) else self.parse(source)
+        for loop in tree.find_all(nodes.For):
+            line = loop.iter.lineno
+            loop.iter = nodes.Filter(loop.iter, _COUNTED, [], [], None, None, lineno=line)
+            loop.iter.environment = self
+        return super().from_string(tree, *arguments, **more)
+
+    def call(self, context: Any, called: Any, *arguments: Any, **more: Any) -> Any:
+        """Call what a template calls. Raises OverflowError beyond MAX_STEPS."""
+        self._step(10)
+        return super().call(context, called, *arguments, **more)
+
+    def _step(self, count: int = 1) -> None:
+        self.steps_left -= count
+        if self.steps_left < 0:
+            raise OverflowError(
+                f"it takes more than {MAX_STEPS:,} turns of loops, a call counting as ten"
+            )
+
+    def _counted(self, items: Iterable[Any]) -> Iterator[Any]:
+        for item in items:
+            self._step()
+            yield item
+
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """`left * right` or `left ** right`. Raises OverflowError where it would be too long."""
         match operator, left, right:
@@ -74,6 +108,9 @@ class _Environment(ImmutableSandboxedEnvironment):
                 raise OverflowError(f"it has an integer of more than {MAX_DIGITS} digits")
         return super().call_binop(context, operator, left, right)
 
+
+_COUNTED = "(counted)"
+"""A filter's name that no template can say."""
 
 _TOO_LONG = f"it has more than {MAX_LENGTH:,} characters or items"
 _environment = _Environment(
@@ -160,6 +197,7 @@ def _joined(pieces: list[Callable[[Mapping[str, Any]], str]], variables: Mapping
 
 
 def _render(template: jinja2.Template, variables: Mapping[str, Any]) -> str:
+    _environment.steps_left = MAX_STEPS  # nothing else is rendered meanwhile
     try:
         return template.render(variables)
     except Exception as error:  # a template may raise whatever its values' methods raise
@@ -167,6 +205,7 @@ def _render(template: jinja2.Template, variables: Mapping[str, Any]) -> str:
 
 
 def _evaluate(compiled: Callable[..., Any], variables: Mapping[str, Any]) -> Any:
+    _environment.steps_left = MAX_STEPS
     try:
         value = compiled(**variables)
         if isinstance(value, jinja2.Undefined):

@@ -158,6 +158,65 @@ def test_a_message_that_is_long_is_bounded_too() -> None:
         render({"input": "x" * (MAX_LENGTH // 2 + 1)})
 
 
+_LISTS = {"session_state": {"l": list(range(100))}}
+
+
+def _nested(macro: str, depth: int) -> str:
+    return (
+        "true" if not depth else f"session_state.l.{macro}(x{depth}, {_nested(macro, depth - 1)})"
+    )
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        (_nested("all", 5), "takes more than 100,000 steps"),
+        (f"{_nested('all', 5)} || true", "takes more than 100,000 steps"),
+        (f"size({_nested('filter', 5)}) > 0", "takes more than 100,000 steps"),
+        ("size(session_state.l.reduce(r, i, 'x', r + r)) > 0", "more than 4,000,000 characters"),
+    ],
+    ids=["nested", "nothing passes over it", "filter", "size"],
+)
+def test_what_cel_takes_is_bounded(expression: str, said: str) -> None:
+    with pytest.raises(CelError, match=said):
+        Cel(expression, ("session_state",))(_LISTS)
+
+
+def test_each_evaluation_has_all_its_steps() -> None:
+    expression = Cel("session_state.l.all(x, x >= 0)", ("session_state",))
+    assert all(expression(_LISTS) for _ in range(60))  # a thousand of the steps each
+
+
+_FOR = "{% for x in session_state.l %}"
+_END = "{% endfor %}"
+_DOUBLES = (
+    "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(30) }}"
+)
+
+
+@pytest.mark.parametrize("template", [_FOR * 5 + _END * 5, _DOUBLES], ids=["loops", "macro"])
+def test_the_time_of_a_template_is_bounded(template: str) -> None:
+    with pytest.raises(TemplateProblem, match="takes more than 1,000,000 turns of loops"):
+        compile_value(template)(_LISTS)
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        (_FOR + "{% if loop.last %}{{ loop.length }}{% endif %}" + _END, "100"),
+        ("{% for x in session_state.l if x > 97 %}{{ x }},{% endfor %}", "98,99,"),
+        ("{% for x in [] %}{% else %}none{% endfor %}", "none"),
+        (
+            "{% for x in [[1, [2]]] recursive %}{{ loop(x) if x is iterable else x }}{% endfor %}",
+            "12",
+        ),
+        ("{% for k, v in {'a': 1}.items() %}{{ k }}{{ v }}{% endfor %}", "a1"),
+    ],
+)
+def test_a_counted_loop_is_jinjas(template: str, text: str) -> None:
+    assert compile_value(template)(_LISTS) == text
+
+
 @pytest.mark.parametrize(
     ("template", "value"),
     [
