@@ -100,7 +100,11 @@ def to_json(value: Any) -> bytes:
     try:
         return orjson.dumps(value)
     except TypeError:
-        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        try:
+            return text.encode()
+        except UnicodeEncodeError:  # half a character is said by its escape
+            return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
 
 
 def check_json_value(value: Any) -> None:

@@ -12,10 +12,11 @@ from agno.run.agent import RunContentEvent
 from agno.run.team import RunContentEvent as TeamRunContentEvent
 from agno.team import Team
 from agno.workflow.types import StepInput, StepOutput
+from pydantic import BaseModel
 
 from scripted_agentos.agents import build_agent, build_team
 from scripted_agentos.errors import Place, ScriptError
-from scripted_agentos.mocked import Call, MockedStep
+from scripted_agentos.mocked import Call, MockedStep, plain
 from scripted_agentos.models import current_call
 
 PASSES_ON = ("events", "content", "nothing")
@@ -28,26 +29,28 @@ def function_executor(mocked: MockedStep, name: str, place: Place) -> Callable[.
     async def answering(step_input: StepInput, run_context: RunContext) -> StepOutput:
         call = Call(step_input, run_context)
         answer = await mocked.answer(call)
-        return StepOutput(content=answer.content, stop=mocked.setting("stop", answer.variables))
+        return mocked.output(answer.content, answer.variables)
 
     async def running(step_input: StepInput, run_context: RunContext) -> AsyncIterator[Any]:
         variables = await mocked.begin(current_call.get())
         said = ""
         for run in runs:
-            answer = ""
-            async for event, text, is_own in run.carry_out(step_input.input):
+            answer: Any = ""
+            async for event, part, is_own in run.carry_out(step_input.input):
                 if event is not None:
                     yield event
-                answer += text if is_own else ""
-                said += text
+                if isinstance(part, str):
+                    answer += part if is_own else ""
+                    said += part
+                elif is_own:
+                    answer = part
             variables["answers"].append(answer)
-        if mocked.says_itself:
-            content = mocked.content(variables)
-            yield StepOutput(content=content, stop=mocked.setting("stop", variables))
-        elif mocked.may_stop and mocked.setting("stop", variables):
-            yield StepOutput(content=said, stop=True)
-        elif any(run.passes_on == "nothing" for run in runs):
-            yield StepOutput(content=said)
+        content = mocked.content(variables) if mocked.says_itself else said
+        output = mocked.output(content, variables)
+        says_more = output.stop or not output.success or mocked.gives_media
+        is_silent = any(run.passes_on == "nothing" for run in runs)
+        if mocked.says_itself or says_more or is_silent:
+            yield output
         # Else it only passes on, and Agno puts together what was said.
 
     executor: Callable[..., Any] = running if runs else answering
@@ -82,16 +85,17 @@ class _InnerRun:
         build(whose, mocked, place / kind)  # what is wrong is told now
         return cls(lambda: build(whose, mocked, place / kind), passes_on)
 
-    async def carry_out(self, message: Any) -> AsyncIterator[tuple[Any, str, bool]]:
-        """Its events, as far as they are passed on, what each says, and whether that is the
-        agent's own and not a member's."""
+    async def carry_out(self, message: Any) -> AsyncIterator[tuple[Any, Any, bool]]:
+        """Its events, as far as they are passed on, what each says (a text, or a value of a class),
+        and whether that is the agent's own and not a member's."""
         agent = self.make()
         if self.passes_on == "nothing":
             response = await agent.arun(message)
-            yield None, str(response.content or ""), True
+            is_value = isinstance(response.content, BaseModel)
+            yield None, plain(response.content) if is_value else str(response.content or ""), True
             return
         is_whole = self.passes_on == "events"
         async for event in agent.arun(message, stream=True, stream_events=is_whole):
             is_content = isinstance(event, RunContentEvent | TeamRunContentEvent)
-            text = event.content if is_content and isinstance(event.content, str) else ""
-            yield event, text, event.parent_run_id is None
+            said = plain(event.content) if is_content else ""
+            yield event, "" if said is None else said, event.parent_run_id is None

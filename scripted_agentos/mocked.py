@@ -10,19 +10,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
+from agno.media import Audio, File, Image, Video
 from agno.run import RunContext
 from agno.workflow.cel import _build_step_input_context
-from agno.workflow.types import StepInput
+from agno.workflow.types import StepInput, StepOutput
 from pydantic import BaseModel
 
 from scripted_agentos.errors import ScriptError, warn
 from scripted_agentos.templates import Json, as_text, compile_value
 
+MEDIA = {"images": Image, "videos": Video, "audio": Audio, "files": File}
 REQUEST_KEYS = frozenset({"content", "chunks", "reasoning", "tools", "tokens"})
 MOCK_KEYS = REQUEST_KEYS | {
     *("requests", "timing", "delay", "fails", "error", "fails_after", "stop", "session_state"),
-    *("gate", "runs", "content_type"),
+    *("gate", "runs", "content_type", "success", *MEDIA),
 }
 WAITS = ("requires_confirmation", "requires_user_input", "external_execution")
 TOOL_KEYS = frozenset({"name", "args", "result", "error", "delay", *WAITS})
@@ -66,13 +69,13 @@ def values_of(step_input: StepInput) -> dict[str, Any]:
     given = step_input.input
     outputs = step_input.previous_step_outputs or {}
     return {
-        "input_value": _plain(given),
-        "previous_step_value": _plain(step_input.previous_step_content),
-        "previous_step_values": {name: _plain(output.content) for name, output in outputs.items()},
+        "input_value": plain(given),
+        "previous_step_value": plain(step_input.previous_step_content),
+        "previous_step_values": {name: plain(output.content) for name, output in outputs.items()},
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value of a class as the JSON that it was read from."""
     return (
         value.model_dump(mode="json", exclude_unset=True) if isinstance(value, BaseModel) else value
@@ -170,6 +173,7 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "error": (lambda value: isinstance(value, str), "a text"),
     "stop": (lambda value: type(value) is bool, "true or false"),
+    "success": (lambda value: type(value) is bool, "true or false"),
 }
 """Which values a setting can have, and what is said of others."""
 
@@ -189,7 +193,14 @@ class MockedStep:
                 ("fails", (int, bool, str), "fails_after" in mock),
                 ("error", str, f"{name} failed"),
                 ("stop", (bool, str), False),
+                ("success", (bool, str), True),
             )
+        }
+        self._says_why = "error" in mock
+        self._media = {
+            key: compile_value(_get(mock, place, key, list, []), f"{place}.{key}")
+            for key in MEDIA
+            if key in mock
         }
         self._fails_after: int | None = _get(mock, place, "fails_after", (int, type(None)), None)
         self.content_type: str | None = _get(mock, place, "content_type", (str, type(None)), None)
@@ -270,6 +281,30 @@ class MockedStep:
     def content(self, variables: Mapping[str, Any]) -> Json:
         """What a function answers."""
         return self._requests[-1].content(variables)
+
+    def output(self, content: Json, variables: Mapping[str, Any]) -> StepOutput:
+        """A function's answer with all that its script says of it."""
+        # In the order in which a function would say it.
+        stop, success = self.setting("stop", variables), self.setting("success", variables)
+        says_why = self._says_why and not success
+        return StepOutput(
+            content=content,
+            stop=stop,
+            success=success,
+            error=self.setting("error", variables) if says_why else None,
+            **self.media(variables),
+        )
+
+    @property
+    def gives_media(self) -> bool:
+        return bool(self._media)
+
+    def media(self, variables: Mapping[str, Any]) -> dict[str, list[Any]]:
+        """Its images, videos, audio and files."""
+        return {
+            key: [MEDIA[key](**{"id": str(uuid4()), **item}) for item in render(variables)]
+            for key, render in self._media.items()
+        }
 
 
 class _RequestScript:

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from agentos_contract.document import Document, load_document
 from contract_tests.target.serving import serving as serve_in_thread
 from mockserver.app import Settings, create_app
+from mockserver.script.cel import Cel
 from mockserver.script.loader import load_scripts
 from tests.scripts import write_brisk_scripts
 
@@ -30,6 +31,10 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("suite")
+
+# cel-python raises the recursion limit at its first expression; Hypothesis minds if that happens
+# in the middle of a test.
+Cel("true", ())
 
 ROOT = Path(__file__).parent.parent
 AGENTOS_PYTHON = ROOT / ".venv-agentos" / "bin" / "python"

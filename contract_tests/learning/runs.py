@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agentos_contract.events import Scope
+from agentos_contract.json_values import mapping, short
 from agentos_contract.spans import Span, steps_of
 from contract_tests.learning.evidence import Json, Run, result_of, results_in, skipped_name
 from contract_tests.learning.observers import Observation, Observations, observes_streams
@@ -151,3 +152,13 @@ def unnamed(run: Run) -> Observations:
     name = run.root.started.get("workflow_name")
     if not name or name == run.workflow_id:
         yield Observation("run.unnamed", not name, run.say(f"workflow_name is {name!r}"))
+
+
+@observes_streams("media.as-text")
+def media_as_text(run: Run) -> Observations:
+    for payload in run.only("StepOutput"):
+        output = mapping(payload.get("step_output"))
+        for kind in ("images", "videos", "audio", "files"):
+            for item in output.get(kind) or ():
+                where = run.say(f"StepOutput of {payload.get('step_name')!r} has {short(item)}")
+                yield Observation("media.as-text", isinstance(item, str), where)

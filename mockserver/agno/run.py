@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from mockserver.engine.actions import Event, RunCancelled, StepFailed, StepIndex
 from mockserver.engine.context import with_content
 from mockserver.engine.hooks import Ending, EngineHooks, Maker
+from mockserver.engine.media import FIELDS, media_of
 from mockserver.engine.results import Result, result
 from mockserver.faults.registry import departure
 from mockserver.script.model import Condition, Container, Loop, Node, Parallel, Router, Step, Steps
@@ -251,3 +253,21 @@ class SharedIndex(EngineHooks):
 class RouterIdRepeated(EngineHooks):
     def has_new_id(self, node: Router) -> bool:
         return False
+
+
+# -- what a function gives
+
+
+@departure("media.as-text")
+class MediaAsText(EngineHooks):
+    def step_output(self, output: Result) -> Result:
+        shown = {
+            kind: [_as_pydantic(kind, item) for item in items]
+            for kind, items in media_of(output).items()
+        }
+        return super().step_output({**output, **shown})
+
+
+def _as_pydantic(kind: str, item: Mapping[str, Any]) -> str:
+    """One of them as the text that Pydantic makes of it."""
+    return " ".join(f"{name}={item.get(name)!r}" for name in FIELDS[kind])

@@ -6,6 +6,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mockserver.engine.media import Media, joined, media_of
 from mockserver.engine.results import Result
 
 Event = dict[str, Any]
@@ -83,17 +84,23 @@ class StepInput:
     """What a step gets to see (Agno's StepInput). It is handed on and updated as there: a Step
     looks as deep as it can into what came before, and whoever shares its input sees the same."""
 
-    __slots__ = ("previous_step_content", "previous_step_outputs")
+    __slots__ = ("media", "previous_step_content", "previous_step_outputs")
 
     def __init__(
-        self, previous_step_outputs: dict[str, Result], previous_step_content: Any = None
+        self,
+        previous_step_outputs: dict[str, Result],
+        previous_step_content: Any = None,
+        media: Media | None = None,
     ) -> None:
+        """`media`: what the steps before it gave."""
         self.previous_step_outputs = previous_step_outputs
         self.previous_step_content = previous_step_content
+        self.media = media or {}
 
     def after(self, outcome: Result, outputs: Mapping[str, Result]) -> StepInput:
         """The next step's input, in a container that has come to `outputs` so far."""
-        return StepInput({**self.previous_step_outputs, **outputs}, outcome["content"])
+        media = joined(self.media, media_of(outcome))
+        return StepInput({**self.previous_step_outputs, **outputs}, outcome["content"], media)
 
 
 @dataclass(slots=True)

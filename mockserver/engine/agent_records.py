@@ -12,6 +12,7 @@ from typing import Any
 
 from mockserver.engine.actions import Branch, StepFailed
 from mockserver.engine.context import RunContext
+from mockserver.engine.media import Media
 from mockserver.engine.results import Result, result
 from mockserver.script.model import Step, Tokens, WaitsFor
 
@@ -33,6 +34,10 @@ _WAITING: dict[WaitsFor, str] = {
     "external_execution_required": "I have tools to execute, but it needs external execution.",
 }
 """Agno's words."""
+
+
+_IN_INPUT = {"images": "images", "videos": "videos", "audio": "audios", "files": "files"}
+"""What a run's input calls them."""
 
 
 def known_counts(tokens: Tokens) -> dict[str, int]:
@@ -112,6 +117,8 @@ class AgentRecord:
     parent_id: str | None
     """The run_id of the team that a member works for."""
     input: Any
+    media: Media
+    """What it is told of those that the steps before it gave."""
     state: Json
     """The session's state as it knows it."""
     branch: Branch
@@ -222,7 +229,11 @@ class AgentRecord:
         state = {"session_state": self.state}
         created = {"created_at": self.created_at}
         of_step = {} if self.parent_id else {"workflow_step_id": self.step_id}
-        given = {"input": {"input_content": self.input}}
+        given: Json = {"input_content": self.input}
+        for kind, name in _IN_INPUT.items():
+            if kind in self.media:
+                given[name] = self.media[kind]
+        given = {"input": given}
         events: Json = {}
         made: Json = {}
         if failure is None:

@@ -23,6 +23,7 @@ from mockserver.engine.actions import (
 )
 from mockserver.engine.agent_records import AgentRecord, known_counts, request_counts
 from mockserver.engine.context import RunContext
+from mockserver.engine.media import told
 from mockserver.engine.model_requests import ModelRequest, model_requests
 from mockserver.engine.pacing import Pace
 from mockserver.engine.results import Result, Structured, as_text, deepest_content
@@ -33,6 +34,10 @@ from mockserver.script.model import DELEGATION, PassesOn, Step, Tokens
 
 Json = dict[str, Any]
 Doing = Generator[Action, float, None]
+
+
+_IN_MESSAGES = ("images", "audio", "videos", "files")
+"""In which order a message has them."""
 
 
 class AgentRun:
@@ -79,6 +84,7 @@ class AgentRun:
             self.run_id,
             parent.run_id if parent else None,
             task if parent else self._find_input(),
+            {} if parent or function else told(call.step_input.media, context.ids),
             state,
             call.branch,
             self._session_id,
@@ -113,8 +119,9 @@ class AgentRun:
         self._context.record.step_executor_runs.append(self._record.to_dict(failure))
         return self._record.result(failure)
 
-    def run_within(self, how: PassesOn) -> Generator[Action, float, tuple[str, str]]:
-        """The same of a run that a function passes on: its own contents, and all that it passed on.
+    def run_within(self, how: PassesOn) -> Generator[Action, float, tuple[Any, str]]:
+        """The same of a run that a function passes on: what it answered itself (a text, or a value
+        of a class), and all texts that it passed on.
 
         The function goes on where the run fails.
         """
@@ -141,8 +148,10 @@ class AgentRun:
                 answer = yield action
             else:
                 answer = self._call.branch.now
+        content = self._record.content
+        if failure is None and isinstance(content, Structured):
+            return content.members, "".join(passed_on)
         if how == "nothing":
-            content = self._record.content
             text = str(failure) if failure is not None else str(content or "")
             return text, text
         return "".join(said), "".join(passed_on)
@@ -181,12 +190,14 @@ class AgentRun:
     def _answer(self) -> Doing:
         context, record, branch = self._context, self._record, self._call.branch
         record.messages = []
+        media = {kind: record.media[kind] for kind in _IN_MESSAGES if kind in record.media}
         if self._is_team:
-            record.add_message("system", content=system_message(self._executor.members))
+            told = system_message(self._executor.members, media)
+            record.add_message("system", content=told)
         is_run_input = record.input is context.record.input
         text = context.input_text if is_run_input else _as_message(record.input)
         if text is not None:
-            record.add_message("user", content=text)
+            record.add_message("user", content=text, **media)
         requested = branch.now
         yield self._event("ModelRequestStarted", **self._model)
         variables, self._failure = yield from context.answer(self._step, self._call, self._state)

@@ -30,6 +30,7 @@ _FITS: dict[str, Callable[[Any], bool]] = {
     "fails": lambda value: type(value) in (int, bool) and value >= 0,
     "error": lambda value: isinstance(value, str),
     "stop": lambda value: type(value) is bool,
+    "success": lambda value: type(value) is bool,
 }
 """Which values a setting can have that a template gives."""
 

@@ -43,6 +43,7 @@ from mockserver.engine.context import RunContext, with_content
 from mockserver.engine.gates import Gates
 from mockserver.engine.hooks import EngineHooks
 from mockserver.engine.ids import Ids
+from mockserver.engine.media import joined, media_of
 from mockserver.engine.pauses import ask, ask_after_failure
 from mockserver.engine.results import Result, deepest
 from mockserver.engine.run import Run
@@ -143,11 +144,13 @@ class Engine:
         outputs: dict[str, Result] = {}
         for index, node in enumerate(record.workflow.steps):
             last = next(reversed(outputs.values())) if outputs else None
-            step_input = StepInput(dict(outputs), last["content"] if last else None)
+            content = last["content"] if last else None
+            step_input = StepInput(dict(outputs), content, record.media)
             outcome = yield from self._own_step(node, Call(step_input, index, None, branch))
             if outcome is None:
                 continue
             record.step_results.append(outcome)
+            record.media = joined(record.media, media_of(outcome))
             outputs[node.name] = outcome
             if outcome["stop"]:
                 break

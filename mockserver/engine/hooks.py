@@ -92,6 +92,10 @@ class EngineHooks:
     def on_failed_result(self, outcome: Result, maker: Maker) -> None:
         """A step or container that failed has this result, which may be changed."""
 
+    def step_output(self, output: Result) -> Result:
+        """A function's result as its StepOutput has it."""
+        return output
+
     def result_id(self, node: Node, node_id: str) -> str:
         """A container's id in its result; `node_id` is that in its events."""
         return node_id

@@ -9,6 +9,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mockserver.engine.media import joined, media_of
+
 Result = dict[str, Any]
 
 TOKEN_COUNTS = (
@@ -95,6 +97,10 @@ def parallel_result(name: str, step_id: str, results: Sequence[Result]) -> Resul
     outer["executor_name"] = name
     if len(results) == 1:
         outer["error"] = results[0]["error"]
+    for inner in results:
+        # Files stay where they are, as in Agno.
+        media = {kind: items for kind, items in media_of(inner).items() if kind != "files"}
+        outer.update(joined(media_of(outer), media))
     outer["metrics"] = sum_metrics(results)
     return outer
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mockserver.engine.media import KINDS, Media
 from mockserver.engine.results import Result, metrics_by_step
 from mockserver.script.model import Workflow
 
@@ -41,6 +42,8 @@ class Run:
     """The form's field of that name: a text, or True."""
     form: Mapping[str, Any] = field(default_factory=dict)
     """All that the request's form says."""
+    media: Media = field(default_factory=dict)
+    """What its own steps gave."""
     input_text: str = ""
     """The input as steps are told it."""
     paused_at: tuple[int, str] | None = None
@@ -75,7 +78,7 @@ class Run:
             "status": self.status,
             "paused_step_index": index,
             "paused_step_name": name,
-            **({"images": [], "videos": [], "audio": [], "files": []} if has_media else {}),
+            **({kind: self.media.get(kind, []) for kind in KINDS} if has_media else {}),
             "step_results": self.step_results or None,
             "step_executor_runs": self.step_executor_runs or None,
             "metrics": {

@@ -9,6 +9,7 @@ from mockserver.engine.actions import Action, Actions, Call, StepFailed
 from mockserver.engine.agents import AgentRun
 from mockserver.engine.context import NodeEvents, RunContext, with_content
 from mockserver.engine.hooks import Ending, Maker
+from mockserver.engine.media import render_media
 from mockserver.engine.results import Result, as_step_output, as_text, deepest, result
 from mockserver.script.model import Node, Step
 
@@ -40,7 +41,10 @@ def run_step(context: RunContext, step: Step, call: Call) -> Actions:
     if is_top_level and step.executor.type == "function":
         named = {"step_name": outcome["step_name"]} if outcome["step_name"] else {}
         yield context.event(
-            "StepOutput", **named, step_index=call.index, step_output=as_step_output(outcome)
+            "StepOutput",
+            **named,
+            step_index=call.index,
+            step_output=context.hooks.step_output(as_step_output(outcome)),
         )
     if hooks.has_end_event(step, ending, is_top_level=is_top_level):
         if failure is not None:
@@ -94,7 +98,23 @@ def _function(
             content = str(content)
     name = step.executor.name
     stop = context.setting("stop", mock.stop, variables, "true or false")
-    return result(content, step.name, step_id, "Step", "function", name, stop=stop)
+    success = context.setting("success", mock.success, variables, "true or false")
+    error = None
+    if not success and mock.says_why:
+        error = context.setting("error", mock.error, variables, "a text")
+    outcome = result(
+        content,
+        step.name,
+        step_id,
+        "Step",
+        "function",
+        name,
+        success=success,
+        error=error,
+        stop=stop,
+    )
+    outcome.update(render_media(mock, lambda each: render(each, variables), context.ids))
+    return outcome
 
 
 def failed_result(

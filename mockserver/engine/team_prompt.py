@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from mockserver.script.model import Executor, Step
 
@@ -15,6 +15,11 @@ _OPENING = (
     "For straightforward requests you can handle directly — including using your own tools — "
     "respond without delegating.\n\n<team_members>\n"
 )
+
+_MEDIA = """\
+<attached_media>
+You have the following media attached to your message:
+"""
 
 _CLOSING = """</team_members>
 
@@ -39,9 +44,14 @@ your own reasoning, and add structure — do not simply concatenate member outpu
 </how_to_respond>"""
 
 
-def system_message(members: Sequence[Step]) -> str:
-    """A team's system message; empty where it has no members."""
-    return _OPENING + describe_members(members) + _CLOSING if members else ""
+def system_message(members: Sequence[Step], media: Container[str] = ()) -> str:
+    """A team's system message; empty where it has no members, and no `media` (their kinds)."""
+    about = _OPENING + describe_members(members) + _CLOSING if members else ""
+    kinds = [kind for kind in ("audio", "images", "videos", "files") if kind in media]
+    if kinds:
+        listed = "".join(f" - {kind.capitalize()}\n" for kind in kinds)
+        about += f"{_MEDIA}{listed}</attached_media>"
+    return about
 
 
 def describe_members(members: Sequence[Step], indent: int = 0) -> str:

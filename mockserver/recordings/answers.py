@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mockserver.engine.media import KINDS
 from mockserver.engine.pacing import tokens_of
 from mockserver.recordings.alternatives import Case, DiffersInShape, choose
 from mockserver.recordings.observations import AgentExecution, Execution, Json, ModelRequest
@@ -110,6 +111,13 @@ class Answers:
             mock["content"] = self._templated(facts["content"], execution.message)
         if facts.get("stop") is True:
             mock["stop"] = True
+        if facts.get("success") is False:
+            mock["success"] = False
+            if isinstance(facts.get("error"), str):
+                mock["error"] = self._templated(facts["error"], execution.message)
+        for kind in KINDS:
+            if facts.get(kind):
+                mock[kind] = self._templated(facts[kind], execution.message)
         ended = execution.ended
         _put_seconds(mock, "delay", None if ended is None else ended - execution.started)
         return Try(execution, mock)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentos_contract.json_values import mapping, short
+from mockserver.engine.media import FIELDS, KINDS
 from mockserver.engine.run import OF_THE_RUN
 from mockserver.recordings.format import Recording
 
@@ -260,9 +261,15 @@ class _StreamReader:
                 execution.facts.setdefault(key, result[key])
         if SKIPPED.fullmatch(str(result.get("content"))):
             execution.is_skipped = True
-        elif result.get("success") is False:
-            execution.unsaid["its result has success: false, which no script gives"] = None
-        _note_unscripted(result, execution.unsaid)
+        elif result.get("success") is False and not execution.is_function:
+            execution.unsaid["its result has success: false, which no agent's script gives"] = None
+        given = {}
+        if execution.is_function:
+            given = {kind: result[kind] for kind in KINDS if _is_media(kind, result.get(kind))}
+            execution.facts.update(given)
+        # A StepOutput of AgentOS 2.5.6 has them as texts; the StepCompleted after it says them.
+        rest = result if name == "StepCompleted" else {}
+        _note_unscripted({k: v for k, v in rest.items() if k not in given}, execution.unsaid)
 
     def _note_failure(self, result: Json) -> None:
         if result.get("success") is not False or not isinstance(result.get("error"), str):
@@ -408,6 +415,15 @@ def _tool(tool: Mapping[str, Any]) -> Json:
 def _seconds(value: Any) -> float | None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if is_number and 0 <= value <= _MAX_SECONDS else None
+
+
+def _is_media(kind: str, items: Any) -> bool:
+    """Whether a script can give these images, videos, ..."""
+    known = set(FIELDS[kind]) - {"filepath", "content", "external"}
+    return bool(items) and all(
+        isinstance(item, dict) and isinstance(item.get("url"), str) and not item.keys() - known
+        for item in (items if isinstance(items, list) else [items])
+    )
 
 
 def _note_unscripted(value: Mapping[str, Any], unsaid: dict[str, None]) -> None:

@@ -19,6 +19,7 @@ from mockserver.script.model import (
     WaitsFor,
 )
 from mockserver.script.problems import Path, Problems, key_of
+from mockserver.script.templates import Renderer
 
 _WAITS: dict[str, WaitsFor] = {
     "requires_confirmation": "requires_confirmation",
@@ -27,10 +28,13 @@ _WAITS: dict[str, WaitsFor] = {
 }
 
 
+MEDIA = ("images", "videos", "audio", "files")
+
 _EXPECTED = {
     "delay": "a number of seconds",
     "fails": "a number of tries, true or false",
     "stop": "true or false",
+    "success": "true or false",
 }
 
 
@@ -136,7 +140,10 @@ class MockCompiler:
             fails_after=mock.get("fails_after"),
             content_type=mock.get("content_type"),
             error=self._setting(mock.get("error") or f"{name} failed", (*path, "error")),
-            stop=self._stop(mock, path, executor),
+            stop=self._of_function(mock, "stop", path, executor, False),
+            success=self._of_function(mock, "success", path, executor, True),
+            says_why="error" in mock,
+            media=self._media(mock, path, executor),
             session_state=self._template(state, (*path, "session_state")) if state else None,
             gate=mock.get("gate"),
             runs=runs,
@@ -154,13 +161,31 @@ class MockCompiler:
             return 0
         return self._template(value, path)
 
-    def _stop(self, mock: dict[str, Any], path: Path, executor: Executor) -> Any:
-        stop = mock.get("stop", False)
-        if isinstance(stop, str) and executor.type != "function":
+    def _media(self, mock: dict[str, Any], path: Path, executor: Executor) -> dict[str, Renderer]:
+        """What a function gives beside its content."""
+        kinds = [kind for kind in MEDIA if mock.get(kind)]
+        if executor.type != "function":
+            for kind in kinds:
+                message = "only a function's answer has any; expected a step without agent, team"
+                self._problems.add((*path, kind), message)
+            return {}
+        return {kind: self._template(mock[kind], (*path, kind)) for kind in kinds}
+
+    def _of_function(
+        self, mock: dict[str, Any], key: str, path: Path, executor: Executor, default: bool
+    ) -> Any:
+        """What a function says of its answer."""
+        value = mock.get(key, default)
+        if executor.type == "function" or value is default:
+            return self._setting(value, (*path, key))
+        if key == "success":
+            self._problems.add((*path, key), "only a function says so; expected a step without it")
+        elif isinstance(value, str):
             message = "only a function's may depend on its input; expected true or false"
-            self._problems.add((*path, "stop"), message)
-            return False
-        return self._setting(stop, (*path, "stop"))
+            self._problems.add((*path, key), message)
+        else:
+            return value
+        return default
 
     def _runs(self, mock: dict[str, Any], path: Path, name: str) -> tuple[InnerRun, ...]:
         """The agents and teams that a function runs."""
@@ -168,6 +193,10 @@ class MockCompiler:
         for index, item in enumerate(mock.get("runs") or ()):
             here = (*path, "runs", index)
             executor = self.executor(item, here, name)
+            if "content_type" in (item.get("mock") or {}) and item.get("passes_on") != "nothing":
+                # AgentOS 2.5.6 fails where texts and such a value come from one function.
+                message = "a value of a class is not passed on; expected `passes_on: nothing`"
+                self._problems.add((*here, "mock", "content_type"), message)
             if executor.type == "function":
                 self._problems.add(here, "nothing says whose run it is; expected `agent` or `team`")
             inner = self.mock(item.get("mock") or {}, (*here, "mock"), executor.name, executor)

@@ -139,6 +139,12 @@ class Mock:
     """A model says so many pieces of a try that fails first."""
     stop: bool | Renderer = False
     """A template's where it is a function's."""
+    success: bool | Renderer = True
+    """A function's: false says that it failed without raising."""
+    media: Mapping[str, Renderer] = field(default_factory=dict)
+    """A function's images, videos, audio and files, by that name: lists of objects."""
+    says_why: bool = False
+    """It says `error` then."""
     session_state: Renderer | None = None
     gate: str | None = None
     runs: tuple[InnerRun, ...] = ()

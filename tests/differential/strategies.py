@@ -62,6 +62,16 @@ VALUES = st.sampled_from(
     ]
 )
 CONTENTS = TEXTS | VALUES | PLAIN_TEXTS
+_WHERE = st.fixed_dictionaries(
+    {"url": st.sampled_from(["https://a.test/{{ input }}", "https://b.test/x"])},
+    optional={"id": st.sampled_from(["m1", "m2"]), "mime_type": st.just("a/b")},
+)
+MEDIA = {
+    "images": _WHERE.flatmap(lambda item: st.sampled_from([item, {**item, "alt_text": "ü"}])),
+    "videos": _WHERE.flatmap(lambda item: st.sampled_from([item, {**item, "width": 3, "fps": 25}])),
+    "audio": _WHERE.flatmap(lambda item: st.sampled_from([item, {**item, "channels": 2}])),
+    "files": _WHERE.map(lambda item: {**item, "mime_type": "text/csv", "name": "f"}),
+}
 MEMBERS = st.dictionaries(
     st.sampled_from(["k", "city", "a b", "ü"]), CONTENTS | st.none(), max_size=3
 )
@@ -219,6 +229,12 @@ def mocks(draw: st.DrawFn, executor: str, *, may_wait: bool = False) -> Json:
     if executor != "function" and draw(st.integers(0, 5)) == 5:
         mock.pop("chunks", None)
         mock |= {"content": draw(MEMBERS), "content_type": "Note"}
+        for request in mock.get("requests", []):
+            # Agno looks for JSON in what is said before, too.
+            request.pop("content", None)
+            request.pop("chunks", None)
+            if draw(st.booleans()):
+                request["content"] = "Let me see. "
     if draw(st.integers(0, 3)) == 3:
         mock["fails"] = draw(
             st.sampled_from(
@@ -230,6 +246,13 @@ def mocks(draw: st.DrawFn, executor: str, *, may_wait: bool = False) -> Json:
             mock["fails_after"] = draw(st.integers(0, 4))
             if draw(st.integers(0, 3)) == 3:
                 del mock["fails"]
+    if executor == "function" and draw(st.integers(0, 7)) == 7:
+        mock["success"] = draw(st.sampled_from([False, "{{ input == 'x' }}", "{{ attempt }}"]))
+        if draw(st.booleans()):
+            mock["error"] = "why {{ attempt }}"
+    if executor == "function" and draw(st.integers(0, 5)) == 5:
+        for kind in draw(st.sets(st.sampled_from(sorted(MEDIA)), min_size=1)):
+            mock[kind] = draw(st.lists(MEDIA[kind], min_size=1, max_size=2))
     if executor == "function" and draw(st.integers(0, 7)) == 7:
         mock["stop"] = draw(st.sampled_from([True, "{{ input == 'x' }}", "{{ attempt > 1 }}"]))
     if executor == "function" and draw(st.integers(0, 3)) == 3:
@@ -253,6 +276,8 @@ def inner_runs(draw: st.DrawFn) -> Json:
     if draw(st.integers(0, 7)) == 7:
         run[kind] |= {"retries": draw(st.integers(1, 2)), "delay_between_retries": 0}
     passes_on = draw(st.sampled_from([None, "events", "content", "nothing"]))
+    if "content_type" in run["mock"]:
+        passes_on = "nothing"
     return run if passes_on is None else {**run, "passes_on": passes_on}
 
 

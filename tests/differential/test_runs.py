@@ -12,7 +12,6 @@ import hypothesis
 import pytest
 from hypothesis import HealthCheck
 
-from mockserver.script.cel import Cel
 from tests.differential.case_files import case_files, read_case
 from tests.differential.exceptions import listed_exceptions, unexcused
 from tests.differential.servers import Case, Pair, both_servers, compare_patiently
@@ -21,10 +20,6 @@ from tests.differential.strategies import cases
 pytestmark = pytest.mark.agentos
 
 CASES = case_files()
-
-# cel-python raises the recursion limit at its first expression; Hypothesis minds if that happens
-# in the middle of a test.
-Cel("true", ())
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,8 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis.stateful import run_state_machine_as_test
 
-from mockserver.script.cel import Cel
 from tests.differential.sessions_calls import both_servers
 from tests.differential.sessions_machine import machine
-
-# cel-python raises the recursion limit at its first expression; Hypothesis minds if that happens
-# in the middle of a test.
-Cel("true", ())
 
 
 @pytest.mark.agentos

@@ -97,6 +97,7 @@ CONDITIONS: dict[str, Conditions] = {
     "pause.error-alone": Conditions(("brief", "pausing-on-error")),
     "function.contents-alone": Conditions(("brief", "agents")),
     "router.id-repeated": Conditions(("brief", "containers")),
+    "media.as-text": Conditions(("brief", "media")),
     "step-index.shared": Conditions(("brief", "containers")),
     "error.trace-in-stream": Conditions(("brief", "failing")),
     "sse.buffered": Conditions(("showcase", "paced")),

@@ -17,13 +17,8 @@ from mockserver.engine.engine import Engine
 from mockserver.engine.gates import Gates
 from mockserver.engine.ids import Ids
 from mockserver.engine.run import Run
-from mockserver.script.cel import Cel
 from mockserver.script.model import Workflow
 from tests.scripts import workflow_from
-
-# cel-python raises the recursion limit at its first expression; Hypothesis minds if that happens
-# in the middle of a test.
-Cel("true", ())
 
 
 def start(workflow: Workflow, message: Any = "tea", **options: Any) -> Engine:

@@ -11,15 +11,10 @@ from hypothesis import strategies as st
 
 from mockserver.engine.actions import RunCancelled, RunFailed, Wait
 from mockserver.engine.gates import Gates, Hold
-from mockserver.script.cel import Cel
 from tests.differential.servers import Case
 from tests.differential.strategies import cases
 from tests.mockserver.engine.test_engine import drive, judge, start
 from tests.scripts import workflow_from
-
-# cel-python raises the recursion limit at its first expression; Hypothesis minds if that happens
-# in the middle of a test.
-Cel("true", ())
 
 Json = dict[str, Any]
 

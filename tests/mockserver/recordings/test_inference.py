@@ -42,6 +42,7 @@ REPRODUCED = [
     "market-scan",
     "news-router",
     "pet-advice",
+    "poster",
     "research-team",
     "rush-hour",
     "trip-desk",
