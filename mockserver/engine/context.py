@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 from mockserver.engine.actions import (
@@ -33,6 +33,22 @@ _FITS: dict[str, Callable[[Any], bool]] = {
     "success": lambda value: type(value) is bool,
 }
 """Which values a setting can have that a template gives."""
+
+
+class Variables(dict[str, Any]):
+    """What a template or CEL sees. What grows with the steps before is made where it is read: made
+    for each step, it would make the time of a run grow with the square of its steps."""
+
+    def __init__(self, values: Mapping[str, Any], made: Mapping[str, Callable[[], Any]]) -> None:
+        super().__init__(values)
+        self._made = made
+
+    def __missing__(self, name: str) -> Any:
+        value = self[name] = self._made[name]()
+        return value
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in self._made
 
 
 class RunContext:
@@ -79,8 +95,13 @@ class RunContext:
 
     # -- what a step does
 
-    def variables(self, step_input: StepInput) -> dict[str, Any]:
-        """Agno's CEL variables (`_build_step_input_context`), for templates too."""
+    def variables(self, step_input: StepInput, *, with_values: bool = False) -> Variables:
+        """Agno's CEL variables (`_build_step_input_context`), for templates too.
+
+        `with_values`: also what a step sees as values: the message, JSON where the workflow has an
+        input_schema, and what the steps before it answered.
+        """
+        outputs = step_input.previous_step_outputs
         previous = step_input.previous_step_content
         if previous is None:
             previous = ""
@@ -88,28 +109,25 @@ class RunContext:
             previous = previous.to_json()
         elif isinstance(previous, dict):
             previous = json.dumps(previous)
-        return {
+        values = {
             "input": self.input_text,
             "previous_step_content": str(previous),
-            "previous_step_outputs": {
-                name: str(outcome["content"]) if outcome["content"] else ""
-                for name, outcome in step_input.previous_step_outputs.items()
-            },
             "additional_data": self.record.additional_data or {},
             "session_state": self.record.session_state,
         }
-
-    def values(self, step_input: StepInput) -> dict[str, Any]:
-        """What a step sees as values: the message, JSON where the workflow has an input_schema, and
-        what the steps before it answered."""
-        return {
-            "input_value": self.record.input,
-            "previous_step_value": _members(step_input.previous_step_content),
-            "previous_step_values": {
-                name: _members(outcome["content"])
-                for name, outcome in step_input.previous_step_outputs.items()
-            },
+        made: dict[str, Callable[[], Any]] = {
+            "previous_step_outputs": lambda: {
+                name: str(outcome["content"]) if outcome["content"] else ""
+                for name, outcome in outputs.items()
+            }
         }
+        if with_values:
+            values["input_value"] = self.record.input
+            values["previous_step_value"] = _members(step_input.previous_step_content)
+            made["previous_step_values"] = lambda: {
+                name: _members(outcome["content"]) for name, outcome in outputs.items()
+            }
+        return Variables(values, made)
 
     def answer(
         self, step: Step, call: Call, state: dict[str, Any]
@@ -122,9 +140,8 @@ class RunContext:
             held_until = yield from self.gates.wait(mock.gate, step.name)
             if held_until is not None:
                 call.branch.now = held_until
-        variables = {
-            **self.variables(call.step_input),
-            **self.values(call.step_input),
+        variables = self.variables(call.step_input, with_values=True)
+        variables |= {
             "session_state": state,
             "run_id": self.record.run_id,
             "session_id": self.record.session_id,

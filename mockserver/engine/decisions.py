@@ -75,8 +75,8 @@ def _named(
     may_be_list: bool,
 ) -> Sequence[str]:
     try:
-        values = context.values(step_input) if may_be_list else {}
-        variables = {**context.variables(step_input), **values, "step_choices": choices}
+        variables = context.variables(step_input, with_values=may_be_list)
+        variables["step_choices"] = choices
         value = expression(variables)
     except CelError as error:
         logger.warning("%s: %s; nothing selected", context.record.workflow.id, error)

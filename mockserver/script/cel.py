@@ -113,6 +113,7 @@ class Cel:
             raise CelError(f"{said} is no CEL expression{where}; {expected}") from error
         except RecursionError as error:
             raise CelError(f"{said} is nested too deep") from error
+        self._names = names & set(self.variables)
         for name in sorted(names - _TYPES - set(self.variables)):
             instead = instead_of(name, self.variables)
             raise CelError(f"{said}: there is no variable {name!r}; {instead}")
@@ -121,7 +122,8 @@ class Cel:
 
     def __call__(self, values: Mapping[str, Any]) -> Any:
         """Evaluate. Raises CelError where the expression fails on these values."""
-        return self._evaluate(self._program, values)
+        read = {name: values[name] for name in self._names if name in values}
+        return self._evaluate(self._program, read)
 
     def foreseen(self, values: Mapping[str, Any]) -> Iterator[Any]:
         """What it can come to, as far as these values decide it: of `a ? b : c` b and c.

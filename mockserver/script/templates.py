@@ -141,14 +141,15 @@ def _compile_text(text: str) -> Renderer:
         return lambda variables: text
     try:
         tree = _environment.parse(text)
-        for name in sorted(meta.find_undeclared_variables(tree)):
+        names = meta.find_undeclared_variables(tree)
+        for name in sorted(names):
             if name not in VARIABLES and name not in _environment.globals:
                 instead = instead_of(name, VARIABLES)
                 raise TemplateProblem(f"there is no variable {name!r}; {instead}")
         expression = _whole_expression(tree, text)
         if expression is not None:
             compiled = _environment.compile_expression(expression, undefined_to_none=False)
-            return lambda variables: _evaluate(compiled, variables)
+            return lambda variables: _evaluate(compiled, _read(names, variables))
         pieces = _plain_pieces(tree)
         if pieces is not None:
             return lambda variables: _joined(pieces, variables)
@@ -157,7 +158,12 @@ def _compile_text(text: str) -> Renderer:
         raise TemplateProblem(f"no Jinja2 template: {elided(str(error))}") from error
     except (RecursionError, SyntaxError) as error:  # by Jinja's compiler, or by Python's
         raise TemplateProblem("no Jinja2 template: it is nested too deep") from error
-    return lambda variables: _render(template, variables)
+    return lambda variables: _render(template, _read(names, variables))
+
+
+def _read(names: Iterable[str], variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables that a template reads: others need not be made for it."""
+    return {name: variables[name] for name in names if name in variables}
 
 
 def _whole_expression(tree: nodes.Template, text: str) -> str | None:
