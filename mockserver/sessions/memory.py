@@ -161,11 +161,16 @@ class MemoryStore:
 
     def _forget_runs(self, kept: _Kept, written: StoredRun | None) -> None:
         """Forget the oldest runs of a session that has more than its share."""
-        for run_id in list(kept.runs):
-            if kept.size <= self._max_bytes // 2:
+        too_much = kept.size - self._max_bytes // 2
+        forgotten = []
+        for run_id, run in kept.runs.items():  # those that stay are not looked at
+            if too_much <= 0:
                 break
             if written is None or run_id != written.run_id:
-                kept.size -= kept.runs.pop(run_id).size
+                forgotten.append(run_id)
+                too_much -= run.size
+        for run_id in forgotten:
+            kept.size -= kept.runs.pop(run_id).size
 
     def _forget(self, place: tuple[str, SessionKey]) -> None:
         everything, (scope, key) = self._all, place
