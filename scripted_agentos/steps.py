@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from agno.workflow import Condition, Loop, Parallel, Router, Step, Steps
-from agno.workflow.cel import _build_step_input_context, _evaluate_cel_raw
-from agno.workflow.types import StepInput
+from agno.workflow.cel import (
+    _build_loop_step_output_context,
+    _build_step_input_context,
+    _evaluate_cel_raw,
+)
+from agno.workflow.types import StepInput, StepOutput
 
 from scripted_agentos.agents import build_agent, build_team, given
 from scripted_agentos.errors import Place, ScriptError, warn
 from scripted_agentos.functions import function_executor
-from scripted_agentos.mocked import MockedStep, values_of
+from scripted_agentos.mocked import MockedStep, plain, values_of
 from scripted_agentos.templates import Json
 
 StepLike = Step | Parallel | Condition | Loop | Router | Steps
@@ -70,7 +74,7 @@ def build_parallel(described: Mapping[str, Any], place: Place) -> Parallel:
 def build_condition(described: Mapping[str, Any], place: Place) -> Condition:
     otherwise = described.get("else_steps") or None
     return Condition(
-        evaluator=decision(described, "evaluator", True),
+        evaluator=decided(described, "evaluator", "evaluates", place, evaluator_of, True),
         steps=build_steps(described.get("steps"), place / "steps"),
         else_steps=build_steps(otherwise, place / "else_steps") if otherwise else None,
         **given(described, ("name", "description", *CONFIRMATION_SETTINGS)),
@@ -80,7 +84,7 @@ def build_condition(described: Mapping[str, Any], place: Place) -> Condition:
 def build_loop(described: Mapping[str, Any], place: Place) -> Loop:
     return Loop(
         steps=build_steps(described.get("steps"), place / "steps"),
-        end_condition=decision(described, "end_condition", None),
+        end_condition=decided(described, "end_condition", "ends", place, end_condition_of, None),
         **given(described, ("name", "description", "max_iterations", *CONFIRMATION_SETTINGS)),
     )
 
@@ -173,3 +177,54 @@ def decision(described: Mapping[str, Any], key: str, default: Any) -> Any:
     value = described[key]
     # Agno takes a bool for an evaluator, and overlooks one for an end condition.
     return str(value).lower() if key == "end_condition" and value in (True, False) else value
+
+
+def decided(
+    described: Mapping[str, Any],
+    key: str,
+    mocked: str,
+    place: Place,
+    function_of: Callable[[str], Callable[..., bool]],
+    default: Any,
+) -> Any:
+    """A CEL expression or a bool, or the function whose answer `mock` says."""
+    mock = described.get("mock") or {}
+    if not isinstance(mock, Mapping) or set(mock) - {mocked}:
+        raise ScriptError(f"{place}.mock: must be {{{mocked}}}, not {mock!r}")
+    answer = mock.get(mocked)
+    if answer is None:
+        return decision(described, key, default)
+    if isinstance(answer, bool):
+        return lambda given: answer
+    if not isinstance(answer, str):
+        raise ScriptError(f"{place}.mock.{mocked}: must be a bool or CEL, not {answer!r}")
+    return function_of(answer)
+
+
+def evaluator_of(answer: str) -> Callable[..., bool]:
+    """The evaluator of a Condition, which answers what an expression gives."""
+
+    def evaluate(step_input: StepInput, session_state: dict[str, Any]) -> bool:
+        variables = _build_step_input_context(step_input, session_state) | values_of(step_input)
+        try:
+            return bool(_evaluate_cel_raw(answer, variables))
+        except ValueError:
+            return False
+
+    return evaluate
+
+
+def end_condition_of(answer: str) -> Callable[..., bool]:
+    """The end condition of a Loop, likewise, by the results of an iteration."""
+
+    def end(results: list[StepOutput]) -> bool:
+        variables = _build_loop_step_output_context(results)
+        values = [plain(output.content) for output in results]
+        variables["step_values"] = dict(zip(variables["step_outputs"], values, strict=False))
+        variables["last_step_value"] = values[-1] if values else None
+        try:
+            return bool(_evaluate_cel_raw(answer, variables))
+        except ValueError:
+            return False
+
+    return end

@@ -19,7 +19,7 @@ from mockserver.engine.actions import (
 from mockserver.engine.gates import Gates
 from mockserver.engine.hooks import EngineHooks
 from mockserver.engine.ids import Ids
-from mockserver.engine.results import Structured
+from mockserver.engine.results import Structured, members_of
 from mockserver.engine.run import Run
 from mockserver.engine.turns import Results, together, turns
 from mockserver.script.model import Step
@@ -123,9 +123,9 @@ class RunContext:
         }
         if with_values:
             values["input_value"] = self.record.input
-            values["previous_step_value"] = _members(step_input.previous_step_content)
+            values["previous_step_value"] = members_of(step_input.previous_step_content)
             made["previous_step_values"] = lambda: {
-                name: _members(outcome["content"]) for name, outcome in outputs.items()
+                name: members_of(outcome["content"]) for name, outcome in outputs.items()
             }
         return Variables(values, made)
 
@@ -227,11 +227,6 @@ class NodeEvents:
 
     def __call__(self, name: str, **more: Any) -> Event:
         return {"created_at": self._context.now(), "event": name, **self._head, **more}
-
-
-def _members(content: Any) -> Any:
-    """A content as a value of a template."""
-    return content.members if isinstance(content, Structured) else content
 
 
 def with_content(content: Any) -> dict[str, Any]:

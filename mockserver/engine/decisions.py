@@ -8,7 +8,7 @@ from typing import Any
 
 from mockserver.engine.actions import StepInput
 from mockserver.engine.context import RunContext
-from mockserver.engine.results import Result
+from mockserver.engine.results import Result, members_of
 from mockserver.script.cel import Cel, CelError, names_in
 from mockserver.script.model import Condition, Loop, Node, Router
 
@@ -17,7 +17,9 @@ logger = logging.getLogger(__name__)
 
 def is_met(context: RunContext, node: Condition, step_input: StepInput) -> bool:
     """A Condition's decision."""
-    return _decide(context, node.evaluator, context.variables(step_input))
+    if isinstance(node.evaluator, bool):
+        return node.evaluator
+    return _decide(context, node.evaluator, context.variables(step_input, with_values=True))
 
 
 def is_at_end(context: RunContext, node: Loop, results: Sequence[Result], iteration: int) -> bool:
@@ -25,9 +27,12 @@ def is_at_end(context: RunContext, node: Loop, results: Sequence[Result], iterat
     if node.end_condition is None:
         return False
     outputs: dict[str, str] = {}
+    values: dict[str, Any] = {}
     for inner in results:
         # Numbered from 0, where there is no name, as Agno does it.
-        outputs[inner["step_name"] or f"step_{len(outputs)}"] = str(inner["content"] or "")
+        name = inner["step_name"] or f"step_{len(outputs)}"
+        outputs[name] = str(inner["content"] or "")
+        values[name] = members_of(inner["content"])
     return _decide(
         context,
         node.end_condition,
@@ -37,6 +42,8 @@ def is_at_end(context: RunContext, node: Loop, results: Sequence[Result], iterat
             "all_success": all(inner["success"] for inner in results),
             "last_step_content": str(results[-1]["content"] or "") if results else "",
             "step_outputs": outputs,
+            "last_step_value": members_of(results[-1]["content"]) if results else None,
+            "step_values": values,
         },
     )
 

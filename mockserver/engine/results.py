@@ -218,6 +218,11 @@ class Structured(dict[str, Any]):
         return json.dumps(dict(self), ensure_ascii=False, indent=2)
 
 
+def members_of(content: Any) -> Any:
+    """A content as a value of templates and CEL."""
+    return content.members if isinstance(content, Structured) else content
+
+
 def as_text(value: Any) -> str:
     """A value where only text will do: a text as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

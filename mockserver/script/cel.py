@@ -32,6 +32,10 @@ LOOP_VARIABLES = (
     "last_step_content",
     "step_outputs",
 )
+LOOP_FUNCTION_VARIABLES = (
+    *("all_success", "last_step_content", "step_outputs", "last_step_value", "step_values"),
+)
+"""What the function of an end condition sees: an iteration's results, as texts and as values."""
 SCENARIO_VARIABLES = ("input", "session_state", "session_id", "user_id")
 
 # Names that CEL itself gives a meaning.

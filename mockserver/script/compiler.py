@@ -6,13 +6,14 @@ names that come twice, a selector that names no choice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import jsonschema_rs
 
 from mockserver.script.cel import (
+    LOOP_FUNCTION_VARIABLES,
     LOOP_VARIABLES,
     SCENARIO_VARIABLES,
     SELECTOR_VARIABLES,
@@ -225,6 +226,10 @@ class _Compiler:
             self._problems.add(path, f"{message}; {instead_of(name, choices)}", warning=True)
 
     def _evaluator(self, item: Mapping[str, Any], path: Path) -> Cel | bool:
+        known = (*STEP_INPUT_VARIABLES, *VALUES)
+        answer = self._function(item, path, "evaluator", "evaluates", known)
+        if answer is not None:
+            return answer
         evaluator = item.get("evaluator")
         if evaluator is None or item.get("evaluator_type") == "function":
             return True
@@ -233,9 +238,26 @@ class _Compiler:
         return self._expressions.cel(evaluator, STEP_INPUT_VARIABLES, (*path, "evaluator"))
 
     def _end_condition(self, item: Mapping[str, Any], path: Path) -> Cel | bool | None:
+        answer = self._function(item, path, "end_condition", "ends", LOOP_FUNCTION_VARIABLES)
+        if answer is not None:
+            return answer
         condition = item.get("end_condition")
         if condition is None or item.get("end_condition_type") == "function":
             return None
         if isinstance(condition, bool):
             return condition
         return self._expressions.cel(condition, LOOP_VARIABLES, (*path, "end_condition"))
+
+    def _function(
+        self, item: Mapping[str, Any], path: Path, setting: str, key: str, known: Sequence[str]
+    ) -> Cel | bool | None:
+        """What the function of a setting answers; None where `mock` does not say it."""
+        answer = (item.get("mock") or {}).get(key)
+        is_expression = item.get(setting) is not None and item.get(f"{setting}_type") != "function"
+        if answer is not None and is_expression:
+            message = f"it has `{setting}` itself; `mock.{key}` is what a function answers: "
+            message += f"expected the one or the other (or `{setting}_type: function`)"
+            self._problems.add((*path, "mock", key), message)
+        if answer is None or isinstance(answer, bool):
+            return answer
+        return self._expressions.cel(answer, known, (*path, "mock", key))

@@ -208,6 +208,7 @@ class Steps(Container):
 @dataclass(frozen=True)
 class Condition(Container):
     evaluator: Cel | bool
+    """CEL of Agno's, or what its function answers."""
     else_steps: tuple[Node, ...]
 
 

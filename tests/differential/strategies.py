@@ -310,6 +310,27 @@ def trees(executors: tuple[str, ...]) -> st.SearchStrategy[Json]:
     return st.recursive(plain_steps(executors), containers, max_leaves=10)
 
 
+OF_VALUES = st.sampled_from(
+    [
+        'has(input_value.city) && input_value.city == "Oslo"',
+        "previous_step_value.k == 1",
+        'type(previous_step_value) == map && "k" in previous_step_value',
+        "size(previous_step_values) > 1",
+        "previous_step_values.a.k",
+    ]
+)
+ENDS = st.sampled_from(
+    [
+        "all_success",
+        "last_step_value.k == 1",
+        "size(step_values) > 1",
+        'last_step_content == "plain"',
+        '"a" in step_values && step_values.a == step_outputs.a',
+        "1 / 0 == 1",
+    ]
+)
+
+
 def selections(names: list[str]) -> st.SearchStrategy[Any]:
     """What a Router's selector function answers: names, also unknown ones and twice, or CEL."""
     listed = st.lists(st.sampled_from([*names, "zebra", "step_1"]), max_size=4)
@@ -371,17 +392,21 @@ def containers_of(
             node["selector"] = selector
         return node
     node["steps"] = children
-    if kind == "Condition":
+    if kind == "Condition" and draw(st.integers(0, 3)) == 3:
+        node["mock"] = {"evaluates": draw(st.booleans() | EXPRESSIONS | OF_VALUES)}
+    elif kind == "Condition":
         evaluator = draw(st.none() | st.booleans() | EXPRESSIONS)
         if evaluator is not None:
             node["evaluator"] = evaluator
-        if draw(st.booleans()):
-            node["else_steps"] = draw(st.lists(inner, min_size=1, max_size=2))
+    if kind == "Condition" and draw(st.booleans()):
+        node["else_steps"] = draw(st.lists(inner, min_size=1, max_size=2))
     if kind == "Loop":
         maximum = draw(st.none() | st.integers(0, 3))
         if maximum is not None:
             node["max_iterations"] = maximum
-        if draw(st.booleans()):
+        if draw(st.integers(0, 3)) == 3:
+            node["mock"] = {"ends": draw(st.booleans() | ENDS)}
+        elif draw(st.booleans()):
             node["end_condition"] = draw(st.booleans() | END_CONDITIONS)
     return node
 
