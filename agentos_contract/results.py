@@ -180,13 +180,11 @@ def _run_content(span: Span, ended: EventData, verdict: Verdict) -> None:
     if not str(ended.get("event")).endswith("RunCompleted"):
         return
     names = [str(event.get("event")) for event in span.within]
-    failed = _failed_requests(span)
+    first = _last_try(span)
     chunks = [
         event.get("content")
         for name, event, index in zip(names, span.within, span.within_indexes, strict=True)
-        if name.endswith("RunContent")
-        and event.get("content") is not None
-        and not any(start < index < end for start, end in failed)
+        if name.endswith("RunContent") and event.get("content") is not None and index > first
     ]
     is_announced = any(name.endswith("RunContentCompleted") for name in names)
     if not (chunks or is_announced) or not all(isinstance(chunk, str) for chunk in chunks):
@@ -198,16 +196,17 @@ def _run_content(span: Span, ended: EventData, verdict: Verdict) -> None:
     verdict.require("results.run-content", kept, message, span.ended_index)
 
 
-def _failed_requests(span: Span) -> list[tuple[int, int]]:
-    """From where to where a model was asked, failed and was asked again: a request that succeeds
-    asks for tools or is the last."""
+def _last_try(span: Span) -> int:
+    """Where the last try of an agent's run begins: after a request that succeeds come its tools,
+    or the end; after one that failed the model is asked anew."""
     asked = [child for child in span.children if child.scope is Scope.MODEL_REQUEST]
     called = [child.started_index for child in span.children if child.scope is Scope.TOOL_CALL]
-    return [
-        (request.started_index, again.started_index)
+    anew = [
+        again.started_index
         for request, again in pairwise(asked)
         if not any(request.started_index < index < again.started_index for index in called)
     ]
+    return anew[-1] if anew else span.started_index
 
 
 # -- the run

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, make_dataclass
 from typing import Any
 
 from agno.agent import Agent
 from agno.run import RunContext
-from agno.run.agent import RunContentEvent
+from agno.run.agent import CustomEvent, RunContentEvent
 from agno.run.team import RunContentEvent as TeamRunContentEvent
 from agno.team import Team
 from agno.workflow.types import StepInput, StepOutput
@@ -33,6 +34,10 @@ def function_executor(mocked: MockedStep, name: str, place: Place) -> Callable[.
 
     async def running(step_input: StepInput, run_context: RunContext) -> AsyncIterator[Any]:
         variables = await mocked.begin(current_call.get())
+        for members, delay in mocked.events:
+            if delay:
+                await asyncio.sleep(delay)
+            yield custom_event(members(variables))
         said = ""
         for run in runs:
             answer: Any = ""
@@ -49,13 +54,20 @@ def function_executor(mocked: MockedStep, name: str, place: Place) -> Callable[.
         output = mocked.output(content, variables)
         says_more = output.stop or not output.success or mocked.gives_media
         is_silent = any(run.passes_on == "nothing" for run in runs)
-        if mocked.says_itself or says_more or is_silent:
+        if not runs or mocked.says_itself or says_more or is_silent:
             yield output
         # Else it only passes on, and Agno puts together what was said.
 
-    executor: Callable[..., Any] = running if runs else answering
+    executor: Callable[..., Any] = running if runs or mocked.events else answering
     executor.__name__ = executor.__qualname__ = name
     return executor
+
+
+def custom_event(members: Mapping[str, Any]) -> CustomEvent:
+    """An event of one's own, with these members: its class is a dataclass, as Agno asks."""
+    fields = [(name, Any, field(default=None)) for name in members]
+    made: CustomEvent = make_dataclass("ScriptedEvent", fields, bases=(CustomEvent,))(**members)
+    return made
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ MEDIA = {"images": Image, "videos": Video, "audio": Audio, "files": File}
 REQUEST_KEYS = frozenset({"content", "chunks", "reasoning", "tools", "tokens"})
 MOCK_KEYS = REQUEST_KEYS | {
     *("requests", "timing", "delay", "fails", "error", "fails_after", "stop", "session_state"),
-    *("gate", "runs", "content_type", "success", *MEDIA),
+    *("gate", "runs", "content_type", "success", "events", *MEDIA),
 }
 WAITS = ("requires_confirmation", "requires_user_input", "external_execution")
 TOOL_KEYS = frozenset({"name", "args", "result", "error", "delay", *WAITS})
@@ -197,6 +197,14 @@ class MockedStep:
             )
         }
         self._says_why = "error" in mock
+        self.events = [
+            (
+                compile_value(_get(item, place, "data", dict, {}), f"{place}.events[{i}].data"),
+                _get(item, place, "delay", (int, float), 0),
+            )
+            for i, item in enumerate(_get(mock, place, "events", list, []))
+        ]
+        """What a function tells before it answers: its members, and the seconds before it."""
         self._media = {
             key: compile_value(_get(mock, place, key, list, []), f"{place}.{key}")
             for key in MEDIA

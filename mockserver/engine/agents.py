@@ -158,17 +158,22 @@ class AgentRun:
 
     def _carry_out(self) -> Generator[Action, float, StepFailed | None]:
         """The run, tried as often as the agent says; its failure where it failed for good."""
-        executor, branch = self._executor, self._call.branch
+        executor, branch, record = self._executor, self._call.branch, self._record
         starts_again = self._hooks.starts_again()
         seconds = executor.delay_between_retries
         self._hooks.prepare_state(self._state, self._run_ids())
         yield self._event("RunStarted", **self._model)
         for retries_left in reversed(range(executor.retries + 1)):
+            content, reasoning, tools = record.content, record.reasoning, list(record.tools)
             try:
                 yield from self._answer()
                 return None
             except StepFailed as error:
                 failure = error
+            # What it has said counts no more. In batch nothing is known of a try that failed.
+            record.content = content
+            if not self._is_streamed:
+                record.reasoning, record.tools[:] = reasoning, tools
             if not retries_left:
                 break
             if not starts_again:

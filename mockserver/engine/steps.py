@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from mockserver.engine.actions import Action, Actions, Call, StepFailed
+from mockserver.engine.actions import Action, Actions, Call, Event, StepFailed, pause
 from mockserver.engine.agents import AgentRun
 from mockserver.engine.context import NodeEvents, RunContext, with_content
 from mockserver.engine.hooks import Ending, Maker
@@ -81,6 +81,10 @@ def _function(
 ) -> Generator[Action, float, Result]:
     variables, _ = yield from context.answer(step, call, context.record.session_state)
     mock, render = step.mock, context.render
+    for own in mock.events:
+        if own.delay:
+            call.branch.now = yield pause(call.branch.now, own.delay)
+        yield _own_event(context, step, step_id, call, render(own.data, variables))
     said = ""
     for inner in mock.runs:
         run = AgentRun(context, inner.step, step_id, call, function=step, how=inner.passes_on)
@@ -115,6 +119,26 @@ def _function(
     )
     outcome.update(render_media(mock, lambda each: render(each, variables), context.ids))
     return outcome
+
+
+def _own_event(
+    context: RunContext, step: Step, step_id: str, call: Call, members: dict[str, Any]
+) -> Event:
+    """An event of a function's own: it is an agent's, as Agno has them, without one."""
+    record = context.record
+    return {
+        "created_at": context.now(),
+        "event": "CustomEvent",
+        "agent_id": "",
+        "agent_name": "",
+        "session_id": record.session_id,
+        "workflow_id": record.workflow.id,
+        "workflow_run_id": record.run_id,
+        "step_id": step_id,
+        "step_name": step.name,
+        "step_index": call.index,
+        **{name: value for name, value in members.items() if value is not None},
+    }
 
 
 def failed_result(

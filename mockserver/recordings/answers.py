@@ -115,7 +115,7 @@ class Answers:
             mock["success"] = False
             if isinstance(facts.get("error"), str):
                 mock["error"] = self._templated(facts["error"], execution.message)
-        for kind in KINDS:
+        for kind in (*KINDS, "events"):
             if facts.get(kind):
                 mock[kind] = self._templated(facts[kind], execution.message)
         ended = execution.ended

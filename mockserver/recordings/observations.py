@@ -40,6 +40,15 @@ _UNSCRIPTED = (
     *("images", "videos", "audio", "files", "image", "response_audio"),
     *("citations", "references", "reasoning_steps", "reasoning_messages"),
 )
+_OF_EVENTS = frozenset(
+    {
+        *("created_at", "event", "agent_id", "agent_name", "run_id", "parent_run_id", "session_id"),
+        *("workflow_id", "workflow_run_id", "workflow_name", "step_id", "step_name", "step_index"),
+        *("tools", "content", "nested_depth", "tool_call_id", "team_id", "team_name"),
+        "parent_step_id",
+    }
+)
+"""Members of a CustomEvent that are not its own."""
 _WAITS = {
     "requires_confirmation": "requires_confirmation",
     "requires_user_input": "requires_user_input",
@@ -208,6 +217,10 @@ class _StreamReader:
             execution.facts["total_iterations"] = data.get("total_iterations")
         elif name == "WorkflowError" and self._fatal is None:
             self._fatal = str(data.get("error"))
+        if name == "CustomEvent" and execution is not None and execution.is_function:
+            own = {key: data[key] for key in data if key not in _OF_EVENTS}
+            execution.facts.setdefault("events", []).append({"data": own})
+            return
         if not _SCRIPTED.fullmatch(name):
             unsaid[f"{short(name)} came, which no script sends"] = None
         _note_unscripted(data, unsaid)

@@ -10,6 +10,7 @@ from mockserver.script.model import (
     Executor,
     InnerRun,
     Mock,
+    OwnEvent,
     Request,
     Step,
     Texts,
@@ -144,6 +145,7 @@ class MockCompiler:
             success=self._of_function(mock, "success", path, executor, True),
             says_why="error" in mock,
             media=self._media(mock, path, executor),
+            events=self._events(mock, path, executor),
             session_state=self._template(state, (*path, "session_state")) if state else None,
             gate=mock.get("gate"),
             runs=runs,
@@ -170,6 +172,20 @@ class MockCompiler:
                 self._problems.add((*path, kind), message)
             return {}
         return {kind: self._template(mock[kind], (*path, kind)) for kind in kinds}
+
+    def _events(self, mock: dict[str, Any], path: Path, executor: Executor) -> tuple[OwnEvent, ...]:
+        """The events that a function tells."""
+        events = mock.get("events") or ()
+        if events and executor.type != "function":
+            message = "only a function tells its own; expected a step without agent, team"
+            self._problems.add((*path, "events"), message)
+        return tuple(
+            OwnEvent(
+                self._template(event["data"], (*path, "events", index, "data")),
+                float(event.get("delay", 0)),
+            )
+            for index, event in enumerate(events)
+        )
 
     def _of_function(
         self, mock: dict[str, Any], key: str, path: Path, executor: Executor, default: bool

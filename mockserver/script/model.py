@@ -120,6 +120,16 @@ class InnerRun:
 
 
 @dataclass(frozen=True)
+class OwnEvent:
+    """An event that a function tells before it answers (Agno's CustomEvent)."""
+
+    data: Renderer
+    """Its own members."""
+    delay: float = 0.0
+    """Seconds before it."""
+
+
+@dataclass(frozen=True)
 class Mock:
     """What a step answers instead of calling its function or model."""
 
@@ -143,6 +153,8 @@ class Mock:
     """A function's: false says that it failed without raising."""
     media: Mapping[str, Renderer] = field(default_factory=dict)
     """A function's images, videos, audio and files, by that name: lists of objects."""
+    events: tuple[OwnEvent, ...] = ()
+    """A function's."""
     says_why: bool = False
     """It says `error` then."""
     session_state: Renderer | None = None

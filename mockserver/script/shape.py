@@ -27,6 +27,7 @@ _ITEM_STAND_INS: dict[str | int, Any] = {
     **{key: {"type": "Step"} for key in ("steps", "choices", "else_steps")},
     "members": {},
     "runs": {"agent": {}},
+    "events": {"data": {}},
     "user_input_schema": {"name": "x"},
     "requests": {"tools": [{"name": "x"}]},
     "tools": {"name": "x"},

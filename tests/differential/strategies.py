@@ -250,6 +250,11 @@ def mocks(draw: st.DrawFn, executor: str, *, may_wait: bool = False) -> Json:
         mock["success"] = draw(st.sampled_from([False, "{{ input == 'x' }}", "{{ attempt }}"]))
         if draw(st.booleans()):
             mock["error"] = "why {{ attempt }}"
+    if executor == "function" and draw(st.integers(0, 7)) == 7:
+        members = st.dictionaries(st.sampled_from(["percent", "note", "k2"]), CONTENTS, max_size=2)
+        mock["events"] = [
+            {"data": each} for each in draw(st.lists(members, min_size=1, max_size=2))
+        ]
     if executor == "function" and draw(st.integers(0, 5)) == 5:
         for kind in draw(st.sets(st.sampled_from(sorted(MEDIA)), min_size=1)):
             mock[kind] = draw(st.lists(MEDIA[kind], min_size=1, max_size=2))
