@@ -147,7 +147,8 @@ class InputModel:
             raise ApiError(400, f"Failed to parse dict into {name}: {error}") from error
         # What answers say of it is FastAPI's JSON, what steps are told Pydantic's own.
         shown = json.dumps(read.model_dump(exclude_none=True), default=_shown)
-        return RunInput(json.loads(shown), read.model_dump_json(indent=2, exclude_none=True))
+        text = read.model_dump_json(indent=2, exclude_none=True)
+        return RunInput(json.loads(shown), text, read.model_dump(mode="json", exclude_unset=True))
 
 
 def _shown(value: Any) -> Any:

@@ -99,7 +99,9 @@ class StepInput:
 
     def after(self, outcome: Result, outputs: Mapping[str, Result]) -> StepInput:
         """The next step's input, in a container that has come to `outputs` so far."""
+        # Files are not handed on within a container, as in Agno.
         media = joined(self.media, media_of(outcome))
+        media = {kind: items for kind, items in media.items() if kind != "files"}
         return StepInput({**self.previous_step_outputs, **outputs}, outcome["content"], media)
 
 

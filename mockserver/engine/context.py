@@ -122,7 +122,7 @@ class RunContext:
             }
         }
         if with_values:
-            values["input_value"] = self.record.input
+            values["input_value"] = self.record.input_value
             values["previous_step_value"] = members_of(step_input.previous_step_content)
             made["previous_step_values"] = lambda: {
                 name: members_of(outcome["content"]) for name, outcome in outputs.items()

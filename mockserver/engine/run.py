@@ -46,6 +46,8 @@ class Run:
     """What its own steps gave."""
     input_text: str = ""
     """The input as steps are told it."""
+    input_value: Any = None
+    """The input as scripts see it; the same, unless said."""
     paused_at: tuple[int, str] | None = None
     """The index and name of the step that it waits at."""
     requirements: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -54,6 +56,8 @@ class Run:
 
     def __post_init__(self) -> None:
         self.workflow_name = self.workflow.name
+        if self.input_value is None:
+            self.input_value = self.input
         if isinstance(self.input, str):
             self.input_text = self.input
         elif not self.input_text:

@@ -45,6 +45,8 @@ class RunInput:
     value: Any
     text: str = ""
     """As steps are told it, where the value is no text; JSON, unless said."""
+    members: Any = None
+    """The value as scripts see it; the same, unless said."""
 
 
 NO_INPUT = RunInput(None)

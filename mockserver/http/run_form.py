@@ -23,6 +23,7 @@ def run_request(request: Request, recording: Recording | None) -> RunRequest:
         request.workflow,
         request.input.value,
         request.input.text,
+        request.input.members,
         form.get("session_id") or None,
         form.get("user_id") or None,
         _object(form.get("session_state")),

@@ -79,6 +79,8 @@ class RunRequest:
     input: Any
     input_text: str = ""
     """The input as steps are told it, where that is no text itself; JSON, unless said."""
+    input_value: Any = None
+    """The input as scripts see it; the same, unless said."""
     session_id: str | None = None
     user_id: str | None = None
     session_state: dict[str, Any] | None = None

@@ -201,7 +201,8 @@ class Runner:
                 gates=gates,
             )
         else:
-            run = Run(*about, form=request.form, input_text=request.input_text)
+            text, value = request.input_text, request.input_value
+            run = Run(*about, form=request.form, input_text=text, input_value=value)
             engine = Engine(
                 run,
                 ids=ids,
