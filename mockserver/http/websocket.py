@@ -182,6 +182,7 @@ class WorkflowSocket:
             workflow,
             asked.value,
             asked.text,
+            asked.members,
             message.get("session_id") or None,
             message.get("user_id") or None,
             is_background=True,
