@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from agentos_contract.document import RUN_OPERATION_ID, Document, load_document
-from agentos_contract.events import EVENTS, Scope
+from agentos_contract.events import CUSTOM_EVENT, EVENTS, Scope
 from mockserver.faults.registry import Occurrence, occurrences
 from mockserver.script.model import Condition, Container, Node, Step, Workflow
 
@@ -89,9 +89,13 @@ def _properties(document: Document, schema: Any) -> set[str]:
 def possible_events(workflow: Workflow) -> frozenset[str]:
     """The names of the events that a run of the workflow may have."""
     scopes = {(scope, "") for scope in _ALWAYS}
+    own: set[str] = set()
     for node in _nodes(workflow.steps):
         scopes |= set(_scopes(node))
-    return frozenset(kind.name for kind in EVENTS.values() if (kind.scope, kind.family) in scopes)
+        if isinstance(node, Step) and node.mock.events:
+            own.add(CUSTOM_EVENT)
+    names = {kind.name for kind in EVENTS.values() if (kind.scope, kind.family) in scopes}
+    return frozenset(names | own)
 
 
 def _nodes(nodes: Iterable[Node]) -> Iterator[Node]:
