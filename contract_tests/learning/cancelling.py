@@ -16,6 +16,8 @@ from contract_tests.target.exchange import Exchange
 
 LATE, PROMPT = 0.7, 0.4
 """What part of the pause goes by before a late server says something, and before a prompt one."""
+TRIES = 3
+"""As often is a server late before it counts as late."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,12 @@ class Cancelled:
         )
 
     @property
+    def is_late(self) -> bool:
+        """Whether the server went on with its pause."""
+        after = self.next_event_after
+        return after is not None and after >= LATE * self.pause.seconds
+
+    @property
     def is_cancelled(self) -> bool:
         """Whether the stream says so."""
         return "WorkflowCancelled" in self.names
@@ -51,7 +59,7 @@ class Cancelled:
     "cancel.noticed-late", "cancel.step-skipped", "cancel.partial-result", "cancel.completed-too"
 )
 def cancelled_runs(evidence: Evidence) -> Observations:
-    found = (_cancel(evidence, pause) for pause in pauses_of(evidence))
+    found = (_cancel_surely(evidence, pause) for pause in pauses_of(evidence))
     runs = [cancelled for cancelled in found if cancelled is not None]
     return (observation for run in runs for observation in _observations(run))
 
@@ -63,8 +71,8 @@ def _observations(run: Cancelled) -> Iterator[Observation]:
         where = run.say(
             f"the next event came {after:.2f} s later, in a pause of {pause.seconds:.2f} s"
         )
-        if after >= LATE * pause.seconds or after <= PROMPT * pause.seconds:
-            yield Observation("cancel.noticed-late", after >= LATE * pause.seconds, where)
+        if run.is_late or after <= PROMPT * pause.seconds:
+            yield Observation("cancel.noticed-late", run.is_late, where)
     if run.is_cancelled:
         later = run.names[run.names.index("WorkflowCancelled") + 1 :]
         where = run.say(f"after WorkflowCancelled came {', '.join(later) or 'nothing'}")
@@ -82,6 +90,18 @@ def _observations(run: Cancelled) -> Iterator[Observation]:
         has = "a result" if partial else "no result"
         where = run.say(f"what had been said is {has}")
         yield Observation("cancel.partial-result", bool(partial), where)
+
+
+def _cancel_surely(evidence: Evidence, pause: Pause) -> Cancelled | None:
+    """A run that was cancelled in that pause, the last of TRIES where each was late: a busy machine
+    is late now and then, a server that goes on with its pause each time. None where it cannot be
+    done."""
+    found = _cancel(evidence, pause)
+    for _ in range(TRIES - 1):
+        if found is None or not found.is_late:
+            break
+        found = _cancel(evidence, pause) or found
+    return found
 
 
 def _cancel(evidence: Evidence, pause: Pause) -> Cancelled | None:

@@ -23,7 +23,7 @@ from mockserver.engine.actions import (
 )
 from mockserver.engine.agent_records import AgentRecord, known_counts, request_counts
 from mockserver.engine.context import RunContext
-from mockserver.engine.media import told
+from mockserver.engine.media import Media, told
 from mockserver.engine.model_requests import ModelRequest, model_requests
 from mockserver.engine.pacing import Pace
 from mockserver.engine.results import Result, Structured, as_text, deepest_content
@@ -84,7 +84,7 @@ class AgentRun:
             self.run_id,
             parent.run_id if parent else None,
             task if parent else self._find_input(),
-            {} if parent or function else told(call.step_input.media, context.ids),
+            self._told_media(is_within_function=function is not None),
             state,
             call.branch,
             self._session_id,
@@ -446,6 +446,14 @@ class AgentRun:
         return ",".join(tool["result"] for tool in self._record.tools if tool["result"])
 
     # -- what it knows
+
+    def _told_media(self, *, is_within_function: bool) -> Media:
+        """A member is told of what its team is; nothing passes into a function's own run."""
+        if self._parent is not None:
+            return self._parent._record.media
+        if is_within_function:
+            return {}
+        return told(self._call.step_input.media, self._context.ids)
 
     def _find_input(self) -> Any:
         """The agent's input: what the step before it came to, or the run's input."""

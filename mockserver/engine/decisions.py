@@ -51,12 +51,13 @@ def is_at_end(context: RunContext, node: Loop, results: Sequence[Result], iterat
 def selected(context: RunContext, node: Router, step_input: StepInput) -> Sequence[Node]:
     """The choices that a Router's selector names, in its order: none where it fails."""
     by_name = {choice.name: choice for choice in node.children}
+    choices = [choice.name for choice in node.children]
     names: Iterable[str]
     match node.selects, node.selector:
         case Cel() as selects, _:
-            names = _named(context, node, selects, step_input, list(by_name), may_be_list=True)
+            names = _named(context, node, selects, step_input, choices, may_be_list=True)
         case None, Cel() as selector:
-            names = _named(context, node, selector, step_input, list(by_name), may_be_list=False)
+            names = _named(context, node, selector, step_input, choices, may_be_list=False)
         case None, _:
             is_users = node.pause is not None and node.pause.user_input
             return () if is_users else node.children[:1]

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from mockserver.engine.actions import Call, RunPaused, StepFailed, StepInput
 from mockserver.engine.context import RunContext
+from mockserver.engine.media import FIELDS, KINDS
 from mockserver.script.model import Node, Pause, Router, Step
 
 Json = dict[str, Any]
@@ -113,10 +114,13 @@ def _field(given: Any, *, has_value: bool) -> Json:
 
 
 def _step_input(context: RunContext, step_input: StepInput) -> Json:
+    files = step_input.media.get("files", ())
     return {
         "input": context.record.input,
         "previous_step_outputs": dict(step_input.previous_step_outputs),
         "previous_step_content": step_input.previous_step_content,
         "additional_data": context.record.additional_data,
-        **dict.fromkeys(("images", "videos", "audio", "files")),
+        **{kind: step_input.media.get(kind) for kind in KINDS},
+        # Agno leaves nothing out of a file here.
+        "files": [{name: file.get(name) for name in FIELDS["files"]} for file in files] or None,
     }

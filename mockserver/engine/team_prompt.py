@@ -46,12 +46,12 @@ your own reasoning, and add structure — do not simply concatenate member outpu
 
 def system_message(members: Sequence[Step], media: Container[str] = ()) -> str:
     """A team's system message; empty where it has no members, and no `media` (their kinds)."""
-    about = _OPENING + describe_members(members) + _CLOSING if members else ""
+    parts = [_OPENING + describe_members(members) + _CLOSING] if members else []
     kinds = [kind for kind in ("audio", "images", "videos", "files") if kind in media]
     if kinds:
         listed = "".join(f" - {kind.capitalize()}\n" for kind in kinds)
-        about += f"{_MEDIA}{listed}</attached_media>"
-    return about
+        parts.append(f"{_MEDIA}{listed}</attached_media>")
+    return "\n\n".join(parts)
 
 
 def describe_members(members: Sequence[Step], indent: int = 0) -> str:

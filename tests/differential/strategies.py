@@ -73,7 +73,7 @@ MEDIA = {
     "files": _WHERE.map(lambda item: {**item, "mime_type": "text/csv", "name": "f"}),
 }
 MEMBERS = st.dictionaries(
-    st.sampled_from(["k", "city", "a b", "ü"]), CONTENTS | st.none(), max_size=3
+    st.sampled_from(["k", "city", "a b", "ü"]), TEXTS | VALUES | st.none(), max_size=3
 )
 """Of an answer that is a value of a class."""
 EXPRESSIONS = st.sampled_from(
@@ -261,7 +261,7 @@ def mocks(draw: st.DrawFn, executor: str, *, may_wait: bool = False) -> Json:
             {"data": each} for each in draw(st.lists(members, min_size=1, max_size=2))
         ]
     if executor == "function" and draw(st.integers(0, 5)) == 5:
-        for kind in draw(st.sets(st.sampled_from(sorted(MEDIA)), min_size=1)):
+        for kind in sorted(draw(st.sets(st.sampled_from(sorted(MEDIA)), min_size=1))):
             mock[kind] = draw(st.lists(MEDIA[kind], min_size=1, max_size=2))
     if executor == "function" and draw(st.integers(0, 7)) == 7:
         mock["stop"] = draw(st.sampled_from([True, "{{ input == 'x' }}", "{{ attempt > 1 }}"]))
