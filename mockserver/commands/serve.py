@@ -25,6 +25,8 @@ from mockserver.runner.runner import DEFAULT_MAX_RUN_TIME, DEFAULT_MAX_RUNS
 from mockserver.script.loader import BUNDLED_SCRIPTS
 from mockserver.server import CannotListen, Certificate, listen, set_up_log
 from mockserver.server import serve as run_server
+from mockserver.sessions.opening import UnknownStore, opener
+from mockserver.sessions.store import StoreError
 
 MIB = 1024 * 1024
 
@@ -107,7 +109,13 @@ def checked_origins(
 @click.option(
     "--no-control", is_flag=True, help="Serve no control API and no page under /__mock__/."
 )
-@click.option("--store", default="memory", show_default=True, metavar="URL")
+@click.option(
+    "--store",
+    default="memory",
+    show_default=True,
+    metavar="URL",
+    help="Where sessions and runs are kept: memory, or sqlite:///FILE, which outlives the server.",
+)
 @click.option(
     "--speed",
     default=1.0,
@@ -196,10 +204,10 @@ def serve(
 ) -> None:
     """Serve workflow scripts until interrupted."""
     deviations = _deviations(profile, faults) | _variations(variations)
-    if store != "memory":
-        raise click.BadParameter(
-            f"{store!r} is no store that this version has; expected memory", param_hint="--store"
-        )
+    try:
+        opens = opener(store)
+    except UnknownStore as error:
+        raise click.BadParameter(str(error), param_hint="--store") from error
     if workers > 1:
         raise click.BadParameter(
             f"{workers} workers need a store that they share, and there is only memory; expected 1",
@@ -218,12 +226,17 @@ def serve(
         click.echo(str(warning), err=True)
     try:
         document = load_document(spec)
+        opened = opens(max_memory * MIB * 3 // 4)
+    except (DocumentError, StoreError) as error:
+        raise click.ClickException(str(error)) from error
+    try:
         app = create_app(
             Settings(
                 document,
                 scripts.workflows,
                 recordings,
                 token,
+                store=opened,
                 max_memory=max_memory * MIB,
                 max_body=max_body * MIB,
                 max_runs=max_runs,
@@ -265,15 +278,17 @@ def serve(
     beside = None
     if not no_reload:
         beside = Reloader(app, Files(workflows or BUNDLED_SCRIPTS, spec)).follow
-    sys.exit(
-        run_server(
+    try:
+        code = run_server(
             app,
             listener,
             beside=beside,
             end_answers=lambda: app.runner.fail_all("the server is shutting down"),
             certificate=certificate,
         )
-    )
+    finally:
+        opened.close()
+    sys.exit(code)
 
 
 def _check_token(token: str | None) -> None:

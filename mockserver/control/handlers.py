@@ -105,6 +105,8 @@ class Handlers:
             await self._empty(scope)
             self._scopes.close(scope.name)
         await self._empty(self._scopes.unnamed)
+        # A store that outlives the process may have sessions of scopes that are open no more.
+        await self._scopes.unnamed.store.clear_all()
         self._catalogue.recordings.rewind()
         self._watch.happened("scopes", "")
         return 204, None

@@ -43,6 +43,7 @@ from mockserver.http.preferences import preferences_of
 from mockserver.http.request import MOCK_SCOPE_KEY, REQUEST_KEY, Operation, Request, Served
 from mockserver.http.stages import pass_stages
 from mockserver.http.validation import OperationSchema
+from mockserver.sessions.store import StoreError
 
 logger = logging.getLogger(__name__)
 
@@ -233,6 +234,7 @@ def connexion_application(
     connexion.add_error_handler(ApiError, handlers.api_error)
     connexion.add_error_handler(HTTPException, handlers.http_exception)
     connexion.add_error_handler(ClientDisconnected, handlers.client_disconnected)
+    connexion.add_error_handler(StoreError, handlers.store_error)
     connexion.add_error_handler(Exception, handlers.unexpected)
     return TrailingSlashMiddleware(connexion)
 
@@ -284,6 +286,9 @@ class _ErrorHandlers:
         self, request: ConnexionRequest, error: Exception
     ) -> ConnexionResponse:
         return self._response(request, ApiError(400, "the request was not whole"))
+
+    async def store_error(self, request: ConnexionRequest, error: Exception) -> ConnexionResponse:
+        return self._response(request, ApiError(500, str(error)))
 
     async def unexpected(self, request: ConnexionRequest, error: Exception) -> ConnexionResponse:
         # What went wrong is the log's; a caller gets no traceback.

@@ -29,6 +29,7 @@ from mockserver.runner.hooks import RunRequest
 from mockserver.runner.runner import Runner, TooManyRuns
 from mockserver.runner.scopes import MockScope
 from mockserver.sessions.keeping import find_session
+from mockserver.sessions.store import StoreError
 
 PATH = "/workflows/ws"
 
@@ -114,7 +115,10 @@ class WorkflowSocket:
             elif action == "start-workflow":
                 await self._start(socket, message)
             elif action == "reconnect":
-                await self._reconnect(socket, message)
+                try:
+                    await self._reconnect(socket, message)
+                except StoreError as unread:
+                    await _say(socket, "error", error=str(unread))
             else:
                 await _say(socket, "error", error=f"Unknown action: {action}")
 
@@ -196,6 +200,9 @@ class WorkflowSocket:
             active = await self._runner.start(request)
         except TooManyRuns as error:
             await _say(socket, "error", error=f"{error}; {MORE_RUNS}")
+            return
+        except StoreError as error:
+            await _say(socket, "error", error=str(error))
             return
         task = asyncio.create_task(self._carry_out(active, socket))
         self._tasks.add(task)

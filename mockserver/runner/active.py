@@ -50,6 +50,9 @@ class ActiveRun:
     body: bytes = b""
     """The batch body, once it is over."""
 
+    is_over = False
+    """Whether its end has been remembered, or is about to be."""
+
     def __init__(
         self,
         request: RunRequest,

@@ -8,7 +8,7 @@ from typing import Any
 from mockserver.runner.active import ActiveRun
 from mockserver.runner.hooks import RunRequest
 from mockserver.sessions.keeping import find_session, keep
-from mockserver.sessions.records import Session
+from mockserver.sessions.records import Session, StoredRun
 from mockserver.sessions.store import SessionStore
 from mockserver.sessions.workflow_sessions import left, new_workflow_session
 
@@ -32,7 +32,8 @@ async def keep_start(active: ActiveRun, now: int) -> None:
             session = active.request.hooks.sessions.joined(there, active.request.workflow)
         return session.with_run(active.run.run_id, active.run.input)
 
-    await _keep(active, started, now)
+    run = active.record()._replace(is_under_way=True)
+    await _keep(active, run, started, now)
 
 
 async def keep_end(active: ActiveRun, body: Mapping[str, Any], now: int) -> None:
@@ -48,11 +49,15 @@ async def keep_end(active: ActiveRun, body: Mapping[str, Any], now: int) -> None
             session = there or session._replace(first_run=None)
         return left(session.with_run(run.run_id, run.input), run, body)
 
-    await _keep(active, ended, now)
+    await _keep(active, active.record(), ended, now)
 
 
-async def _keep(active: ActiveRun, change: Callable[[Session | None], Session], now: int) -> None:
-    store = active.scope.store
-    key, hooks, run = active.session.key, active.request.hooks.sessions, active.record()
+async def _keep(
+    active: ActiveRun,
+    run: StoredRun,
+    change: Callable[[Session | None], Session],
+    now: int,
+) -> None:
+    store, key, hooks = active.scope.store, active.session.key, active.request.hooks.sessions
     kept = await keep(store, key, change, now, hooks, run=run, held=active.held)
     active.session = kept or active.session

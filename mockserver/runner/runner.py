@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -25,8 +26,10 @@ from mockserver.runner.recent import Recent
 from mockserver.runner.remembering import keep_end, keep_start, session_of
 from mockserver.runner.scopes import MockScope, Scopes
 from mockserver.sessions.records import Session, StoredRun, to_kept_json
-from mockserver.sessions.store import SessionStore
+from mockserver.sessions.store import SessionStore, StoreError
 from mockserver.sessions.workflow_sessions import merge
+
+logger = logging.getLogger(__name__)
 
 MAX_CHUNK = 64 * 1024
 """Bytes after which a moment's events are sent in more than one piece."""
@@ -108,21 +111,29 @@ class Runner:
         self._max_run_time = max_run_time
         self._active: dict[ActiveRun, None] = {}
         """The runs under way, the earliest first. Several may have one run_id."""
+        self._starting = 0
+        """Runs that are on their way to be among them."""
         self._to_cancel: Recent[bool] = Recent(MAX_TO_CANCEL)
         """Runs that were cancelled before they were started."""
         self._recent: Recent[StreamedRun] = Recent(max_recent)
         """Runs that were streamed, once they are over."""
-        self._background: set[asyncio.Task[bytes]] = set()
+        self._background: set[asyncio.Task[None]] = set()
 
     async def start(self, request: RunRequest) -> ActiveRun:
         """A new run, in the session asked for or a fresh one, ready to be driven.
 
-        Raises TooManyRuns.
+        Raises TooManyRuns, StoreError.
         """
-        if len(self._active) >= self._max_runs:
-            raise TooManyRuns(
-                f"{len(self._active)} runs are under way, the most that may be at one time"
-            )
+        count = len(self._active) + self._starting
+        if count >= self._max_runs:
+            raise TooManyRuns(f"{count} runs are under way, the most that may be at one time")
+        self._starting += 1
+        try:
+            return await self._start(request)
+        finally:
+            self._starting -= 1
+
+    async def _start(self, request: RunRequest) -> ActiveRun:
         request = request.hooks.on_start(request)
         scope, steering = request.scope or self.scopes.unnamed, request.steering
         ids = scope.run_ids(steering.seed)
@@ -250,22 +261,30 @@ class Runner:
         status, active.run.status = active.run.status, "PENDING"
         body = to_json(active.run.to_dict())
         active.run.status = status
-        task = asyncio.create_task(self.batch(active))
+        task = asyncio.create_task(self._unwatched(active))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
         return body
 
+    async def _unwatched(self, active: ActiveRun) -> None:
+        try:
+            await self.batch(active)
+        except StoreError as error:
+            logger.error("run %s is not kept: %s", active.run.run_id, error)
+
     async def batch(self, active: ActiveRun) -> bytes:
-        """Carry a run out, and give its body when it is over."""
+        """Carry a run out, and give its body when it is over, and kept. Raises StoreError."""
         observer = self.observer
         try:
             async for events in active.moments():
                 if observer is not None and events:
                     observer.on_told(active, events)
         finally:
-            await self._end(active)
-            if observer is not None:
-                observer.on_end(active)
+            try:
+                await self._end(active)
+            finally:
+                if observer is not None:
+                    observer.on_end(active)
         return active.body
 
     async def stream(self, active: ActiveRun, send: Callable[[bytes], Awaitable[None]]) -> None:
@@ -290,7 +309,10 @@ class Runner:
                     await send(b"".join(blocks))
 
     async def events(self, active: ActiveRun) -> AsyncGenerator[list[tuple[str, bytes]]]:
-        """Carry a run out: each moment's events, by name and as JSON; none to keep alive."""
+        """Carry a run out: each moment's events, by name and as JSON; none to keep alive.
+
+        The last comes once the run is kept; where it cannot be kept a WorkflowError comes instead.
+        """
         observer = self.observer
         try:
             async for events in active.moments():
@@ -300,21 +322,60 @@ class Runner:
                         continue
                 encoded = [(event["event"], to_kept_json(event)) for event in events]
                 active.events += [payload for name, payload in encoded if name not in _NOT_KEPT]
-                if events and events[-1]["event"] in TERMINAL_EVENTS:
-                    # Whoever reads the run back on its last event finds it.
-                    await self._end(active)
+                is_last = bool(events) and events[-1]["event"] in TERMINAL_EVENTS
+                # Whoever reads the run back on its last event finds it.
+                failure = await self._failure(active) if is_last else None
+                if failure is not None:
+                    encoded[-1:] = [failure]
                 yield encoded
                 if observer is not None and encoded:
                     observer.on_sent(active, encoded)
+                if failure is not None:
+                    return
+            if (failure := await self._failure(active)) is not None:
+                yield [failure]
+                if observer is not None:
+                    observer.on_sent(active, [failure])
         finally:
+            try:
+                await self._failure(active)
+            finally:
+                if observer is not None:
+                    observer.on_end(active)
+
+    async def _failure(self, active: ActiveRun) -> tuple[str, bytes] | None:
+        """End a run; the event to send instead of its last where it could not be kept."""
+        try:
             await self._end(active)
-            if observer is not None:
-                observer.on_end(active)
+        except StoreError as error:
+            run = active.run
+            logger.error("run %s is not kept: %s", run.run_id, error)
+            event = {
+                "created_at": int(active.scope.clock()),
+                "event": "WorkflowError",
+                "workflow_id": run.workflow.id,
+                "workflow_name": run.workflow_name,
+                "session_id": run.session_id,
+                "run_id": run.run_id,
+                "error": str(error),
+            }
+            return "WorkflowError", to_kept_json(event)
+        return None
 
     async def _end(self, active: ActiveRun) -> None:
-        if active not in self._active:
+        """Remember a run that is over, once. Raises StoreError where it cannot be kept."""
+        if active.is_over:
             return
-        del self._active[active]
+        active.is_over = True
+        try:
+            await self._remember(active)
+        except StoreError as error:
+            active.run.status, active.run.content = "ERROR", str(error)
+            raise
+        finally:
+            del self._active[active]
+
+    async def _remember(self, active: ActiveRun) -> None:
         run, request = active.run, active.request
         is_disconnected = run.status == "RUNNING"
         if is_disconnected:
@@ -328,13 +389,13 @@ class Runner:
         active.body = to_kept_json(body)
         if request.recording is None:
             active.events = request.hooks.kept_events(active.events, run)
-        if request.stream:
-            streamed = StreamedRun(run.status, tuple(active.events))
-            self._recent.put(_key(active.scope, run.run_id), streamed, active.record().size)
         if request.is_background or request.hooks.is_kept_at_end(
             run, is_disconnected=is_disconnected
         ):
             await keep_end(active, body, int(active.scope.clock()))
+        if request.stream:
+            streamed = StreamedRun(run.status, tuple(active.events))
+            self._recent.put(_key(active.scope, run.run_id), streamed, active.record().size)
 
     # -- what is remembered of runs, and how far those under way have come
 

@@ -48,6 +48,7 @@ async def keep(
         there = await store.get(key)
         session = change(there)
         runs = _all_runs(there, session, run, held, hooks)
+        gone = None
         if there is not None:
             session = _written_over(there, session, now)
         else:
@@ -57,12 +58,12 @@ async def keep(
             if place == "nowhere":
                 return None
             if other is not None and place == "instead":
-                await store.delete(*other.key)
+                gone = other
                 session = _written_over(other, session, now)._replace(user_id=key[1], version=0)
         try:
             if runs is None:
-                return await store.save(session, run)
-            return await store.replace(_named_by(session, runs), runs)
+                return await store.save(session, run, instead_of=gone)
+            return await store.replace(_named_by(session, runs), runs, instead_of=gone)
         except Conflict:
             continue
 

@@ -63,10 +63,11 @@ class MemoryStore:
         keys = self._all.keys.get((self._scope, session_id))
         return await self.get(keys[0]) if keys else None
 
-    async def save(self, session: Session, run: StoredRun | None = None) -> Session:
-        there = self._all.sessions.get((self._scope, session.key))
-        if session.version != (there.session.version if there else 0):
-            raise Conflict(f"session {session.session_id!r} is not as it was read")
+    async def save(
+        self, session: Session, run: StoredRun | None = None, *, instead_of: Session | None = None
+    ) -> Session:
+        there = self._as_read(session)
+        self._take_away(instead_of)
         runs = there.runs if there else {}
         size = there.size - there.session.size if there else 0
         session = self._numbered(session)
@@ -77,7 +78,10 @@ class MemoryStore:
         self._keep(_Kept(session, runs, size + session.size), run)
         return session
 
-    async def replace(self, session: Session, runs: Sequence[StoredRun]) -> Session:
+    async def replace(
+        self, session: Session, runs: Sequence[StoredRun], *, instead_of: Session | None = None
+    ) -> Session:
+        self._take_away(instead_of)
         session = self._numbered(session)
         by_id = {
             run.run_id: run if run.version else run._replace(version=session.version)
@@ -124,6 +128,24 @@ class MemoryStore:
     async def clear(self) -> None:
         for session in self._own():
             self._forget((self._scope, session.key))
+
+    async def clear_all(self) -> None:
+        for place in list(self._all.sessions):
+            self._forget(place)
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+    def _as_read(self, session: Session) -> _Kept | None:
+        """What is kept of a session. Raises Conflict where that is not as it was read."""
+        there = self._all.sessions.get((self._scope, session.key))
+        if session.version != (there.session.version if there else 0):
+            raise Conflict(f"session {session.session_id!r} is not as it was read")
+        return there
+
+    def _take_away(self, other: Session | None) -> None:
+        if other is not None and self._as_read(other) is not None:
+            self._forget((self._scope, other.key))
 
     def _own(self) -> list[Session]:
         """The sessions of this scope."""

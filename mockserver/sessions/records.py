@@ -42,6 +42,8 @@ class StoredRun(NamedTuple):
     """Where it was streamed: its events' payloads, as JSON."""
     version: int = 0
     """Its session's when it was written; given by the store."""
+    is_under_way: bool = False
+    """Whether the process that wrote it is still to write its end."""
 
     def to_dict(self) -> Json:
         """The batch body."""
@@ -56,6 +58,17 @@ class StoredRun(NamedTuple):
         """Bytes of memory, about: the texts, and what Python needs for the objects."""
         events = sum(map(len, self.events)) + _OF_TEXT * len(self.events)
         return _OF_RUN + len(self.run_id) + len(self.body) + events
+
+
+INTERRUPTED = "the server that carried this run out has ended before it"
+
+
+def interrupted(run: StoredRun) -> StoredRun:
+    """A run that was under way as its process ended, and now never ends by itself: it has failed,
+    as those have that a server ends as it shuts down."""
+    body = {**run.to_dict(), "status": "ERROR"}
+    ended = {"input": body.pop("input", None), "content": INTERRUPTED, **body}
+    return run._replace(body=to_kept_json(ended), is_under_way=False)
 
 
 class Session(NamedTuple):

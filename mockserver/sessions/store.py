@@ -1,4 +1,4 @@
-"""What a store of sessions can do. `memory` is one; SQLite or Redis can be others."""
+"""What a store of sessions can do: `memory`, `sqlite`."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ SORT_KEYS: frozenset[str] = frozenset(get_args(SortKey))
 
 class Conflict(Exception):
     """The session was written by somebody else since it was read, or is there already."""
+
+
+class StoreError(Exception):
+    """The store cannot be opened, read or written; str() says which, why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,10 @@ class SessionStore(Protocol):
 
     A write says what it has read: `save` raises Conflict where the session's version is no longer
     the one given, and whoever called reads again and repeats (`mockserver.sessions.keeping`). Other
-    failures (a disk, a connection) are the store's own exceptions, and nothing was written.
+    failures (a disk, a connection) are a StoreError, and nothing was written. What a write has
+    returned from, a store that outlives the process keeps, however the process ends; a run that was
+    written as under way (`StoredRun.is_under_way`) is marked as `interrupted` once its process is
+    gone.
 
     `tests/mockserver/sessions/test_stores.py` holds every store to this.
     """
@@ -116,21 +123,26 @@ class SessionStore(Protocol):
         """Of the sessions with this session_id, whoever's they are, the one that was made first."""
         ...
 
-    async def save(self, session: Session, run: StoredRun | None = None) -> Session:
+    async def save(
+        self, session: Session, run: StoredRun | None = None, *, instead_of: Session | None = None
+    ) -> Session:
         """Write a session's head and, with it, one of its runs; the session as it is then.
 
         A run whose run_id is there takes that one's place, any other is appended; the other runs
         are not touched or read. Version and serial of what is written are the store's to give, but
-        a serial that is not 0 is kept.
+        a serial that is not 0 is kept. `instead_of`: another session, which goes with its runs.
 
-        Raises Conflict unless `session.version` is the stored one's (0: there is none).
+        Raises Conflict unless both versions are the stored ones' (0: there is none).
         """
         ...
 
-    async def replace(self, session: Session, runs: Sequence[StoredRun]) -> Session:
+    async def replace(
+        self, session: Session, runs: Sequence[StoredRun], *, instead_of: Session | None = None
+    ) -> Session:
         """Write a whole session over whatever is there, if anything: these runs and no others.
 
-        Runs that have a version keep it; the others get the session's.
+        Runs that have a version keep it; the others get the session's. `instead_of`: another
+        session, which goes with its runs. Raises Conflict unless that one's version is the stored.
         """
         ...
 
@@ -160,6 +172,14 @@ class SessionStore(Protocol):
 
     async def clear(self) -> None:
         """Forget all sessions of this scope."""
+        ...
+
+    async def clear_all(self) -> None:
+        """Forget all sessions of all scopes."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what it has open, once all that was given to be written is."""
         ...
 
     def scoped(self, scope: str) -> SessionStore:

@@ -126,7 +126,7 @@ def test_check_counts_what_is_well() -> None:
     ("arguments", "message"),
     [
         (["--workers", "2"], "2 workers need a store that they share"),
-        (["--store", "redis://localhost"], "is no store that this version has; expected memory"),
+        (["--store", "redis"], "'redis' is no store; expected memory, or sqlite:///FILE"),
         (["--as", "agno-9"], "no such profile"),
         (["--token", ""], "empty; leave it out"),
         (["--token", "s3cret\r"], "has white space around it"),
@@ -143,6 +143,25 @@ def test_an_option_that_cannot_be_met_is_refused(arguments: list[str], message: 
     result = invoke("serve", *arguments)
     assert result.exit_code == 2
     assert message in result.output
+
+
+def test_a_store_that_cannot_be_opened_is_refused() -> None:
+    result = invoke("serve", "--store", "sqlite:///no/folder/mock.db")
+    assert result.exit_code == 1
+    assert "no/folder/mock.db: there is no folder no/folder; make it" in result.output
+
+
+def test_a_run_outlives_the_server(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path / 'mock.db'}"
+    process, url, _ = started("--store", store)
+    with httpx.Client(base_url=url, timeout=30) as client:
+        run = batch(client, "content-pipeline")
+    stop(process)
+    process, url, _ = started("--store", store)
+    path = f"/workflows/content-pipeline/runs/{run['run_id']}"
+    again = httpx.get(f"{url}{path}", params={"session_id": run["session_id"]}, timeout=30)
+    stop(process)
+    assert again.json() == {**run, "events": []}
 
 
 def test_a_port_in_use_is_named() -> None:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mockserver.sessions.memory import MemoryStore
 from mockserver.sessions.records import Session, SessionType, StoredRun, new_session
+from mockserver.sessions.sqlite import SqliteStore
 from mockserver.sessions.store import Conflict, SessionQuery, SessionStore, SortKey
 
-STORES: dict[str, Callable[[], SessionStore]] = {"memory": MemoryStore}
+STORES: dict[str, Callable[[Path], SessionStore]] = {
+    "memory": lambda _: MemoryStore(),
+    "sqlite": lambda folder: SqliteStore(folder / "sessions.db"),
+}
+"""Each is given a folder of its own."""
 
 
 pytestmark = pytest.mark.anyio
@@ -25,8 +31,10 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest) -> SessionStore:
-    return STORES[request.param]()
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SessionStore]:
+    store = STORES[request.param](tmp_path)
+    yield store
+    store.close()
 
 
 def a_session(
@@ -179,6 +187,8 @@ async def test_runs_come_by_page_and_by_time(store: SessionStore) -> None:
     assert await run_ids(store, session, created_after=10, created_before=30) == ["r1", "r2", "r3"]
     assert await run_ids(store, session, created_after=0, created_before=0) == ["r0"]
     assert (await store.runs(session.key, created_after=20, limit=1)).total == 3
+    assert await run_ids(store, session, created_after=-(10**30), created_before=10**30) != []
+    assert await run_ids(store, session, offset=10**30, limit=10**30) == []
 
 
 async def test_one_run_id_may_be_in_several_sessions(store: SessionStore) -> None:
@@ -219,6 +229,60 @@ async def test_what_is_deleted_is_gone_with_its_runs(store: SessionStore) -> Non
     again = await store.save(a_session("s", "bob"))
     assert await run_ids(store, again) == []
     assert await run_ids(store, kept) == ["r"]
+
+
+async def test_one_session_takes_the_place_of_another_at_once(store: SessionStore) -> None:
+    first = await store.save(a_session("s", None), a_run("r"))
+    mine = first._replace(user_id="ada", version=0)
+    stale = first._replace(version=first.version + 1)
+    with pytest.raises(Conflict):
+        await store.save(mine, instead_of=stale)
+    with pytest.raises(Conflict):
+        await store.replace(mine, [], instead_of=stale)
+    assert await store.get(("s", "ada")) is None
+    saved = await store.save(mine, a_run("mine"), instead_of=first)
+    assert await store.get(("s", None)) is None
+    assert await store.find("s") == saved
+    assert saved.serial == first.serial
+    assert await run_ids(store, saved) == ["mine"]
+    back = saved._replace(user_id=None)
+    await store.replace(back, [a_run("back")], instead_of=saved)
+    assert await store.get(("s", "ada")) is None
+    assert await run_ids(store, back) == ["back"]
+
+
+async def test_a_run_is_under_way_until_its_end_is_written(store: SessionStore) -> None:
+    session = await store.save(a_session(), a_run("r")._replace(is_under_way=True))
+    found = await store.run(session.key, "r")
+    assert found is not None
+    assert found.is_under_way
+    session = await store.save(session, a_run("r"))
+    found = await store.run(session.key, "r")
+    assert found is not None
+    assert not found.is_under_way
+
+
+async def test_any_text_is_an_id(store: SessionStore) -> None:
+    for text in ("", "größe", "\ud83d", "a\nb\x00c", "'; DROP", "x" * 5000):
+        session = await store.save(a_session(text, text, workflow_id=text), a_run(text))
+        assert await store.get((text, text)) == session
+        assert await run_ids(store, session) == [text]
+        assert await ids(store, SessionQuery("workflow", text, text)) == [text]
+
+
+async def test_scopes_do_not_see_each_other(store: SessionStore) -> None:
+    one, other = store.scoped("one"), store.scoped("other")
+    in_one, in_other = await one.save(a_session("s"), a_run("r")), await other.save(a_session("s"))
+    assert await store.get(("s", None)) is None
+    assert await run_ids(one, in_one) == ["r"]
+    assert await run_ids(other, in_other) == []
+    await one.clear()
+    assert await one.find("s") is None
+    assert await store.scoped("other").find("s") == in_other
+    await store.save(a_session("t"))
+    await store.clear_all()
+    assert await store.find("t") is None
+    assert await other.find("s") is None
 
 
 # -- lists
