@@ -53,7 +53,7 @@ js: install $(NODE_INSTALLED)
 		npm run --silent check && npm run --silent build && npm run --silent test && \
 		{ test ! -x /usr/bin/chromium || npm run --silent test:browser; }; fi
 
-.PHONY: help install install-others agentos redis serve test fast differential drift-agno3 drift-data matrix compositions lint format bench lock clean
+.PHONY: docs docs-serve help install install-others agentos redis serve test fast differential drift-agno3 drift-data matrix compositions lint format bench lock clean
 
 help:
 	@echo "make install  .venv with the commands mockserver and contract-tests"
@@ -65,6 +65,7 @@ help:
 	@echo "make matrix   docs/self-proof.md anew: what the contract tests find of each deviation"
 	@echo "make compositions  200 random sets of deviations and variations (N=200)"
 	@echo "make lint     ruff, mypy, import-linter"
+	@echo "make docs     the docs as a site, in build/site; make docs-serve shows it while you write"
 	@echo "make js       the npm package in js/: types, build, tests in Node and Chromium"
 	@echo "make browser  Node.js, npm and Chromium, system packages, where they are missing (make js calls it)"
 	@echo "make bench    the benchmarks, as ratios"
@@ -145,6 +146,15 @@ lint: install
 format: install
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+
+# MkDocs' theme tells of its successor at every start: docs/dependencies.md has it.
+docs docs-serve: export NO_MKDOCS_2_WARNING := 1
+docs: install
+	$(VENV)/bin/mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
+docs-serve: install
+	$(VENV)/bin/mkdocs serve --livereload $(ARGS)
 
 bench: install
 	$(VENV)/bin/python -m benchmarks.throughput $(ARGS)

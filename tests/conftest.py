@@ -6,7 +6,7 @@ import contextlib
 import os
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import httpx
@@ -81,26 +81,17 @@ def client(mock_url: str) -> Iterator[httpx.Client]:
 
 
 @contextlib.contextmanager
-def agentos(
-    workflows: Path,
-    token: str | None = None,
-    *,
-    os_id: str = "agentos",
-    python: Path = AGENTOS_PYTHON,
+def server_process(
+    command: list[str], *, cwd: Path = ROOT, environment: Mapping[str, str] = os.environ
 ) -> Iterator[str]:
-    """A real AgentOS, 2.5.6 or that of `python`, which serves a folder of scripts; its URL."""
-    if not python.exists():
-        pytest.fail(f"{python} is missing; `make agentos` makes the one of 2.5.6")
-    command = [str(python), "-m", "scripted_agentos", "--workflows", str(workflows)]
-    command += ["--port", "0", "--id", os_id, *(["--token", token] if token else [])]
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    """A command that says `listening on URL` once it does; the URL."""
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
         env=environment,
-        cwd=ROOT,
+        cwd=cwd,
     )
     timer = threading.Timer(START_SECONDS, process.kill)
     timer.start()
@@ -115,7 +106,7 @@ def agentos(
                 break
         timer.cancel()
         drain.start()
-        assert url, f"the real AgentOS did not start within {START_SECONDS} s"
+        assert url, f"{' '.join(command)} did not start within {START_SECONDS} s"
         yield url
     finally:
         timer.cancel()
@@ -125,8 +116,26 @@ def agentos(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        drain.join()
+        if drain.ident is not None:
+            drain.join()
         process.stdout.close()
+
+
+@contextlib.contextmanager
+def agentos(
+    workflows: Path,
+    token: str | None = None,
+    *,
+    os_id: str = "agentos",
+    python: Path = AGENTOS_PYTHON,
+) -> Iterator[str]:
+    """A real AgentOS, 2.5.6 or that of `python`, which serves a folder of scripts; its URL."""
+    if not python.exists():
+        pytest.fail(f"{python} is missing; `make agentos` makes the one of 2.5.6")
+    command = [str(python), "-m", "scripted_agentos", "--workflows", str(workflows)]
+    command += ["--port", "0", "--id", os_id, *(["--token", token] if token else [])]
+    with server_process(command, environment={**os.environ, "PYTHONWARNINGS": "ignore"}) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

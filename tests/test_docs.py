@@ -8,7 +8,7 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 import contract_tests.cli
 import mockserver.cli
@@ -24,42 +25,14 @@ from contract_tests.judging.known import load_known
 from contract_tests.target.configuration import load_configuration
 from mockserver.script.loader import load_scripts
 from tests.conftest import ROOT
+from tests.docs.pages import EXAMPLES, PAGES, Example
 
-PAGES = sorted(
-    file
-    for pattern in ("*.md", "docs/*.md", "*/README.md", "fixtures/*/README.md")
-    for file in ROOT.glob(pattern)
-    if not file.relative_to(ROOT).parts[0].startswith(".")
-)
 COMMANDS = {
     "mockserver": mockserver.cli.main,
     "agentos-mock": mockserver.cli.main,
     "contract-tests": contract_tests.cli.main,
 }
 VARIES = re.compile(r'"created_at":\d+')
-
-
-@dataclass(frozen=True)
-class Example:
-    """A fenced or indented block of a page."""
-
-    page: Path
-    line: int
-    language: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.page.relative_to(ROOT)}:{self.line}"
-
-
-def examples_of(page: Path) -> Iterator[Example]:
-    for token in MarkdownIt().parse(page.read_text(encoding="utf-8")):
-        if token.type in ("fence", "code_block"):
-            assert token.map is not None
-            yield Example(page, token.map[0] + 1, token.info.strip(), token.content)
-
-
-EXAMPLES = [example for page in PAGES for example in examples_of(page)]
 
 
 def in_language(*languages: str) -> list[Any]:
@@ -179,7 +152,7 @@ def _help(name: str, *subcommand: str) -> str:
 
 def shown_calls() -> Iterator[Any]:
     """Each `$ curl` of a page, with the lines shown beneath it."""
-    for example in EXAMPLES:
+    for example in (one for one in EXAMPLES if one.language != "console"):
         for block in re.split(r"^\$ ", example.text, flags=re.M)[1:]:
             command, _, shown = block.partition("\n")
             if command.startswith("curl ") and shown.strip():
@@ -202,7 +175,7 @@ def test_curl_answers_as_shown(mock_url: str, command: str, shown: str) -> None:
 
 def test_the_problems_are_told_as_shown(tmp_path: Path) -> None:
     """The one in docs/scripts.md; of this script."""
-    (shown,) = (e for e in EXAMPLES if e.page.name == "scripts.md" and "mockserver check" in e.text)
+    (shown,) = (e for e in EXAMPLES if e.page == "docs/scripts.md" and "mockserver check" in e.text)
     folder = tmp_path / "scripts"
     folder.mkdir()
     lines = [
@@ -222,3 +195,31 @@ def test_the_problems_are_told_as_shown(tmp_path: Path) -> None:
     assert result.exit_code != 0
     expected = shown.text.partition("\n")[2]
     assert result.output.replace(f"{tmp_path}/", "").strip() == expected.strip()
+
+
+def _tokens(page: Path) -> Iterator[Token]:
+    for token in MarkdownIt().parse(page.read_text(encoding="utf-8")):
+        yield token
+        yield from token.children or ()
+
+
+def _anchors(page: Path) -> set[str]:
+    """The names that GitHub gives a page's headings."""
+    tokens = list(_tokens(page))
+    return {
+        re.sub(r"[^\w\- ]", "", after.content.lower()).replace(" ", "-")
+        for token, after in pairwise(tokens)
+        if token.type == "heading_open"
+    }
+
+
+@pytest.mark.parametrize("page", [pytest.param(p, id=str(p.relative_to(ROOT))) for p in PAGES])
+def test_links_lead_somewhere(page: Path) -> None:
+    for token in _tokens(page):
+        link = str(token.attrGet("href") or token.attrGet("src") or "")
+        if not link or re.match(r"https?:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path) if path else page
+        assert target.exists(), f"{page}: {link}"
+        assert not anchor or anchor in _anchors(target), f"{page}: {link}"
