@@ -104,10 +104,12 @@ def serve(
     listener: socket.socket,
     *,
     beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
+    at_end: Callable[[], Coroutine[Any, Any, None]] | None = None,
     end_answers: Callable[[], None] = lambda: None,
     certificate: Certificate | None = None,
 ) -> int:
-    """Serve until a signal comes; the exit code. `beside` is carried out meanwhile.
+    """Serve until a signal comes; the exit code. `beside` is carried out meanwhile, `at_end` when
+    nothing is answered any more.
 
     The first ends in good order: what is not answered after SECONDS_TO_FINISH is ended by
     `end_answers`, and broken off after SECONDS_TO_END. A second ends at once.
@@ -122,7 +124,7 @@ def serve(
         ssl_keyfile=certificate.key if certificate else None,
     )
     server = _Server(config)
-    server.beside, server.end_answers = beside, end_answers
+    server.beside, server.at_end, server.end_answers = beside, at_end, end_answers
     # Before uvicorn has taken the signals over, and once it has given them back.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, server.end_at_once)
@@ -156,6 +158,7 @@ class _Server(uvicorn.Server):
     forced_by: int | None = None
     """The second signal."""
     beside: Callable[[], Coroutine[Any, Any, None]] | None = None
+    at_end: Callable[[], Coroutine[Any, Any, None]] | None = None
     end_answers: Callable[[], None] | None = None
     _task: asyncio.Task[None] | None = None
 
@@ -172,6 +175,8 @@ class _Server(uvicorn.Server):
         if self.end_answers is not None:
             asyncio.get_running_loop().call_later(SECONDS_TO_FINISH, self.end_answers)
         await super().shutdown(sockets)
+        if self.at_end is not None:
+            await self.at_end()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # uvicorn's own would raise the signals again once it has ended: a traceback for what it

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from hypothesis import HealthCheck, settings
+from redis import Redis
 from starlette.types import ASGIApp
 
 from agentos_contract.document import Document, load_document
@@ -19,6 +20,7 @@ from contract_tests.target.serving import serving as serve_in_thread
 from mockserver.app import Settings, create_app
 from mockserver.script.cel import Cel
 from mockserver.script.loader import load_scripts
+from tests.redis_server import redis_server
 from tests.scripts import write_brisk_scripts
 
 # The same examples each time, however busy the machine is: what a suite finds does not depend on
@@ -72,6 +74,21 @@ def locked_mock_url() -> Iterator[str]:
     """The mock on its bundled scripts, with the token `letmein`."""
     with serving(create_app(Settings(seed=1, token="letmein"))) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A redis-server, which the tests of a process share."""
+    with redis_server() as (url, _):
+        yield url
+
+
+@pytest.fixture
+def empty_redis(redis_url: str) -> str:
+    """A redis-server with nothing in it."""
+    with Redis.from_url(redis_url) as redis:
+        redis.flushall()
+    return redis_url
 
 
 @pytest.fixture

@@ -114,7 +114,8 @@ def checked_origins(
     default="memory",
     show_default=True,
     metavar="URL",
-    help="Where sessions and runs are kept: memory, or sqlite:///FILE, which outlives the server.",
+    help="Where sessions and runs are kept: memory; sqlite:///FILE, which outlives the server; or "
+    "redis://HOST:PORT/NUMBER, which several mocks share.",
 )
 @click.option(
     "--speed",
@@ -224,12 +225,16 @@ def serve(
     recordings = recordings_of(workflows or BUNDLED_SCRIPTS)
     for warning in scripts.warnings:
         click.echo(str(warning), err=True)
+    set_up_log(log_level)
     try:
         document = load_document(spec)
-        opened = opens(max_memory * MIB * 3 // 4)
-    except (DocumentError, StoreError) as error:
+        if certificate is not None:
+            certificate.check()
+        listener = listen(host, port)
+    except (DocumentError, CannotListen) as error:
         raise click.ClickException(str(error)) from error
     try:
+        opened = opens(max_memory * MIB * 3 // 4)
         app = create_app(
             Settings(
                 document,
@@ -249,14 +254,8 @@ def serve(
                 profile=profile,
             )
         )
-    except DocumentError as error:
-        raise click.ClickException(str(error)) from error
-    set_up_log(log_level)
-    try:
-        if certificate is not None:
-            certificate.check()
-        listener = listen(host, port)
-    except CannotListen as error:
+    except (DocumentError, StoreError) as error:
+        listener.close()
         raise click.ClickException(str(error)) from error
     port = listener.getsockname()[1]
     scheme = "http" if certificate is None else "https"
@@ -278,17 +277,16 @@ def serve(
     beside = None
     if not no_reload:
         beside = Reloader(app, Files(workflows or BUNDLED_SCRIPTS, spec)).follow
-    try:
-        code = run_server(
+    sys.exit(
+        run_server(
             app,
             listener,
             beside=beside,
+            at_end=opened.close,
             end_answers=lambda: app.runner.fail_all("the server is shutting down"),
             certificate=certificate,
         )
-    finally:
-        opened.close()
-    sys.exit(code)
+    )
 
 
 def _check_token(token: str | None) -> None:

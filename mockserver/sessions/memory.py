@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from mockserver.sessions.records import Session, SessionKey, StoredRun
-from mockserver.sessions.store import Conflict, Page, SessionQuery, sort_value
-
-T = TypeVar("T")
+from mockserver.sessions.store import Conflict, Page, SessionQuery, page_of
 
 DEFAULT_MAX_BYTES = 192 * 1024 * 1024
 
@@ -110,15 +107,10 @@ class MemoryStore:
             runs = [run for run in runs if run.created_at >= created_after]
         if created_before is not None:
             runs = [run for run in runs if run.created_at <= created_before]
-        return _page(runs, offset, limit)
+        return page_of(runs, offset, limit)
 
     async def sessions(self, query: SessionQuery) -> Page[Session]:
-        found = [session for session in self._own() if query.selects(session)]
-        found.sort(key=lambda session: session.serial, reverse=query.ties_newest_first)
-        if query.sort_by is not None:
-            by = query.sort_by
-            found.sort(key=lambda session: sort_value(session, by), reverse=query.is_descending)
-        return _page(found, query.offset, query.limit)
+        return query.page(self._own())
 
     async def delete(self, session_id: str, user_id: str | None = None) -> None:
         for key in list(self._all.keys.get((self._scope, session_id), ())):
@@ -133,7 +125,7 @@ class MemoryStore:
         for place in list(self._all.sessions):
             self._forget(place)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """There is nothing to let go of."""
 
     def _as_read(self, session: Session) -> _Kept | None:
@@ -203,8 +195,3 @@ class MemoryStore:
             everything.keys[named] = keys
         else:
             del everything.keys[named]
-
-
-def _page(items: Sequence[T], offset: int, limit: int | None) -> Page[T]:
-    end = None if limit is None else offset + limit
-    return Page(items[offset:end], len(items))

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mockserver.sessions.memory import MemoryStore
-from mockserver.sessions.store import SessionStore
+from mockserver.sessions.store import SessionStore, StoreError
 
-EXPECTED = "expected memory, or sqlite:///FILE"
+EXPECTED = "expected memory, sqlite:///FILE or redis://HOST:PORT/NUMBER"
 
 
 class UnknownStore(Exception):
@@ -35,4 +35,16 @@ def opener(url: str) -> Callable[[int], SessionStore]:
         from mockserver.sessions.sqlite import SqliteStore
 
         return lambda _: SqliteStore(Path(name))
+    if scheme in ("redis", "rediss", "unix") and rest.startswith("//"):
+        return lambda _: _open_redis(url)
     raise UnknownStore(f"{url!r} is no store; {EXPECTED}")
+
+
+def _open_redis(url: str) -> SessionStore:
+    try:
+        from mockserver.sessions.redis_store import RedisStore
+    except ImportError as error:
+        raise StoreError(
+            f"{url}: needs the package redis: pip install 'agentos-contract-kit[redis]'"
+        ) from error
+    return RedisStore(url)

@@ -93,7 +93,7 @@ class SqliteStore:
     def scoped(self, scope: str) -> SqliteStore:
         return SqliteStore(self._file.file, scope, shared=self._shared)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Let go of the file, once all that was given to be written is."""
         self._shared.close()
 

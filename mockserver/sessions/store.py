@@ -1,9 +1,9 @@
-"""What a store of sessions can do: `memory`, `sqlite`."""
+"""What a store of sessions can do: `memory`, `sqlite`, `redis_store`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar, get_args
 
@@ -72,6 +72,21 @@ class SessionQuery:
             and self.user_id in (None, session.user_id)
             and (self.matches is None or self.matches(session))
         )
+
+    def page(self, sessions: Iterable[Session]) -> Page[Session]:
+        """The page of what it selects of these, which are all that there are."""
+        found = [session for session in sessions if self.selects(session)]
+        found.sort(key=lambda session: session.serial, reverse=self.ties_newest_first)
+        if self.sort_by is not None:
+            by = self.sort_by
+            found.sort(key=lambda session: sort_value(session, by), reverse=self.is_descending)
+        return page_of(found, self.offset, self.limit)
+
+
+def page_of(items: Sequence[T], offset: int, limit: int | None) -> Page[T]:
+    """Some of all there are."""
+    end = None if limit is None else offset + limit
+    return Page(items[offset:end], len(items))
 
 
 def sort_value(session: Session, key: SortKey) -> tuple[bool, Any]:
@@ -178,8 +193,9 @@ class SessionStore(Protocol):
         """Forget all sessions of all scopes."""
         ...
 
-    def close(self) -> None:
-        """Let go of what it has open, once all that was given to be written is."""
+    async def close(self) -> None:
+        """Let go of what it has open, once all that was given to be written is. The views of all
+        scopes are closed with it."""
         ...
 
     def scoped(self, scope: str) -> SessionStore:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,29 +20,6 @@ from contract_tests.fuzzing import fuzz
 def test_nothing_is_found(shard: int) -> None:
     fuzz("{url}", seconds=100, seed=shard, database="{database}", max_failures=1)
 """
-
-
-@pytest.fixture
-def redis_url() -> Iterator[str]:
-    """A redis-server of its own."""
-    program = shutil.which("redis-server")
-    if program is None:
-        pytest.skip("there is no redis-server; `make redis` installs it")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        started = any("Ready to accept connections" in line for line in process.stdout)
-        drain = threading.Thread(target=process.stdout.read)
-        drain.start()
-        try:
-            assert started, "redis-server did not start"
-            yield f"redis://127.0.0.1:{port}/0"
-        finally:
-            process.terminate()
-            drain.join()
 
 
 class TripsOverTheSecondRun(ConformingServer):
@@ -69,12 +42,12 @@ def run_suite(suite: str, folder: Path) -> str:
 
 @pytest.mark.slow
 def test_what_one_found_the_other_replays_first(
-    serve: Serve, redis_url: str, tmp_path: Path
+    serve: Serve, empty_redis: str, tmp_path: Path
 ) -> None:
     url = serve(TripsOverTheSecondRun(("main",)))
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     suite = tmp_path / "test_fuzz.py"
-    suite.write_text(SUITE.replace("{url}", url).replace("{database}", redis_url))
+    suite.write_text(SUITE.replace("{url}", url).replace("{database}", empty_redis))
     first = run_suite(f"{suite}::test_nothing_is_found[0]", tmp_path)
     assert "found: error.documented-status" in first
     # The other has a seed of its own, and begins with what the first has found.

@@ -126,7 +126,7 @@ def test_check_counts_what_is_well() -> None:
     ("arguments", "message"),
     [
         (["--workers", "2"], "2 workers need a store that they share"),
-        (["--store", "redis"], "'redis' is no store; expected memory, or sqlite:///FILE"),
+        (["--store", "redis"], "'redis' is no store; expected memory, sqlite:///FILE or redis://"),
         (["--as", "agno-9"], "no such profile"),
         (["--token", ""], "empty; leave it out"),
         (["--token", "s3cret\r"], "has white space around it"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,11 @@ import pytest
 
 from mockserver.sessions.memory import MemoryStore
 from mockserver.sessions.records import Session, SessionType, StoredRun, new_session
+from mockserver.sessions.redis_store import RedisStore
 from mockserver.sessions.sqlite import SqliteStore
 from mockserver.sessions.store import Conflict, SessionQuery, SessionStore, SortKey
 
-STORES: dict[str, Callable[[Path], SessionStore]] = {
-    "memory": lambda _: MemoryStore(),
-    "sqlite": lambda folder: SqliteStore(folder / "sessions.db"),
-}
-"""Each is given a folder of its own."""
+STORES = ("memory", "sqlite", "redis")
 
 
 pytestmark = pytest.mark.anyio
@@ -31,10 +28,17 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SessionStore]:
-    store = STORES[request.param](tmp_path)
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SessionStore]:
+    store: SessionStore
+    match request.param:
+        case "sqlite":
+            store = SqliteStore(tmp_path / "sessions.db")
+        case "redis":
+            store = RedisStore(request.getfixturevalue("empty_redis"))
+        case _:
+            store = MemoryStore()
     yield store
-    store.close()
+    await store.close()
 
 
 def a_session(

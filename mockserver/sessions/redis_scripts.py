@@ -1,0 +1,109 @@
+"""What Redis carries out, in Lua: each script as a whole, with nothing else between."""
+
+from __future__ import annotations
+
+from hashlib import sha1
+
+_GET = "return redis.call('HGET', KEYS[1], ARGV[1])"
+
+_FIND = """
+-- KEYS: a scope's heads, the sessions of a session_id
+local field = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
+return field and redis.call('HGET', KEYS[1], field)
+"""
+
+_RUNS = """
+-- KEYS: the order of a session's runs, the runs. Answers: run_id, run, run_id, run, ...
+local found = {}
+for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  local run = redis.call('HGET', KEYS[2], id)
+  if run then
+    found[#found + 1] = id
+    found[#found + 1] = run
+  end
+end
+return found
+"""
+
+_WRITE = """
+-- KEYS: a scope's heads, version, scopes, under way; the sessions of the session_id, the order of
+--   the session's runs, the runs; the same three of another session that goes
+-- ARGV: the scope; the session's field, version ('': any), serial (0: new) and head; the owner;
+--   whether these runs are all; the field and version of the one that goes ('': none);
+--   then of each run its run_id, version (0: new), the run, whether it is under way
+-- Answers version and serial; nothing where a version is not as it is given.
+local heads, counter, scopes, under_way = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local of, order, runs = KEYS[5], KEYS[6], KEYS[7]
+local scope, field, expected, serial, head, owner, is_whole, other, others = unpack(ARGV, 1, 9)
+
+local function version_of(field)
+  local found = redis.call('HGET', heads, field)
+  return found and string.match(found, '^%d+') or '0'
+end
+if expected ~= '' and version_of(field) ~= expected then return false end
+if other ~= '' then
+  if version_of(other) ~= others then return false end
+  redis.call('HDEL', heads, other)
+  redis.call('ZREM', KEYS[8], other)
+  redis.call('DEL', KEYS[9], KEYS[10])
+end
+
+local count = (#ARGV - 9) / 4
+local last = redis.call('INCRBY', counter, count + 1)
+local version = string.format('%.0f', last)
+if serial == '0' then serial = version end
+redis.call('SADD', scopes, scope)
+redis.call('HSET', heads, field, version .. ' ' .. serial .. ' ' .. head)
+redis.call('ZADD', of, serial, field)
+if is_whole == '1' then redis.call('DEL', order, runs) end
+for i = 1, count do
+  local id, its, run, is_under_way = unpack(ARGV, 6 + 4 * i, 9 + 4 * i)
+  local member = runs .. '\\n' .. id
+  if its == '0' then its = version end
+  redis.call('ZADD', order, 'NX', string.format('%.0f', last - count + i), id)
+  redis.call('HSET', runs, id, its .. ' ' .. run)
+  if is_under_way ~= '1' then redis.call('HDEL', under_way, member)
+  elseif is_whole == '1' then redis.call('HSETNX', under_way, member, owner)
+  else redis.call('HSET', under_way, member, owner) end
+end
+return {version, serial}
+"""
+
+_DELETE = """
+-- KEYS: a scope's heads, version, scopes, under way; then of each session the sessions of its
+--   session_id, the order of its runs, the runs
+-- ARGV: their fields
+for i, field in ipairs(ARGV) do
+  redis.call('HDEL', KEYS[1], field)
+  redis.call('ZREM', KEYS[2 + 3 * i], field)
+  redis.call('DEL', KEYS[3 + 3 * i], KEYS[4 + 3 * i])
+end
+"""
+
+_MARK = """
+-- KEYS: under way, a session's runs
+-- ARGV: the member of under way, its owner, the run_id, the run as it is to be
+if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then
+  redis.call('HDEL', KEYS[1], ARGV[1])
+  if redis.call('HEXISTS', KEYS[2], ARGV[3]) == 1 then
+    redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
+  end
+end
+"""
+
+ALL = {
+    "get": _GET,
+    "find": _FIND,
+    "runs": _RUNS,
+    "heads": "return redis.call('HVALS', KEYS[1])",
+    "fields": "return redis.call('HKEYS', KEYS[1])",
+    "members": "return redis.call('ZRANGE', KEYS[1], 0, -1)",
+    "members_of_set": "return redis.call('SMEMBERS', KEYS[1])",
+    "write": _WRITE,
+    "delete": _DELETE,
+    "mark": _MARK,
+}
+"""By name."""
+
+SHAS = {name: sha1(text.encode(), usedforsecurity=False).hexdigest() for name, text in ALL.items()}
+"""How Redis knows them, by name."""

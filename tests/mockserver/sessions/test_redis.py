@@ -1,0 +1,170 @@
+"""Sessions in Redis: what processes share, and what is said while there is no Redis. What every
+store does is in test_stores.py."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mockserver.sessions import redis_store
+from mockserver.sessions.opening import opener
+from mockserver.sessions.records import INTERRUPTED
+from mockserver.sessions.redis_store import RedisStore
+from mockserver.sessions.store import StoreError
+from tests.mockserver.sessions.served import Served
+from tests.mockserver.sessions.test_stores import a_run, a_session, run_ids
+from tests.redis_server import free_port, redis_server
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+# -- what processes share
+
+
+async def test_replicas_share_sessions_and_runs(empty_redis: str) -> None:
+    one, other = RedisStore(empty_redis), RedisStore(empty_redis)
+    first = await one.save(a_session(), a_run("one"))
+    assert await other.get(first.key) == first
+    second = await other.save(first, a_run("two"))
+    assert await run_ids(one, second) == ["one", "two"]
+    assert second.version > first.version
+    await one.close()
+    after = RedisStore(empty_redis)
+    assert await run_ids(after, second) == ["one", "two"]
+    for store in (other, after):
+        await store.close()
+
+
+WRITER = """
+import asyncio, sys
+from mockserver.sessions import redis_store
+from mockserver.sessions.redis_store import RedisStore
+from tests.mockserver.sessions.test_stores import a_run, a_session
+
+async def write():
+    redis_store.SECONDS_OF_LEASE = float(sys.argv[2])
+    store = RedisStore(sys.argv[1])
+    run = a_run("under way", input="x", status="RUNNING")
+    await store.save(a_session(), run._replace(is_under_way=True))
+    print("written", flush=True)
+    while True:
+        await asyncio.sleep(60)
+
+asyncio.run(write())
+"""
+
+
+def write_and_be_killed(url: str) -> None:
+    """Another process has a run under way, with a lease of three seconds."""
+    command = [sys.executable, "-c", WRITER, url, "3"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "written\n"
+        process.kill()
+
+
+async def test_a_run_is_marked_once_the_lease_of_its_process_has_run_out(
+    empty_redis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_store, "SECONDS_OF_LEASE", 0.4)
+    beside = RedisStore(empty_redis)
+    write_and_be_killed(empty_redis)
+    while True:
+        run = await beside.run(("s", None), "under way")
+        assert run is not None
+        if not run.is_under_way:
+            break
+        await asyncio.sleep(0.05)
+    assert list(run.to_dict().items()) == [
+        ("input", "x"),
+        ("content", INTERRUPTED),
+        ("status", "ERROR"),
+    ]
+    await beside.close()
+
+
+async def test_who_ends_in_good_order_leaves_no_lease(empty_redis: str) -> None:
+    store = RedisStore(empty_redis)
+    await store.save(a_session(), a_run("r", status="RUNNING")._replace(is_under_way=True))
+    await store.close()
+    after = RedisStore(empty_redis)  # marks it at once
+    run = await after.run(("s", None), "r")
+    assert run is not None
+    assert run.to_dict()["status"] == "ERROR"
+    await after.close()
+
+
+# -- no Redis
+
+
+def test_a_redis_that_is_not_there_is_named() -> None:
+    url = f"redis://ada:s3cret@127.0.0.1:{free_port()}/0"
+    with pytest.raises(StoreError) as raised:
+        opener(url)(0)
+    said = str(raised.value)
+    assert said.startswith(url.replace("ada:s3cret@", "") + ": no Redis answers there; start it")
+    assert "s3cret" not in said
+
+
+def test_a_wrong_password_is_told() -> None:
+    with redis_server(None, "--requirepass", "right") as (url, _):
+        for wrong in (url, url.replace("//", "//:wrong@")):
+            with pytest.raises(StoreError, match="Redis wants another user or password") as raised:
+                opener(wrong)(0)
+            assert "wrong@" not in str(raised.value)
+
+
+async def test_redis_away_and_back(caplog: pytest.LogCaptureFixture) -> None:
+    port = free_port()
+    with redis_server(port) as (url, _):
+        store = RedisStore(url)
+        served = Served(store)
+        await served.release()
+        assert (await served.run(stream="false")).status_code == 200
+        await served.client.post("/__mock__/reset")
+        stream = asyncio.create_task(served.run())
+        await served.at_gate()
+    reason = f"{url}: no Redis answers there; start it"
+    await served.release()
+    last = (await stream).text.rstrip().split("\n\n")[-1].splitlines()
+    assert last[0] == "event: WorkflowError"
+    assert json.loads(last[1].removeprefix("data: "))["error"].startswith(reason)
+    for form in ({"stream": "false"}, {}):
+        refused = await served.run(**form)
+        assert refused.status_code == 500
+        assert refused.json()["detail"].startswith(reason)
+    assert (await served.client.get("/sessions")).status_code == 500
+    assert (await served.client.get("/workflows")).status_code == 200
+    assert served.app.runner.under_way() == []
+    with redis_server(port):
+        again = await served.run(stream="false", session_id="again")
+        assert again.json()["status"] == "COMPLETED"
+        session = await store.find("again")
+        assert session is not None
+        assert await run_ids(store, session) == [again.json()["run_id"]]
+        await store.close()
+    told = [record.message for record in caplog.records if record.name == redis_store.__name__]
+    assert len(told) == 2
+    assert told[0].startswith(reason)
+    assert told[1] == f"{url}: Redis answers again"
+
+
+def test_the_package_that_it_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mockserver.sessions.redis_store", None)
+    with pytest.raises(StoreError, match=r"pip install 'agentos-contract-kit\[redis\]'"):
+        opener("redis://localhost")(0)
+
+
+def test_an_url_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="Port could not be cast"):
+        opener("redis://localhost:many")(0)
