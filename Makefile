@@ -106,7 +106,7 @@ agentos: $(AGENTOS_INSTALLED)
 serve: install
 	$(VENV)/bin/mockserver serve --port $(PORT) $(ARGS)
 
-test: install install-others agentos redis lint
+test: install install-others agentos redis $(NODE_INSTALLED) lint
 	$(VENV)/bin/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 	$(MAKE) --no-print-directory js
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -21,6 +22,8 @@ from tests.docs.pages import Command
 BIN = Path(sys.executable).parent
 MOCK = "http://localhost:7777"
 SECONDS = 300
+# Programs that a machine may lack.
+SYSTEM = ("openssl", "npx")
 VARIES = re.compile(r'"created_at":\d+')
 # What a checkout has and a command on a page reads.
 CHECKOUT = (".venv-agentos", "fixtures", "openapi", "scripted_agentos")
@@ -61,9 +64,14 @@ class Shell:
             **{name: value for name, value in os.environ.items() if "AGENTOS_" not in name},
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
             "NO_COLOR": "1",
+            # npx: what package-lock.json has, or nothing.
+            "npm_config_offline": "true",
             "COLUMNS": "200",
             **environment,
         }
+        modules = ROOT / "js" / "node_modules"
+        if (modules / ".installed").exists():
+            (folder / "node_modules").symlink_to(modules)
         (folder / ".venv").mkdir()
         (folder / ".venv" / "bin").symlink_to(BIN)
         for name in CHECKOUT:
@@ -93,20 +101,35 @@ class Shell:
         for address, options in self._given.items():
             if without_scheme(address) in text and address not in self._running:
                 self._start(address, ["mockserver", "serve", *shlex.split(options)], ())
-        text = replaced(re.sub(r"^curl ", "curl -sS ", text), self._places)
-        done = subprocess.run(
-            ["bash", "-c", text],
-            cwd=self._folder,
-            env=self._environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=SECONDS,
-        )
-        output = replaced(done.stdout, {here: there for there, here in self._places.items()})
+        # Where no answer is shown, it is to be a good one.
+        curl = "curl -sS " if command.shown else "curl -sS --fail-with-body "
+        text = replaced(re.sub(r"^curl ", curl, text), self._places)
+        with (self._folder / ".said").open("w+", encoding="utf-8") as said:
+            # A file, as what is left in the background keeps a pipe open.
+            done = subprocess.run(
+                ["bash", "-c", text],
+                cwd=self._folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                timeout=SECONDS,
+            )
+            said.seek(0)
+            output = said.read()
+        output = replaced(output, {here: there for there, here in self._places.items()})
         assert done.returncode == command.exit_code, f"{command.text}\n{output}"
         missing = line_missing(output, command.shown)
         assert missing is None, f"{command.text}\ndoes not say\n{missing}\nbut\n{output}"
+
+    def missing(self, command: Command) -> str | None:
+        """Why it cannot be run on this machine."""
+        words = command.words
+        if words[0] == "npx" and not (self._folder / "node_modules").exists():
+            return "js/node_modules is missing (make js)"
+        if words[0] in SYSTEM and shutil.which(words[0]) is None:
+            return f"{words[0]} is missing"
+        return None
 
     def _start(self, address: str, words: list[str], section: tuple[str, ...]) -> None:
         self._stop(address)

@@ -75,6 +75,8 @@ def test_a_page_runs(name: str, tmp_path: Path) -> None:
                 if piece.text.startswith(tuple(said.not_run)):
                     continue
                 if isinstance(piece, Command):
+                    if missing := shell.missing(piece):
+                        pytest.skip(f"{example} and what follows: {missing}")
                     shell.run(piece, example.section)
                 else:
                     run_python(example, tmp_path, shell)
