@@ -8,7 +8,7 @@ from typing import Any
 
 from agno.agent import Agent
 from agno.team import Team
-from agno.tools.function import Function
+from agno.tools.function import Function, ToolResult
 from pydantic import BaseModel, ConfigDict, create_model
 
 from scripted_agentos.errors import Place, ScriptError
@@ -18,6 +18,9 @@ from scripted_agentos.templates import Json
 
 # A team's own tool: its member answers, not the script.
 DELEGATION = "delegate_task_to_member"
+
+_OF_TOOLS = {"audio": "audios"}
+"""What a tool's result calls them."""
 
 RETRY_SETTINGS = ("retries", "delay_between_retries", "exponential_backoff")
 
@@ -94,12 +97,15 @@ def _tools(mocked: MockedStep) -> list[Function]:
 
 
 def _tool(mocked: MockedStep, name: str) -> Function:
-    async def entrypoint(**arguments: Any) -> str:
+    async def entrypoint(**arguments: Any) -> str | ToolResult:
         asked = current_call.get().tool_calls[mocked.key, name].pop(0)
         if asked.delay:
             await asyncio.sleep(asked.delay)
         if asked.error is not None:
             raise MockedFailure(asked.error)
+        if asked.media:
+            kinds = {_OF_TOOLS.get(kind, kind): items for kind, items in asked.media.items()}
+            return ToolResult(content=asked.result, **kinds)
         return asked.result
 
     entrypoint.__name__ = name

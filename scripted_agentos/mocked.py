@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from agno.media import Audio, File, Image, Video
+from agno.models.message import Citations
 from agno.run import RunContext
 from agno.workflow.cel import _build_step_input_context
 from agno.workflow.types import StepInput, StepOutput
@@ -25,10 +26,10 @@ MEDIA = {"images": Image, "videos": Video, "audio": Audio, "files": File}
 REQUEST_KEYS = frozenset({"content", "chunks", "reasoning", "tools", "tokens"})
 MOCK_KEYS = REQUEST_KEYS | {
     *("requests", "timing", "delay", "fails", "error", "fails_after", "stop", "session_state"),
-    *("gate", "runs", "content_type", "success", "events", *MEDIA),
+    *("gate", "runs", "content_type", "success", "events", "citations", *MEDIA),
 }
 WAITS = ("requires_confirmation", "requires_user_input", "external_execution")
-TOOL_KEYS = frozenset({"name", "args", "result", "error", "delay", *WAITS})
+TOOL_KEYS = frozenset({"name", "args", "result", "error", "delay", *WAITS, *MEDIA})
 TOKEN_KEYS = frozenset({"input", "output", "total", "reasoning", "cache_read", "cache_write"})
 TIMING_KEYS = frozenset({"time_to_first_token", "tokens_per_second", "jitter"})
 
@@ -121,6 +122,8 @@ class ToolCall:
     """What the tool raises instead of giving `result`."""
     delay: float
     """Seconds."""
+    media: dict[str, list[Any]]
+    """What it gives beside its result, by kind (MEDIA)."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,9 @@ class Answer:
     failure: MockedFailure | None = None
     """What its model raises once it has said `pieces_left` more."""
     pieces_left: int = 0
+    images: list[Image] = field(default_factory=list)
+    """An agent's, as its citations are."""
+    citations: Citations | None = None
 
     def says_a_piece(self) -> None:
         """Counts what the model is about to say. Raises `failure` when it is time."""
@@ -210,6 +216,9 @@ class MockedStep:
             for key in MEDIA
             if key in mock
         }
+        self._citations = compile_value(
+            _get(mock, place, "citations", dict, {}), f"{place}.citations"
+        )
         self._fails_after: int | None = _get(mock, place, "fails_after", (int, type(None)), None)
         self.content_type: str | None = _get(mock, place, "content_type", (str, type(None)), None)
         """The class of an agent's answer, which is a mapping."""
@@ -286,6 +295,13 @@ class MockedStep:
             raise MockedFailure(f"mock.{key}: {value!r} is not {expected}")
         return value
 
+    async def model_answer(self, call: Call, state: dict[str, Any] | None) -> Answer:
+        """`answer` with what only a model gives."""
+        answer = await self.answer(call, state)
+        answer.images = self.media(answer.variables).get("images", [])
+        answer.citations = citations_of(self._citations(answer.variables))
+        return answer
+
     def content(self, variables: Mapping[str, Any]) -> Json:
         """What a function answers."""
         return self._requests[-1].content(variables)
@@ -309,10 +325,17 @@ class MockedStep:
 
     def media(self, variables: Mapping[str, Any]) -> dict[str, list[Any]]:
         """Its images, videos, audio and files."""
-        return {
-            key: [MEDIA[key](**{"id": str(uuid4()), **item}) for item in render(variables)]
-            for key, render in self._media.items()
-        }
+        return {key: media_of(key, render(variables)) for key, render in self._media.items()}
+
+
+def media_of(kind: str, items: list[Json]) -> list[Any]:
+    """Agno's objects; one without an id gets one."""
+    return [MEDIA[kind](**{"id": str(uuid4()), **item}) for item in items]
+
+
+def citations_of(found: Json) -> Citations | None:
+    """Agno's object; None where there are none."""
+    return Citations.model_validate(found) if found else None
 
 
 class _RequestScript:
@@ -366,6 +389,7 @@ class _RequestScript:
                     as_text(tool.get("result")),
                     tool.get("error"),
                     tool.get("delay") or 0.0,
+                    {kind: media_of(kind, tool[kind]) for kind in MEDIA if tool.get(kind)},
                 )
                 for tool in self._tools(variables)
             ],

@@ -74,12 +74,15 @@ class ScriptedModel(Model):
         assert self.mocked is not None
         call = current_call.get()
         number = 0
-        for message in reversed(messages):
-            if message.role == "user":
+        for message, before in zip(
+            reversed(messages), reversed([None, *messages[:-1]]), strict=False
+        ):
+            # Media of tools come back in a user's message, behind the tools' own.
+            if message.role == "user" and (before is None or before.role != "tool"):
                 break
             number += message.role == "assistant"
         if number == 0:  # the first request of a try
-            call.answers[run_id] = await self.mocked.answer(call, call.states.get(run_id))
+            call.answers[run_id] = await self.mocked.model_answer(call, call.states.get(run_id))
         answer = call.answers[run_id]
         request = answer.requests[number]
         timing = self.mocked.timing
@@ -99,6 +102,10 @@ class ScriptedModel(Model):
                 yield ModelResponse(role="assistant", content=text)
         if request is answer.requests[-1]:
             answer.ends()
+            if answer.images:
+                yield ModelResponse(role="assistant", images=answer.images)
+            if answer.citations:
+                yield ModelResponse(role="assistant", citations=answer.citations)
         if request.tools:
             yield ModelResponse(
                 role="assistant", tool_calls=self._tool_calls(call, request.tools, run_id)
@@ -135,6 +142,8 @@ class ScriptedModel(Model):
                 ) + response.reasoning_content
             whole.tool_calls = [*whole.tool_calls, *response.tool_calls]
             whole.response_usage = response.response_usage or whole.response_usage
+            whole.images = response.images or whole.images
+            whole.citations = response.citations or whole.citations
         return whole
 
     def invoke(self, *args: Any, **kwargs: Any) -> ModelResponse:

@@ -142,11 +142,50 @@ def reasoning_last(evidence: Evidence) -> Observations:
             who = _who(events[0])
             whole = next((e.get("reasoning_content") for e in events if _is_end(e)), None)
             in_batch = kept.get(who)
-            if _reasoned(events) > 1 and isinstance(whole, str) and isinstance(in_batch, str):
+            by_tools = any(event_of(event).endswith("ReasoningStep") for event in events)
+            if (
+                _reasoned(events) > 1
+                and not by_tools
+                and isinstance(whole, str)
+                and isinstance(in_batch, str)
+            ):
                 how = "whole" if in_batch == whole else f"{in_batch!r} of {whole!r}"
                 where = run.say(f"{who}: its reasoning in batch is {how}")
                 is_last = in_batch != whole and whole.endswith(in_batch)
                 yield Observation("agent.reasoning-last", is_last, where)
+
+
+@observes_streams("agent.thoughts-overwritten")
+def thoughts_overwritten(run: Run) -> Observations:
+    """What is left in the end of a thought after which the model reasoned."""
+    for events in _by_run_id(run).values():
+        thought: str | None = None
+        is_followed = False
+        for event in events:
+            text = event.get("reasoning_content")
+            if event_of(event).endswith("ReasoningStep") and isinstance(text, str):
+                thought = thought or text
+            elif event_of(event).endswith("RunContent") and text:
+                is_followed = thought is not None
+            elif _is_end(event) and thought and is_followed:
+                is_lost = thought not in str(text)
+                where = run.say(f"{_who(event)}: its first thought is {'not ' * is_lost}in the end")
+                yield Observation("agent.thoughts-overwritten", is_lost, where)
+
+
+@observes("agent.media-lost")
+def media_lost(evidence: Evidence) -> Observations:
+    """How many images an agent has in batch whose model and tools gave some."""
+    for run, body in evidence.pairs:
+        kept = {_who(record): record.get("images") or [] for record in _records(body)}
+        for events in _by_run_id(run).values():
+            of_tools = [e.get("images") for e in events if event_of(e) == "ToolCallCompleted"]
+            whole = next((e.get("images") for e in events if _is_end(e)), None)
+            before = of_tools[-1] if of_tools else None
+            in_batch = kept.get(_who(events[0]))
+            if before and whole and len(whole) > len(before) and in_batch is not None:
+                where = run.say(f"{len(in_batch)} of its {len(whole)} images are kept in batch")
+                yield Observation("agent.media-lost", len(in_batch) < len(whole), where)
 
 
 def _is_end(event: Json) -> bool:

@@ -7,6 +7,8 @@ from typing import Any
 
 from mockserver.engine.actions import Event, StepFailed
 from mockserver.engine.hooks import EngineHooks, Json
+from mockserver.engine.media import KINDS
+from mockserver.engine.reasoning import Reasoned
 from mockserver.engine.run import OF_THE_RUN
 from mockserver.faults.registry import departure
 from mockserver.script.model import PassesOn, Tokens
@@ -67,8 +69,32 @@ class UsageRecounted(EngineHooks):
 
 @departure("agent.reasoning-last")
 class LastReasoning(EngineHooks):
-    def reasoning(self, before: str | None, more: str) -> str:
-        return super().reasoning(before if self.run.is_streamed else None, more)
+    def reasoning(self, parts: Sequence[Reasoned], *, is_teams_end: bool) -> str | None:
+        if not self.run.is_streamed:
+            last = max((i for i, part in enumerate(parts) if part.by == "model"), default=-1)
+            parts = [p for i, p in enumerate(parts) if p.by == "tool" or i == last]
+        return super().reasoning(parts, is_teams_end=is_teams_end)
+
+
+@departure("agent.thoughts-overwritten")
+class ThoughtsOverwritten(EngineHooks):
+    def reasoning(self, parts: Sequence[Reasoned], *, is_teams_end: bool) -> str | None:
+        last = max((i for i, part in enumerate(parts) if part.by == "model"), default=-1)
+        if self.run.is_streamed:
+            is_kept = last < 0 or not is_teams_end
+            parts = [p for i, p in enumerate(parts) if p.by == "model" or (is_kept and i > last)]
+        else:
+            parts = sorted(parts, key=lambda part: part.by == "tool")
+        return super().reasoning(parts, is_teams_end=is_teams_end)
+
+
+@departure("agent.media-lost")
+class MediaLost(EngineHooks):
+    def keeps_media_in_pause(self) -> bool:
+        return self.run.is_streamed and super().keeps_media_in_pause()
+
+    def keeps_last_image_alone(self) -> bool:
+        return not self.run.is_streamed or super().keeps_last_image_alone()
 
 
 @departure("function.contents-alone")
@@ -123,10 +149,18 @@ class ChildRunForetold(EngineHooks):
             return execution
         return super().shown_tool(execution, is_beside_others=is_beside_others)
 
+    def shown_list(self, items: list[Json], *, is_beside_others: bool) -> list[Json]:
+        return items if is_beside_others else super().shown_list(items, is_beside_others=False)
+
     def before_event(self, event: Event) -> None:
         super().before_event(event)
-        if "tool" in event and not self.run.is_sent_late:
+        if self.run.is_sent_late:
+            return
+        if "tool" in event:
             event["tool"] = dict(event["tool"])
+        for kind in (*KINDS, "reasoning_steps"):
+            if kind in event:
+                event[kind] = list(event[kind])
 
 
 @departure("team.state-overwritten")

@@ -12,7 +12,8 @@ from typing import Any
 
 from mockserver.engine.actions import Branch, StepFailed
 from mockserver.engine.context import RunContext
-from mockserver.engine.media import Media
+from mockserver.engine.media import Media, joined
+from mockserver.engine.reasoning import Reasoned
 from mockserver.engine.results import Result, result
 from mockserver.script.model import Step, Tokens, WaitsFor
 
@@ -127,7 +128,7 @@ class AgentRecord:
     content: Any = None
     """A text; a mapping where it has another `content_type`."""
     content_type: str = "str"
-    reasoning: str | None = None
+    reasoned: list[Reasoned] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
     messages: list[Json] = field(default_factory=list)
     tools: list[Json] = field(default_factory=list)
@@ -135,6 +136,13 @@ class AgentRecord:
     """The runs of a team's members."""
     requirements: list[Json] = field(default_factory=list)
     """What it waits for: tools that are to be confirmed, or that others carry out."""
+    reasoning_steps: list[Json] = field(default_factory=list)
+    """What its calls of `think` and `analyze` said."""
+    reasoning_messages: list[Json] = field(default_factory=list)
+    """Once it has thought."""
+    made: dict[str, list[Json]] = field(default_factory=dict)
+    """Images, videos, audio and files that its model and its tools gave."""
+    citations: Json | None = None
 
     def __post_init__(self) -> None:
         executor = self.step.executor
@@ -177,9 +185,27 @@ class AgentRecord:
         content = {} if self.content is None else {"content": self.content}
         return {**content, "content_type": self.content_type}
 
+    @property
+    def reasoning(self) -> str | None:
+        """What it has reasoned so far."""
+        return self.context.hooks.reasoning(self.reasoned, is_teams_end=False)
+
     def reasoning_members(self) -> Json:
-        """What it has reasoned, as events and records have it."""
-        return {} if self.reasoning is None else {"reasoning_content": self.reasoning}
+        """What it has reasoned in the end."""
+        said = self.context.hooks.reasoning(self.reasoned, is_teams_end=self.is_team)
+        return {} if said is None else {"reasoning_content": said}
+
+    def give(self, media: Media) -> None:
+        """Note what it has made."""
+        for kind, items in media.items():
+            self.made.setdefault(kind, []).extend(items)
+
+    def thought_messages(self) -> Json:
+        messages = self.reasoning_messages
+        return {"reasoning_messages": messages} if messages else {}
+
+    def cited_members(self) -> Json:
+        return {} if self.citations is None else {"citations": self.citations}
 
     def metrics(self, failure: StepFailed | None = None) -> Json:
         """What it has used by now; who has failed names its model if it said what it used."""
@@ -208,6 +234,8 @@ class AgentRecord:
             stop=step.mock.stop is True,
         )
         outcome["step_run_id"] = self.run_id
+        if failure is None:
+            outcome.update(joined(self.made, {}))
         outcome["metrics"] = self.metrics(failure)
         return outcome
 
@@ -237,7 +265,11 @@ class AgentRecord:
         events: Json = {}
         made: Json = {}
         if failure is None:
-            made["messages"] = self.messages
+            made = {"messages": self.messages}
+            made |= self.thought_messages()
+            if self.reasoning_steps:
+                made["reasoning_steps"] = list(self.reasoning_steps)
+            made |= {**joined(self.made, {}), **self.cited_members()}
             if self.tools or not self.is_streamed:
                 made["tools"] = self.tools
         elif self.is_team:

@@ -21,11 +21,12 @@ from mockserver.engine.actions import (
     Wait,
     pause,
 )
-from mockserver.engine.agent_records import AgentRecord, known_counts, request_counts
+from mockserver.engine.agent_records import AgentRecord, known_counts, message, request_counts
 from mockserver.engine.context import RunContext
-from mockserver.engine.media import Media, told
+from mockserver.engine.media import KINDS, Media, joined, told
 from mockserver.engine.model_requests import ModelRequest, model_requests
 from mockserver.engine.pacing import Pace
+from mockserver.engine.reasoning import Reasoned, thought_of, without_nulls
 from mockserver.engine.results import Result, Structured, as_text, deepest_content
 from mockserver.engine.team_prompt import describe_members, find_member, system_message
 from mockserver.engine.tool_calls import ToolCall
@@ -38,6 +39,8 @@ Doing = Generator[Action, float, None]
 
 _IN_MESSAGES = ("images", "audio", "videos", "files")
 """In which order a message has them."""
+_NOTE = "Take note of the following content"
+"""What a model is told of the media that its tools gave."""
 
 
 class AgentRun:
@@ -103,6 +106,10 @@ class AgentRun:
         self._failure: StepFailed | None = None
         """What its model raises once it has said `_pieces_left` more."""
         self._pieces_left = 0
+        self._is_thinking = False
+        """ReasoningStarted has been sent, in this try."""
+        self._time_thinking = 0.0
+        """Seconds."""
         self._transcript = ""
         """All contents of the run, its members' too."""
 
@@ -150,7 +157,7 @@ class AgentRun:
                 answer = self._call.branch.now
         content = self._record.content
         if failure is None and isinstance(content, Structured):
-            return content.members, "".join(passed_on)
+            return content.members, ""
         if how == "nothing":
             text = str(failure) if failure is not None else str(content or "")
             return text, text
@@ -164,7 +171,9 @@ class AgentRun:
         self._hooks.prepare_state(self._state, self._run_ids())
         yield self._event("RunStarted", **self._model)
         for retries_left in reversed(range(executor.retries + 1)):
-            content, reasoning, tools = record.content, record.reasoning, list(record.tools)
+            content, tools = record.content, list(record.tools)
+            reasoned = list(record.reasoned)
+            made = {kind: list(items) for kind, items in record.made.items()}
             try:
                 yield from self._answer()
                 return None
@@ -173,7 +182,7 @@ class AgentRun:
             # What it has said counts no more. In batch nothing is known of a try that failed.
             record.content = content
             if not self._is_streamed:
-                record.reasoning, record.tools[:] = reasoning, tools
+                record.reasoned[:], record.tools[:], record.made = reasoned, tools, made
             if not retries_left:
                 break
             if not starts_again:
@@ -195,14 +204,17 @@ class AgentRun:
     def _answer(self) -> Doing:
         context, record, branch = self._context, self._record, self._call.branch
         record.messages = []
-        media = {kind: record.media[kind] for kind in _IN_MESSAGES if kind in record.media}
+        self._is_thinking, self._time_thinking = False, 0.0
+        media = _in_message(record.media)
         if self._is_team:
             told = system_message(self._executor.members, media)
             record.add_message("system", content=told)
         is_run_input = record.input is context.record.input
         text = context.input_text if is_run_input else _as_message(record.input)
         if text is not None:
-            record.add_message("user", content=text, **media)
+            # As Agno: who is told a value of a class is not told of media.
+            shown = media if isinstance(record.input, str | list) else {}
+            record.add_message("user", content=text, **shown)
         requested = branch.now
         yield self._event("ModelRequestStarted", **self._model)
         variables, self._failure = yield from context.answer(self._step, self._call, self._state)
@@ -217,9 +229,13 @@ class AgentRun:
             if request.tools:
                 yield from self._call_tools(request.tools)
             if record.requirements:
+                if not self._hooks.keeps_media_in_pause():
+                    record.made.clear()
+                yield from self._end_reasoning()
                 yield self._event("RunContentCompleted")
                 yield self._event("RunPaused", **record.pause_members())
                 return
+        yield from self._end_reasoning()
         yield self._event("RunContentCompleted")
         state = self._hooks.shown_state(
             self._state, self._run_ids(), is_beside_others=branch.is_beside_others
@@ -232,7 +248,11 @@ class AgentRun:
             **record.content_members(),
             **record.reasoning_members(),
             **({"session_state": state} if is_said else {}),
+            **record.thought_messages(),
+            **self._thought_members(),
             **members,
+            **self._given_members(),
+            **record.cited_members(),
             metrics=record.metrics(),
         )
 
@@ -262,7 +282,7 @@ class AgentRun:
             # In batch a tool call counts as an answer.
             record.content = record.content or ""
         if reasoning is not None:
-            record.reasoning = self._hooks.reasoning(record.reasoning, reasoning)
+            record.reasoned.append(Reasoned("model", reasoning))
         self._last_tokens = self._hooks.counted_tokens(request.tokens, self._last_tokens)
         record.usage.add(self._last_tokens)
         if not is_whole:
@@ -282,8 +302,6 @@ class AgentRun:
     ) -> Generator[Action, float, float | None]:
         """The pieces of one request's answer; returns the seconds to the first content."""
         branch = self._call.branch
-        # An agent's events say whether it is the workflow's own agent; a team's don't.
-        flag = {} if self._is_team else {"workflow_agent": False}
         first_content: float | None = None
         is_first = True
         yield from self._pace.before_first()
@@ -292,7 +310,7 @@ class AgentRun:
                 yield from self._pace.before_next(text)
             is_first = False
             self._begin_piece()
-            yield self._event("RunContent", **flag, content_type="str", reasoning_content=text)
+            yield self._said(reasoning_content=text)
         for text in request.content:
             if not is_first:
                 yield from self._pace.before_next(text)
@@ -301,11 +319,10 @@ class AgentRun:
             if first_content is None:
                 first_content = round(branch.now - requested, 6)
             self._note(text)
-            yield self._event(
-                "RunContent", content=text, **flag, content_type="str", reasoning_content=""
-            )
+            yield self._said(text)
         if is_last:
             self._end_pieces()
+            yield from self._give(request)
         return first_content
 
     def _say_whole(
@@ -319,16 +336,54 @@ class AgentRun:
             self._begin_piece()
         if is_last:
             self._end_pieces()
-        flag = {} if self._is_team else {"workflow_agent": False}
         reasoning = "".join(request.reasoning)
         if request.content:
             content: Any = "".join(request.content) if request.value is None else request.value
             self._note(content if isinstance(content, str) else content.to_json())
-            said = {"content": content, **flag, "content_type": self._type}
-            yield self._event("RunContent", **said, reasoning_content="")
+            yield self._said(content, content_type=self._type)
         elif reasoning:
-            yield self._event("RunContent", **flag, content_type="str", reasoning_content=reasoning)
+            yield self._said(reasoning_content=reasoning)
+        if is_last:
+            yield from self._give(request)
         return round(self._call.branch.now - requested, 6) if request.content else None
+
+    def _give(self, request: ModelRequest) -> Doing:
+        """What a model gives beside its answer: images, of which its events say nothing, and
+        citations."""
+        record = self._record
+        if request.images or request.citations:
+            self._note_first_token()
+        if request.images:
+            images = request.images
+            if self._hooks.keeps_last_image_alone():
+                record.made["images"], images = [], images[-1:]
+            record.give({"images": images})
+            yield self._said()
+        if request.citations:
+            record.citations = request.citations
+            if self._type is None:
+                yield self._said(citations=record.citations)
+
+    def _said(
+        self,
+        content: Any = None,
+        *,
+        content_type: str | None = "str",
+        reasoning_content: str = "",
+        citations: Json | None = None,
+    ) -> Event:
+        """A RunContent."""
+        # An agent's events say whether it is the workflow's own agent; a team's don't.
+        flag = {} if self._is_team else {"workflow_agent": False}
+        return self._event(
+            "RunContent",
+            **({} if content is None else {"content": content}),
+            **flag,
+            content_type=content_type,
+            reasoning_content=reasoning_content,
+            **self._thought_members(),
+            **({} if citations is None else {"citations": citations}),
+        )
 
     def _begin_piece(self) -> None:
         """The model is about to say something. Raises StepFailed where it fails instead."""
@@ -394,16 +449,78 @@ class AgentRun:
             tools[position] = execution
             completed = f"{call.text} completed in {call.delay:.4f}s. "
             shown = self._shown_tool(execution)
+            self._record.give(call.media)
             for name in self._hooks.tool_end_events(is_error=call.is_error):
-                is_error = name == "ToolCallError"
-                how = {"error": call.result} if is_error else {"content": completed}
+                if name == "ToolCallError":
+                    how: Json = {"error": call.result}
+                else:
+                    how = {"content": completed, **self._given_members()}
                 yield self._event(name, **how, tool=shown)
+            yield from self._think(call)
+        media: Media = {}
         for call in calls:
             self._record.messages.append(call.answer(context.ids(), context.now()))
+            media = joined(media, call.media)
+        if media:
+            self._record.add_message("user", content=_NOTE, **_in_message(media))
+
+    def _think(self, call: ToolCall) -> Doing:
+        """What a call says of the agent's thoughts."""
+        thought = thought_of(call.name, call.args)
+        if thought is None:
+            return
+        record = self._record
+        if not self._is_thinking:
+            self._is_thinking = True
+            yield self._event("ReasoningStarted")
+        record.reasoning_steps.append(thought.step)
+        record.reasoned.append(Reasoned("tool", thought.text))
+        self._time_thinking += call.delay
+        yield self._event(
+            "ReasoningStep",
+            content=without_nulls(thought.step),
+            content_type="ReasoningStep",
+            reasoning_content=record.reasoning,
+        )
+
+    def _end_reasoning(self) -> Doing:
+        """The end of what `_think` began."""
+        record = self._record
+        if not self._is_thinking:
+            return
+        if self._is_streamed:
+            said = message(
+                self._context.ids(),
+                "assistant",
+                self._context.now(),
+                content=record.reasoning_members().get("reasoning_content"),
+                metrics={"duration": self._time_thinking},
+            )
+            record.reasoning_messages = [said]
+        yield self._event(
+            "ReasoningCompleted",
+            content={"reasoning_steps": [without_nulls(one) for one in record.reasoning_steps]},
+            content_type="ReasoningSteps",
+        )
 
     def _shown_tool(self, execution: Json) -> Json:
         is_beside_others = self._call.branch.is_beside_others
         return self._hooks.shown_tool(execution, is_beside_others=is_beside_others)
+
+    def _given_members(self) -> Json:
+        """What it has made so far, as its events say it: they know no files."""
+        made = self._record.made
+        kinds = [kind for kind in KINDS if kind in made and kind != "files"]
+        return {kind: self._shown_list(made[kind]) for kind in kinds}
+
+    def _thought_members(self) -> Json:
+        """Its reasoning steps so far, as its events have them."""
+        steps = self._record.reasoning_steps
+        return {"reasoning_steps": self._shown_list(steps)} if steps else {}
+
+    def _shown_list(self, items: list[Json]) -> list[Json]:
+        is_beside_others = self._call.branch.is_beside_others
+        return self._hooks.shown_list(items, is_beside_others=is_beside_others)
 
     def _delegate(self, call: ToolCall, execution: Json, branch: Branch) -> Actions:
         """A member's run, whose answer is the call's result."""
@@ -424,6 +541,7 @@ class AgentRun:
         call.result = hooks.member_reply(run._reply(failure), run._transcript, failure)
         if hooks.is_member_recorded(failure):
             record.members.append(run._record.to_dict(failure))
+            record.give(run._record.made)
             delegations = [tool for tool in record.tools if tool["tool_name"] == DELEGATION]
             for tool in hooks.named_delegations(execution, delegations):
                 tool["child_run_id"] = run.run_id
@@ -489,6 +607,10 @@ def _site(context: RunContext, step: Step, step_id: str, call: Call) -> Json:
         "step_name": step.name,
         "step_index": call.index,
     }
+
+
+def _in_message(media: Media) -> Media:
+    return {kind: media[kind] for kind in _IN_MESSAGES if kind in media}
 
 
 def _as_message(given: Any) -> str | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from mockserver.engine.actions import Event, RunCancelled, StepFailed, StepIndex
+from mockserver.engine.reasoning import Reasoned
 from mockserver.engine.results import Result
 from mockserver.engine.run import Run
 from mockserver.script.model import Condition, Container, Node, PassesOn, Router, Step, Tokens
@@ -166,9 +167,23 @@ class EngineHooks:
         failed."""
         return False
 
-    def reasoning(self, before: str | None, more: str) -> str:
-        """An agent's reasoning, with that of one more request."""
-        return (before or "") + more
+    def reasoning(self, parts: Sequence[Reasoned], *, is_teams_end: bool) -> str | None:
+        """An agent's reasoning so far: that of its model, request by request, and of its tools.
+        `is_teams_end`: it is a team's, at its run's end."""
+        return "".join(part.text for part in parts) if parts else None
+
+    def keeps_last_image_alone(self) -> bool:
+        """Whether a model's last image is all that its agent keeps, also of its tools' images."""
+        return False
+
+    def keeps_media_in_pause(self) -> bool:
+        """Whether an agent that pauses keeps what its tools have made."""
+        return True
+
+    def shown_list(self, items: list[Json], *, is_beside_others: bool) -> list[Json]:
+        """What an agent has made or thought, as an event has it; a list that is not copied shows
+        what comes to it."""
+        return list(items)
 
     def counted_tokens(self, tokens: Tokens | None, before: Tokens | None) -> Tokens | None:
         """What a request counts as; `before` is what the one before it did."""

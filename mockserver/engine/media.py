@@ -1,11 +1,10 @@
-"""Images, videos, audio and files of a function's answer, in Agno's forms (`agno/media.py`)."""
+"""Images, videos, audio and files of an answer, in Agno's forms (`agno/media.py`)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mockserver.script.model import Mock
 from mockserver.script.templates import Renderer
 
 Json = dict[str, Any]
@@ -13,6 +12,14 @@ Media = Mapping[str, list[Json]]
 """By kind (KINDS); a kind of which there are none is left out."""
 
 KINDS = ("images", "videos", "audio", "files")
+
+CITED: dict[str, tuple[str, ...]] = {
+    "raw": (),
+    "search_queries": (),
+    "urls": ("url", "title"),
+    "documents": ("document_title", "cited_text", "file_name"),
+}
+"""The members of Agno's Citations, in its order, and those of what they list."""
 
 _FLOATS = ("duration", "fps")
 _OF_AUDIO: Json = {"sample_rate": 24000, "channels": 1}
@@ -38,10 +45,12 @@ FIELDS: dict[str, tuple[str, ...]] = {
 """The members of each kind, as Agno's classes have them."""
 
 
-def render_media(mock: Mock, render: Callable[[Renderer], Any], ids: Callable[[], str]) -> Media:
+def render_media(
+    media: Mapping[str, Renderer], render: Callable[[Renderer], Any], ids: Callable[[], str]
+) -> Media:
     """What an answer has of each kind."""
     found = {}
-    for kind, renderer in mock.media.items():
+    for kind, renderer in media.items():
         items = [_made(kind, item, ids) for item in render(renderer)]
         if items:
             found[kind] = items
@@ -55,6 +64,20 @@ def _made(kind: str, given: Json, ids: Callable[[], str]) -> Json:
     item.setdefault("id", ids())
     order = ("id", *(name for name in FIELDS[kind] if name != "id"))
     return {name: item[name] for name in order if item.get(name) is not None}
+
+
+def cited(given: Json) -> Json:
+    """An answer's citations, in Agno's order; what is null is left out."""
+    found: Json = {}
+    for name, members in CITED.items():
+        if given.get(name) is not None:
+            found[name] = given[name]
+        if members and name in found:
+            found[name] = [
+                {key: item[key] for key in members if item.get(key) is not None}
+                for item in found[name]
+            ]
+    return found
 
 
 def joined(first: Media, second: Media) -> Media:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
 from mockserver.engine.context import RunContext
+from mockserver.engine.media import Media, cited, render_media
 from mockserver.engine.pacing import tokens_of
 from mockserver.engine.results import Structured, as_text
 from mockserver.engine.tool_calls import ToolCall
 from mockserver.script.model import Mock, Texts, Tokens, Tool
+from mockserver.script.templates import Renderer
 
 Json = dict[str, Any]
 
@@ -26,6 +29,8 @@ class ModelRequest:
     tokens: Tokens | None
     value: Structured | None = None
     """What `content` is the JSON of."""
+    images: list[Json] = field(default_factory=list)
+    citations: Json | None = None
 
 
 def model_requests(context: RunContext, mock: Mock, variables: Json) -> list[ModelRequest]:
@@ -40,6 +45,10 @@ def model_requests(context: RunContext, mock: Mock, variables: Json) -> list[Mod
         for tool in tools:
             tool.call_id = f"call_{next(numbers)}"
         requests.append(ModelRequest(reasoning, content, tools, request.tokens))
+    if mock.media:
+        requests[-1].images = _media(context, mock.media, variables).get("images", [])
+    if mock.citations is not None:
+        requests[-1].citations = cited(context.render(mock.citations, variables))
     if mock.content_type is not None:
         value = context.render(mock.content, variables)
         requests[-1].value = Structured(value)
@@ -56,9 +65,14 @@ def _pieces(context: RunContext, texts: Texts, variables: Json, is_by_token: boo
     return tokens_of(text) if is_by_token else [text]
 
 
+def _media(context: RunContext, media: Mapping[str, Renderer], variables: Json) -> Media:
+    return render_media(media, lambda each: context.render(each, variables), context.ids)
+
+
 def _asked(context: RunContext, tool: Tool, variables: Json) -> ToolCall:
     asked = ToolCall("", tool.name, context.render(tool.args, variables), tool.delay)
     asked.waits_for = tool.waits_for
     asked.is_error = tool.error is not None
+    asked.media = _media(context, tool.media, variables)
     asked.result = as_text(context.render(tool.error or tool.result, variables))
     return asked

@@ -117,7 +117,7 @@ def _function(
         error=error,
         stop=stop,
     )
-    outcome.update(render_media(mock, lambda each: render(each, variables), context.ids))
+    outcome.update(render_media(mock.media, lambda each: render(each, variables), context.ids))
     return outcome
 
 

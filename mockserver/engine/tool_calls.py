@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mockserver.engine.agent_records import message
+from mockserver.engine.media import Media
 from mockserver.script.model import WaitsFor
 
 Json = dict[str, Any]
@@ -31,6 +32,8 @@ class ToolCall:
     is_error: bool = False
     waits_for: WaitsFor | None = None
     """What has its run pause instead of calling it."""
+    media: Media = field(default_factory=dict)
+    """What it gives beside its result."""
     args: Json = field(init=False)
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from agentos_contract.document import RUN_OPERATION_ID, Document, load_document
 from agentos_contract.events import CUSTOM_EVENT, EVENTS, Scope
+from mockserver.engine.reasoning import is_thought
 from mockserver.faults.registry import Occurrence, occurrences
 from mockserver.script.model import Condition, Container, Node, Step, Workflow
 
@@ -122,8 +123,8 @@ def _scopes(node: Node) -> Iterator[tuple[Scope, str]]:
     family = "Team" if node.executor.type == "team" else ""
     for scope in _OF_AGENTS:
         yield scope, family
-    requests = node.mock.requests
-    if any(request.tools for request in requests):
+    tools = [tool.name for request in node.mock.requests for tool in request.tools]
+    if tools:
         yield Scope.TOOL_CALL, family
-    if any(request.reasoning.pieces for request in requests):
+    if any(is_thought(tool) for tool in tools):
         yield Scope.REASONING, family

@@ -161,6 +161,9 @@ class Answers:
             mock["content"] = self._templated(run.content, message)
             if isinstance(run.content, dict) and _CLASS.fullmatch(str(run.content_type)):
                 mock["content_type"] = run.content_type
+        for key, given in (("images", run.images), ("citations", run.citations)):
+            if given:
+                mock[key] = self._templated(given, message)
         if "content" not in mock and "chunks" not in mock:
             mock["chunks"] = []
         if "tools" in mock:
@@ -204,7 +207,7 @@ class Answers:
             "name": tool["name"],
             **{
                 key: self._templated(tool[key], message)
-                for key in ("args", "result", "error")
+                for key in ("args", "result", "error", *KINDS)
                 if tool.get(key) is not None
             },
         }

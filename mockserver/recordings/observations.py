@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentos_contract.json_values import mapping, short
-from mockserver.engine.media import FIELDS, KINDS
+from mockserver.engine.media import CITED, FIELDS, KINDS
+from mockserver.engine.reasoning import is_thought
 from mockserver.engine.run import OF_THE_RUN
 from mockserver.recordings.format import Recording
 
@@ -34,6 +35,7 @@ _SCRIPTED = re.compile(
     r"|(Parallel|Condition|Loop|Router|Steps)Execution(Started|Completed)"
     r"|LoopIteration(Started|Completed)|(Team)?Run(Started|Content|ContentCompleted|Completed|Error)|RunPaused"
     r"|(Team)?ModelRequest(Started|Completed)|(Team)?ToolCall(Started|Completed|Error)"
+    r"|(Team)?Reasoning(Started|Step|Completed)"
 )
 # Members of events and results that no script can give.
 _UNSCRIPTED = (
@@ -55,6 +57,8 @@ _WAITS = {
     "external_execution_required": "external_execution",
 }
 """A tool's members that have its run pause, as a script calls them."""
+_OF_AGENTS = frozenset({"images", "videos", "audio", "reasoning_steps", "reasoning_messages"})
+"""Members of an agent's events that its script gives."""
 _DECISIONS = ("condition_result", "selected_steps", "max_iterations")
 _RESULT = ("content", "stop", "success", "error", "executor_type", "executor_name")
 _TOKENS = ("input", "output", "total", "reasoning", "cache_read", "cache_write")
@@ -111,8 +115,18 @@ class AgentExecution:
     """The answer, where it is no text."""
     content_type: str | None = None
     """Its class."""
+    images: list[Json] = field(default_factory=list)
+    """Its model's."""
+    citations: Json = field(default_factory=dict)
+    given: dict[str, int] = field(default_factory=dict)
+    """How many images, videos and audio its tools have given so far."""
     unsaid: dict[str, None] = field(default_factory=dict)
     """What no script can say of it."""
+
+    @property
+    def reasons_by_tools(self) -> bool:
+        tools = (tool for request in self.requests for tool in request.tools.values())
+        return any(is_thought(tool["name"]) for tool in tools)
 
 
 @dataclass
@@ -223,7 +237,12 @@ class _StreamReader:
             return
         if not _SCRIPTED.fullmatch(name):
             unsaid[f"{short(name)} came, which no script sends"] = None
-        _note_unscripted(data, unsaid)
+        is_runs = "agent_id" in data or "team_id" in data
+        taken = _OF_AGENTS if is_runs else frozenset()
+        if _is_citation(data.get("citations")):
+            taken |= {"citations"}
+        rest = {key: value for key, value in data.items() if key not in taken}
+        _note_unscripted(rest, unsaid)
 
     def _start(self, data: Json, at: float) -> None:
         parent = self._by_id.get(str(data.get("parent_step_id")))
@@ -276,7 +295,7 @@ class _StreamReader:
             execution.is_skipped = True
         elif result.get("success") is False and not execution.is_function:
             execution.unsaid["its result has success: false, which no agent's script gives"] = None
-        given = {}
+        given: Json = {} if execution.is_function else dict.fromkeys(_OF_AGENTS)
         if execution.is_function:
             given = {kind: result[kind] for kind in KINDS if _is_media(kind, result.get(kind))}
             execution.facts.update(given)
@@ -337,6 +356,13 @@ class _StreamReader:
                 run.is_over = True
                 if not isinstance(content, str | None):
                     run.content, run.content_type = content, data.get("content_type")
+                if _is_citation(data.get("citations")):
+                    run.citations = data["citations"]
+                run.images = _new_media(run, data).get("images", [])
+                if "team_id" in data and (run.images or run.citations):
+                    run.unsaid[
+                        "its model gave images or citations, which a team's script cannot"
+                    ] = None
                 state = data.get("session_state")
                 is_own = "parent_run_id" not in data and not execution.is_function
                 if isinstance(state, dict) and is_own:
@@ -350,8 +376,13 @@ class _StreamReader:
                 run.failed.append(run.requests)
                 run.error = str(content)
                 run.is_over = False
+            case _ if name.startswith("Reasoning") and not run.reasons_by_tools:
+                run.unsaid[f"{short(name)} came, which no script sends"] = None
             case _ if run.requests:
                 _note_request(run.requests[-1], name, data, at)
+                if name == "ToolCallCompleted":
+                    tool = run.requests[-1].tools[str(mapping(data["tool"]).get("tool_call_id"))]
+                    tool.update(_new_media(run, data))
         return run.unsaid
 
 
@@ -404,6 +435,20 @@ def _note_request(request: ModelRequest, name: str, data: Json, at: float) -> No
             known["error"] = str(data.get("error"))
 
 
+def _new_media(run: AgentExecution, data: Json) -> dict[str, list[Json]]:
+    """What an event has of images, videos and audio that those before it had not: each has all
+    that came so far."""
+    found = {}
+    for kind in KINDS:
+        items = data.get(kind)
+        if isinstance(items, list) and _is_media(kind, items):
+            new = items[run.given.get(kind, 0) :]
+            run.given[kind] = len(items)
+            if new:
+                found[kind] = new
+    return found
+
+
 def _note_waiting(request: ModelRequest, data: Json) -> None:
     """Note the tools that a run waits for, which have no events of their own."""
     listed = data.get("tools")
@@ -437,6 +482,11 @@ def _is_media(kind: str, items: Any) -> bool:
         isinstance(item, dict) and isinstance(item.get("url"), str) and not item.keys() - known
         for item in (items if isinstance(items, list) else [items])
     )
+
+
+def _is_citation(value: Any) -> bool:
+    """Whether a script can give these citations."""
+    return isinstance(value, dict) and bool(value) and not value.keys() - set(CITED)
 
 
 def _note_unscripted(value: Mapping[str, Any], unsaid: dict[str, None]) -> None:

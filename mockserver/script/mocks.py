@@ -104,6 +104,7 @@ class MockCompiler:
                 "timing",
                 "fails_after",
                 "content_type",
+                "citations",
             ):
                 if mock.get(key) not in (None, [], {}, ""):
                     expected = "only an agent or a team has it; expected `agent`"
@@ -123,7 +124,7 @@ class MockCompiler:
         content = mock.get("content", f"{name}: {{{{ input }}}}")
         runs = self._runs(mock, path, name) if executor.type == "function" else ()
         chunks = mock.get("chunks")
-        state = mock.get("session_state")
+        state, cited = mock.get("session_state"), mock.get("citations")
         return Mock(
             content=self._template(content, (*path, "content")),
             chunks=(
@@ -145,6 +146,7 @@ class MockCompiler:
             success=self._of_function(mock, "success", path, executor, True),
             says_why="error" in mock,
             media=self._media(mock, path, executor),
+            citations=self._template(cited, (*path, "citations")) if cited else None,
             events=self._events(mock, path, executor),
             session_state=self._template(state, (*path, "session_state")) if state else None,
             gate=mock.get("gate"),
@@ -164,14 +166,23 @@ class MockCompiler:
         return self._template(value, path)
 
     def _media(self, mock: dict[str, Any], path: Path, executor: Executor) -> dict[str, Renderer]:
-        """What a function gives beside its content."""
-        kinds = [kind for kind in MEDIA if mock.get(kind)]
+        """What a function, or a model, gives beside its content."""
         if executor.type != "function":
-            for kind in kinds:
-                message = "only a function's answer has any; expected a step without agent, team"
-                self._problems.add((*path, kind), message)
-            return {}
-        return {kind: self._template(mock[kind], (*path, kind)) for kind in kinds}
+            for kind in MEDIA if executor.type == "team" else MEDIA[1:]:
+                if mock.get(kind):
+                    message = (
+                        "an agent's model gives images, a team's none of these; "
+                        f"expected a tool that gives {kind}"
+                    )
+                    self._problems.add((*path, kind), message)
+            if executor.type == "team" and mock.get("citations"):
+                message = "only an agent's answer has them; expected a member's `mock` with them"
+                self._problems.add((*path, "citations"), message)
+        return self._templates(mock, path)
+
+    def _templates(self, item: dict[str, Any], path: Path) -> dict[str, Renderer]:
+        """A mock's or a tool's media."""
+        return {kind: self._template(item[kind], (*path, kind)) for kind in MEDIA if item.get(kind)}
 
     def _events(self, mock: dict[str, Any], path: Path, executor: Executor) -> tuple[OwnEvent, ...]:
         """The events that a function tells."""
@@ -261,10 +272,10 @@ class MockCompiler:
         return Texts((self._template(value, (*path, key)),), is_whole=True)
 
     def _tool(self, tool: dict[str, Any], path: Path, executor: Executor) -> Tool:
-        if "result" in tool and "error" in tool:
-            self._problems.add(
-                (*path, "error"), "a tool gives `result` or raises `error`, not both"
-            )
+        for key in ("result", *MEDIA):
+            if key in tool and "error" in tool:
+                message = f"a tool gives `{key}` or raises `error`, not both"
+                self._problems.add((*path, "error"), message)
         args = tool.get("args") or {}
         if executor.type == "team" and tool["name"] == DELEGATION:
             self._check_delegation(tool, args, path, executor)
@@ -276,6 +287,7 @@ class MockCompiler:
             None if error is None else self._template(error, (*path, "error")),
             float(tool.get("delay", 0)),
             self._waits_for(tool, path, executor),
+            self._templates(tool, path),
         )
 
     def _check_waits(self, mock: dict[str, Any], path: Path) -> None:
@@ -302,7 +314,7 @@ class MockCompiler:
             if executor.type == "team":
                 message = "only an agent's tool has its run pause; a team's is called at once"
                 self._problems.add((*path, key), message)
-            for answer in ("result", "error", "delay"):
+            for answer in ("result", "error", "delay", *MEDIA):
                 if answer in tool:
                     message = f"with {key} the run pauses, and the tool is not called"
                     self._problems.add((*path, answer), message)
@@ -317,7 +329,7 @@ class MockCompiler:
         executor: Executor,
     ) -> None:
         """A team's own tool, to which its member answers."""
-        for key in ("result", "error", "delay"):
+        for key in ("result", "error", "delay", *MEDIA):
             if key in tool:
                 message = f"the member answers {DELEGATION}; expected its own `mock`"
                 self._problems.add((*path, key), message)

@@ -60,6 +60,8 @@ class Tool:
     delay: float = 0.0
     """Seconds."""
     waits_for: WaitsFor | None = None
+    media: Mapping[str, Renderer] = field(default_factory=dict)
+    """What it gives beside its result: as a mock's."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,10 @@ class Mock:
     success: bool | Renderer = True
     """A function's: false says that it failed without raising."""
     media: Mapping[str, Renderer] = field(default_factory=dict)
-    """A function's images, videos, audio and files, by that name: lists of objects."""
+    """A function's images, videos, audio and files, by that name: lists of objects. A model gives
+    images alone."""
+    citations: Renderer | None = None
+    """What a model's answer refers to (Agno's Citations)."""
     events: tuple[OwnEvent, ...] = ()
     """A function's."""
     says_why: bool = False

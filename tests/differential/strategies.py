@@ -131,6 +131,35 @@ STATE_CHANGES = st.sampled_from(
     ]
 )
 
+CITATIONS = st.fixed_dictionaries(
+    {"urls": st.lists(st.sampled_from([{"url": "https://c.test/", "title": "{{ input }}"}, {}]))},
+    optional={
+        "search_queries": st.lists(st.sampled_from(["q", ""]), max_size=2),
+        "documents": st.just([{"cited_text": "x"}]),
+        "raw": st.sampled_from([{"a": 1, "b": None}, "text"]),
+    },
+)
+_THOUGHTS = st.fixed_dictionaries(
+    {"thought": st.sampled_from(["hm {{ input }}", ""])},
+    optional={
+        "title": st.sampled_from(["T", ""]),
+        "action": st.sampled_from(["look", ""]),
+        "confidence": st.sampled_from([1, 0.25]),
+    },
+).map(lambda args: {"name": "think", "args": args})
+_ANALYSES = st.fixed_dictionaries(
+    {"title": st.sampled_from(["T", "{{ input }}"])},
+    optional={
+        "result": st.sampled_from(["r", ""]),
+        "analysis": st.just("an"),
+        "next_action": st.sampled_from(["continue", "Final", "validate", "else"]),
+        "confidence": st.just(0.5),
+    },
+).map(lambda args: {"name": "analyze", "args": args})
+_GIVEN = st.fixed_dictionaries(
+    {"name": st.just("camera"), "result": st.just("seen")},
+    optional={kind: st.lists(item, min_size=1, max_size=2) for kind, item in sorted(MEDIA.items())},
+)
 TOOLS = st.fixed_dictionaries(
     {
         "name": st.sampled_from(["weather", "search"]),
@@ -150,6 +179,11 @@ TOOLS = st.fixed_dictionaries(
         ).map(lambda answer: {**tool, **answer})
         | st.sampled_from(["no such city", ""]).map(lambda error: {**tool, "error": error})
     )
+) | st.one_of(
+    st.tuples(_THOUGHTS | _ANALYSES, st.sampled_from([{"result": "x"}, {"error": "e"}])).map(
+        lambda parts: parts[0] | parts[1]
+    ),
+    _GIVEN,
 )
 WAITING_TOOLS = st.sampled_from(
     ["requires_confirmation", "requires_user_input", "external_execution"]
@@ -236,6 +270,10 @@ def mocks(draw: st.DrawFn, executor: str, *, may_wait: bool = False) -> Json:
             mock["tools"] = draw(st.lists(tools, max_size=2))
         else:
             mock["requests"] = draw(st.lists(requests(tools), max_size=2))
+    if executor == "agent" and draw(st.integers(0, 7)) == 7:
+        mock["images"] = draw(st.lists(MEDIA["images"], min_size=1, max_size=2))
+    if executor == "agent" and draw(st.integers(0, 7)) == 7:
+        mock["citations"] = draw(CITATIONS)
     if executor != "function" and draw(st.integers(0, 5)) == 5:
         mock.pop("chunks", None)
         mock |= {"content": draw(MEMBERS), "content_type": "Note"}

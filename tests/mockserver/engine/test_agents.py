@@ -351,6 +351,17 @@ TWO_MEMBERS = team(
     [member("a", {"delay": 0.05, "session_state": {"n": 1}}), member("b", {"delay": 0.1})],
     {"requests": [delegations("a", "b")], "content": "ok"},
 )
+THINKS = {
+    "tools": [{"name": "think", "args": {"thought": "rain"}, "result": "ok"}],
+    "reasoning": "So.",
+    "content": "wet",
+}
+PICTURE = {"url": "https://x.test/1.png"}
+SEES = {
+    "tools": [{"name": "camera", "result": "seen", "images": [PICTURE]}],
+    "content": "wet",
+    "images": [PICTURE],
+}
 STATE = {"type": "Step", "name": "f", "mock": {"content": "{{ session_state }}"}}
 SHARED_STATE = {
     "type": "Parallel",
@@ -370,6 +381,8 @@ SHOWN_BY: dict[str, tuple[list[Json], bool]] = {
     "agent.tool-error-after-end": ([agent(LOOKS)], True),
     "agent.usage-recounted": ([agent({**LOOKS, "tokens": {}})], False),
     "agent.reasoning-last": ([agent(LOOKS)], False),
+    "agent.thoughts-overwritten": ([agent(THINKS)], True),
+    "agent.media-lost": ([agent(SEES)], False),
     "team.member-failure-silent": ([FAILING_MEMBER], True),
     "team.inner-answers-included": ([NESTED], True),
     "team.child-run-shared": ([TWO_MEMBERS], True),

@@ -30,6 +30,7 @@ REPRODUCED = [
     "article-writer",
     "best-effort",
     "campaign",
+    "city-guide",
     "content-pipeline",
     "doomed",
     "draft-refiner",
