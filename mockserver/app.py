@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -31,7 +32,9 @@ from mockserver.runner.runner import DEFAULT_MAX_RUN_TIME, DEFAULT_MAX_RUNS, Run
 from mockserver.script.loader import BUNDLED_SCRIPTS, load_scripts
 from mockserver.script.model import Workflow
 from mockserver.sessions.memory import MemoryStore
-from mockserver.sessions.store import SessionStore
+from mockserver.sessions.store import SessionStore, StoreError
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_MAX_MEMORY = 256 * 1024 * 1024
 
@@ -117,6 +120,14 @@ class Mock:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._application(scope, receive, send)
+
+    async def open(self) -> None:
+        """Be there for the other processes that share the store, if any. Each run does so too."""
+        if self.runner.sharing is not None:
+            try:
+                await self.runner.sharing.open()
+            except StoreError as error:
+                logger.error("the other processes do not hear this one: %s", error)
 
     def replace_scripts(self, workflows: Mapping[str, Workflow], recordings: Recordings) -> None:
         """Serve these from now on."""

@@ -104,12 +104,13 @@ def serve(
     listener: socket.socket,
     *,
     beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
+    at_start: Callable[[], Coroutine[Any, Any, None]] | None = None,
     at_end: Callable[[], Coroutine[Any, Any, None]] | None = None,
     end_answers: Callable[[], None] = lambda: None,
     certificate: Certificate | None = None,
 ) -> int:
-    """Serve until a signal comes; the exit code. `beside` is carried out meanwhile, `at_end` when
-    nothing is answered any more.
+    """Serve until a signal comes; the exit code. `beside` is carried out meanwhile, `at_start`
+    before anything is answered, `at_end` when nothing is any more.
 
     The first ends in good order: what is not answered after SECONDS_TO_FINISH is ended by
     `end_answers`, and broken off after SECONDS_TO_END. A second ends at once.
@@ -124,7 +125,8 @@ def serve(
         ssl_keyfile=certificate.key if certificate else None,
     )
     server = _Server(config)
-    server.beside, server.at_end, server.end_answers = beside, at_end, end_answers
+    server.beside, server.end_answers = beside, end_answers
+    server.at_start, server.at_end = at_start, at_end
     # Before uvicorn has taken the signals over, and once it has given them back.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, server.end_at_once)
@@ -158,11 +160,14 @@ class _Server(uvicorn.Server):
     forced_by: int | None = None
     """The second signal."""
     beside: Callable[[], Coroutine[Any, Any, None]] | None = None
+    at_start: Callable[[], Coroutine[Any, Any, None]] | None = None
     at_end: Callable[[], Coroutine[Any, Any, None]] | None = None
     end_answers: Callable[[], None] | None = None
     _task: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.at_start is not None:
+            await self.at_start()
         await super().startup(sockets)
         if self.beside is not None:
             self._task = asyncio.create_task(self.beside())

@@ -282,6 +282,7 @@ def serve(
             app,
             listener,
             beside=beside,
+            at_start=app.open,
             at_end=opened.close,
             end_answers=lambda: app.runner.fail_all("the server is shutting down"),
             certificate=certificate,

@@ -45,7 +45,7 @@ async def _workflow(request: Request) -> Answer:
 
 async def _cancel(request: Request) -> Answer:
     scope = request.mock_scope if request.mock_scope.name else None
-    request.served.runner.cancel(request.path["run_id"], scope)
+    await request.served.runner.cancel(request.path["run_id"], scope)
     return 200, {}
 
 

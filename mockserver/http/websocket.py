@@ -26,8 +26,10 @@ from mockserver.http.preferences import ASK_RULES_KEY, UNSTEERED
 from mockserver.http.request import MOCK_SCOPE_KEY, Catalogue
 from mockserver.runner.active import ActiveRun
 from mockserver.runner.hooks import RunRequest
+from mockserver.runner.recent import StreamedRun
 from mockserver.runner.runner import Runner, TooManyRuns
 from mockserver.runner.scopes import MockScope
+from mockserver.runner.sharing import Subscriber
 from mockserver.sessions.keeping import find_session
 from mockserver.sessions.store import StoreError
 
@@ -74,8 +76,10 @@ class WorkflowSocket:
         self._catalogue = catalogue
         self._runner = runner
         self._token = token
-        self._subscribers: dict[str, WebSocket] = {}
+        self._subscribers: dict[str, Subscriber] = {}
         """Who takes a run's events besides the one who started it, by run id: the last to ask."""
+        if runner.sharing is not None:
+            runner.sharing.on_follow(self._follow, self._pass_on)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,7 +93,11 @@ class WorkflowSocket:
         await socket.accept()
         with contextlib.suppress(WebSocketDisconnect):
             await self._serve(socket)
-        self._subscribers = {key: s for key, s in self._subscribers.items() if s is not socket}
+        self._subscribers = {
+            run_id: subscriber
+            for run_id, subscriber in self._subscribers.items()
+            if not (isinstance(subscriber, _Connected) and subscriber.socket is socket)
+        }
 
     async def _serve(self, socket: WebSocket) -> None:
         needs_token = self._token is not None
@@ -220,11 +228,11 @@ class WorkflowSocket:
                     ):
                         continue
                     data = _indexed(json.loads(payload), index)
-                    index += 1
                     await _send(socket, f"event: {name}\ndata: {data}\n\n")
                     other = self._subscribers.get(run_id)
                     if other is not None:
-                        await _send(other, data)
+                        await other.send(index, data)
+                    index += 1
         if active.is_cut:
             await _close(socket)
         recent = self._runner.recent(run_id, active.scope)
@@ -237,7 +245,15 @@ class WorkflowSocket:
             await _say(socket, "error", error="run_id is required for subscription")
             return
         mock_scope = self._mock_scope(socket, message)
+        subscriber = _Connected(socket)
         recent = self._runner.recent(run_id, mock_scope)
+        if recent is None and self._runner.sharing is not None:
+            self._subscribers[run_id] = subscriber  # what comes may be there before the answer
+            recent = await self._runner.sharing.follow(run_id, mock_scope)
+        if recent is not None and recent.status == "RUNNING":
+            self._subscribers[run_id] = subscriber
+        elif self._subscribers.get(run_id) is subscriber:
+            del self._subscribers[run_id]
         if recent is None:
             await self._replay_stored(socket, run_id, message)
             return
@@ -262,7 +278,6 @@ class WorkflowSocket:
             )
             for index, event in enumerate(missed, first):
                 await _send(socket, _indexed(event, index))
-        self._subscribers[run_id] = socket
         await _say(
             socket,
             "subscribed",
@@ -271,6 +286,22 @@ class WorkflowSocket:
             current_event_count=len(events),
             message="Subscribed to workflow run. You will receive new events as they occur.",
         )
+        await subscriber.begin(len(events))
+
+    def _follow(
+        self, run_id: str, mock_scope: MockScope, subscriber: Subscriber
+    ) -> StreamedRun | None:
+        """A run as far as it has come, whose events another process takes from now on."""
+        recent = self._runner.recent(run_id, mock_scope)
+        if recent is not None and recent.status == "RUNNING":
+            self._subscribers[run_id] = subscriber
+        return recent
+
+    def _pass_on(self, run_id: str, index: int, text: str) -> None:
+        """An event of a run that another process carries out."""
+        subscriber = self._subscribers.get(run_id)
+        if isinstance(subscriber, _Connected):
+            subscriber.put(index, text)
 
     async def _replay_stored(self, socket: WebSocket, run_id: str, message: Json) -> None:
         session_id = message.get("session_id")
@@ -294,6 +325,42 @@ class WorkflowSocket:
         if not events:
             said = "Run completed but no events stored."
         await _replay(socket, run_id, stored.to_dict()["status"], events, said)
+
+
+class _Connected:
+    """A connection that takes a run's events, once it was sent those that it has missed."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self.socket = socket
+        self._held: list[tuple[int, str]] | None = []
+        """What came before it had; None: it has."""
+        self._queue: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    async def send(self, index: int, text: str) -> None:
+        if self._held is not None:
+            self._held.append((index, text))
+        else:
+            await _send(self.socket, text)
+
+    async def begin(self, first: int) -> None:
+        """It has those before `first`."""
+        while self._held:
+            index, text = self._held.pop(0)
+            if index >= first:
+                await _send(self.socket, text)
+        self._held = None
+
+    def put(self, index: int, text: str) -> None:
+        """Send, in the order of the calls, while whoever calls goes on."""
+        self._queue.put_nowait((index, text))
+        if self._task is None:
+            self._task = asyncio.create_task(self._send_all())
+
+    async def _send_all(self) -> None:
+        while not self._queue.empty():
+            await self.send(*self._queue.get_nowait())
+        self._task = None
 
 
 async def _replay(

@@ -1,14 +1,28 @@
-"""What was used last, up to so many bytes."""
+"""What was used last, up to so many bytes: streamed runs, the ids of cancelled ones."""
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
-from typing import Generic, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
 _OF_ENTRY = 200
 """Bytes that CPython 3.11 needs for an entry, about, besides its texts."""
+
+
+@dataclass(frozen=True)
+class StreamedRun:
+    """What a streamed run has said so far, or in all."""
+
+    status: str
+    events: tuple[bytes, ...]
+    """Their payloads."""
+
+    def event_payloads(self) -> list[dict[str, Any]]:
+        return [json.loads(event) for event in self.events]
 
 
 class Recent(Generic[T]):

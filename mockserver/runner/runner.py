@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from agentos_contract.events import TERMINAL_EVENTS
 from agentos_contract.json_values import to_json
@@ -22,10 +20,11 @@ from mockserver.engine.run import Run
 from mockserver.recordings.replay import Replay, ReplayedRun
 from mockserver.runner.active import ActiveRun
 from mockserver.runner.hooks import RunRequest
-from mockserver.runner.recent import Recent
+from mockserver.runner.recent import Recent, StreamedRun
 from mockserver.runner.remembering import keep_end, keep_start, session_of
 from mockserver.runner.scopes import MockScope, Scopes
-from mockserver.sessions.records import Session, StoredRun, to_kept_json
+from mockserver.runner.sharing import Sharing
+from mockserver.sessions.records import Session, SessionKey, StoredRun, to_kept_json
 from mockserver.sessions.store import SessionStore, StoreError
 from mockserver.sessions.workflow_sessions import merge
 
@@ -50,18 +49,6 @@ KEEP_ALIVE_COMMENT = encode_comment("keep-alive")
 
 # The real server's session keeps the events but these.
 _NOT_KEPT = frozenset({"StepOutput", "WorkflowError"})
-
-
-@dataclass(frozen=True)
-class StreamedRun:
-    """What a streamed run has said so far, or in all."""
-
-    status: str
-    events: tuple[bytes, ...]
-    """Their payloads."""
-
-    def event_payloads(self) -> list[dict[str, Any]]:
-        return [json.loads(event) for event in self.events]
 
 
 class TooManyRuns(Exception):
@@ -117,6 +104,9 @@ class Runner:
         """Runs that were cancelled before they were started."""
         self._recent: Recent[StreamedRun] = Recent(max_recent)
         """Runs that were streamed, once they are over."""
+        channel = store.channel()
+        self.sharing = None if channel is None else Sharing(self, channel)
+        """What goes between the processes that share the store."""
         self._background: set[asyncio.Task[None]] = set()
 
     async def start(self, request: RunRequest) -> ActiveRun:
@@ -129,6 +119,8 @@ class Runner:
             raise TooManyRuns(f"{count} runs are under way, the most that may be at one time")
         self._starting += 1
         try:
+            if self.sharing is not None:
+                await self.sharing.open()
             return await self._start(request)
         finally:
             self._starting -= 1
@@ -165,6 +157,8 @@ class Runner:
         self._active[active] = None
         if self._to_cancel.pop(_key(scope, run_id)):
             active.cancel()
+            if self.sharing is not None:
+                self.sharing.was_cancelled(run_id, scope)
         if request.is_background or request.hooks.is_kept_from_start(request):
             try:
                 await keep_start(active, now)
@@ -240,16 +234,36 @@ class Runner:
             if run_id in (None, active.run.run_id) and scope in (None, active.scope)
         ]
 
-    def cancel(self, run_id: str, scope: MockScope | None = None) -> None:
+    async def cancel(self, run_id: str, scope: MockScope | None = None) -> None:
         """Cancel a run: those under way now, any other as soon as one of that id is started.
 
-        `scope`: whose run it is, where that is known.
+        `scope`: whose run it is, where that is known. Raises StoreError where nobody can be asked
+        for it.
         """
+        is_found = self.cancel_here(run_id, scope)
+        if self.sharing is not None:
+            try:
+                is_found = await self.sharing.cancel(run_id, scope) or is_found
+            except StoreError:
+                if not is_found:
+                    raise
+        if not is_found:
+            self.cancel_later(run_id, scope)
+
+    def cancel_here(self, run_id: str, scope: MockScope | None) -> bool:
+        """Cancel the runs of that id that are under way in this process; whether there are any."""
         under_way = self.under_way(run_id, scope)
         for active in under_way:
             active.cancel()
-        if not under_way:
-            self._to_cancel.put(_key(scope or self.scopes.unnamed, run_id), True)
+        return bool(under_way)
+
+    def cancel_later(self, run_id: str, scope: MockScope | None, *, is_wanted: bool = True) -> None:
+        """Whether a run of that id is to be cancelled as soon as one is started."""
+        key = _key(scope or self.scopes.unnamed, run_id)
+        if is_wanted:
+            self._to_cancel.put(key, True)
+        else:
+            self._to_cancel.pop(key)
 
     def fail_all(self, error: str) -> None:
         """Have all runs under way fail, as the server ends."""
@@ -413,7 +427,7 @@ class Runner:
         """A run of a session, which is one of this scope."""
         scope = scope or self.scopes.unnamed
         run = await scope.store.run(session.key, run_id)
-        return None if run is None else self._as_far(scope, session, [run])[0]
+        return None if run is None else (await self._as_far(scope, session, [run]))[0]
 
     async def stored_runs(
         self,
@@ -428,23 +442,30 @@ class Runner:
         page = await scope.store.runs(
             session.key, created_after=created_after, created_before=created_before
         )
-        return self._as_far(scope, session, page.items)
+        return await self._as_far(scope, session, page.items)
 
-    def _as_far(
+    async def _as_far(
         self, scope: MockScope, session: Session, runs: Sequence[StoredRun]
     ) -> list[StoredRun]:
         """Runs as far as they have come: the store has their beginnings until they are over."""
-        under_way = {
-            active.run.run_id: active
-            for active in self._active
-            if active.scope is scope and active.session.key == session.key
-        }
+        come = self.records(scope, session.key)
+        if self.sharing is not None:
+            elsewhere = [run for run in runs if run.is_under_way and run.run_id not in come]
+            if elsewhere:
+                come = {**await self.sharing.records(scope, session.key), **come}
         return [
-            under_way[run.run_id].record()._replace(version=run.version)
-            if run.run_id in under_way
-            else run
+            come[run.run_id]._replace(version=run.version) if run.run_id in come else run
             for run in runs
         ]
+
+    def records(self, scope: MockScope, key: SessionKey) -> dict[str, StoredRun]:
+        """The runs of a session that are under way in this process, as far as they have come, by
+        run_id."""
+        return {
+            active.run.run_id: active.record()
+            for active in self._active
+            if active.scope is scope and active.session.key == key
+        }
 
 
 def _key(scope: MockScope, run_id: str) -> str:

@@ -125,6 +125,9 @@ class MemoryStore:
         for place in list(self._all.sessions):
             self._forget(place)
 
+    def channel(self) -> None:
+        """Nobody else has this memory."""
+
     async def close(self) -> None:
         """There is nothing to let go of."""
 

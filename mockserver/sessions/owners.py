@@ -27,13 +27,21 @@ class Owners:
                 break
             self._lock.release()  # somebody took it for one that was left, and removed it
 
+    def others(self) -> list[str]:
+        """The other processes that are there."""
+        left = set(self._files()) - {self.own_id}
+        return [owner for owner in left if not self._is_gone(owner)]
+
     def gone(self, owners: Iterable[str]) -> list[str]:
         """Those of these ids, and of those whose files were left, whose process has ended."""
+        found = {*owners, *self._files()} - {self.own_id}
+        return [owner for owner in sorted(found) if self._is_gone(owner)]
+
+    def _files(self) -> list[str]:
+        """Those whose files are there."""
         prefix = self._path("").name
         names = (path.name for path in self._file.parent.iterdir())
-        left = (name.removeprefix(prefix) for name in names if name.startswith(prefix))
-        found = {*owners, *left} - {self.own_id}
-        return [owner for owner in sorted(found) if self._is_gone(owner)]
+        return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
 
     def _is_gone(self, owner: str) -> bool:
         lock = self._lock_of(owner)

@@ -35,6 +35,7 @@ from redis.exceptions import (
 
 from mockserver.sessions import redis_scripts
 from mockserver.sessions.records import Session, SessionKey, StoredRun, interrupted
+from mockserver.sessions.redis_channel import RedisChannel
 from mockserver.sessions.store import Conflict, Page, SessionQuery, StoreError, page_of
 
 logger = logging.getLogger(__name__)
@@ -64,7 +65,11 @@ class RedisStore:
     def scoped(self, scope: str) -> RedisStore:
         return RedisStore(self._shared.url, scope, shared=self._shared)
 
+    def channel(self) -> RedisChannel:
+        return self._shared.channel
+
     async def close(self) -> None:
+        await self._shared.channel.close()
         await self._shared.close()
 
     # -- reading
@@ -226,8 +231,11 @@ class _Shared:
                 url, socket_connect_timeout=SECONDS_TO_ANSWER, socket_timeout=SECONDS_TO_ANSWER
             ) as redis:
                 redis.ping()
+                number = redis.connection_pool.connection_kwargs.get("db", 0)
         except (RedisError, OSError, ValueError) as error:
             raise self.explained(error) from error
+        # Redis's channels are those of all its databases.
+        self.channel = RedisChannel(url, f"{PREFIX}channel:{number}", self.explained)
 
     async def call(self, script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         """What a script answers. Raises StoreError.

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from mockserver.sessions import sqlite_channel
 from mockserver.sessions.owners import Owners
 from mockserver.sessions.records import (
     Session,
@@ -22,6 +23,7 @@ from mockserver.sessions.records import (
     StoredRun,
     interrupted,
 )
+from mockserver.sessions.sqlite_channel import SqliteChannel
 from mockserver.sessions.sqlite_file import SqliteFile, Transaction
 from mockserver.sessions.store import Conflict, Page, SessionQuery, SortKey, StoreError, column_text
 
@@ -53,6 +55,7 @@ _TABLES = (
     )""",
     "CREATE UNIQUE INDEX runs_by_id ON runs (session, run_id)",
     "CREATE INDEX runs_under_way ON runs (owner) WHERE owner IS NOT NULL",
+    sqlite_channel.TABLE,
     "CREATE TABLE counter (version INTEGER NOT NULL)",
     "INSERT INTO counter VALUES (0)",
     f"PRAGMA application_id = {APPLICATION_ID}",
@@ -93,8 +96,12 @@ class SqliteStore:
     def scoped(self, scope: str) -> SqliteStore:
         return SqliteStore(self._file.file, scope, shared=self._shared)
 
+    def channel(self) -> SqliteChannel:
+        return self._shared.channel
+
     async def close(self) -> None:
         """Let go of the file, once all that was given to be written is."""
+        await self._shared.channel.close()
         self._shared.close()
 
     # -- reading
@@ -311,12 +318,13 @@ class _Shared:
             self.file = SqliteFile(
                 file,
                 setup=self._set_up,
-                chores=lambda transaction: self._mark(transaction.connection),
+                chores=self._chores,
                 functions={"column_text": _column_text},
             )
         except BaseException:
             self.owners.close()
             raise
+        self.channel = SqliteChannel(self.file, self.owners)
 
     def close(self) -> None:
         self.file.close()
@@ -337,6 +345,10 @@ class _Shared:
                 f"knows up to {FORMAT}; serve it with that version, or name another file"
             )
         self._mark(db)
+
+    def _chores(self, transaction: Transaction) -> None:
+        self._mark(transaction.connection)
+        sqlite_channel.forget_old(transaction)
 
     def _mark(self, db: sqlite3.Connection) -> None:
         """Mark the runs whose processes have ended before them."""

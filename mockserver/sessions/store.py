@@ -112,6 +112,23 @@ def column_text(value: Any) -> str:
     return "null" if value is None else json.dumps(json.dumps(value))
 
 
+class Channel(Protocol):
+    """What the processes that share a store tell each other. Each method raises StoreError."""
+
+    async def listen(self, receive: Callable[[bytes], None]) -> None:
+        """Have `receive` called in this loop with each message that is sent from now on, by this
+        process too; those of one process come in the order in which it sent them."""
+        ...
+
+    async def others(self) -> int:
+        """How many other processes there are."""
+        ...
+
+    async def send(self, messages: Sequence[bytes]) -> None:
+        """Say something to all who listen."""
+        ...
+
+
 class SessionStore(Protocol):
     """Where sessions and their runs are kept.
 
@@ -191,6 +208,11 @@ class SessionStore(Protocol):
 
     async def clear_all(self) -> None:
         """Forget all sessions of all scopes."""
+        ...
+
+    def channel(self) -> Channel | None:
+        """How processes that share the store talk; None where there can be no other. One, for all
+        scopes."""
         ...
 
     async def close(self) -> None:

@@ -114,7 +114,7 @@ def test_to_cancel_is_to_cancel_both_and_no_later_one(
         two = await started(runner, "bananas", second, "other")
         ends = asyncio.gather(carried_out(runner, one, first), carried_out(runner, two, second))
         await asyncio.sleep(0)
-        runner.cancel("double")
+        await runner.cancel("double")
         for answer, mode in zip(await ends, (first, second), strict=True):
             ended = answer["event"] if mode == "stream" else answer["status"]
             assert ended == ("WorkflowCancelled" if mode == "stream" else "CANCELLED")

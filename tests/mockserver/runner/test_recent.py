@@ -32,8 +32,12 @@ def test_what_is_longest_unused_is_forgotten() -> None:
 
 def test_the_ids_of_cancelled_runs_have_a_limit_in_bytes() -> None:
     runner = Runner(MemoryStore())
-    for number in range(100):
-        runner.cancel(f"{number}{'x' * 50_000}")
+
+    async def cancel() -> None:
+        for number in range(100):
+            await runner.cancel(f"{number}{'x' * 50_000}")
+
+    asyncio.run(cancel())
     assert runner._to_cancel._size < 1024 * 1024
 
 

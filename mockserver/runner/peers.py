@@ -1,0 +1,125 @@
+"""The other processes that share the store: what is asked of them, told to them, and by them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mockserver.sessions.store import Channel, StoreError
+
+Json = dict[str, Any]
+Handler = Callable[[Json], Json | None]
+"""What is done with what somebody else says; its value is the answer, None where there is none."""
+
+SECONDS_TO_ANSWER = 2.0
+"""Who has not answered by then is not there any more, or hangs."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Question:
+    wanted: int
+    all_came: asyncio.Future[None]
+    came: int = 0
+    answers: list[Json] = field(default_factory=list)
+
+    def answer(self, content: Json | None) -> None:
+        self.came += 1
+        if content is not None:
+            self.answers.append(content)
+        if self.came >= self.wanted and not self.all_came.done():
+            self.all_came.set_result(None)
+
+
+class Peers:
+    """The processes that share a store. Messages of one come in the order in which it sent them."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.id = uuid.uuid4().hex
+        self._channel = channel
+        self._handlers: dict[str, Handler] = {}
+        self._questions: dict[str, _Question] = {}
+        self._outbox: list[bytes] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_sending = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def on(self, what: str, handler: Handler) -> None:
+        """Have the handler called for each message of that name, with what it says."""
+        self._handlers[what] = handler
+
+    async def open(self) -> None:
+        """Listen from now on. Raises StoreError."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop = loop
+            try:
+                await self._channel.listen(self._receive)
+            except BaseException:
+                self._loop = None
+                raise
+
+    def tell(self, what: str, *, to: str | None = None, **content: Any) -> None:
+        """Say something to one of the others, or to all. Nobody waits for it."""
+        message = {"from": self.id, "to": to, "what": what, **content}
+        self._outbox.append(json.dumps(message).encode())
+        if not self._is_sending:
+            self._is_sending = True
+            task = asyncio.create_task(self._send())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def ask(self, what: str, **content: Any) -> list[Json]:
+        """What the others answer, those that have something to say. Raises StoreError."""
+        await self.open()
+        others = await self._channel.others()
+        if not others:
+            return []
+        id = uuid.uuid4().hex
+        question = _Question(others, asyncio.get_running_loop().create_future())
+        self._questions[id] = question
+        try:
+            self.tell(what, ask=id, **content)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SECONDS_TO_ANSWER):
+                    await question.all_came
+        finally:
+            del self._questions[id]
+        return question.answers
+
+    async def _send(self) -> None:
+        try:
+            while self._outbox:
+                messages, self._outbox = self._outbox, []
+                try:
+                    await self._channel.send(messages)
+                except StoreError as error:
+                    # Who asks gets no answer, and goes by what the store says.
+                    logger.warning("the others were not told: %s", error)
+        finally:
+            self._is_sending = False
+
+    def _receive(self, text: bytes) -> None:
+        message: Json = json.loads(text)
+        if message["from"] == self.id or message["to"] not in (None, self.id):
+            return
+        if message["what"] == "answer":
+            question = self._questions.get(message["id"])
+            if question is not None:
+                question.answer(message["content"])
+            return
+        handler = self._handlers.get(message["what"])
+        try:
+            answer = handler(message) if handler is not None else None
+        except Exception:
+            logger.exception("%s of another process", message["what"])
+            answer = None
+        if "ask" in message:
+            self.tell("answer", to=message["from"], id=message["ask"], content=answer)

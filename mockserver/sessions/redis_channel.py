@@ -1,0 +1,85 @@
+"""What mocks that share a Redis tell each other: its publish and subscribe."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from mockserver.sessions.store import StoreError
+
+SECONDS_TO_TRY_AGAIN = 0.2
+
+SECONDS_OF_SILENCE = 10
+"""After which a connection is asked whether it is still there."""
+
+
+class RedisChannel:
+    """A Channel (store.py)."""
+
+    def __init__(self, url: str, name: str, explained: Callable[[Exception], StoreError]) -> None:
+        self._url = url
+        self._name = name
+        self._explained = explained
+        self._redis: Redis | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def others(self) -> int:
+        try:
+            ((_, count),) = await self._connected().pubsub_numsub(self._name)
+        except (RedisError, OSError) as error:
+            raise self._explained(error) from error
+        return max(0, int(count) - 1)
+
+    async def send(self, messages: Sequence[bytes]) -> None:
+        try:
+            async with self._connected().pipeline(transaction=False) as pipeline:
+                for message in messages:
+                    pipeline.publish(self._name, message)
+                await pipeline.execute()
+        except (RedisError, OSError) as error:
+            raise self._explained(error) from error
+
+    def _connected(self) -> Redis:
+        assert self._redis is not None, "listen comes first"
+        return self._redis
+
+    async def listen(self, receive: Callable[[bytes], None]) -> None:
+        self._redis = Redis.from_url(
+            self._url, socket_timeout=None, health_check_interval=SECONDS_OF_SILENCE
+        )
+        first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._listen(self._redis, receive, first))
+        try:
+            await first
+        except (RedisError, OSError) as error:
+            raise self._explained(error) from error
+
+    async def _listen(
+        self, redis: Redis, receive: Callable[[bytes], None], first: asyncio.Future[None]
+    ) -> None:
+        while True:
+            try:
+                async with redis.pubsub() as pubsub:
+                    await pubsub.subscribe(self._name)
+                    async for message in pubsub.listen():
+                        if message["type"] == "message":
+                            receive(message["data"])
+                        elif not first.done():
+                            first.set_result(None)
+            except (RedisError, OSError) as error:
+                if not first.done():
+                    first.set_exception(error)
+                    return
+            await asyncio.sleep(SECONDS_TO_TRY_AGAIN)
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        if self._redis is not None:
+            await self._redis.aclose()
