@@ -99,8 +99,9 @@ class Mock:
         if workflows is None:
             workflows = load_scripts(BUNDLED_SCRIPTS).workflows
         self.catalogue = Catalogue(workflows, settings.recordings or Recordings())
+        self._store = settings.store or MemoryStore(settings.max_memory * 3 // 4)
         self.runner = Runner(
-            settings.store or MemoryStore(settings.max_memory * 3 // 4),
+            self._store,
             seed=settings.seed,
             speed=settings.speed,
             clock=settings.clock,
@@ -128,6 +129,10 @@ class Mock:
                 await self.runner.sharing.open()
             except StoreError as error:
                 logger.error("the other processes do not hear this one: %s", error)
+
+    async def close(self) -> None:
+        """Let go of the store."""
+        await self._store.close()
 
     def replace_scripts(self, workflows: Mapping[str, Workflow], recordings: Recordings) -> None:
         """Serve these from now on."""

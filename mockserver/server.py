@@ -9,6 +9,7 @@ import logging
 import signal
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
@@ -66,14 +67,32 @@ def _refuse_password() -> NoReturn:
     raise _HasPassword
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens. Raises CannotListen."""
+def listen_for(workers: int, host: str, port: int) -> list[socket.socket]:
+    """Sockets of one port, one for each worker. Raises CannotListen.
+
+    Linux spreads connections over sockets that share a port; elsewhere the workers share one
+    socket, and who is first takes a connection.
+    """
+    first = listen(host, port)  # says so where somebody else has the port
+    if workers == 1:
+        return [first]
+    if sys.platform != "linux":
+        return [first] * workers
+    port = first.getsockname()[1]
+    first.close()
+    return [listen(host, port, is_shared=True) for _ in range(workers)]
+
+
+def listen(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
+    """A socket that listens; `is_shared`: on a port with others that are. Raises CannotListen."""
     host = host.removeprefix("[").removesuffix("]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio turns Nagle's algorithm off only for sockets that say they are TCP's; with it on, a
     # stream's small writes would wait for each other.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if is_shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         listener.bind((host, port))
     except (OSError, UnicodeError) as error:
@@ -108,9 +127,11 @@ def serve(
     at_end: Callable[[], Coroutine[Any, Any, None]] | None = None,
     end_answers: Callable[[], None] = lambda: None,
     certificate: Certificate | None = None,
+    parent: int | None = None,
 ) -> int:
     """Serve until a signal comes; the exit code. `beside` is carried out meanwhile, `at_start`
-    before anything is answered, `at_end` when nothing is any more.
+    before anything is answered, `at_end` when nothing is any more. `parent`: a file
+    descriptor that can be read from once this process is to end in good order.
 
     The first ends in good order: what is not answered after SECONDS_TO_FINISH is ended by
     `end_answers`, and broken off after SECONDS_TO_END. A second ends at once.
@@ -127,6 +148,7 @@ def serve(
     server = _Server(config)
     server.beside, server.end_answers = beside, end_answers
     server.at_start, server.at_end = at_start, at_end
+    server.parent = parent
     # Before uvicorn has taken the signals over, and once it has given them back.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, server.end_at_once)
@@ -163,9 +185,13 @@ class _Server(uvicorn.Server):
     at_start: Callable[[], Coroutine[Any, Any, None]] | None = None
     at_end: Callable[[], Coroutine[Any, Any, None]] | None = None
     end_answers: Callable[[], None] | None = None
+    parent: int | None = None
     _task: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.parent is not None:
+            loop = asyncio.get_running_loop()
+            loop.add_reader(self.parent, self._has_no_parent)
         if self.at_start is not None:
             await self.at_start()
         await super().startup(sockets)
@@ -182,6 +208,11 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
         if self.at_end is not None:
             await self.at_end()
+
+    def _has_no_parent(self) -> None:
+        assert self.parent is not None
+        asyncio.get_running_loop().remove_reader(self.parent)
+        self.should_exit = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # uvicorn's own would raise the signals again once it has ended: a traceback for what it

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import math
 import os
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 import click
@@ -16,17 +19,18 @@ from agentos_contract.deviations import UnknownDeviation, check_deviations
 from agentos_contract.document import DocumentError, load_document
 from agentos_contract.profiles import ProfileError, load_profile
 from agentos_contract.variations import UnknownVariation, check_variations
-from mockserver.app import DEFAULT_MAX_BODY, DEFAULT_MAX_MEMORY, Settings, create_app
+from mockserver.app import DEFAULT_MAX_BODY, DEFAULT_MAX_MEMORY, Mock, Settings, create_app
 from mockserver.commands.files import TOKEN_VARIABLES, recordings_of, scripts_of
 from mockserver.control.application import Access
 from mockserver.control.security import is_loopback
 from mockserver.reloading import Files, Reloader
 from mockserver.runner.runner import DEFAULT_MAX_RUN_TIME, DEFAULT_MAX_RUNS
 from mockserver.script.loader import BUNDLED_SCRIPTS
-from mockserver.server import CannotListen, Certificate, listen, set_up_log
+from mockserver.server import CannotListen, Certificate, listen_for, set_up_log
 from mockserver.server import serve as run_server
 from mockserver.sessions.opening import UnknownStore, opener
 from mockserver.sessions.store import StoreError
+from mockserver.workers import Workers
 
 MIB = 1024 * 1024
 
@@ -172,7 +176,13 @@ def checked_origins(
     help="Serve TLS with this certificate (PEM); with --keyfile.",
 )
 @click.option("--keyfile", type=click.Path(path_type=Path), help="The certificate's private key.")
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1))
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Processes that serve on the port, with a --store that they share.",
+)
 @click.option(
     "--log-level",
     default="info",
@@ -209,11 +219,7 @@ def serve(
         opens = opener(store)
     except UnknownStore as error:
         raise click.BadParameter(str(error), param_hint="--store") from error
-    if workers > 1:
-        raise click.BadParameter(
-            f"{workers} workers need a store that they share, and there is only memory; expected 1",
-            param_hint="--workers",
-        )
+    _check_workers(workers, store, seed, has_control=not no_control)
     if not host:
         raise click.BadParameter(
             "empty; expected an address, such as 127.0.0.1, or 0.0.0.0 for every network",
@@ -230,34 +236,32 @@ def serve(
         document = load_document(spec)
         if certificate is not None:
             certificate.check()
-        listener = listen(host, port)
+        listeners = listen_for(workers, host, port)
     except (DocumentError, CannotListen) as error:
         raise click.ClickException(str(error)) from error
+    settings = Settings(
+        document,
+        scripts.workflows,
+        recordings,
+        token,
+        max_memory=max_memory * MIB // workers,
+        max_body=max_body * MIB,
+        max_runs=-(-max_runs // workers),
+        max_run_time=max_run_time,
+        seed=seed,
+        speed=speed,
+        deviations=deviations,
+        allow_origins=allow_origins,
+        control=None if no_control else Access(closed=_why_closed(host, token)),
+        profile=profile,
+    )
     try:
-        opened = opens(max_memory * MIB * 3 // 4)
-        app = create_app(
-            Settings(
-                document,
-                scripts.workflows,
-                recordings,
-                token,
-                store=opened,
-                max_memory=max_memory * MIB,
-                max_body=max_body * MIB,
-                max_runs=max_runs,
-                max_run_time=max_run_time,
-                seed=seed,
-                speed=speed,
-                deviations=deviations,
-                allow_origins=allow_origins,
-                control=None if no_control else Access(closed=_why_closed(host, token)),
-                profile=profile,
-            )
-        )
+        app = create_app(replace(settings, store=opens(settings.max_memory * 3 // 4)))
     except (DocumentError, StoreError) as error:
-        listener.close()
+        for listener in listeners:
+            listener.close()
         raise click.ClickException(str(error)) from error
-    port = listener.getsockname()[1]
+    port = listeners[0].getsockname()[1]
     scheme = "http" if certificate is None else "https"
     url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
     # What has been loaded stays: the collector need not look at it again.
@@ -274,20 +278,49 @@ def serve(
         + (' -H "Authorization: Bearer …"' if token else "")
     )
     sys.stdout.flush()
-    beside = None
-    if not no_reload:
-        beside = Reloader(app, Files(workflows or BUNDLED_SCRIPTS, spec)).follow
-    sys.exit(
-        run_server(
+
+    def work(app: Mock, listener: socket, is_here: int | None = None) -> int:
+        files = None if no_reload else Files(workflows or BUNDLED_SCRIPTS, spec)
+        return run_server(
             app,
             listener,
-            beside=beside,
+            beside=None if files is None else Reloader(app, files).follow,
             at_start=app.open,
-            at_end=opened.close,
+            at_end=app.close,
             end_answers=lambda: app.runner.fail_all("the server is shutting down"),
             certificate=certificate,
+            parent=is_here,
         )
-    )
+
+    if workers == 1:
+        sys.exit(work(app, listeners[0]))
+    # It was opened to see that it can be. Each worker has its own.
+    asyncio.run(app.close())
+
+    def worker(listener: socket) -> int:
+        store = opens(settings.max_memory * 3 // 4)
+        return work(create_app(replace(settings, store=store)), listener, team.is_here)
+
+    team = Workers(worker, listeners)
+    sys.exit(team.run())
+
+
+def _check_workers(workers: int, store: str, seed: int | None, *, has_control: bool) -> None:
+    if workers == 1:
+        return
+    if store == "memory":
+        message = f"{workers} workers need a store that they share, and memory is one process's; "
+        message += "expected --store sqlite:///FILE or --store redis://HOST:PORT/NUMBER"
+    elif seed is not None:
+        message = f"{workers} workers would draw the same ids from --seed; leave one of them out"
+    elif has_control:
+        message = f"each of {workers} workers would have rules, gates and scopes of its own; "
+        message += "add --no-control, or leave the workers out"
+    elif not hasattr(os, "fork"):
+        message = "this operating system cannot fork a process; leave it out"
+    else:
+        return
+    raise click.BadParameter(message, param_hint="--workers")
 
 
 def _check_token(token: str | None) -> None:

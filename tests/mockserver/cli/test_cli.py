@@ -125,7 +125,7 @@ def test_check_counts_what_is_well() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--workers", "2"], "2 workers need a store that they share"),
+        (["--workers", "2"], "2 workers need a store that they share, and memory is one"),
         (["--store", "redis"], "'redis' is no store; expected memory, sqlite:///FILE or redis://"),
         (["--as", "agno-9"], "no such profile"),
         (["--token", ""], "empty; leave it out"),
