@@ -15,7 +15,7 @@ from uuid import uuid4
 from agno.media import Audio, File, Image, Video
 from agno.models.message import Citations
 from agno.run import RunContext
-from agno.workflow.cel import _build_step_input_context
+from agno.workflow.cel import _build_step_input_context, _evaluate_cel_raw
 from agno.workflow.types import StepInput, StepOutput
 from pydantic import BaseModel
 
@@ -184,6 +184,20 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
 """Which values a setting can have, and what is said of others."""
 
 
+def _compile_setting(value: Any, place: str) -> Callable[[Mapping[str, Any]], Any]:
+    """A setting's value; where it is a text without a template's marks it is CEL."""
+    is_template = isinstance(value, str) and any(mark in value for mark in ("{{", "{%", "{#"))
+    if not isinstance(value, str) or is_template or place.endswith(".error"):
+        return compile_value(value, place)
+    return lambda variables: _from_cel(_evaluate_cel_raw(value, variables))
+
+
+def _from_cel(value: Any) -> Any:
+    """A CEL value as Python's."""
+    kinds = {"BoolType": bool, "IntType": int, "UintType": int, "DoubleType": float}
+    return kinds.get(type(value).__name__, lambda value: value)(value)
+
+
 class MockedStep:
     """What a step, or a team's member, answers: its `mock`, checked and compiled."""
 
@@ -193,7 +207,7 @@ class MockedStep:
             warn(f"{place}.gate: only the mock can wait for a test; this server does not")
         self.key = key
         self._settings = {
-            key: compile_value(_get(mock, place, key, kinds, default), f"{place}.{key}")
+            key: _compile_setting(_get(mock, place, key, kinds, default), f"{place}.{key}")
             for key, kinds, default in (
                 ("delay", (int, float, str), 0),
                 ("fails", (int, bool, str), "fails_after" in mock),

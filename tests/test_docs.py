@@ -48,7 +48,7 @@ def script_of(content: dict[str, Any]) -> dict[str, Any]:
     step = {"type": "Step", "name": "shown", **content}
     if "team" not in content:
         step["agent"] = {"id": "shown", "name": "Shown"}
-    return {"id": "shown", "steps": [step]}
+    return {"id": "shown", "input_schema": {"type": "object"}, "steps": [step]}
 
 
 @pytest.mark.parametrize("example", in_language("yaml"))

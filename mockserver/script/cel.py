@@ -106,10 +106,10 @@ class Cel:
         self.variables = tuple(variables)
         self._environment = celpy.Environment(runner_class=_Runner)
         try:
-            self._tree = self._environment.compile(source)
-            self._program = self._environment.program(self._tree)
-            names = _free_names(self._tree)
-            wrong = next(_wrong_calls(self._tree), None)
+            self.tree = self._environment.compile(source)
+            self._program = self._environment.program(self.tree)
+            names = _free_names(self.tree)
+            wrong = next(_wrong_calls(self.tree), None)
         except (celpy.CELParseError, lark.exceptions.LarkError) as error:
             column = getattr(error, "column", None)
             where = f" (column {column})" if column else ""
@@ -134,7 +134,7 @@ class Cel:
 
         Raises CelError where it is sure to fail there.
         """
-        for branch in _branches(self._tree):
+        for branch in _branches(self.tree):
             if _free_names(branch) <= values.keys():
                 yield self._evaluate(self._environment.program(branch), values)
 
@@ -171,6 +171,20 @@ def to_cel(value: Any) -> Any:
                 {celtypes.StringType(key): to_cel(item) for key, item in value.items()}
             )
     return celtypes.StringType(str(value))
+
+
+def from_cel(value: Any) -> Any:
+    """A CEL value as Python's: a truth value, a number, a text; another as it is."""
+    for kind, plain in (
+        (celtypes.BoolType, bool),
+        (celtypes.IntType, int),
+        (celtypes.UintType, int),
+        (celtypes.DoubleType, float),
+        (celtypes.StringType, str),
+    ):
+        if isinstance(value, kind):
+            return plain(value)
+    return value
 
 
 def names_in(value: Any) -> Iterator[str]:

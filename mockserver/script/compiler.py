@@ -24,6 +24,7 @@ from mockserver.script.cel import (
     names_in,
 )
 from mockserver.script.expressions import Expressions
+from mockserver.script.members import Known
 from mockserver.script.mocks import MockCompiler
 from mockserver.script.model import (
     DEFAULT_MAX_ITERATIONS,
@@ -56,7 +57,7 @@ class _Compiler:
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
         self._expressions = Expressions(problems)
-        self._mocks = MockCompiler(problems)
+        self._mocks = MockCompiler(problems, self._expressions)
 
     def workflow(self, value: dict[str, Any], file: str) -> Workflow:
         input_schema = value.get("input_schema")
@@ -72,6 +73,8 @@ class _Compiler:
                 )
         steps = self._nodes(value.get("steps"), ("steps",))
         scenarios = self.scenarios(value)
+        known = Known(input_schema or None, value.get("steps") or ())
+        known.check(self._expressions.reads, self._problems)
         return Workflow(
             id=value["id"],
             name=value.get("name") or value["id"],

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mockserver.script.cel import Cel, CelError
+from mockserver.script.cel import Cel, CelError, from_cel
+from mockserver.script.members import Read, read_by_cel, read_by_template
 from mockserver.script.problems import Path, Problems
-from mockserver.script.templates import Renderer, TemplateProblem, compile_value
+from mockserver.script.templates import VARIABLES, Renderer, TemplateProblem, compile_value
 
 
 class Expressions:
@@ -15,17 +16,40 @@ class Expressions:
 
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
+        self.reads: list[Read] = []
+        """Members of values that they read."""
 
     def cel(self, source: str, variables: Sequence[str], path: Path) -> Cel | bool:
         try:
-            return Cel(source, variables)
+            cel = Cel(source, variables)
         except CelError as error:
             self._problems.add(path, str(error))
-        return False
+            return False
+        self.reads += read_by_cel(cel.tree, path)
+        return cel
+
+    def setting(self, source: str, expected: str, path: Path) -> Renderer | int:
+        """CEL in a template's place: over the same variables, it gives a value of its type."""
+        try:
+            cel = Cel(source, VARIABLES)
+        except CelError as error:
+            self._problems.add(path, f"{error}; expected {expected}")
+            return 0
+        self.reads += read_by_cel(cel.tree, path)
+
+        def render(variables: Mapping[str, Any]) -> Any:
+            try:
+                return from_cel(cel(variables))
+            except CelError as error:
+                raise TemplateProblem(str(error)) from error
+
+        return render
 
     def template(self, value: Any, path: Path) -> Renderer:
         try:
-            return compile_value(value)
+            renderer = compile_value(value)
         except TemplateProblem as error:
             self._problems.add(path, str(error))
-        return lambda variables: value
+            return lambda variables: value
+        self.reads += read_by_template(value, path)
+        return renderer

@@ -42,9 +42,10 @@ _EXPECTED = {
 class MockCompiler:
     """Compiles the executors and mocks of one script, and notes what is wrong in them."""
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: Problems, expressions: Expressions) -> None:
         self._problems = problems
-        self._template = Expressions(problems).template
+        self._expressions = expressions
+        self._template = self._expressions.template
 
     def executor(self, item: dict[str, Any], path: Path, name: str) -> Executor:
         agent, team = item.get("agent"), item.get("team")
@@ -155,15 +156,15 @@ class MockCompiler:
         )
 
     def _setting(self, value: Any, path: Path) -> Any:
-        """A setting's value, or the template that gives it."""
+        """A setting's value, or the template or the CEL expression that gives it."""
         key = str(path[-1])
-        if not isinstance(value, str) or (key == "error" and "{" not in value):
+        if not isinstance(value, str):
             return value
-        if "{" not in value:
-            expected = f"expected {_EXPECTED[key]}, or a template that gives it"
-            self._problems.add(path, f"{value!r} is no template; {expected}")
-            return 0
-        return self._template(value, path)
+        is_template = any(mark in value for mark in ("{{", "{%", "{#"))
+        if is_template or key == "error":
+            return self._template(value, path) if "{" in value else value
+        expected = f"{_EXPECTED[key]}, a template, or CEL that gives it"
+        return self._expressions.setting(value, expected, path)
 
     def _media(self, mock: dict[str, Any], path: Path, executor: Executor) -> dict[str, Renderer]:
         """What a function, or a model, gives beside its content."""

@@ -281,7 +281,10 @@ def mocks(draw: st.DrawFn, executor: str, *, may_wait: bool = False) -> Json:
     if draw(st.integers(0, 3)) == 3:
         mock["fails"] = draw(
             st.sampled_from(
-                [1, 2, 9, True, "{{ attempt < 3 }}", "{{ input | length }}", "{{ input }}"]
+                [
+                    *(1, 2, 9, True, "{{ attempt < 3 }}", "{{ input | length }}", "{{ input }}"),
+                    *("attempt < 3", "size(input)", 'input_value == "tea"'),
+                ]
             )
         )
         mock["error"] = draw(st.sampled_from(["boom", "Fehler: ü\nzwei", "no {{ attempt }}"]))
@@ -290,7 +293,9 @@ def mocks(draw: st.DrawFn, executor: str, *, may_wait: bool = False) -> Json:
             if draw(st.integers(0, 3)) == 3:
                 del mock["fails"]
     if executor == "function" and draw(st.integers(0, 7)) == 7:
-        mock["success"] = draw(st.sampled_from([False, "{{ input == 'x' }}", "{{ attempt }}"]))
+        mock["success"] = draw(
+            st.sampled_from([False, "{{ input == 'x' }}", "{{ attempt }}", 'input == "tea"'])
+        )
         if draw(st.booleans()):
             mock["error"] = "why {{ attempt }}"
     if executor == "function" and draw(st.integers(0, 7)) == 7:
@@ -302,7 +307,9 @@ def mocks(draw: st.DrawFn, executor: str, *, may_wait: bool = False) -> Json:
         for kind in sorted(draw(st.sets(st.sampled_from(sorted(MEDIA)), min_size=1))):
             mock[kind] = draw(st.lists(MEDIA[kind], min_size=1, max_size=2))
     if executor == "function" and draw(st.integers(0, 7)) == 7:
-        mock["stop"] = draw(st.sampled_from([True, "{{ input == 'x' }}", "{{ attempt > 1 }}"]))
+        mock["stop"] = draw(
+            st.sampled_from([True, "{{ input == 'x' }}", "{{ attempt > 1 }}", "attempt > 1"])
+        )
     if executor == "function" and draw(st.integers(0, 3)) == 3:
         mock["runs"] = draw(st.lists(inner_runs(), min_size=1, max_size=2))
         if draw(st.booleans()):
