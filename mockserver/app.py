@@ -16,6 +16,7 @@ from mockserver.control.application import Access, Control
 from mockserver.control.handlers import Facts, Handlers
 from mockserver.control.journal import Journal
 from mockserver.control.rules import Rules
+from mockserver.control.shared import SharedControl
 from mockserver.control.state import ReloadState
 from mockserver.control.watch import Watch
 from mockserver.faults.exchange import Server
@@ -117,16 +118,20 @@ class Mock:
         self._started_at = settings.clock()
         if settings.control is not None:
             self.runner.observer = self.watch
+        self._shared_control: SharedControl | None = None
         self._application = self._built(self.document)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._application(scope, receive, send)
 
     async def open(self) -> None:
-        """Be there for the other processes that share the store, if any. Each run does so too."""
+        """Be there for the other processes that share the store, if any, with what they have of
+        scopes and rules."""
         if self.runner.sharing is not None:
             try:
                 await self.runner.sharing.open()
+                if self._shared_control is not None:
+                    await self._shared_control.join()
             except StoreError as error:
                 logger.error("the other processes do not hear this one: %s", error)
 
@@ -193,7 +198,24 @@ class Mock:
             replace(access, token=settings.token, allow_origins=settings.allow_origins),
             max_body=settings.max_body,
             started_at=self._started_at,
+            shared=self._shared(handlers),
         )
+
+    def _shared(self, handlers: Handlers) -> SharedControl | None:
+        """The control API's part in those of the other processes that share the store."""
+        sharing = self.runner.sharing
+        if sharing is None:
+            return None
+        self._shared_control = SharedControl(
+            handlers,
+            self._rules,
+            self.watch,
+            self._journal,
+            self.runner.scopes,
+            self.catalogue,
+            sharing.peers,
+        )
+        return self._shared_control
 
 
 def create_app(settings: Settings | None = None) -> Mock:

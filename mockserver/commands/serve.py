@@ -219,7 +219,7 @@ def serve(
         opens = opener(store)
     except UnknownStore as error:
         raise click.BadParameter(str(error), param_hint="--store") from error
-    _check_workers(workers, store, seed, has_control=not no_control)
+    _check_workers(workers, store, seed)
     if not host:
         raise click.BadParameter(
             "empty; expected an address, such as 127.0.0.1, or 0.0.0.0 for every network",
@@ -305,7 +305,7 @@ def serve(
     sys.exit(team.run())
 
 
-def _check_workers(workers: int, store: str, seed: int | None, *, has_control: bool) -> None:
+def _check_workers(workers: int, store: str, seed: int | None) -> None:
     if workers == 1:
         return
     if store == "memory":
@@ -313,9 +313,6 @@ def _check_workers(workers: int, store: str, seed: int | None, *, has_control: b
         message += "expected --store sqlite:///FILE or --store redis://HOST:PORT/NUMBER"
     elif seed is not None:
         message = f"{workers} workers would draw the same ids from --seed; leave one of them out"
-    elif has_control:
-        message = f"each of {workers} workers would have rules, gates and scopes of its own; "
-        message += "add --no-control, or leave the workers out"
     elif not hasattr(os, "fork"):
         message = "this operating system cannot fork a process; leave it out"
     else:

@@ -24,6 +24,7 @@ from mockserver.control.handlers import YAML, Handlers
 from mockserver.control.journal import Journal
 from mockserver.control.rules import Rules
 from mockserver.control.security import check
+from mockserver.control.shared import SharedControl
 from mockserver.control.watch import Watch
 from mockserver.faults.middleware import again, read_whole
 from mockserver.http.bearer import refusal
@@ -105,10 +106,12 @@ class Control:
         *,
         max_body: int,
         started_at: float,
+        shared: SharedControl | None = None,
     ) -> None:
-        """`document` is that of the AgentOS API."""
+        """`document` is that of the AgentOS API; `shared`: where other processes have a part."""
         self._application = application
         self._handlers = handlers
+        self._shared = shared
         self._scopes = runner.scopes
         self._rules = rules
         self._watch = watch
@@ -136,7 +139,7 @@ class Control:
         elif scope["type"] == "http" and f"{scope['path']}/".startswith(f"{PREFIX}/"):
             await self._readable(scope, receive, send)
         elif scope["type"] == "websocket":
-            if (mock_scope := self._by_header(scope)) is not None:
+            if (mock_scope := await self._by_header(scope)) is not None:
                 scope[MOCK_SCOPE_KEY] = mock_scope
             if self._rules:
                 scope[ASK_RULES_KEY] = self._ask_for_message
@@ -147,7 +150,7 @@ class Control:
     # -- requests of the AgentOS API
 
     async def _noted(self, scope: Scope, receive: Receive, send: Send) -> None:
-        mock_scope = self._by_header(scope)
+        mock_scope = await self._by_header(scope)
         is_method = scope["method"] != "OPTIONS"
         if is_method and (self._rules or (mock_scope is None and self._scopes.are_some)):
             body, is_whole = await read_whole(receive)
@@ -156,7 +159,7 @@ class Control:
             mock_scope = mock_scope or self._scopes.of_session(variables["session_id"])
             if self._rules and self._is_let_in(scope):
                 name = mock_scope.name if mock_scope is not None else ""
-                asked = self._rules.ask(name, variables)
+                asked = await self._rules.ask(name, variables)
                 if asked is not NOTHING:
                     scope[ASKED_KEY] = asked
                     self._watch.happened("rules", name)
@@ -176,10 +179,13 @@ class Control:
             self._journal.end(entry)
             self._watch.happened("response", whose.name, entry)
 
-    def _by_header(self, scope: Scope) -> MockScope | None:
-        for name, value in scope["headers"]:
-            if name == b"mock-scope" and value:
-                return self._scopes.of(value.decode("latin-1"))
+    async def _by_header(self, scope: Scope) -> MockScope | None:
+        for header, value in scope["headers"]:
+            if header == b"mock-scope" and value:
+                name = value.decode("latin-1")
+                if self._shared is not None and self._scopes.get(name) is None:
+                    await self._shared.open_scope(name)
+                return self._scopes.of(name)
         return None
 
     def _is_let_in(self, scope: Scope) -> bool:
@@ -188,10 +194,12 @@ class Control:
             token is None or refusal(Headers(scope=scope).get("authorization", ""), token) is None
         )
 
-    def _ask_for_message(self, mock_scope: MockScope, message: Mapping[str, Any]) -> Preferences:
+    async def _ask_for_message(
+        self, mock_scope: MockScope, message: Mapping[str, Any]
+    ) -> Preferences:
         """What rules ask of a websocket's message that starts a run."""
         variables = self._operations.of_message(message)
-        return Preferences(asked=self._rules.ask(mock_scope.name, variables))
+        return Preferences(asked=await self._rules.ask(mock_scope.name, variables))
 
     # -- the control API
 
@@ -255,7 +263,8 @@ class Control:
         if operation_id == "get_feed":
             await self._feed(request, send)
             return
-        status, body = await self._handlers.of(operation_id)(request)
+        operations = self._handlers if self._shared is None else self._shared
+        status, body = await operations.of(operation_id)(request)
         await send_json(send, status, body)
 
     async def _feed(self, request: Request, send: Send) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from agentos_contract import __version__
 from agentos_contract.deviations import load_deviations
@@ -15,14 +15,42 @@ from mockserver.control.rules import Rules
 from mockserver.control.state import ReloadState
 from mockserver.control.watch import Item, Trace, Watch
 from mockserver.http.errors import ApiError
-from mockserver.http.request import Answer, Catalogue, Request
+from mockserver.http.request import Answer, Catalogue
 from mockserver.runner.runner import Runner
 from mockserver.runner.scopes import SEPARATOR, MockScope
 from mockserver.script.loader import load_text
 from mockserver.script.problems import ScriptError, elided
 
 Json = dict[str, Any]
-Handler = Callable[[Request], Awaitable[Answer]]
+
+
+class Sent(Protocol):
+    """A body as it was sent."""
+
+    @property
+    def content(self) -> bytes: ...
+
+    @property
+    def media_type(self) -> str: ...
+
+
+class ControlRequest(Protocol):
+    """What an operation is asked, by whom ever."""
+
+    @property
+    def query(self) -> Mapping[str, Any]: ...
+
+    @property
+    def body(self) -> Any: ...
+
+    @property
+    def path(self) -> Mapping[str, Any]: ...
+
+    @property
+    def sent(self) -> Sent | None: ...
+
+
+Handler = Callable[[ControlRequest], Awaitable[Answer]]
 
 DEFAULT_TIMEOUT = 30.0
 """Seconds that a long poll waits, unless it says."""
@@ -69,7 +97,7 @@ class Handlers:
 
     # -- the mock
 
-    async def get_status(self, request: Request) -> Answer:
+    async def get_status(self, request: ControlRequest) -> Answer:
         facts = self._facts
         info = facts.document.content.get("info", {})
         return 200, {
@@ -83,7 +111,7 @@ class Handlers:
             "reload": self._reload.to_dict(),
         }
 
-    async def list_departures(self, request: Request) -> Answer:
+    async def list_departures(self, request: ControlRequest) -> Answer:
         return 200, {
             "faults": [{"name": each.id, "text": each.text} for each in load_deviations().values()],
             "variations": [
@@ -96,7 +124,7 @@ class Handlers:
             },
         }
 
-    async def reset(self, request: Request) -> Answer:
+    async def reset(self, request: ControlRequest) -> Answer:
         name = (request.body or {}).get("scope")
         if name is not None:
             await self._empty(self._scope(name))
@@ -143,15 +171,15 @@ class Handlers:
             self._watch.happened("scopes", scope.name)
         return scope
 
-    async def list_scopes(self, request: Request) -> Answer:
+    async def list_scopes(self, request: ControlRequest) -> Answer:
         return 200, [{"scope": scope.name} for scope in self._scopes]
 
-    async def open_scope(self, request: Request) -> Answer:
+    async def open_scope(self, request: ControlRequest) -> Answer:
         name = request.body["scope"]
         status = 201 if self._scopes.get(name) is None else 200
         return status, {"scope": self._opened(name).name}
 
-    async def close_scope(self, request: Request) -> Answer:
+    async def close_scope(self, request: ControlRequest) -> Answer:
         scope = self._scope(request.path["scope"])
         if not scope.name:
             raise ApiError(422, "scope: expected the name of one", hint="POST /__mock__/reset")
@@ -171,26 +199,26 @@ class Handlers:
 
     # -- rules
 
-    async def list_rules(self, request: Request) -> Answer:
+    async def list_rules(self, request: ControlRequest) -> Answer:
         scope = self._scope(request.query.get("scope"))
         return 200, [rule.to_dict() for rule in self._rules.of(scope.name)]
 
-    async def create_rule(self, request: Request) -> Answer:
+    async def create_rule(self, request: ControlRequest) -> Answer:
         scope = self._opened(request.body.get("scope"))
         rule = self._rules.add(request.body, scope.over(self._catalogue.workflows))
         self._watch.happened("rules", scope.name)
         return 201, rule.to_dict()
 
-    async def delete_rules(self, request: Request) -> Answer:
+    async def delete_rules(self, request: ControlRequest) -> Answer:
         scope = self._scope(request.query.get("scope"))
         self._rules.clear(scope.name)
         self._watch.happened("rules", scope.name)
         return 204, None
 
-    async def get_rule(self, request: Request) -> Answer:
+    async def get_rule(self, request: ControlRequest) -> Answer:
         return 200, self._rules.get(request.path["rule_id"]).to_dict()
 
-    async def delete_rule(self, request: Request) -> Answer:
+    async def delete_rule(self, request: ControlRequest) -> Answer:
         rule = self._rules.get(request.path["rule_id"])
         self._rules.remove(rule)
         self._watch.happened("rules", rule.scope)
@@ -198,7 +226,7 @@ class Handlers:
 
     # -- gates
 
-    async def list_gates(self, request: Request) -> Answer:
+    async def list_gates(self, request: ControlRequest) -> Answer:
         scope, gate = self._scope(request.query.get("scope")), request.query.get("gate")
 
         def waiting() -> list[Json]:
@@ -224,7 +252,7 @@ class Handlers:
             if gate in (None, each["gate"])
         ]
 
-    async def release_gate(self, request: Request) -> Answer:
+    async def release_gate(self, request: ControlRequest) -> Answer:
         gate, body = request.path["gate"], request.body or {}
         run_id = body.get("run_id")
         if run_id is None:
@@ -259,7 +287,7 @@ class Handlers:
             raise ApiError(404, f"there is no run {run_id!r}", hint=hint)
         return trace
 
-    async def list_runs(self, request: Request) -> Answer:
+    async def list_runs(self, request: ControlRequest) -> Answer:
         scope = self._scope(request.query.get("scope"))
         workflow_id = request.query.get("workflow_id")
         return 200, [
@@ -268,26 +296,26 @@ class Handlers:
             if workflow_id in (None, trace.workflow_id)
         ]
 
-    async def get_run(self, request: Request) -> Answer:
+    async def get_run(self, request: ControlRequest) -> Answer:
         return 200, self._trace(request.path["run_id"]).with_events()
 
-    async def pause_run(self, request: Request) -> Answer:
+    async def pause_run(self, request: ControlRequest) -> Answer:
         return self._steer(request, lambda active: active.pause())
 
-    async def step_run(self, request: Request) -> Answer:
+    async def step_run(self, request: ControlRequest) -> Answer:
         return self._steer(request, lambda active: active.step(), is_of_paused=True)
 
-    async def resume_run(self, request: Request) -> Answer:
+    async def resume_run(self, request: ControlRequest) -> Answer:
         return self._steer(request, lambda active: active.resume(), is_of_paused=True)
 
-    async def cut_run(self, request: Request) -> Answer:
+    async def cut_run(self, request: ControlRequest) -> Answer:
         return self._steer(request, lambda active: active.cut())
 
-    async def cancel_run(self, request: Request) -> Answer:
+    async def cancel_run(self, request: ControlRequest) -> Answer:
         return self._steer(request, lambda active: active.cancel())
 
     def _steer(
-        self, request: Request, steer: Callable[[Any], None], *, is_of_paused: bool = False
+        self, request: ControlRequest, steer: Callable[[Any], None], *, is_of_paused: bool = False
     ) -> Answer:
         trace = self._trace(request.path["run_id"])
         if trace.active is None:
@@ -301,7 +329,7 @@ class Handlers:
 
     # -- waiting
 
-    async def wait_for_run(self, request: Request) -> Answer:
+    async def wait_for_run(self, request: ControlRequest) -> Answer:
         query = request.query
         trace = self._trace(request.path["run_id"])
         event, step = query.get("event"), query.get("step")
@@ -323,7 +351,7 @@ class Handlers:
             what += f" after its event {after}"
         raise ApiError(408, f"{ended} {what}", hint=_sent(trace))
 
-    async def wait_for(self, request: Request) -> Answer:
+    async def wait_for(self, request: ControlRequest) -> Answer:
         query = request.query
         scope = self._scope(query.get("scope"))
         event, step, gate = query.get("event"), query.get("step"), query.get("gate")
@@ -364,7 +392,7 @@ class Handlers:
 
     # -- the journal
 
-    async def get_journal(self, request: Request) -> Answer:
+    async def get_journal(self, request: ControlRequest) -> Answer:
         scope = self._scope(request.query.get("scope"))
         entries = self._journal.of(scope.name, request.query.get("since", 0))
         if request.query.get("format") == "har":
@@ -399,10 +427,10 @@ class Handlers:
 
     # -- the clock
 
-    async def get_clock(self, request: Request) -> Answer:
+    async def get_clock(self, request: ControlRequest) -> Answer:
         return 200, {"now": self._scope(request.query.get("scope")).clock()}
 
-    async def set_clock(self, request: Request) -> Answer:
+    async def set_clock(self, request: ControlRequest) -> Answer:
         body = request.body
         if "now" not in body and "advance" not in body:
             raise ApiError(422, "body: expected now or advance")
@@ -417,7 +445,7 @@ class Handlers:
 
     # -- workflows
 
-    async def get_script(self, request: Request) -> Answer:
+    async def get_script(self, request: ControlRequest) -> Answer:
         scope = self._scope(request.query.get("scope"))
         workflows = scope.over(self._catalogue.workflows)
         workflow = workflows.get(request.path["id"])
@@ -428,7 +456,7 @@ class Handlers:
             )
         return 200, workflow.source
 
-    async def put_script(self, request: Request) -> Answer:
+    async def put_script(self, request: ControlRequest) -> Answer:
         id, sent = request.path["id"], request.sent
         assert sent is not None
         scope = self._opened(request.query.get("scope"))
@@ -445,7 +473,7 @@ class Handlers:
         self._watch.happened("reload", scope.name)
         return 200, workflow.source
 
-    async def delete_script(self, request: Request) -> Answer:
+    async def delete_script(self, request: ControlRequest) -> Answer:
         scope, id = self._scope(request.query.get("scope")), request.path["id"]
         if id not in scope.over(self._catalogue.workflows):
             raise ApiError(404, f"there is no workflow {id!r}")

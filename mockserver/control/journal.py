@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
-from time import monotonic
+from time import monotonic, time
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -116,10 +116,14 @@ class Journal:
         self._entries: deque[Entry] = deque()
         self._size = 0
         self._last_id = 0
+        self.is_shared = False
+        """Whether its entries stand beside those of other processes: ids then grow over all."""
 
     def begin(self, request: Scope, scope: str, now: float) -> Entry:
         """A request comes. `now`: seconds since the epoch."""
         self._last_id += 1
+        if self.is_shared:
+            self._last_id = max(self._last_id, int(time() * 1_000_000))
         url = (
             request.get("scheme", "http"),
             request["path"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -81,6 +81,10 @@ class Rules:
         """That of the AgentOS API."""
         self._rules: dict[str, list[Rule]] = {}
         self._last_id = 0
+        self.place = ""
+        """What makes ids differ from those of other processes that share the rules."""
+        self.claim: Callable[[Rule], Awaitable[bool]] | None = None
+        """Where rules are shared: use one once; whether it may be."""
 
     def __bool__(self) -> bool:
         return bool(self._rules)
@@ -90,9 +94,12 @@ class Rules:
         return self._rules.get(scope, [])
 
     def add(self, source: Json, workflows: Mapping[str, Workflow]) -> Rule:
-        """A new rule, which may be for one of these workflows. Raises ApiError(422)."""
+        """A new rule, which may be for one of these workflows. Raises ApiError(422).
+
+        One of another process has its `id` there.
+        """
         scope = source.get("scope", "")
-        known = {name: value for name, value in source.items() if name != "scope"}
+        known = {name: value for name, value in source.items() if name not in ("scope", "id")}
         workflow = self._checked(known, workflows)
         when = None
         if "when" in known:
@@ -102,7 +109,8 @@ class Rules:
                 raise ApiError(422, f"body.when: {error}") from error
         asked = _asked(known["answer"], workflow)
         self._last_id += 1
-        rule = Rule(str(self._last_id), scope, known, asked, when)
+        id = source.get("id", f"{self._last_id}{self.place}")
+        rule = Rule(id, scope, known, asked, when)
         self._rules.setdefault(scope, []).append(rule)
         return rule
 
@@ -136,21 +144,24 @@ class Rules:
         else:
             self._rules.pop(scope, None)
 
-    def ask(self, scope: str, variables: Mapping[str, Any]) -> Asked:
+    async def ask(self, scope: str, variables: Mapping[str, Any]) -> Asked:
         """What the rules of a scope ask for a request with these variables, each used once.
 
         Each member is the first rule's that has it; holds, faults and variations add up. After one
         that gives a whole answer no other is asked.
         """
         asked = NOTHING
-        for rule in self.of(scope):
+        for rule in tuple(self.of(scope)):
             if rule.is_used_up or not rule.matches(variables):
                 continue
             both = _both(asked, rule.asked)
             if both == asked:
                 continue
+            if self.claim is None:
+                rule.used += 1
+            elif not await self.claim(rule):
+                continue
             asked = both
-            rule.used += 1
             if asked.status is not None:
                 break
         return asked

@@ -189,7 +189,7 @@ class WorkflowSocket:
             await _say(socket, "error", error=error.detail)
             return
         ask = socket.scope.get(ASK_RULES_KEY)
-        steering = ask(mock_scope, message).steering if ask is not None else UNSTEERED
+        steering = UNSTEERED if ask is None else (await ask(mock_scope, message)).steering
         request = RunRequest(
             workflow,
             asked.value,

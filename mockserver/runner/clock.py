@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 
 class Clock:
@@ -51,6 +51,16 @@ class Clock:
                     await asyncio.wait_for(moved.wait(), left)
         finally:
             self._sleepers.discard(moved)
+
+    def to_dict(self) -> dict[str, float | None]:
+        """How far it is ahead of the machine's, and where it stands still, if it does."""
+        return {"ahead": self._now() + self._advanced - time.time(), "frozen": self._frozen}
+
+    def follow(self, other: Mapping[str, float | None]) -> None:
+        """Go as another does (`to_dict`), which a process has that is asked beside this one."""
+        ahead, frozen = other["ahead"] or 0.0, other["frozen"]
+        self.advance(ahead - (self._now() + self._advanced - time.time()))
+        self._frozen = frozen
 
     def reset(self) -> None:
         """It is the machine's time again. What has passed for runs under way has passed."""

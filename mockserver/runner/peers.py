@@ -7,14 +7,14 @@ import contextlib
 import json
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
 from mockserver.sessions.store import Channel, StoreError
 
 Json = dict[str, Any]
-Handler = Callable[[Json], Json | None]
+Handler = Callable[[Json], Json | Awaitable[Json | None] | None]
 """What is done with what somebody else says; its value is the answer, None where there is none."""
 
 SECONDS_TO_ANSWER = 2.0
@@ -27,14 +27,17 @@ logger = logging.getLogger(__name__)
 class _Question:
     wanted: int
     all_came: asyncio.Future[None]
+    is_enough: Callable[[Json], bool]
     came: int = 0
     answers: list[Json] = field(default_factory=list)
 
     def answer(self, content: Json | None) -> None:
         self.came += 1
+        is_enough = self.came >= self.wanted
         if content is not None:
             self.answers.append(content)
-        if self.came >= self.wanted and not self.all_came.done():
+            is_enough = is_enough or self.is_enough(content)
+        if is_enough and not self.all_came.done():
             self.all_came.set_result(None)
 
 
@@ -72,27 +75,41 @@ class Peers:
         self._outbox.append(json.dumps(message).encode())
         if not self._is_sending:
             self._is_sending = True
-            task = asyncio.create_task(self._send())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._start(self._send())
 
-    async def ask(self, what: str, **content: Any) -> list[Json]:
-        """What the others answer, those that have something to say. Raises StoreError."""
+    async def ask(
+        self,
+        what: str,
+        *,
+        waits: float = 0.0,
+        is_enough: Callable[[Json], bool] = lambda answer: False,
+        **content: Any,
+    ) -> list[Json]:
+        """What the others answer, those that have something to say.
+
+        They may take the seconds that they are to wait (`waits`) and SECONDS_TO_ANSWER. An answer
+        that `is_enough` is the last that is waited for. Raises StoreError.
+        """
         await self.open()
         others = await self._channel.others()
         if not others:
             return []
         id = uuid.uuid4().hex
-        question = _Question(others, asyncio.get_running_loop().create_future())
+        question = _Question(others, asyncio.get_running_loop().create_future(), is_enough)
         self._questions[id] = question
         try:
             self.tell(what, ask=id, **content)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SECONDS_TO_ANSWER):
+                async with asyncio.timeout(waits + SECONDS_TO_ANSWER):
                     await question.all_came
         finally:
             del self._questions[id]
         return question.answers
+
+    async def count(self, name: str) -> int:
+        """How often that name was counted by all, this time included. Raises StoreError."""
+        await self.open()
+        return await self._channel.count(name)
 
     async def _send(self) -> None:
         try:
@@ -121,5 +138,21 @@ class Peers:
         except Exception:
             logger.exception("%s of another process", message["what"])
             answer = None
-        if "ask" in message:
+        if isinstance(answer, Awaitable):
+            self._start(self._answer_later(message, answer))
+        elif "ask" in message:
             self.tell("answer", to=message["from"], id=message["ask"], content=answer)
+
+    async def _answer_later(self, message: Json, answer: Awaitable[Json | None]) -> None:
+        content = None
+        try:
+            content = await answer
+        except Exception:
+            logger.exception("%s of another process", message["what"])
+        if "ask" in message:
+            self.tell("answer", to=message["from"], id=message["ask"], content=content)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -13,6 +13,8 @@ from mockserver.sessions.store import StoreError
 
 SECONDS_TO_TRY_AGAIN = 0.2
 
+SECONDS_COUNTED = 86400
+
 SECONDS_OF_SILENCE = 10
 """After which a connection is asked whether it is still there."""
 
@@ -42,6 +44,17 @@ class RedisChannel:
                 await pipeline.execute()
         except (RedisError, OSError) as error:
             raise self._explained(error) from error
+
+    async def count(self, name: str) -> int:
+        key = f"{self._name}:count:{name}"
+        try:
+            async with self._connected().pipeline() as pipeline:
+                pipeline.incr(key)
+                pipeline.expire(key, SECONDS_COUNTED)
+                counted, _ = await pipeline.execute()
+        except (RedisError, OSError) as error:
+            raise self._explained(error) from error
+        return int(counted)
 
     def _connected(self) -> Redis:
         assert self._redis is not None, "listen comes first"

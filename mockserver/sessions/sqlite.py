@@ -56,6 +56,7 @@ _TABLES = (
     "CREATE UNIQUE INDEX runs_by_id ON runs (session, run_id)",
     "CREATE INDEX runs_under_way ON runs (owner) WHERE owner IS NOT NULL",
     sqlite_channel.TABLE,
+    sqlite_channel.COUNTS,
     "CREATE TABLE counter (version INTEGER NOT NULL)",
     "INSERT INTO counter VALUES (0)",
     f"PRAGMA application_id = {APPLICATION_ID}",

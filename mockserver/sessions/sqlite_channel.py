@@ -20,10 +20,17 @@ SECONDS_KEPT = 60.0
 TABLE = "CREATE TABLE messages (id INTEGER PRIMARY KEY AUTOINCREMENT, sent REAL, body BLOB)"
 
 
+COUNTS = "CREATE TABLE counts (name BLOB PRIMARY KEY, counted INTEGER, last REAL)"
+
+SECONDS_COUNTED = 86400.0
+
+
 def forget_old(transaction: Transaction) -> None:
     """Delete the messages that everybody has seen who is there."""
     sql = "DELETE FROM messages WHERE sent < ?"
     transaction.connection.execute(sql, (time.time() - SECONDS_KEPT,))
+    sql = "DELETE FROM counts WHERE last < ?"
+    transaction.connection.execute(sql, (time.time() - SECONDS_COUNTED,))
 
 
 class SqliteChannel:
@@ -45,6 +52,19 @@ class SqliteChannel:
             transaction.connection.executemany(sql, [(now, message) for message in messages])
 
         await self._file.write(write)
+
+    async def count(self, name: str) -> int:
+        sql = (
+            "INSERT INTO counts (name, counted, last) VALUES (?, 1, ?) ON CONFLICT (name) "
+            "DO UPDATE SET counted = counted + 1, last = excluded.last RETURNING counted"
+        )
+        values = (name.encode("utf-8", "surrogatepass"), time.time())
+
+        def write(transaction: Transaction) -> int:
+            counted: int = transaction.connection.execute(sql, values).fetchone()[0]
+            return counted
+
+        return await self._file.write(write)
 
     async def listen(self, receive: Callable[[bytes], None]) -> None:
         sql = "SELECT coalesce(max(id), 0) FROM messages"

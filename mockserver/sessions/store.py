@@ -128,6 +128,10 @@ class Channel(Protocol):
         """Say something to all who listen."""
         ...
 
+    async def count(self, name: str) -> int:
+        """How often that name was counted in the last day by all, this time included."""
+        ...
+
 
 class SessionStore(Protocol):
     """Where sessions and their runs are kept.

@@ -59,7 +59,7 @@ def answering(url: str) -> str:
 
 def start(tmp_path: Path) -> tuple[subprocess.Popen[str], str]:
     store = f"sqlite:///{tmp_path / 'mock.db'}"
-    process, url, _ = started("--workers", "2", "--store", store, "--no-control")
+    process, url, _ = started("--workers", "2", "--store", store)
     return process, url
 
 
@@ -115,7 +115,6 @@ def test_a_worker_that_is_killed_is_replaced_and_none_outlives_the_first(tmp_pat
     [
         ((), "2 workers need a store that they share, and memory is one process's; expected"),
         (("--store", "sqlite:///x.db", "--seed", "1"), "2 workers would draw the same ids"),
-        (("--store", "sqlite:///x.db"), "add --no-control, or leave the workers out"),
     ],
 )
 def test_workers_that_cannot_be_are_refused(arguments: tuple[str, ...], message: str) -> None:

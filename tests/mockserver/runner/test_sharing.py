@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.types import ASGIApp
 
+from mockserver.runner import peers
 from mockserver.runner.hooks import RunRequest
 from mockserver.runner.runner import Runner
 from mockserver.sessions.redis_store import RedisStore
@@ -27,22 +28,38 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+Mocks = Callable[[], Awaitable[Served]]
+
+
 @pytest.fixture(params=["sqlite", "redis"])
-async def three(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[list[Served]]:
-    """Three mocks on one store."""
-    stores: list[SessionStore]
-    if request.param == "sqlite":
-        stores = [SqliteStore(tmp_path / "mock.db") for _ in range(3)]
-    else:
-        url = request.getfixturevalue("empty_redis")
-        stores = [RedisStore(url) for _ in range(3)]
-    mocks = [Served(store) for store in stores]
-    for mock in mocks:
-        assert mock.app.runner.sharing is not None
-        await mock.app.runner.sharing.open()
-    yield mocks
+async def another(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Mocks]:
+    """Makes a mock, one on one store with those before it."""
+    monkeypatch.setattr(peers, "SECONDS_TO_ANSWER", 60)  # all are there, however slow
+    stores: list[SessionStore] = []
+
+    async def make() -> Served:
+        store: SessionStore
+        if request.param == "sqlite":
+            store = SqliteStore(tmp_path / "mock.db")
+        else:
+            store = RedisStore(request.getfixturevalue("empty_redis"))
+        stores.append(store)
+        mock = Served(store)
+        await mock.app.open()
+        return mock
+
+    if request.param == "redis":
+        request.getfixturevalue("empty_redis")
+    yield make
     for store in stores:
         await store.close()
+
+
+@pytest.fixture
+async def three(another: Mocks) -> list[Served]:
+    return [await another() for _ in range(3)]
 
 
 def events(text: str) -> list[str]:
