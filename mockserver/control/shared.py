@@ -157,15 +157,21 @@ class SharedControl:
     # -- asking the others
 
     async def _everywhere(self, operation_id: str, request: ControlRequest) -> Answer:
+        closed = {
+            "reset": [scope.name for scope in self._scopes],
+            "close_scope": [request.path.get("scope", "")],
+        }.get(operation_id, [])
         status, body = await self._handlers.of(operation_id)(request)
         sent = request.body
         if operation_id == "create_rule":
             sent = {**sent, "id": body["id"]}
         answers = await self._ask(operation_id, request, body=sent)
-        if operation_id == "open_scope":
-            # Of two who open one at the same time neither is the first.
-            status = min([status, *(answer["status"] for answer in answers)])
         bodies = [answer["body"] for answer in answers if answer["status"] == status]
+        if closed:
+            await self._peers.forget(*map(_opening, closed))
+        if operation_id == "open_scope" and status == 201:
+            # Of several who open it at the same time one is the first.
+            status = 201 if await self._peers.count(_opening(body["scope"])) == 1 else 200
         return status, _EVERYWHERE[operation_id](body, bodies)
 
     async def _where_it_is(self, operation_id: str, request: ControlRequest) -> Answer:
@@ -203,10 +209,17 @@ class SharedControl:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if here.done() and here.exception() is None:
                 return here.result()
-            for answer in await elsewhere:
+            answers = await elsewhere
+            for answer in answers:
                 if answer["status"] == 200:
                     return _given(answer)
-            return await here
+            try:
+                return await here
+            except ApiError as error:
+                for answer in answers:  # who has had a run tells more
+                    if answer["status"] == error.status and "newest run" in answer["hint"]:
+                        return _given(answer)
+                raise
         finally:
             for task in tasks:
                 task.cancel()
@@ -328,6 +341,11 @@ class SharedControl:
         used = message["used"]
         rule.used = rule.used + 1 if used is None else max(rule.used, used)
         self._watch.happened("rules", rule.scope)
+
+
+def _opening(scope: str) -> str:
+    """Under what it is counted who has opened a scope."""
+    return f"scope {scope}"
 
 
 def _given(answer: Json) -> Answer:

@@ -111,6 +111,11 @@ class Peers:
         await self.open()
         return await self._channel.count(name)
 
+    async def forget(self, *names: str) -> None:
+        """Count these names from nothing again. Raises StoreError."""
+        await self.open()
+        await self._channel.forget(names)
+
     async def _send(self) -> None:
         try:
             while self._outbox:

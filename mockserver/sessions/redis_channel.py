@@ -46,7 +46,7 @@ class RedisChannel:
             raise self._explained(error) from error
 
     async def count(self, name: str) -> int:
-        key = f"{self._name}:count:{name}"
+        key = self._count(name)
         try:
             async with self._connected().pipeline() as pipeline:
                 pipeline.incr(key)
@@ -55,6 +55,16 @@ class RedisChannel:
         except (RedisError, OSError) as error:
             raise self._explained(error) from error
         return int(counted)
+
+    async def forget(self, names: Sequence[str]) -> None:
+        if names:
+            try:
+                await self._connected().delete(*map(self._count, names))
+            except (RedisError, OSError) as error:
+                raise self._explained(error) from error
+
+    def _count(self, name: str) -> str:
+        return f"{self._name}:count:{name}"
 
     def _connected(self) -> Redis:
         assert self._redis is not None, "listen comes first"

@@ -66,6 +66,14 @@ class SqliteChannel:
 
         return await self._file.write(write)
 
+    async def forget(self, names: Sequence[str]) -> None:
+        values = [(name.encode("utf-8", "surrogatepass"),) for name in names]
+
+        def write(transaction: Transaction) -> None:
+            transaction.connection.executemany("DELETE FROM counts WHERE name = ?", values)
+
+        await self._file.write(write)
+
     async def listen(self, receive: Callable[[bytes], None]) -> None:
         sql = "SELECT coalesce(max(id), 0) FROM messages"
         (last,) = await self._file.read(lambda db: db.execute(sql).fetchone())

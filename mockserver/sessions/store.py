@@ -132,6 +132,10 @@ class Channel(Protocol):
         """How often that name was counted in the last day by all, this time included."""
         ...
 
+    async def forget(self, names: Sequence[str]) -> None:
+        """Count these names from nothing again."""
+        ...
+
 
 class SessionStore(Protocol):
     """Where sessions and their runs are kept.

@@ -62,8 +62,13 @@ async def test_a_run_is_seen_steered_and_waited_for_from_anywhere(three: list[Se
 
 async def test_a_gate_that_nobody_comes_to_is_a_time_out(three: list[Served]) -> None:
     params: dict[str, Any] = {"gate": "never", "timeout": 0.01}
-    answer = await three[0].client.get("/__mock__/wait", params=params)
+    one, two, _ = three
+    assert (await one.client.get("/__mock__/wait", params=params)).status_code == 408
+    await control(one, "POST", "gates/go/release", json={})
+    await one.run()
+    answer = await two.client.get("/__mock__/wait", params=params)
     assert answer.status_code == 408
+    assert "the newest run, of 'w', is completed, has sent Wor" in answer.json()["detail"]
 
 
 async def test_a_rule_is_everybodys_and_used_as_often_as_it_says(three: list[Served]) -> None:
@@ -86,6 +91,13 @@ async def test_a_scope_is_everybodys(three: list[Served]) -> None:
     opened = await one.client.post("/__mock__/scopes", json={"scope": "mine"})
     again = await two.client.post("/__mock__/scopes", json={"scope": "mine"})
     assert (opened.status_code, again.status_code) == (201, 200)
+    at_once = await asyncio.gather(
+        *(mock.client.post("/__mock__/scopes", json={"scope": "one's"}) for mock in three)
+    )
+    assert sorted(answer.status_code for answer in at_once) == [200, 200, 201]
+    await control(other, "DELETE", "scopes/one's")
+    assert (await one.client.post("/__mock__/scopes", json={"scope": "one's"})).status_code == 201
+    await control(other, "DELETE", "scopes/one's")
     rule = {"scope": "mine", "answer": {"speed": 1000}}
     await control(two, "POST", "rules", json=rule)
     stream = asyncio.create_task(other.run(session_id="mine:1"))
