@@ -269,6 +269,10 @@ class Control:
 
     async def _feed(self, request: Request, send: Send) -> None:
         last = Headers(scope=request.scope).get("last-event-id", "")
+        operations: Handlers | SharedControl = self._handlers
+        if self._shared is not None:
+            await self._shared.begin_to_follow()
+            operations = self._shared
         headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
         headers += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -276,7 +280,7 @@ class Control:
             {"type": "http.response.body", "body": encode_comment("here"), "more_body": True}
         )
         after = int(last) if re.fullmatch(r"\d{1,18}", last) else None
-        async for id, item in self._handlers.follow(request.query.get("scope"), after):
+        async for id, item in operations.follow(request.query.get("scope"), after):
             piece = b"id: %d\ndata: %s\n\n" % (id, to_json(item)) if item else encode_comment("")
             await send({"type": "http.response.body", "body": piece, "more_body": True})
 

@@ -406,11 +406,14 @@ class Handlers:
             if item is None:
                 yield 0, {}
             elif scope in (None, item.scope) or item.kind in ("scopes", "missed"):
-                yield item.id, self._shown(item)
+                yield item.id, self.shown(item)
 
-    def _shown(self, item: Item) -> Json:
+    def shown(self, item: Item) -> Json:
+        """The document's FeedItem."""
         subject, shown = item.subject, {"kind": item.kind, "scope": item.scope}
         match item.kind:
+            case "elsewhere":  # it comes from another process as it is shown
+                return dict(subject)
             case "event":
                 return {**shown, "run_id": subject.run_id, "event": subject.event(item.place)}
             case "run" | "end":

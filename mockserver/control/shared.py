@@ -12,7 +12,8 @@ import base64
 import contextlib
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,6 +110,13 @@ _OF_A_RUN = frozenset(
 )
 
 
+_HAPPENS_EVERYWHERE = frozenset({"elsewhere", "scopes", "rules", "released", "reload", "missed"})
+"""What need not be told of elsewhere."""
+
+SECONDS_TO_BE_TOLD = 15.0
+"""For who follows elsewhere, unless it says that it still does."""
+
+
 class SharedControl:
     """One process's side of it."""
 
@@ -133,6 +141,11 @@ class SharedControl:
         peers.on("control", self._answer)
         peers.on("scope opened", self._open_scope)
         peers.on("rule used", self._note_use)
+        peers.on("follow", self._be_followed)
+        peers.on("happened", self._hear)
+        self._followers: dict[str, float] = {}
+        """Who follows elsewhere, and until when."""
+        self._feed: asyncio.Task[None] | None = None
         peers.on("state", lambda message: self._state())
 
     def of(self, operation_id: str) -> Handler:
@@ -297,6 +310,50 @@ class SharedControl:
                 for scope in (self._scopes.unnamed, *self._scopes)
             ]
         }
+
+    # -- the feed
+
+    async def begin_to_follow(self) -> None:
+        """Have the others tell what happens there. Raises StoreError."""
+        await self._peers.ask("follow")
+
+    async def follow(self, scope: str | None, after: int | None) -> AsyncIterator[tuple[int, Json]]:
+        """As Handlers.follow, with what happens elsewhere."""
+        # Where it goes on it may have followed another process, which counts otherwise.
+        after = None if after is None else sys.maxsize
+        renewed = asyncio.create_task(self._renew())
+        try:
+            async for item in self._handlers.follow(scope, after):
+                yield item
+        finally:
+            renewed.cancel()
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(SECONDS_TO_BE_TOLD / 3)
+            self._peers.tell("follow")
+
+    def _be_followed(self, message: Json) -> None:
+        self._followers[message["from"]] = asyncio.get_running_loop().time() + SECONDS_TO_BE_TOLD
+        if self._feed is None or self._feed.done():
+            self._feed = asyncio.create_task(self._tell())
+
+    async def _tell(self) -> None:
+        """Tell those who follow elsewhere what happens here, as long as they ask for it."""
+        async with contextlib.aclosing(self._watch.follow()) as items:
+            async for item in items:
+                now = asyncio.get_running_loop().time()
+                self._followers = {to: end for to, end in self._followers.items() if end > now}
+                if not self._followers:
+                    return
+                if item is None or item.kind in _HAPPENS_EVERYWHERE:
+                    continue
+                shown = self._handlers.shown(item)
+                for follower in self._followers:
+                    self._peers.tell("happened", to=follower, scope=item.scope, shown=shown)
+
+    def _hear(self, message: Json) -> None:
+        self._watch.happened("elsewhere", message["scope"], message["shown"])
 
     # -- scopes
 

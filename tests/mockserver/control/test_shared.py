@@ -145,6 +145,31 @@ async def test_who_starts_later_has_what_the_others_have(
     assert (run.json()["status"], run.json()["created_at"]) == ("COMPLETED", 1000)
 
 
+async def test_the_feed_tells_what_happens_anywhere(three: list[Served]) -> None:
+    one, two, _ = three
+    shared = one.app._shared_control
+    assert shared is not None
+    await shared.begin_to_follow()
+    feed = shared.follow(None, None)
+    first = asyncio.ensure_future(anext(feed))
+    await control(two, "POST", "gates/go/release", json={})
+    run = (await two.run(stream="false")).json()
+    seen = [(await first)[1]]
+    while seen[-1]["kind"] != "response":
+        seen.append((await anext(feed))[1])
+    await feed.aclose()  # type: ignore[attr-defined]
+    assert [item["kind"] for item in seen if item["kind"] != "event"] == [
+        "released",
+        "request",
+        "run",
+        "end",
+        "response",
+    ]
+    told = [item["event"] for item in seen if item["kind"] == "event"]
+    assert told[-1]["name"] == "WorkflowCompleted"
+    assert told[-1]["data"]["run_id"] == run["run_id"]
+
+
 async def test_clock_scripts_and_journal_are_everybodys(three: list[Served]) -> None:
     one, two, other = three
     await control(one, "POST", "clock", json={"now": 1000})
