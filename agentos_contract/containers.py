@@ -107,4 +107,11 @@ def _loop(span: Span, ended: EventData, verdict: Verdict) -> None:
             said, more = child.ended["should_continue"], position < count
             came = "another came" if more else "it was the last"
             message = f"{child.label}: should_continue is {said!r}, but {came}"
-            verdict.require("loop.should-continue", said is more, message, child.ended_index)
+            cause = "at-maximum" if not more and count == maximum else "otherwise"
+            verdict.require(
+                "loop.should-continue",
+                said is more,
+                message,
+                child.ended_index,
+                cause=cause,
+            )

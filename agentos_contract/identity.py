@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agentos_contract.conditions import about
 from agentos_contract.events import Scope
 from agentos_contract.json_values import canonical, short
 from agentos_contract.spans import EventData, Span, steps_of
@@ -47,7 +48,8 @@ def judge_identity(span: Span, run_id: str | None, verdict: Verdict) -> None:
 def _unique(
     span: Span, siblings: Sequence[Span], key: str, requirement: str, verdict: Verdict
 ) -> None:
-    verdict.exercise(requirement)
+    when = about(span)
+    verdict.exercise(requirement, when=when)
     first: dict[str, Span] = {}
     for sibling in siblings:
         value = sibling.started.get(key)
@@ -56,7 +58,12 @@ def _unique(
             message = (
                 f"{before.label} and {sibling.label} in {span.label} have the same {key} {value!r}"
             )
-            verdict.report(requirement, message, sibling.started_index)
+            if key == "step_id":
+                cause = "same-step" if before.name == sibling.name else "other-step"
+            else:
+                is_containers = value == span.started.get(key)
+                cause = "of-the-container" if is_containers else "repeated"
+            verdict.report(requirement, message, sibling.started_index, cause=cause, when=when)
 
 
 def _same_throughout(span: Span, verdict: Verdict) -> None:

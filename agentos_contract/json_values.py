@@ -84,6 +84,22 @@ def mappings(value: Any) -> list[Mapping[str, Any]]:
     return [item for item in value if isinstance(item, Mapping)]
 
 
+def kind_of(value: Any) -> str:
+    """The JSON type of a value."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case str():
+            return "string"
+        case int() | float():
+            return "number"
+        case Mapping():
+            return "object"
+    return "array"
+
+
 def short(value: Any, limit: int = 80) -> str:
     """A value for a message: as Python writes it, cut off at so many characters."""
     text = repr(value)

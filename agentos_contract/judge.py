@@ -7,10 +7,13 @@ No I/O: feed it decoded server-sent events.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Protocol
 
+from agentos_contract.broken_off import broken_off
+from agentos_contract.conditions import PARTS
 from agentos_contract.containers import CONTAINER_REQUIREMENTS, judge_container
 from agentos_contract.events import (
     CUSTOM_EVENT,
@@ -20,12 +23,12 @@ from agentos_contract.events import (
     Scope,
 )
 from agentos_contract.identity import IDENTITY_REQUIREMENTS, judge_identity
-from agentos_contract.json_values import read_json_object
-from agentos_contract.results import RESULT_REQUIREMENTS, judge_results
-from agentos_contract.run import RunStateMachine
+from agentos_contract.json_values import kind_of, mapping, read_json_object
+from agentos_contract.results import RESULT_REQUIREMENTS, judge_results, was_tried_again
+from agentos_contract.run import TRIED_AGAIN, RunStateMachine
 from agentos_contract.spans import EventData, Span, steps_of
 from agentos_contract.sse import ServerSentEvent
-from agentos_contract.verdict import Verdict, Violation
+from agentos_contract.verdict import Verdict, Violation, Words
 
 JUDGED_REQUIREMENTS = frozenset(
     {
@@ -128,6 +131,11 @@ class RunJudge:
         loops."""
         return self.verdict.exercised
 
+    @property
+    def conditions(self) -> Mapping[str, Collection[Words]]:
+        """The same, each with the conditions under which it could have broken them."""
+        return self.verdict.conditions
+
     # -- input
 
     def receive(self, event: ServerSentEvent) -> list[Violation]:
@@ -150,8 +158,10 @@ class RunJudge:
         if name not in EVENTS and str(named) in EVENTS:
             name = str(named)
         self._schema(name, data, index)
-        self.violations.extend(self.machine.receive(name, data))
-        self._exercise_order(name)
+        words = _words_of(name)
+        for violation in self.machine.receive(name, data):
+            self.violations.append(replace(violation, when=violation.when | words))
+        self._exercise_order(name, words)
         self._identity(name, data, index)
         self._created_at(name, data, index)
         self._step_response(name, data, index)
@@ -172,6 +182,7 @@ class RunJudge:
             for span in root.walk():
                 self._span(span)
             self._announcements(root)
+            self._ends(root)
         return self.violations[before:]
 
     # -- event by event
@@ -180,14 +191,16 @@ class RunJudge:
         validator = self._validators.get(name)
         if validator is None:
             return
-        self.verdict.exercise("event.schema")
-        error = next(iter(validator.iter_errors(data)), None)
-        if error is not None:
-            path = "/".join(str(part) for part in error.instance_path)
-            where = f" at /{path}" if path else ""
-            self.verdict.report("event.schema", f"{name}: {error.message}{where}", index)
+        output = mapping(data.get("step_output"))
+        when = {"media"} if any(output.get(kind) for kind in MEDIA) else ()
+        self.verdict.exercise("event.schema", when=when)
+        for error in islice(validator.iter_errors(data), MAX_SCHEMA_ERRORS):
+            at, cause = fault_of(error)
+            where = f" at {at}" if error.instance_path else ""
+            message = f"{name}: {error.message}{where}"
+            self.verdict.report("event.schema", message, index, cause=cause, at=at, when=when)
 
-    def _exercise_order(self, name: str) -> None:
+    def _exercise_order(self, name: str, words: Words) -> None:
         kind, exercise = EVENTS.get(name), self.verdict.exercise
         if kind is None:
             return
@@ -206,7 +219,7 @@ class RunJudge:
                 if name.endswith("RunContentCompleted"):
                     exercise("order.content-completed")
             case False, _:
-                exercise("order.started-before-ended", "order.ended-once")
+                exercise("order.started-before-ended", "order.ended-once", when=words)
 
     def _identity(self, name: str, data: EventData, index: int) -> None:
         kind = EVENTS.get(name)
@@ -222,7 +235,8 @@ class RunJudge:
             if (expected := self._expected[key]) is None:
                 expected = self._expected[key] = value
             message = f"{name}: {key} is {value!r}, not {expected!r}"
-            self.verdict.require(requirement, value == expected, message, index)
+            cause = "another" if value else "missing"
+            self.verdict.require(requirement, value == expected, message, index, cause=cause)
         self._name_of_workflow(name, data, index)
         # Within an agent's run, run_id is the agent's and workflow_run_id the workflow's.
         of_workflow = kind.scope in _OF_WORKFLOW
@@ -235,7 +249,8 @@ class RunJudge:
         if self._rules.run_id is not None:
             message = f"{name}: {key} is {value!r}, not {self._run_id!r}"
             is_kept = bool(value) and value == self._run_id
-            self.verdict.require(self._rules.run_id, is_kept, message, index)
+            cause = "another" if value else "missing"
+            self.verdict.require(self._rules.run_id, is_kept, message, index, cause=cause)
 
     def _name_of_workflow(self, name: str, data: EventData, index: int) -> None:
         """Agno leaves it out, or empty, where a workflow has none."""
@@ -285,7 +300,10 @@ class RunJudge:
             flag = tool.get("tool_call_error")
             message = f"{name} ({tool.get('tool_name')}): its tool says tool_call_error {flag!r}"
             is_kept = bool(flag) is failed or (failed and flag is None)
-            self.verdict.require("tool.error", is_kept, message, index)
+            when = {"tool-failed"} if failed or flag else ()
+            # Whether an error comes as well is known at the end.
+            cause = "" if failed else _call_id(data)
+            self.verdict.require("tool.error", is_kept, message, index, cause=cause, when=when)
 
     # -- the whole
 
@@ -296,6 +314,24 @@ class RunJudge:
         if span.ended:
             judge_container(span, span.ended, self.verdict)
             judge_results(span, span.ended, self.verdict)
+
+    def _ends(self, root: Span) -> None:
+        """Under which conditions what started ended, or never did."""
+        found = broken_off(root, self.payloads)
+        for span in root.walk():
+            if span.ended:
+                self.verdict.exercise("order.ended", when=found.about(span))
+            if span.scope is Scope.RUN and was_tried_again(span):
+                self.verdict.exercise("order.started-once", when=(TRIED_AGAIN,))
+        failed = {_call_id(data) for data in self.payloads if _is_tool_error(data)}
+        for position, violation in enumerate(self.violations):
+            if violation.span is not None:
+                when = found.about(violation.span)
+                self.violations[position] = replace(violation, when=when)
+            elif violation.requirement == "tool.error":
+                is_twice = violation.cause in failed
+                cause = "told-twice" if is_twice else "told-otherwise"
+                self.violations[position] = replace(violation, cause=cause)
 
     def _announcements(self, root: Span) -> None:
         """What some steps or runs announce, all of their kind do: no event was lost."""
@@ -321,6 +357,22 @@ class RunJudge:
                 self.verdict.require(requirement, does, message, span.ended_index)
 
 
+def _is_tool_error(data: EventData) -> bool:
+    return str(data.get("event")).endswith("ToolCallError")
+
+
+def _call_id(data: EventData) -> str:
+    return str(mapping(data.get("tool")).get("tool_call_id"))
+
+
+def _words_of(name: str) -> Words:
+    """The conditions that an event's name tells of what it is about."""
+    kind = EVENTS.get(name)
+    part = PARTS.get(kind.scope) if kind is not None else None
+    failed = "tool-failed" if name.endswith("ToolCallError") else None
+    return frozenset(word for word in (part, failed) if word is not None)
+
+
 def _is_function(span: Span) -> bool:
     """Whether a step ended well, and no agent or team carried it out."""
     ended = span.ended or {}
@@ -331,6 +383,26 @@ def _is_function(span: Span) -> bool:
         and response.get("executor_type", "function") == "function"
         and not any(child.scope is Scope.RUN for child in span.children)
     )
+
+
+MEDIA = ("images", "videos", "audio", "files")
+"""What a result may have beside its content."""
+
+MAX_SCHEMA_ERRORS = 20
+"""So many faults of one payload are reported."""
+
+
+def fault_of(error: Any) -> tuple[str, str]:
+    """Where a schema's error is, as a JSON pointer, and what kind it is: the keyword, with what was
+    found where that is a type. `error`: jsonschema-rs's."""
+    path, cause = [*error.instance_path], str(error.schema_path[-1]) if error.schema_path else ""
+    kind = getattr(error, "kind", None)
+    if cause == "required" and (name := getattr(kind, "property", None)) is not None:
+        path.append(name)
+    if cause == "type":
+        cause = f"type-{kind_of(error.instance)}"
+    escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    return "".join(f"/{part}" for part in escaped), cause
 
 
 SKEW = 600.0

@@ -5,8 +5,8 @@ Ids are frozen once released: reports, known-deviation files and other people's 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cache
 from pathlib import Path
@@ -14,6 +14,9 @@ from pathlib import Path
 from agentos_contract.yaml_files import read_yaml
 
 CATALOGUE_FILE = Path(__file__).parent / "requirements.yaml"
+
+BY_SCHEMA = "JSON Schema"
+"""What stands for causes in the catalogue where a schema's keywords are that."""
 
 
 class Level(IntEnum):
@@ -44,6 +47,11 @@ class Requirement:
     text: str
     source: str
     """The document's section, the standard's section, or the observed server."""
+    causes: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """The kinds of faults that are told apart, each with what it is; none where there is one."""
+    is_by_schema: bool = False
+    """Whether a JSON Schema tells them apart: a cause is its keyword, with what was found where
+    that is a type (`type-string`)."""
 
     @property
     def area(self) -> str:
@@ -72,12 +80,16 @@ def load_catalogue() -> Catalogue:
     for area, clauses in data["areas"].items():
         for name, clause in clauses.items():
             requirement_id = f"{area}.{name}"
-            if set(clause) != {"level", "text", "source"}:
+            if set(clause) - {"causes"} != {"level", "text", "source"}:
                 raise ValueError(f"{CATALOGUE_FILE}: {requirement_id}: needs level, text, source")
+            causes = clause.get("causes", {})
+            is_by_schema = causes == BY_SCHEMA
             requirements[requirement_id] = Requirement(
                 requirement_id,
                 Level.parse(clause["level"]),
                 " ".join(clause["text"].split()),
                 clause["source"],
+                {} if is_by_schema else causes,
+                is_by_schema,
             )
     return Catalogue(str(data["version"]), requirements)

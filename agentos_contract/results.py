@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from agentos_contract.conditions import about
 from agentos_contract.events import CONTAINERS, Scope
 from agentos_contract.json_values import canonical, mapping, mappings, short
 from agentos_contract.spans import EventData, Span, steps_of
@@ -74,12 +75,30 @@ def _in_container(
         child_id = child.started.get("step_id")
         same_id = by_id.get(canonical(child_id), [])
         difference: str | None = f"(step_id {child_id}) has no result of that id"
+        cause = "other-id" if _has_result(child, results) else "no-result"
         if same_id:
+            cause = "other-result"
             # Of very many nobody can say whose is whose; identity.step-id-unique reports them.
             is_few = len(same_id) <= MAX_SAME_ID
             difference = _difference_from_all(child, same_id) if is_few else None
         message = f"{child.label} {difference} in the results of {span.label}"
-        verdict.require("results.in-container", difference is None, message, span.ended_index)
+        verdict.require(
+            "results.in-container",
+            difference is None,
+            message,
+            span.ended_index,
+            cause=cause,
+            when=about(child),
+        )
+
+
+def _has_result(child: Span, results: Sequence[EventData]) -> bool:
+    """Whether there is a result of its name and type, whatever its id."""
+    kind = "Step" if child.scope is Scope.STEP else child.scope.value
+    return any(
+        result.get("step_name") == child.name and result.get("step_type") == kind
+        for result in results
+    )
 
 
 def _no_others(
@@ -135,7 +154,27 @@ def _executed_steps(span: Span, ended: EventData, count: int, verdict: Verdict) 
     executed = ended.get("executed_steps")
     if isinstance(executed, int) and not isinstance(executed, bool):
         message = f"{span.label} says executed_steps {executed} after {count} started"
-        verdict.require("results.executed-steps", executed == count, message, span.ended_index)
+        is_more = executed > count and _broke_off(span, ended)
+        nothing = sum("ran-nothing" in about(child) for child in steps_of(span))
+        cause = "all-counted" if is_more else "otherwise"
+        if nothing and executed == count - nothing:
+            cause = "ran-nothing"
+        verdict.require(
+            "results.executed-steps",
+            executed == count,
+            message,
+            span.ended_index,
+            cause=cause,
+            when=about(span) | ({"around-nothing"} if nothing else set()),
+        )
+
+
+def _broke_off(span: Span, ended: EventData) -> bool:
+    """Whether the last of a container's steps to run failed, or stopped the run."""
+    children, results = steps_of(span), mappings(ended.get("step_results"))
+    last = results[-1] if results else {}
+    is_open = bool(children) and not children[-1].ended
+    return is_open or last.get("success") is False or bool(last.get("stop"))
 
 
 # -- a step's own result
@@ -199,14 +238,23 @@ def _run_content(span: Span, ended: EventData, verdict: Verdict) -> None:
 def _last_try(span: Span) -> int:
     """Where the last try of an agent's run begins: after a request that succeeds come its tools,
     or the end; after one that failed the model is asked anew."""
+    return next(iter(reversed(_tries(span))), span.started_index)
+
+
+def was_tried_again(span: Span) -> bool:
+    """Whether the model of an agent's run failed, and was asked anew in the same run."""
+    return bool(_tries(span))
+
+
+def _tries(span: Span) -> list[int]:
+    """Where the tries of an agent's run begin, but for the first."""
     asked = [child for child in span.children if child.scope is Scope.MODEL_REQUEST]
     called = [child.started_index for child in span.children if child.scope is Scope.TOOL_CALL]
-    anew = [
+    return [
         again.started_index
         for request, again in pairwise(asked)
         if not any(request.started_index < index < again.started_index for index in called)
     ]
-    return anew[-1] if anew else span.started_index
 
 
 # -- the run

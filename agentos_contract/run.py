@@ -78,6 +78,16 @@ _STATE_AFTER = {
     "RouterPaused": RunState.PAUSED,
 }
 
+
+TRIED_AGAIN = "tried-again"
+
+_ENDED_TWICE = {
+    (RunState.FAILED, RunState.FAILED): "failed-twice",
+    (RunState.CANCELLED, RunState.COMPLETED): "completed-after-cancelled",
+}
+"""Causes of a run that ended twice."""
+
+
 # Scopes whose children run one after the other.
 _SEQUENTIAL = (CONTAINERS - {Scope.PARALLEL}) | {Scope.WORKFLOW, Scope.ITERATION}
 
@@ -100,7 +110,10 @@ class RunStateMachine:
         """What the last event was about: what it started or ended, or came within; None where that
         is not known."""
         self._open: dict[tuple[Scope, str, str], list[Span]] = {}
-        self._ended: set[tuple[Scope, str, str]] = set()
+        self._ended: dict[tuple[Scope, str, str], str] = {}
+        """What has ended, and by which event."""
+        self._tried_again: set[str] = set()
+        """Runs that started again in the middle of a model's request."""
         self._agent_is_open = False
         """Whether the workflow's own agent has started and not ended."""
 
@@ -119,7 +132,11 @@ class RunStateMachine:
         if self.state.is_terminal:
             usual = "order.one-terminal-event" if name in TERMINAL_EVENTS else "order.nothing-after"
             message = f"{name} came after the run had {self.state.value}"
-            return [Violation(self.end_requirement or usual, message, index)]
+            requirement, cause = self.end_requirement or usual, ""
+            if requirement != "order.nothing-after":
+                ends = self.state, _STATE_AFTER.get(name, RunState.RUNNING)
+                cause = _ENDED_TWICE.get(ends, "otherwise")
+            return [Violation(requirement, message, index, cause)]
         if self.state is RunState.NOT_STARTED and self._agent_is_open and kind is not None:
             if name in TERMINAL_EVENTS:
                 self.state = _STATE_AFTER[name]
@@ -153,8 +170,10 @@ class RunStateMachine:
         seen = (
             "no event at all" if self.count == 0 else f"{self.count} events, none of them terminal"
         )
-        requirement = self.end_requirement or "order.terminal-event"
-        return [Violation(requirement, f"the stream ended after {seen}")]
+        message = f"the stream ended after {seen}"
+        if self.end_requirement is not None:
+            return [Violation(self.end_requirement, message, cause="otherwise")]
+        return [Violation("order.terminal-event", message)]
 
     def _all_open(self) -> Iterator[Span]:
         return (span for spans in self._open.values() for span in spans)
@@ -189,7 +208,9 @@ class RunStateMachine:
         parent = self._parent(kind, data)
         if self._open.get(identity) and not self._may_be_open_twice(kind.scope, parent, identity):
             message = f"{kind.name}: {name or key} is already open"
-            return [Violation("order.started-once", message, index)]
+            cause = self._cause_of_restart(kind, key)
+            when = frozenset({TRIED_AGAIN} if cause == TRIED_AGAIN else ())
+            return [Violation("order.started-once", message, index, cause, when=when)]
         violations = []
         if parent is None:
             # It belongs nowhere: its end is awaited, and nothing else is said of it.
@@ -209,6 +230,19 @@ class RunStateMachine:
         self._open.setdefault(identity, []).append(span)
         return violations
 
+    def _cause_of_restart(self, kind: EventKind, key: str) -> str:
+        """Whether a model's request had failed without a word, and is made again."""
+        if kind.scope is Scope.RUN:
+            if any(
+                span.scope is Scope.MODEL_REQUEST and span.key == key for span in self._all_open()
+            ):
+                self._tried_again.add(key)
+                return TRIED_AGAIN
+        elif kind.scope is Scope.MODEL_REQUEST and key in self._tried_again:
+            self._tried_again.remove(key)
+            return TRIED_AGAIN
+        return "again"
+
     def _may_be_open_twice(
         self, scope: Scope, parent: Span | None, identity: tuple[Scope, str, str]
     ) -> bool:
@@ -223,7 +257,15 @@ class RunStateMachine:
             return []
         if span is None:
             message = f"{kind.name} came outside any open {kind.scope.value}{whose(kind, data)}"
-            return [Violation("order.within", message, index)]
+            cause = "never-started"
+            if (kind.scope, span_key(kind.scope, data), kind.family) in self._ended:
+                cause = "ended"
+            elif any(
+                span.scope is Scope.RUN and span.parent and span.parent.key == step_key(data)
+                for span in self._all_open()
+            ):
+                cause = "another-is-open"
+            return [Violation("order.within", message, index, cause)]
         violations = []
         if kind.name.endswith(("RunContent", "RunContentCompleted")) and any(
             name.endswith("RunContentCompleted") for name in span.within_names
@@ -250,9 +292,10 @@ class RunStateMachine:
         if span is None:
             key = span_key(kind.scope, data)
             named = whose(kind, data)
-            if (kind.scope, key, kind.family) in self._ended:
+            if by := self._ended.get((kind.scope, key, kind.family)):
                 message = f"{kind.name}: the {kind.scope.value}{named} had ended before"
-                return [Violation("order.ended-once", message, index)]
+                cause = "in-the-same-way" if by == kind.name else "in-another-way"
+                return [Violation("order.ended-once", message, index, cause)]
             message = f"{kind.name}: no {kind.scope.value}{named} had started"
             return [Violation("order.started-before-ended", message, index)]
         violations = self._close_below(span, kind, index)
@@ -264,18 +307,18 @@ class RunStateMachine:
                 f"within {within} one comes after the other"
             )
             violations.append(Violation("order.sequential", message, index))
-        self._close(span, data, index)
+        self._close(span, data, index, kind.name)
         return violations
 
     # -- spans
 
-    def _close(self, span: Span, data: EventData, index: int) -> None:
+    def _close(self, span: Span, data: EventData, index: int, by: str) -> None:
         span.ended, span.ended_index = data, index
         identity = (span.scope, span.key, span.family)
         self._open[identity].remove(span)
         if not self._open[identity]:
             del self._open[identity]
-        self._ended.add(identity)
+        self._ended[identity] = by
         if span.parent is not None:
             del span.parent.open_children[span]
 
@@ -287,8 +330,8 @@ class RunStateMachine:
                 message = (
                     f"{kind.name} came while {child.label} was open: it started and never ended"
                 )
-                violations.append(Violation("order.ended", message, index))
-            self._close(child, {}, index)
+                violations.append(Violation("order.ended", message, index, span=child))
+            self._close(child, {}, index, kind.name)
         return violations
 
     def _find_open(self, kind: EventKind, data: EventData) -> Span | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from agentos_contract.json_values import canonical
 from contract_tests.checks.context import Context
@@ -12,6 +13,8 @@ from contract_tests.forms.texts import TRICKY
 from contract_tests.judging.batches import BatchRun
 from contract_tests.judging.outcomes import (
     RunOutcome,
+    cause_of,
+    conditions_of_modes,
     difference,
     outcome_of_batch,
     outcome_of_stream,
@@ -67,8 +70,7 @@ def batch_runs(context: Context) -> None:
             continue
         unlike = _compare(context, workflow, batch, stream)
         if unlike is not None:
-            message = f"{workflow.id}: {unlike}"
-            context.findings.breach("batch.equals-stream", message, batch.exchange, stream.exchange)
+            _report(context, f"{workflow.id}: {unlike.text}", unlike, batch, stream)
         elif workflow.deterministic is not False:
             _compare_runs(context, workflow, batch, stream)
     if not context.plan.batched:
@@ -95,21 +97,45 @@ def unusual_message(context: Context) -> None:
         return
     unlike = _compare(context, workflow, batch, stream)
     if unlike is not None:
-        message = f"{workflow.id}, with a message of unusual characters: {unlike}"
-        context.findings.breach("batch.equals-stream", message, batch.exchange, stream.exchange)
+        message = f"{workflow.id}, with a message of unusual characters: {unlike.text}"
+        _report(context, message, unlike, batch, stream)
+
+
+class Unlike(NamedTuple):
+    """A difference between the two modes."""
+
+    text: str
+    by_structure: bool
+    """Whether contents were left aside."""
+
+
+def _report(
+    context: Context, message: str, unlike: Unlike, batch: BatchRun, stream: StreamedRun
+) -> None:
+    context.findings.breach(
+        "batch.equals-stream",
+        message,
+        batch.exchange,
+        stream.exchange,
+        cause=cause_of(batch, stream, by_structure=unlike.by_structure),
+        about=conditions_of_modes(batch, stream),
+    )
 
 
 def _compare(
     context: Context, workflow: Workflow, batch: BatchRun, stream: StreamedRun
-) -> str | None:
+) -> Unlike | None:
     """What is different in the two modes, of the same message; None where nothing surely is."""
+    exchanges, about = [batch.exchange, stream.exchange], conditions_of_modes(batch, stream)
     message = stream.message
     outcomes = outcome_of_batch(batch), outcome_of_stream(stream)
     if workflow.deterministic is False:
         outcomes = structure(outcomes[0]), structure(outcomes[1])
     if outcomes[0] == outcomes[1] or workflow.deterministic:
-        context.findings.exercise("batch.equals-stream", exchanges=[batch.exchange])
-        return None if outcomes[0] == outcomes[1] else difference(*outcomes)
+        context.findings.exercise("batch.equals-stream", exchanges=exchanges, about=about)
+        if outcomes[0] == outcomes[1]:
+            return None
+        return Unlike(difference(*outcomes), workflow.deterministic is False)
     try:
         again = (
             context.runs.batch(workflow, message=message, rules=MAY_FAIL),
@@ -123,11 +149,11 @@ def _compare(
         return None
     others = outcome_of_batch(again[0]), outcome_of_stream(again[1])
     views: list[Callable[[RunOutcome], RunOutcome]] = [lambda outcome: outcome, structure]
-    for view in views:
+    for by_structure, view in enumerate(views):
         kept = [view(outcome) for outcome in outcomes]
         if kept == [view(outcome) for outcome in others]:
-            context.findings.exercise("batch.equals-stream", exchanges=[batch.exchange])
-            return None if kept[0] == kept[1] else difference(*kept)
+            context.findings.exercise("batch.equals-stream", exchanges=exchanges, about=about)
+            return None if kept[0] == kept[1] else Unlike(difference(*kept), bool(by_structure))
     reason = "answers differ from run to run, and so do the steps that are taken"
     context.findings.cannot(["batch.equals-stream"], reason)
     return None
@@ -155,7 +181,8 @@ def _compare_runs(
     runs = runs_of_batch(batch), runs_of_stream(stream)
     if None in runs or stream.judge.violations:
         return  # what is wrong with a stream in itself is another requirement's
-    context.findings.exercise("batch.executor-runs", exchanges=[batch.exchange])
+    exchanges, about = [batch.exchange, stream.exchange], conditions_of_modes(batch, stream)
+    context.findings.exercise("batch.executor-runs", exchanges=exchanges, about=about)
     if sorted(map(canonical, runs[0])) == sorted(map(canonical, runs[1])):
         return
     if workflow.deterministic is None:
@@ -166,4 +193,4 @@ def _compare_runs(
     lost = [one for one in runs[1] if canonical(one) not in told[0]] or runs[1]
     other = [one for one in runs[0] if canonical(one) not in told[1]] or runs[0]
     message = f"{workflow.id}: the agents' runs are {other} in batch and {lost} in the stream"
-    context.findings.breach("batch.executor-runs", message, batch.exchange, stream.exchange)
+    context.findings.breach("batch.executor-runs", message, *exchanges, about=about)

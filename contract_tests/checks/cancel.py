@@ -168,7 +168,15 @@ def _judge_end(
         f"{usual.seconds:.1f} s); its stream ended at {run.seconds:.1f} s with {said}",
         run.exchange,
         cancelled,
+        cause=_CAUSES.get(tuple(terminal), "otherwise"),
     )
+
+
+_CAUSES = {
+    ("WorkflowCancelled", "WorkflowCompleted"): "completed-after-cancelled",
+    ("WorkflowCompleted",): "not-cancelled",
+}
+"""What is wrong with a cancelled run that ends with these."""
 
 
 def _steps(run: StreamedRun) -> int:

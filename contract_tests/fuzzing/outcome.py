@@ -65,9 +65,7 @@ class Counted:
             SeenBreach(_key(breach, kind), breach, position)
             for breach in judgement.breaches
             if breach.requirement in self._requirements
-            and not any(
-                entry.covers(breach.conditions) for entry in self._known.get(breach.requirement, ())
-            )
+            and not any(entry.covers(breach) for entry in self._known.get(breach.requirement, ()))
         ]
 
 

@@ -18,8 +18,10 @@ import schemathesis
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.core.transport import Response
+from schemathesis.openapi.checks import JsonSchemaError
 
 from agentos_contract.document import FORM, Document
+from agentos_contract.judge import fault_of
 from contract_tests.judging.judgement import Judgement
 from contract_tests.target.exchange import TIMEOUTS, Exchange, TransferError
 
@@ -136,7 +138,7 @@ class AnswerJudge:
         judgement.exercise("batch.body")
         if exchange.error is None:
             for failure in self._run(exchange, self._schema):
-                judgement.breach("batch.body", _message(failure, exchange), exchange)
+                _add("batch.body", failure, exchange, judgement)
         return judgement
 
     # -- parts
@@ -198,7 +200,7 @@ class AnswerJudge:
         if not wrong_type:
             judgement.exercise("error.body-schema")
             for failure in self._run(exchange, self._schema):
-                judgement.breach("error.body-schema", _message(failure, exchange), exchange)
+                _add("error.body-schema", failure, exchange, judgement)
 
     def _challenge(self, exchange: Exchange, judgement: Judgement) -> None:
         judgement.exercise("authentication.challenge")
@@ -206,7 +208,8 @@ class AnswerJudge:
         if not any(challenge.strip().lower().startswith("bearer") for challenge in challenges):
             said = f"WWW-Authenticate: {', '.join(challenges)}" if challenges else "none"
             message = f"a 401 has to name Bearer in a WWW-Authenticate header; it has {said}"
-            judgement.breach("authentication.challenge", message, exchange)
+            cause = "another" if challenges else "missing"
+            judgement.breach("authentication.challenge", message, exchange, cause=cause)
 
     def _run(self, exchange: Exchange, check: Any) -> list[Failure]:
         """What one of Schemathesis's checks has against an answer."""
@@ -245,6 +248,12 @@ def _flatten(failures: Iterable[Any]) -> Iterable[Failure]:
             yield from _flatten(failure.exceptions)
         else:
             yield failure
+
+
+def _add(requirement: str, failure: Failure, exchange: Exchange, judgement: Judgement) -> None:
+    """Note what a body breaks, with the place in it."""
+    at, cause = fault_of(failure) if isinstance(failure, JsonSchemaError) else ("", "otherwise")
+    judgement.breach(requirement, _message(failure, exchange), exchange, at=at, cause=cause)
 
 
 def _message(failure: Failure, exchange: Exchange) -> str:

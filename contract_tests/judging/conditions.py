@@ -1,4 +1,5 @@
-"""Under which conditions something was seen: of which workflows, and in what kind of answer."""
+"""Under which conditions something was seen: of which workflows, in what kind of answer, and of
+what in a run."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from agentos_contract.conditions import RUN_CONDITIONS
 from contract_tests.target.exchange import Exchange
 
 ANSWER_KINDS = {
@@ -16,7 +18,10 @@ ANSWER_KINDS = {
     "failed": "a run that failed: WorkflowError in its stream, or a 5xx",
     "cancelled": "a run that was cancelled: WorkflowCancelled in its stream",
 }
-"""What `when` of a known deviation may say, and what it means. Several may hold at once."""
+"""What an answer may be. Several may hold at once."""
+
+CONDITIONS = ANSWER_KINDS | RUN_CONDITIONS
+"""What `when` of a known deviation may say, and what it means."""
 
 _WORKFLOW = re.compile(r"/workflows/([^/?]+)")
 
@@ -28,20 +33,27 @@ class Conditions:
     workflows: frozenset[str] = frozenset()
     answers: frozenset[str] = frozenset()
     """Keys of ANSWER_KINDS."""
+    about: frozenset[str] = frozenset()
+    """Keys of RUN_CONDITIONS."""
+    events: frozenset[str] = frozenset()
+    """The names of the events that came."""
 
 
-def conditions_of(exchanges: Iterable[Exchange]) -> Conditions:
-    """The conditions of these exchanges, all together."""
+def conditions_of(exchanges: Iterable[Exchange], about: frozenset[str] = frozenset()) -> Conditions:
+    """These exchanges' conditions, all together. `about`: those of what was judged in them."""
     workflows: set[str] = set()
     answers: set[str] = set()
+    events: set[str] = set()
     for exchange in exchanges:
         if found := _WORKFLOW.search(exchange.request.path):
             workflows.add(unquote(found[1]))
-        answers |= _answer_kinds(exchange)
-    return Conditions(frozenset(workflows), frozenset(answers))
+        names = {event.event for _, event in exchange.events}
+        answers |= _answer_kinds(exchange, names)
+        events |= names
+    return Conditions(frozenset(workflows), frozenset(answers), about, frozenset(events))
 
 
-def _answer_kinds(exchange: Exchange) -> set[str]:
+def _answer_kinds(exchange: Exchange, names: set[str]) -> set[str]:
     found = set()
     status = exchange.status or 0
     if exchange.is_stream:
@@ -50,7 +62,6 @@ def _answer_kinds(exchange: Exchange) -> set[str]:
         found.add("batch")
     if 400 <= status < 500:
         found.add("refused")
-    names = {event.event for _, event in exchange.events}
     if status >= 500 or names & {"WorkflowError", "workflow_error"}:
         found.add("failed")
     if "WorkflowCancelled" in names:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from threading import Lock
 
@@ -37,39 +37,68 @@ class Findings:
         *requirements: str,
         generated: bool = False,
         exchanges: Iterable[Exchange | None] = (),
+        about: frozenset[str] = frozenset(),
     ) -> None:
-        """A request could have broken these; `exchanges`: the request, if it is one's."""
+        """A request could have broken these; `exchanges`: the request, if it is one's. `about`: the
+        conditions of what in it could have."""
         conditions = conditions_of(exchange for exchange in exchanges if exchange is not None)
+        for requirement in requirements:
+            self._exercise(requirement, conditions, [about], generated=generated)
+
+    def _exercise(
+        self,
+        requirement: str,
+        conditions: Conditions,
+        about: Collection[frozenset[str]],
+        *,
+        generated: bool,
+    ) -> None:
         with self._lock:
-            for requirement in requirements:
-                self.cases.setdefault(requirement, Counter())[self.check] += 1
-                if not generated:
-                    self.probed_at.setdefault(requirement, set()).add(conditions)
+            self.cases.setdefault(requirement, Counter())[self.check] += 1
+            if not generated:
+                probed = self.probed_at.setdefault(requirement, set())
+                probed.update(replace(conditions, about=words) for words in about)
 
     def record(self, judgement: Judgement, *, generated: bool = False) -> None:
         """Add what an answer showed."""
-        self.exercise(*judgement.exercised, generated=generated, exchanges=[judgement.exchange])
+        conditions = conditions_of([judgement.exchange] if judgement.exchange is not None else ())
+        for requirement, about in judgement.exercised_when.items():
+            self._exercise(requirement, conditions, about, generated=generated)
         for breach in judgement.breaches:
             self.add(breach, generated=generated)
 
-    def require(self, requirement: str, kept: bool, message: str, *exchanges: Exchange) -> None:
+    def require(
+        self, requirement: str, kept: bool, message: str, *exchanges: Exchange, cause: str = ""
+    ) -> None:
         """A requirement was exercised, and broken unless `kept`."""
         self.exercise(requirement, exchanges=exchanges)
         if not kept:
-            self.breach(requirement, message, *exchanges)
+            self.breach(requirement, message, *exchanges, cause=cause)
 
-    def breach(self, requirement: str, message: str, *exchanges: Exchange) -> None:
+    def breach(
+        self,
+        requirement: str,
+        message: str,
+        *exchanges: Exchange,
+        cause: str = "",
+        about: frozenset[str] = frozenset(),
+    ) -> None:
         """A requirement was broken, as these exchanges show, in that order."""
         commands = "\n".join(exchange.curl for exchange in exchanges)
         exchange = exchanges[-1] if exchanges else None
-        self.add(Breach(requirement, message, commands, exchange, before=exchanges[:-1]))
+        before = exchanges[:-1]
+        self.add(
+            Breach(
+                requirement, message, commands, exchange, before=before, cause=cause, about=about
+            )
+        )
 
     def add(self, breach: Breach, *, generated: bool = False) -> None:
         """Add what was broken."""
         name = breach.requirement
         if not self.is_exercised(name):
             self.exercise(name, generated=generated, exchanges=breach.exchanges)
-        breach = replace(breach, check=breach.check or self.check)
+        breach = replace(breach, check=breach.check or self.check, is_generated=generated)
         with self._lock:
             if not generated:
                 self.broken_by_probes.add(name)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from agentos_contract.events import TERMINAL_EVENTS
 from contract_tests.judging.conditions import Conditions, conditions_of
 from contract_tests.target.exchange import Exchange
+
+AFTER_END = " after the end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,14 @@ class Breach:
     """The check that saw it."""
     earlier_check: str = field(default="", compare=False)
     """The check that made the exchanges before, where that was another."""
+    cause: str = field(default="", compare=False)
+    """What kind of fault it is, a word of the catalogue; "" where the requirement has only one."""
+    at: str = field(default="", compare=False)
+    """Where in the payload or the body, as a JSON pointer; "" for the whole."""
+    about: frozenset[str] = field(default=frozenset(), compare=False)
+    """The conditions under which it was seen, words of `conditions.RUN_CONDITIONS`."""
+    is_generated: bool = field(default=False, compare=False)
+    """Whether a generated request showed it: one that need not be sent each time."""
 
     @property
     def checks(self) -> tuple[str, ...]:
@@ -39,7 +51,23 @@ class Breach:
 
     @property
     def conditions(self) -> Conditions:
-        return conditions_of(self.exchanges)
+        return conditions_of(self.exchanges, self.about)
+
+    @property
+    def event(self) -> str | None:
+        """The name of the event that shows it; of one that came after the run's end, with AFTER_END
+        behind it. None where no single event does."""
+        events = self.exchange.events if self.exchange is not None else []
+        if self.event_index is None or self.event_index >= len(events):
+            return None
+        names = [event.event for _, event in events[: self.event_index + 1]]
+        is_after_end = any(name in TERMINAL_EVENTS for name in names[:-1])
+        return names[-1] + (AFTER_END if is_after_end else "")
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status of the answer that shows it."""
+        return self.exchange.status if self.exchange is not None else None
 
 
 @dataclass
@@ -47,12 +75,19 @@ class Judgement:
     """What one answer showed."""
 
     breaches: list[Breach] = field(default_factory=list)
-    exercised: set[str] = field(default_factory=set)
+    exercised_when: dict[str, set[frozenset[str]]] = field(default_factory=dict)
+    """The requirements that it could have broken, each with the conditions under which."""
     exchange: Exchange | None = None
     """The answer, where the judgement is of a whole one."""
 
-    def exercise(self, *requirements: str) -> None:
-        self.exercised.update(requirements)
+    @property
+    def exercised(self) -> set[str]:
+        """The requirements that it could have broken."""
+        return set(self.exercised_when)
+
+    def exercise(self, *requirements: str, about: Collection[str] = ()) -> None:
+        for requirement in requirements:
+            self.exercised_when.setdefault(requirement, set()).add(frozenset(about))
 
     def breach(
         self,
@@ -60,16 +95,32 @@ class Judgement:
         message: str,
         exchange: Exchange,
         event_index: int | None = None,
+        *,
+        cause: str = "",
+        at: str = "",
+        about: frozenset[str] = frozenset(),
     ) -> None:
-        self.exercised.add(requirement)
-        self.breaches.append(Breach(requirement, message, exchange.curl, exchange, event_index))
+        self.exercise(requirement, about=about)
+        self.breaches.append(
+            Breach(
+                requirement,
+                message,
+                exchange.curl,
+                exchange,
+                event_index,
+                cause=cause,
+                at=at,
+                about=about,
+            )
+        )
 
     def require(self, requirement: str, kept: bool, message: str, exchange: Exchange) -> None:
         """The answer could have broken a requirement, and did unless `kept`."""
-        self.exercised.add(requirement)
+        self.exercise(requirement)
         if not kept:
             self.breach(requirement, message, exchange)
 
     def merge(self, other: Judgement) -> None:
         self.breaches += other.breaches
-        self.exercised |= other.exercised
+        for requirement, conditions in other.exercised_when.items():
+            self.exercised_when.setdefault(requirement, set()).update(conditions)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from agentos_contract.events import Scope
+from agentos_contract.conditions import about
+from agentos_contract.events import CONTAINERS, Scope
 from agentos_contract.json_values import canonical, mapping, mappings
+from agentos_contract.spans import Span, steps_of
 from contract_tests.judging.batches import BatchRun
 from contract_tests.judging.streams import StreamedRun
 
@@ -161,6 +163,111 @@ def difference(
         if first != second:
             return f"the result of {first[0]!r} is {first!r} {here} and {second!r} {there}"
     return "the results differ"
+
+
+def conditions_of_modes(batch: BatchRun, stream: StreamedRun) -> frozenset[str]:
+    """What happened in a run of which Agno's two modes have been seen to differ."""
+    spans = _spans(stream)
+    nothing = {span.name for span in spans if "ran-nothing" in about(span)}
+    found = set()
+    if any(_has_empty(result, nothing) for result in mappings(batch.body.get("step_results"))):
+        found.add("ran-nothing")
+    if any(map(_is_failed_executor, spans)):
+        found = {"agent-failed"}  # whatever comes after may be different
+    if any(_is_failed_run(span) and span.started.get("parent_run_id") for span in spans):
+        found.add("member-failed")
+    return frozenset(found)
+
+
+def cause_of(batch: BatchRun, stream: StreamedRun, *, by_structure: bool) -> str:
+    """What kind of difference is between a run's two modes. `by_structure`: contents may vary."""
+    spans = _spans(stream)
+    nothing = {span for span in spans if "ran-nothing" in about(span)}
+    failed = {span for span in spans if _is_failed_executor(span)}
+    if outcome_of_stream(stream) == "failed" and batch.body:
+        return "agent-failed" if failed else "otherwise"
+    told = [mappings(run.get("step_results")) for run in (batch.body, stream.terminal or {})]
+    masks = _masks(batch.body), _masks(stream.terminal or {})
+    names = {span.name for span in nothing}
+    results = [
+        [_result(left, mask) for one in found if (left := _without(one, names)) is not None]
+        for found, mask in zip(told, masks, strict=True)
+    ]
+    if by_structure:
+        results = [[_bare(result) for result in found] for found in results]
+    # What comes after may go on from it. Where nothing ran, the same steps do, and say other things
+    # perhaps; where one mode has an answer and the other a failure, anything may.
+    first = _first_with(stream, nothing | failed)
+    if first is not None and results[0][:first] == results[1][:first]:
+        later = [[_names(result) for result in found[first:]] for found in results]
+        if failed:
+            return "agent-failed"
+        if later[0] == later[1]:
+            return "ran-nothing"
+    content = batch.body.get("content"), (stream.terminal or {}).get("content")
+    if (content[0] or None) == (content[1] or None) and _alike_but_empty(*results):
+        return "empty-content"
+    if results[0] != results[1]:
+        return "otherwise"
+    is_last = bool(told[1]) and told[1][-1].get("step_type") == Scope.PARALLEL.value
+    return "last-of-parallel" if is_last else "otherwise"
+
+
+def _alike_but_empty(batched: list[RunOutcome], streamed: list[RunOutcome]) -> bool:
+    """Whether two lists of results differ at most in which contents are empty and which missing."""
+
+    def filled(result: RunOutcome) -> RunOutcome:
+        name, how, said, children = result
+        said = (said[0] or None, said[1]) if said is not None else None
+        return (name, how, said, [filled(child) for child in children])
+
+    return [*map(filled, batched)] == [*map(filled, streamed)]
+
+
+def _spans(stream: StreamedRun) -> list[Span]:
+    root = stream.judge.machine.root
+    return [*root.walk()] if root is not None else []
+
+
+def _first_with(stream: StreamedRun, spans: Collection[Span]) -> int | None:
+    """The position of the first of the workflow's own steps that has one of these in it."""
+    root = stream.judge.machine.root
+    own = steps_of(root) if root is not None else []
+    return next((n for n, step in enumerate(own) if any(s in spans for s in step.walk())), None)
+
+
+def _is_failed_executor(span: Span) -> bool:
+    """Whether it is a run of a step's own agent or team, and failed."""
+    is_executor = span.parent is not None and span.parent.scope is Scope.STEP
+    return is_executor and _is_failed_run(span)
+
+
+def _is_failed_run(span: Span) -> bool:
+    return span.scope is Scope.RUN and str((span.ended or {}).get("event")).endswith("RunError")
+
+
+def _has_empty(result: Mapping[str, Any], names: Collection[str]) -> bool:
+    """Whether it is, or has in it, the result of a Condition or Router of such a name without
+    results of its own."""
+    steps = mappings(result.get("steps"))
+    is_one = result.get("step_type") in (Scope.CONDITION.value, Scope.ROUTER.value) and not steps
+    return (is_one and result.get("step_name") in names) or any(
+        _has_empty(inner, names) for inner in steps
+    )
+
+
+def _without(result: Mapping[str, Any], names: Collection[str]) -> dict[str, Any] | None:
+    """A result without those within it that ran nothing; None where it did itself."""
+    steps = mappings(result.get("steps"))
+    if not steps and result.get("step_name") in names:
+        return None
+    left = [inner for one in steps if (inner := _without(one, names)) is not None]
+    # A container's content is a text about what is in it.
+    is_empty = not left and result.get("step_type") in _CONTAINER_TYPES
+    return {**result, "steps": left, **({"content": None} if is_empty else {})}
+
+
+_CONTAINER_TYPES = {scope.value for scope in CONTAINERS}
 
 
 def _names(result: RunOutcome) -> Any:

@@ -92,21 +92,21 @@ def new_breaches(findings: Findings, name: str, known: Sequence[Known]) -> list[
     return [
         breach
         for breach in findings.breaches.get(name, [])
-        if not any(entry.covers(breach.conditions) for entry in known)
+        if not any(entry.covers(breach) for entry in known)
     ]
 
 
 def stale_entries(findings: Findings, name: str, known: Sequence[Known]) -> list[Known]:
     """The known deviations of a requirement that a deterministic probe could have shown, and that
     nothing showed."""
-    shown = [breach.conditions for breach in findings.breaches.get(name, [])]
+    shown = findings.breaches.get(name, [])
     probed = findings.probed_at.get(name, set())
     return [
         entry
         for entry in known
         if not entry.sometimes
-        and any(entry.covers(conditions) for conditions in probed)
-        and not any(entry.covers(conditions) for conditions in shown)
+        and any(entry.could_show(conditions) for conditions in probed)
+        and not any(entry.covers(breach) for breach in shown)
     ]
 
 
@@ -125,7 +125,7 @@ def _settle(
         return _result(requirement, Status.FAILED, message)
     if breaches:
         shown = _shown(breaches)
-        reason = next(entry.reason for entry in known if entry.covers(shown.conditions))
+        reason = next(entry.reason for entry in known if entry.covers(shown))
         message = f"{shown.message} (known: {reason})"
         return _result(requirement, Status.KNOWN, message, breaches)
     if findings.is_exercised(name):

@@ -13,6 +13,7 @@ from typing import Any
 from agentos_contract.document import EVENT_STREAM
 from agentos_contract.events import CONTAINERS, EVENTS, STEPS_AND_CONTAINERS, TERMINAL_EVENTS, Scope
 from agentos_contract.judge import JUDGED_REQUIREMENTS, PayloadValidator, RunJudge
+from agentos_contract.requirements import load_catalogue
 from agentos_contract.sse import EventStreamDecoder
 from contract_tests.judging.answers import JSON, TRACEBACK
 from contract_tests.judging.judgement import Judgement
@@ -117,7 +118,9 @@ def judge_stream(
         message = "the stream ended within an event: its last block has no blank line after it"
         judgement.require("sse.complete", not decoder.incomplete, message, exchange)
     _judge_bytes(exchange, decoder, judgement)
-    judgement.exercise(*judge.exercised)
+    for requirement, conditions in judge.conditions.items():
+        for about in conditions:
+            judgement.exercise(requirement, about=about)
     _add_violations(exchange, judge, judgement)
     for payload in judge.payloads:
         if payload.get("event") == "WorkflowError":
@@ -151,7 +154,18 @@ def _add_violations(exchange: Exchange, judge: RunJudge, judgement: Judgement) -
         if reported[violation.requirement] <= MAX_REPORTED:
             where = f"event {violation.index + 1}: " if violation.index is not None else ""
             message = where + violation.message
-            judgement.breach(violation.requirement, message, exchange, violation.index)
+            requirement = load_catalogue()[violation.requirement]
+            # Under a probe's own requirement it may not be told apart.
+            is_told = requirement.is_by_schema or violation.cause in requirement.causes
+            judgement.breach(
+                violation.requirement,
+                message,
+                exchange,
+                violation.index,
+                cause=violation.cause if is_told else "",
+                at=violation.at,
+                about=violation.when,
+            )
 
 
 def judge_media_type(exchange: Exchange, *, stream: bool | None) -> Judgement:

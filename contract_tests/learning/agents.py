@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import combinations, pairwise
 from typing import Any
 
+from agentos_contract.broken_off import ancestors, walk_results
 from agentos_contract.events import Scope
 from agentos_contract.json_values import mapping, mappings
 from agentos_contract.spans import Span, step_key
@@ -13,9 +14,7 @@ from contract_tests.learning.evidence import (
     Evidence,
     Json,
     Run,
-    ancestors,
     event_of,
-    walk_results,
 )
 from contract_tests.learning.observers import (
     Observation,

@@ -3,15 +3,15 @@ may still be asked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
+from agentos_contract.broken_off import all_results, failures, results_in
 from agentos_contract.events import TERMINAL_EVENTS, Scope
 from agentos_contract.json_values import mapping, mappings, parse_object
-from agentos_contract.results import results_of
 from agentos_contract.spans import Span
 from contract_tests.checks.context import Context
 from contract_tests.judging.batches import BatchRun
@@ -173,12 +173,7 @@ class Run:
     @cached_property
     def results(self) -> list[Json]:
         """Every result that the stream shows, at every depth, each as often as it is shown."""
-        found: list[Json] = []
-        for payload in self.payloads:
-            for key in ("step_results", "iteration_results"):
-                found += walk_results(mappings(payload.get(key)))
-            found += mappings([payload.get("step_output"), payload.get("step_response")])
-        return found
+        return all_results(self.payloads)
 
     @property
     def own_results(self) -> list[Json]:
@@ -201,46 +196,7 @@ class Run:
     @cached_property
     def failures(self) -> list[tuple[Span, bool]]:
         """The steps that failed for good, and of each whether it was skipped."""
-        return list(_failures(self))
-
-
-def _failures(run: Run) -> Iterator[tuple[Span, bool]]:
-    skipped = {name for result in run.results if (name := skipped_name(result)) is not None}
-    failed = {
-        str(result.get("step_name"))
-        for result in run.results
-        if result.get("success") is False and skipped_name(result) is None
-    }
-    steps = run.of(Scope.STEP)
-    for span in steps:
-        if span.ended and event_of(span.ended) == "StepCompleted":
-            continue
-        if span.name in skipped:
-            yield span, True
-        elif (
-            span.ended
-            or span.name in failed
-            or (run.ended_by == "WorkflowError" and span is steps[-1])
-            or any(outer.name in failed and _is_last(span, outer) for outer in ancestors(span))
-        ):
-            yield span, False
-
-
-def _is_last(span: Span, outer: Span) -> bool:
-    return [inner for inner in outer.walk() if inner.scope is Scope.STEP][-1] is span
-
-
-def ancestors(span: Span) -> Iterator[Span]:
-    """What a span stands in, from the inside out, without the run itself."""
-    outer = span.parent
-    while outer is not None and outer.scope is not Scope.WORKFLOW:
-        yield outer
-        outer = outer.parent
-
-
-def results_in(span: Span) -> list[Json] | None:
-    """The results in a container's end; None where it did not end so."""
-    return results_of(span) if span.ended else None
+        return list(failures(self.root, self.payloads))
 
 
 def result_of(span: Span) -> Json | None:
@@ -249,26 +205,6 @@ def result_of(span: Span) -> Json | None:
     by_id = [r for r in results if r.get("step_id") and r["step_id"] == span.started.get("step_id")]
     by_name = [r for r in results if r.get("step_name") == span.name]
     return next(iter([*by_id, *by_name]), None)
-
-
-def walk_results(results: Iterable[Json]) -> list[Json]:
-    """Results and those within them."""
-    found: list[Json] = []
-    for result in results:
-        found.append(result)
-        found += walk_results(mappings(result.get("steps")))
-    return found
-
-
-def skipped_name(result: Json) -> str | None:
-    """The step's name where the result says that its failure was skipped (Agno's words)."""
-    content = result.get("content")
-    if result.get("success") is not False or not isinstance(content, str):
-        return None
-    head, tail = "Step ", " failed but skipped"
-    if not (content.startswith(head) and content.endswith(tail)):
-        return None
-    return content[len(head) : -len(tail)]
 
 
 def event_of(payload: Json) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from agentos_contract.broken_off import results_in, skipped_name
 from agentos_contract.events import Scope
 from agentos_contract.json_values import mapping, short
 from agentos_contract.spans import Span, steps_of
-from contract_tests.learning.evidence import Json, Run, result_of, results_in, skipped_name
+from contract_tests.learning.evidence import Json, Run, result_of
 from contract_tests.learning.observers import Observation, Observations, observes_streams
 
 SKIPPED_AT_TOP = "Step skipped due to error: "

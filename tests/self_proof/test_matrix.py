@@ -8,6 +8,8 @@ from agentos_contract.deviations import load_deviations
 from agentos_contract.requirements import load_catalogue
 from agentos_contract.variations import load_variations
 from contract_tests.checks.registry import CHECKS
+from contract_tests.judging.known import load_known
+from contract_tests.judging.results import new_breaches
 from mockserver.faults.registry import registered
 from tests.self_proof.matrix import (
     MockUnderTest,
@@ -17,6 +19,15 @@ from tests.self_proof.matrix import (
     published,
     row_of,
 )
+
+AGNO = load_known("agno-2.5.6", load_catalogue().requirements)
+
+AS_THE_REAL_SERVER = {
+    "form.message-empty-lost",
+    "form.message-empty-refused",
+    "form.version-null-refused",
+}
+"""Invented deviations that are answered as a real server answers, which has them by other names."""
 
 # -- the catalogues
 
@@ -44,10 +55,17 @@ def test_an_invented_deviation_breaks_something() -> None:
 @pytest.mark.parametrize("name", breaking())
 def test_a_deviation_breaks_what_it_says_and_nothing_else(mock: MockUnderTest, name: str) -> None:
     deviation = breaking()[name]
-    found = broken(mock.report([name], conditions_of(name)))
+    report = mock.report([name], conditions_of(name))
+    found = broken(report)
     assert set(found) == set(deviation.breaks)
     first = deviation.breaks[0]
     assert published()[name] == row_of(deviation, found[first]), "make matrix writes it anew"
+    # What is known of a real server covers its own faults, and no others.
+    known = {} if deviation.is_observed or name in AS_THE_REAL_SERVER else AGNO
+    assert new_breaches(report.findings, first, known.get(first, ()))
+    for breach in report.breaches:
+        requirement = load_catalogue()[breach.requirement]
+        assert requirement.is_by_schema or breach.cause in (requirement.causes or {""})
 
 
 @pytest.mark.slow

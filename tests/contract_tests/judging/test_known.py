@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from agentos_contract.profiles import load_profile
 from agentos_contract.requirements import Level, load_catalogue
 from contract_tests.judging.known import Known, KnownError, KnownList, load_known
 from contract_tests.judging.results import Result, Status, settle
 from contract_tests.running.run import Report
+from mockserver.app import Settings, create_app
+from mockserver.script.loader import BUNDLED_SCRIPTS, load_scripts
 from tests.agentos_contract.test_judge import Stream
-from tests.conftest import Serve
+from tests.conftest import Serve, agentos
 from tests.contract_tests.conftest import run_cli, test_target
 from tests.contract_tests.server import ConformingServer, Run
 
@@ -89,6 +94,11 @@ def test_a_stale_narrow_entry_says_where(flawed: Report) -> None:
         ("{reason: x, workflows: main}", "workflows: expected a list of ids"),
         ("{workflows: [main]}", "expected a reason"),
         ("[{reason: x}, {when: batch}]", "order.ended[1]: expected a reason"),
+        ("{reason: x, when: [stream, step-stoped]}", "did you mean step-stopped?"),
+        ("{reason: x, event: StepComplete}", "found 'StepComplete'; did you mean StepCompleted?"),
+        ("{reason: x, cause: never}", "cause: expected none, as there is one alone, found 'never'"),
+        ("{reason: x, at: step_output}", "at: expected a JSON pointer such as /detail"),
+        ("{reason: x, status: ok}", "status: expected an HTTP status, found 'ok'"),
     ],
 )
 def test_a_wrong_entry_is_named(entry: str, says: str, tmp_path: Path) -> None:
@@ -153,12 +163,7 @@ def test_a_narrow_entry_gets_another_beside_it(stage: Serve, tmp_path: Path) -> 
     assert [entry.when for entry in load_known(str(file), IDS)[BROKEN]] == ["cancelled", None]
 
 
-@pytest.fixture(scope="module")
-def real(agentos_url: str) -> Report:
-    return test_target(agentos_url, max_examples=20)
-
-
-def profile() -> dict[str, Any]:
+def profile() -> dict[str, tuple[Known, ...]]:
     return dict(load_known("agno-2.5.6", IDS))
 
 
@@ -166,27 +171,76 @@ def failed(results: dict[str, Result]) -> set[str]:
     return {name for name, result in results.items() if result.status is Status.FAILED}
 
 
-def test_the_profile_covers_the_real_server(agentos_url: str) -> None:
-    result = run_cli(agentos_url, "--known", "agno-2.5.6", "--max-examples", "20")
+def shown_by(report: Report, known: KnownList) -> list[tuple[str, int]]:
+    """The entries that a report's breaches need, by requirement and position."""
+    return [
+        (name, position)
+        for name, entries in known.items()
+        for position, entry in enumerate(entries)
+        if any(
+            entry.covers(breach) and sum(other.covers(breach) for other in entries) == 1
+            for breach in report.findings.breaches.get(name, ())
+        )
+    ]
+
+
+def judge_by_the_profile(report: Report, workflow: str = "") -> int:
+    """A report fails nothing that the profile knows; without an entry that shows it fails that
+    entry's requirement, without another nothing. Returns how many show."""
+    known = profile()
+    assert failed(settled(report, known)) == set(), workflow
+    needed = shown_by(report, known)
+    for name, entries in known.items():
+        for position in range(len(entries)):
+            left = (*entries[:position], *entries[position + 1 :])
+            expected = {name} if (name, position) in needed else set()
+            found = failed(settled(report, {**known, name: left}))
+            assert found == expected, (workflow, name, position)
+    return len(needed)
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with workflows of every kind."""
+    folder = tmp_path_factory.mktemp("others")
+    file = Path(__file__).parent / "others.yaml"
+    for script in yaml.safe_load_all(file.read_text(encoding="utf-8")):
+        (folder / f"{script['id']}.json").write_text(json.dumps({"name": script["id"], **script}))
+    return folder
+
+
+@pytest.mark.agentos
+def test_the_profile_is_that_of_the_real_server(agentos_url: str) -> None:
+    report = test_target(agentos_url, max_examples=20)
+    assert judge_by_the_profile(report) > 20
+    # And whatever the real server was seen to keep is refused.
+    kept = set(report.findings.probed_at) - set(report.findings.breaches)
+    assert len(kept) > 40
+    for name in kept & {r.id for r in load_catalogue().at_level(Level.PROTOCOL)}:
+        entries = (*profile().get(name, ()), Known("they say so"))
+        assert failed(settled(report, {**profile(), name: entries})) == {name}
+
+
+@pytest.mark.agentos
+def test_the_profile_is_that_of_the_real_server_with_others_workflows(others: Path) -> None:
+    with agentos(others) as url:
+        assert judge_by_the_profile(test_target(url)) > 12
+        for name in ("agent", "unmet"):
+            alone = test_target(url, workflows=[name])
+            judge_by_the_profile(alone, name)
+        # What these show they show alone; nothing else is said to be gone.
+        result = run_cli(url, *QUICK, "--workflow", "function", "--known", "agno-2.5.6")
     assert result.exit_code == 0, result.output
 
 
-@pytest.mark.agentos
-@pytest.mark.parametrize("name", sorted(profile()))
-def test_each_entry_of_the_profile_is_needed(real: Report, name: str) -> None:
-    known = profile()
-    assert failed(settled(real, known)) == set()
-    [entry] = known.pop(name)
-    expected = {name} if name in real.findings.breaches else set()
-    assert failed(settled(real, known)) == expected
-    assert expected or entry.sometimes
+ALONE = {"batch_runs", "cancel", "input_schema", "message_required", "streams", "version_null"}
 
 
-@pytest.mark.agentos
-def test_an_entry_that_does_not_occur_is_refused(real: Report) -> None:
-    """For whatever the real server was seen to keep."""
-    kept = set(real.findings.probed_at) - set(real.findings.breaches)
-    assert len(kept) > 40
-    for name in kept & {r.id for r in load_catalogue().at_level(Level.PROTOCOL)}:
-        results = settled(real, {**profile(), name: (Known("they say so"),)})
-        assert failed(results) == {name}
+def test_the_profile_is_that_of_each_workflow_alone(others: Path, stage: Serve) -> None:
+    """As the mock plays the real server: it is compared with it frame by frame elsewhere."""
+    workflows = {**load_scripts(BUNDLED_SCRIPTS).workflows, **load_scripts(others).workflows}
+    workflows.pop("slow-report")  # it takes its time
+    as_agno = load_profile("agno-2.5.6").deviations
+    url = stage(create_app(Settings(workflows=workflows, seed=1, deviations=as_agno)))
+    for name in workflows:
+        judge_by_the_profile(test_target(url, workflows=[name], checks=ALONE), name)
