@@ -58,10 +58,11 @@ class Baseline:
 
     def vocabulary(self, workflows: Iterable[Workflow]) -> str:
         """A digest of what sequences for this target are made of: those of one that has another
-        mean something else there."""
+        mean something else there. A workflow that there was no time to observe is in none."""
         words = [
             (w.id, w.input_schema is not None, w.wrong_messages, self.is_lasting(w.id))
             for w in workflows
+            if w.id in self.usual
         ]
         text = repr((words, sorted(self.companions)))
         return hashlib.sha256(text.encode()).hexdigest()[:16]

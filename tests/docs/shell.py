@@ -93,23 +93,20 @@ class Shell:
         for address, running in list(self._running.items()):
             if running.section != section[: len(running.section)]:
                 self._stop(address)
-        text = replaced(command.text, self._instead)
-        words = shlex.split(text, comments=True)
+        words = shlex.split(replaced(command.text, self._instead), comments=True)
         if is_server(words):
             self._start(*server_of(words), section)
             return
-        for address, options in self._given.items():
-            if without_scheme(address) in text and address not in self._running:
-                self._start(address, ["mockserver", "serve", *shlex.split(options)], ())
+        environment = {name: self.here(value) for name, value in self._environment.items()}
         # Where no answer is shown, it is to be a good one.
         curl = "curl -sS " if command.shown else "curl -sS --fail-with-body "
-        text = replaced(re.sub(r"^curl ", curl, text), self._places)
+        text = re.sub(r"^curl ", curl, self.here(command.text))
         with (self._folder / ".said").open("w+", encoding="utf-8") as said:
             # A file, as what is left in the background keeps a pipe open.
             done = subprocess.run(
                 ["bash", "-c", text],
                 cwd=self._folder,
-                env=self._environment,
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=subprocess.STDOUT,
@@ -121,6 +118,14 @@ class Shell:
         assert done.returncode == command.exit_code, f"{command.text}\n{output}"
         missing = line_missing(output, command.shown)
         assert missing is None, f"{command.text}\ndoes not say\n{missing}\nbut\n{output}"
+
+    def here(self, text: str) -> str:
+        """A text of the page as it is on this machine; the servers that it names are there."""
+        text = replaced(text, self._instead)
+        for address, options in self._given.items():
+            if without_scheme(address) in text and address not in self._running:
+                self._start(address, ["mockserver", "serve", *shlex.split(options)], ())
+        return replaced(text, self._places)
 
     def missing(self, command: Command) -> str | None:
         """Why it cannot be run on this machine."""

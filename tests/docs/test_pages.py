@@ -11,9 +11,10 @@ import pytest
 import yaml
 
 from tests.docs.pages import EXAMPLES, SHELL, Command, Example, commands_of
-from tests.docs.shell import Shell
+from tests.docs.shell import Shell, without_scheme
 
 HERE = Path(__file__).parent
+GIVEN = HERE / "given"
 RUN = (*SHELL, "python")
 
 
@@ -25,6 +26,7 @@ class Page:
     environment: Mapping[str, str] = field(default_factory=dict)
     instead: Mapping[str, str] = field(default_factory=dict)
     not_run: Mapping[str, str] = field(default_factory=dict)
+    python: str = "python"
     slow: bool = False
 
 
@@ -32,7 +34,7 @@ SAID = {
     name: Page(**said)
     for name, said in yaml.safe_load((HERE / "pages.yaml").read_text(encoding="utf-8")).items()
 }
-NAMES = sorted(SAID)
+NAMES = sorted({example.page for example in EXAMPLES if example.language in RUN})
 
 
 def commands(example: Example) -> list[Command]:
@@ -56,13 +58,12 @@ def marks(name: str) -> list[pytest.MarkDecorator]:
     return [getattr(pytest.mark, mark) for mark in wants]
 
 
-@pytest.mark.timeout(500)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", [pytest.param(name, marks=marks(name)) for name in NAMES])
 def test_a_page_runs(name: str, tmp_path: Path) -> None:
     said = SAID.get(name, Page())
-    given = HERE / "given" / Path(name).stem
-    if given.is_dir():
-        shutil.copytree(given, tmp_path, dirs_exist_ok=True)
+    if (GIVEN / name).is_dir():
+        shutil.copytree(GIVEN / name, tmp_path, dirs_exist_ok=True)
     with Shell(
         tmp_path, servers=said.servers, environment=said.environment, instead=said.instead
     ) as shell:
@@ -70,7 +71,7 @@ def test_a_page_runs(name: str, tmp_path: Path) -> None:
             if example.file is not None:
                 file = tmp_path / example.file
                 file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(example.text, encoding="utf-8")
+                file.write_text(shell.here(example.text), encoding="utf-8")
             for piece in pieces(example):
                 if piece.text.startswith(tuple(said.not_run)):
                     continue
@@ -79,18 +80,24 @@ def test_a_page_runs(name: str, tmp_path: Path) -> None:
                         pytest.skip(f"{example} and what follows: {missing}")
                     shell.run(piece, example.section)
                 else:
-                    run_python(example, tmp_path, shell)
+                    run_python(example, tmp_path, shell, said.python)
 
 
-def run_python(example: Example, folder: Path, shell: Shell) -> None:
-    """As a program, or by pytest where it has tests; unless a command of the page names it."""
-    name = example.file or f"test_line_{example.line}.py"
-    if any(name in command.text for e in examples(example.page) for command in commands(e)):
+def run_python(example: Example, folder: Path, shell: Shell, python: str) -> None:
+    """By pytest where it has tests, unless a command of the page does; as a program where it is
+    no file that something else imports."""
+    has_tests = "def test_" in example.text
+    if example.file is None:
+        name = f"test_line_{example.line}.py"
+        (folder / name).write_text(shell.here(example.text), encoding="utf-8")
+    elif has_tests and not any(
+        example.file in command.text for e in examples(example.page) for command in commands(e)
+    ):
+        name = example.file
+    else:
         return
-    (folder / name).write_text(example.text, encoding="utf-8")
-    runner = "pytest -p no:cacheprovider" if "def test_" in example.text else "python"
-    if example.file is None or runner != "python":
-        shell.run(Command(f"{runner} {name}"), example.section)
+    runner = "pytest -p no:cacheprovider" if has_tests else python
+    shell.run(Command(f"{runner} {name}"), example.section)
 
 
 def test_what_is_said_of_pages_is_so() -> None:
@@ -101,8 +108,9 @@ def test_what_is_said_of_pages_is_so() -> None:
         for begin, reason in said.not_run.items():
             assert reason, f"{name}: {begin}"
             assert any(text.startswith(begin) for text in texts), f"{name}: {begin}"
-        for words in (*said.servers, *said.instead, *said.environment):
-            whole = "\n".join(texts)
-            assert words.removeprefix("http://") in whole, f"{name}: {words}"
-    names = {Path(name).stem for name in NAMES}
-    assert {folder.name for folder in (HERE / "given").glob("*")} <= names
+        for words in (*said.servers, *said.instead):
+            texts.extend(said.environment.values())
+            assert any(without_scheme(words) in text for text in texts), f"{name}: {words}"
+    for file in GIVEN.rglob("*.*"):
+        if file.is_file():
+            assert any(file.is_relative_to(GIVEN / name) for name in NAMES), file

@@ -100,9 +100,3 @@ def test_nothing_is_loaded_from_another_host(site: Path) -> None:
             r"(?:url\(|@import)\s*['\"]?((?:https?:)?//[^)'\"]+)", style.read_text()
         )
         assert not loaded, f"{style}: {loaded}"
-
-
-def test_the_bundled_workflows_are_all_listed() -> None:
-    folder = ROOT / "fixtures" / "workflows"
-    listed = re.findall(r"^\| \[(.*?)\]\(\1\.yaml\)", (folder / "README.md").read_text(), re.M)
-    assert listed == sorted(file.stem for file in folder.glob("*.yaml"))

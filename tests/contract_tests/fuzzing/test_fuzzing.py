@@ -283,6 +283,15 @@ def test_the_time_ends_a_run_that_is_under_way(
     assert server.active == 0
 
 
+def test_a_database_is_kept_where_there_was_no_time_to_observe_each_workflow(
+    mock_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("contract_tests.fuzzing.campaign.BASELINE_SHARE", 0)
+    ids = ("visit-counter", "everything", "order-intake", "doomed", "gatekeeper", "json-answer")
+    fuzzing = Fuzzing(options(mock_url, workflows=ids), 3, database=str(tmp_path / "examples"))
+    assert fuzz_target(fuzzing).failures == {}
+
+
 # -- the sequences
 
 
