@@ -53,7 +53,7 @@ js: install $(NODE_INSTALLED)
 		npm run --silent check && npm run --silent build && npm run --silent test && \
 		{ test ! -x /usr/bin/chromium || npm run --silent test:browser; }; fi
 
-.PHONY: docs docs-serve help install install-others agentos redis serve test fast differential drift-agno3 drift-data matrix compositions lint format bench lock clean
+.PHONY: docs docs-serve help install install-others agentos redis gateways serve test fast differential drift-agno3 drift-data matrix compositions lint format bench lock clean
 
 help:
 	@echo "make install  .venv with the commands mockserver and contract-tests"
@@ -73,6 +73,7 @@ help:
 	@echo "make drift-data    what drift starts from (AgentOS 2.5.6) and is tried on (3.1.10), anew"
 	@echo "make agentos  .venv-agentos with a real AgentOS 2.5.6 (make test calls it)"
 	@echo "make redis    redis-server, a system package, where it is missing (make test calls it)"
+	@echo "make gateways  nginx, a system package, where it is missing (make test calls it)"
 	@echo "make lock     requirements.lock anew from pyproject.toml"
 
 $(INSTALLED): requirements.lock pyproject.toml
@@ -99,6 +100,11 @@ redis:
 		(apt-get update -q >/dev/null 2>&1 && apt-get install -y -q redis-server >/dev/null 2>&1)) || \
 		echo "redis-server could not be installed (apt-get): its tests are skipped"
 
+# Gateways that the contract tests are tried behind. A system package: apt-get has it.
+gateways:
+	@command -v nginx >/dev/null || test -x /usr/sbin/nginx || $(call apt-install,nginx-light) || \
+		echo "nginx could not be installed (apt-get): the tests behind it are skipped"
+
 install: $(INSTALLED)
 install-others: $(OTHERS)
 agentos: $(AGENTOS_INSTALLED)
@@ -106,7 +112,7 @@ agentos: $(AGENTOS_INSTALLED)
 serve: install
 	$(VENV)/bin/mockserver serve --port $(PORT) $(ARGS)
 
-test: install install-others agentos redis $(NODE_INSTALLED) lint
+test: install install-others agentos redis gateways $(NODE_INSTALLED) lint
 	$(VENV)/bin/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 	$(MAKE) --no-print-directory js
 

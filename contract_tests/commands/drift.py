@@ -67,7 +67,7 @@ def _run(options: Options, baseline: Baseline, report_dir: Path | None) -> int:
         with spinner or contextlib.nullcontext():
             found = find_drift(options, baseline, listener)
     except CouldNotRun as error:
-        return could_not_run(f"{options.url}: {redact(str(error), options.token)}")
+        return could_not_run(f"{options.url}: {redact(str(error), options.secrets)}")
     except KeyboardInterrupt:
         return could_not_run("interrupted")
     return _report(found, options, console, report_dir)
@@ -75,7 +75,7 @@ def _run(options: Options, baseline: Baseline, report_dir: Path | None) -> int:
 
 def _report(found: Drift, options: Options, console: Console, report_dir: Path | None) -> int:
     def clean(text: str) -> str:
-        return redact(text, options.token)
+        return redact(text, options.secrets)
 
     say(console, *describe(found, clean))
     if report_dir is not None:

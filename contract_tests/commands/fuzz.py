@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections.abc import Iterable
 from contextlib import nullcontext
@@ -146,7 +147,7 @@ def fuzz(
     except (DatabaseError, ReplayError) as error:
         sys.exit(could_not_run(str(error)))
     except CouldNotRun as error:
-        sys.exit(could_not_run(f"{options.url}: {redact(str(error), options.token)}"))
+        sys.exit(could_not_run(f"{options.url}: {redact(str(error), options.secrets)}"))
     except KeyboardInterrupt:
         sys.exit(could_not_run(INTERRUPTED))
 
@@ -157,7 +158,7 @@ def _fuzz(fuzzing: Fuzzing, report_dir: Path, console: Console) -> int:
     so_far: list[Failure] = []
 
     def write(failures: Iterable[Failure]) -> Path:
-        return save(failures, options, report_dir, lambda text: redact(text, options.token))
+        return save(failures, options, report_dir, lambda text: redact(text, options.secrets))
 
     def planned(target: Target) -> None:
         ids = ", ".join(workflow.id for workflow in target.workflows)
@@ -188,7 +189,7 @@ def _fuzz(fuzzing: Fuzzing, report_dir: Path, console: Console) -> int:
     for failure in campaign.failures.values():
         _print_failure(failure, console, options, report_dir)
     for note in campaign.notes:
-        say(console, f"note: {redact(note, options.token)}")
+        say(console, f"note: {redact(note, options.secrets)}")
     say(console, _summary(campaign, options))
     if campaign.failures:
         return BROKEN
@@ -198,15 +199,15 @@ def _fuzz(fuzzing: Fuzzing, report_dir: Path, console: Console) -> int:
 def _print_failure(failure: Failure, console: Console, options: Options, folder: Path) -> None:
     requirement = load_catalogue()[failure.key.requirement]
     console.print(f"[bold red]FAILED {requirement.id}[/bold red] ({failure.certainty})")
-    message = cut(redact(failure.message, options.token), MAX_MESSAGE)
+    message = cut(redact(failure.message, options.secrets), MAX_MESSAGE)
     lines = [
         requirement.text,
         f"seen: {message}",
         *(
-            f"{n}. {cut(redact(one, options.token), MAX_COMMAND)}"
+            f"{n}. {cut(redact(one, options.secrets), MAX_COMMAND)}"
             for n, one in enumerate(failure.commands, 1)
         ),
-        f"again: contract-tests {options.url} --replay {folder}:{requirement.id}",
+        f"again: contract-tests {shlex.quote(options.url)} --replay {folder}:{requirement.id}",
     ]
     say(console, *(f"  {line}" for line in lines))
     console.print()

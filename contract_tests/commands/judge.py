@@ -172,7 +172,7 @@ def _report(
             files = write_reports(report, report_dir, options)
         except OSError as error:
             return could_not_run(f"the report could not be written: {error}")
-    print_report(report, console, options.token, report_dir)
+    print_report(report, console, options.secrets, report_dir)
     if files:
         say(console, f"reports: {', '.join(map(str, files))}")
     statuses = {result.status for result in report.results}
@@ -186,7 +186,7 @@ def _report(
                 report.findings,
                 [result.requirement.id for result in report.results],
                 options.known,
-                lambda text: redact(text, options.token),
+                lambda text: redact(text, options.secrets),
             )
         except (KnownError, OSError) as error:
             return could_not_run(f"{update_known} could not be written: {error}")

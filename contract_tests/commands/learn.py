@@ -59,7 +59,7 @@ def _learn(options: Options, out: Path, scripts: Path | None) -> int:
     if learned.report.crashes:
         return crashed(learned.report, options)
     try:
-        write_profile(learned, out, lambda text: redact(text, options.token))
+        write_profile(learned, out, lambda text: redact(text, options.secrets))
     except OSError as error:
         return could_not_run(f"the profile could not be written: {error}")
     for finding in learned.findings:

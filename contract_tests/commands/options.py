@@ -11,6 +11,8 @@ import click
 import httpx
 from click.core import ParameterSource
 
+from agentos_contract.connection import Connection, below
+from agentos_contract.connection_options import connection_options, take_connection
 from agentos_contract.document import DocumentError, load_document
 from contract_tests.running.run import Options
 from contract_tests.target.client import Limits
@@ -77,6 +79,7 @@ def target_options(
             metavar="COMMAND",
             help="Prints the token; run where neither --token nor AGENTOS_TOKEN is given.",
         ),
+        connection_options,
         click.option(
             "--workflow",
             "workflows",
@@ -147,12 +150,15 @@ def make_options(
     total_timeout: float,
     max_examples: int = 0,
     seed: int | None = None,
+    **connection: Any,
 ) -> Options:
+    """What the parameters mean. Raises click.UsageError."""
     try:
         document = load_document(spec)
     except DocumentError as error:
         raise click.BadParameter(str(error), param_hint="--spec") from error
     _check_url(url)
+    reached = take_connection(connection)
     context = click.get_current_context()
     configuration: Configuration = context.obj
     command = token_command or configuration.token_command
@@ -162,16 +168,18 @@ def make_options(
         except ConfigurationError as error:
             raise click.UsageError(str(error)) from error
     _check_texts(token, message, workflows)
+    _check_authorization(token, reached)
     is_told = context.get_parameter_source("message") is ParameterSource.COMMANDLINE
     settings = {
         workflow_id: one.model_copy(update={"message": message, "messages": []}) if is_told else one
         for workflow_id, one in configuration.workflows.items()
     }
     return Options(
-        url=url.rstrip("/"),
+        url=below(url, ""),
         document=document,
         seed=secrets.randbits(32) if seed is None else seed,
         token=token or None,
+        connection=reached,
         workflows=workflows,
         max_examples=max_examples,
         max_runs=max_runs,
@@ -194,9 +202,16 @@ def _check_url(url: str) -> None:
             "expected one without, and --token, AGENTOS_TOKEN or token-command"
         )
         raise click.BadParameter(message, param_hint="URL")
-    if not is_url or parts.query or parts.fragment:
+    if not is_url or parts.fragment:
         message = f"{url!r} is no server's URL; expected one such as http://localhost:7777"
         raise click.BadParameter(message, param_hint="URL")
+
+
+def _check_authorization(token: str | None, connection: Connection) -> None:
+    """Of two things that one header would have to be, neither is sent."""
+    if token and any(name.lower() == "authorization" for name, _ in connection.headers):
+        message = "Authorization is the token's; expected it as --token, or as a header, not both"
+        raise click.BadParameter(message, param_hint="--header")
 
 
 def _check_texts(token: str | None, message: str | None, workflows: tuple[str, ...]) -> None:

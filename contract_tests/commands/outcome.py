@@ -31,21 +31,21 @@ def tested(options: Options, console: Console, test: Callable[[Listener], Tested
         with spinner or nullcontext():
             return test(_listener(options, console, spinner))
     except CouldNotRun as error:
-        could_not_run(f"{options.url}: {redact(str(error), options.token)}")
+        could_not_run(f"{options.url}: {redact(str(error), options.secrets)}")
     except KeyboardInterrupt:
         could_not_run("interrupted")
     return None
 
 
 def crashed(report: Report, options: Options) -> int:
-    crash = redact(report.crashes[0], options.token)
+    crash = redact(report.crashes[0], options.secrets)
     return could_not_run(f"{crash}; this is a fault of contract-tests")
 
 
 def say_plan(console: Console, options: Options, target: Target, plan: str) -> None:
     """What will be asked of the target, and which workflows are left out."""
     lines = [f"{options.url}: {plan}", *(f"left out: {id_}: {why}" for id_, why in target.unusable)]
-    say(console, *(redact(line, options.token) for line in lines))
+    say(console, *(redact(line, options.secrets) for line in lines))
 
 
 def _listener(options: Options, console: Console, spinner: Spinner | None) -> Listener:

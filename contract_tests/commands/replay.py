@@ -58,7 +58,7 @@ def replay(
     replayed = tested(options, console, test)
     if replayed is None:
         return COULD_NOT_RUN
-    print_replayed(replayed, console, options.token)
+    print_replayed(replayed, console, options.secrets)
     outcomes = {one.outcome for one in replayed}
     if Outcome.STILL_FAILS in outcomes:
         return BROKEN

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from agentos_contract.connection import PLAIN, Connection, below
 from agentos_contract.document import load_document
 from agentos_contract.requirements import load_catalogue
 from contract_tests.fuzzing.campaign import Campaign, Fuzzing, fuzz_target
@@ -22,6 +23,7 @@ def fuzz(
     seconds: float,
     seed: int,
     token: str | None = None,
+    connection: Connection = PLAIN,
     workflows: Sequence[str] = (),
     known: str | None = None,
     database: str | None = None,
@@ -37,10 +39,11 @@ def fuzz(
     deviations. Raises CouldNotRun, DatabaseError, KnownError where it cannot be run.
     """
     options = Options(
-        url.rstrip("/"),
+        below(url, ""),
         load_document(),
         seed,
         token=token,
+        connection=connection,
         workflows=workflows,
         known=load_known(known, load_catalogue().requirements) if known is not None else {},
         max_runs=max_runs,
@@ -48,7 +51,7 @@ def fuzz(
     )
 
     def redacted(text: str) -> str:
-        return redact(text, token)
+        return redact(text, options.secrets)
 
     fuzzing = Fuzzing(options, seconds, database=database, max_failures=max_failures)
     campaign = fuzz_target(fuzzing)

@@ -3,6 +3,12 @@
 OPTIONS: dict[str, str] = {
     "token": "The bearer token; else AGENTOS_TOKEN, or what --contract-token-command prints.",
     "token-command": "A command that prints the token.",
+    "header": "A header of every request, NAME: VALUE; may be repeated.",
+    "ca": "Certificates (PEM) to trust, and no others.",
+    "insecure": "Trust any certificate.",
+    "cert": "The client's certificate (PEM).",
+    "key": "Its key, where that is another file.",
+    "proxy": "An HTTP proxy; else what HTTPS_PROXY, HTTP_PROXY and NO_PROXY say.",
     "workflow": "A workflow to run; may be repeated. All that the server lists, unless said.",
     "level": "document, protocol (unless said) or observed.",
     "known": "Deviations that are known, a profile or a file: expected failures.",
@@ -20,4 +26,5 @@ OPTIONS: dict[str, str] = {
 }
 """Those of `contract-tests` that it has too, as --contract-NAME; a test holds them equal."""
 
-REPEATED = frozenset({"workflow", "require"})
+REPEATED = frozenset({"header", "workflow", "require"})
+FLAGS = frozenset({"insecure"})

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contract_tests.pytest_plugin.options import OPTIONS, REPEATED
+from contract_tests.pytest_plugin.options import FLAGS, OPTIONS, REPEATED
 
 if TYPE_CHECKING:
     from contract_tests.pytest_plugin.run import ContractReport, ContractResult
@@ -40,6 +40,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Test an ASGI application, served by this process.",
     )
     for name, text in OPTIONS.items():
+        if name in FLAGS:
+            group.addoption(f"--contract-{name}", action="store_true", help=text)
+            continue
         action = "append" if name in REPEATED else "store"
         metavar = name.rpartition("-")[2].upper()
         group.addoption(f"--contract-{name}", action=action, metavar=metavar, help=text)

@@ -17,6 +17,7 @@ import click
 import pytest
 from filelock import FileLock
 
+from agentos_contract.connection import below
 from agentos_contract.requirements import Level, Requirement, load_catalogue
 from contract_tests.checks.plan import Plan
 from contract_tests.checks.registry import deciding_checks
@@ -28,7 +29,7 @@ from contract_tests.reports.exchange_log import logging_to
 from contract_tests.reports.files import write_reports
 from contract_tests.reports.terminal import MAX_MESSAGE, cut
 from contract_tests.running.run import Listener, Options, Report, run_contract_tests
-from contract_tests.target.redaction import redact
+from contract_tests.target.redaction import Secrets, redact
 from contract_tests.target.target import CouldNotRun, Target
 
 NOWHERE = "http://contract-app.invalid"
@@ -101,8 +102,8 @@ class ContractReport:
         return f"{self.target}: {said}; {self.runs} runs started; {again}"
 
     @classmethod
-    def of(cls, report: Report, token: str | None, wanted: frozenset[str] | None) -> ContractReport:
-        """What is wanted of a report (None is all), without the token."""
+    def of(cls, report: Report, secrets: Secrets, wanted: frozenset[str] | None) -> ContractReport:
+        """What is wanted of a report (None is all), without secrets."""
         return cls(
             report.target,
             report.seed,
@@ -112,8 +113,8 @@ class ContractReport:
                     result.requirement.id,
                     result.requirement.text,
                     result.status.value,
-                    _in_words_of_pytest(cut(redact(result.message, token), MAX_MESSAGE)),
-                    redact(result.reproduce, token),
+                    _in_words_of_pytest(cut(redact(result.message, secrets), MAX_MESSAGE)),
+                    redact(result.reproduce, secrets),
                 )
                 for result in report.results
                 if wanted is None or result.requirement.id in wanted
@@ -142,7 +143,9 @@ class Settings:
         for name in OPTIONS:
             value = config.getoption(f"--contract-{name}")
             for one in value if isinstance(value, list) else [value]:
-                if one is not None:
+                if one is True:
+                    arguments.append(f"--{name}")
+                elif one not in (None, False):
                     arguments += [f"--{name}", one]
         if (url := config.getoption("--contract-url")) is not None:
             arguments += ["--", url]
@@ -220,7 +223,7 @@ def _run(request: pytest.FixtureRequest) -> ContractReport:
         problem = f"contract tests: {error}"
     if problem:
         pytest.fail(problem, pytrace=False)
-    options = replace(options, url=request.getfixturevalue("contract_url").rstrip("/"))
+    options = replace(options, url=below(request.getfixturevalue("contract_url"), ""))
     if (token := request.getfixturevalue("contract_token")) is not None:
         options = replace(options, token=token)
     memory = _Memory(config, request.node.nodeid)
@@ -230,12 +233,12 @@ def _run(request: pytest.FixtureRequest) -> ContractReport:
         with logging_to(settings.log, options, _listener(options, config)) as listener:
             report = run_contract_tests(options, listener)
     except CouldNotRun as error:
-        said = redact(str(error), options.token)
+        said = redact(str(error), options.secrets)
         message = _in_words_of_pytest(f"contract tests: {options.url}: {said}")
         return ContractReport(options.url, options.seed, 0, (), could_not_run=message)
     if settings.report_dir is not None:
         write_reports(report, settings.report_dir, options)
-    found = ContractReport.of(report, options.token, wanted)
+    found = ContractReport.of(report, options.secrets, wanted)
     memory.keep(found, wanted)
     return found
 

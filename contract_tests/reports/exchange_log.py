@@ -1,5 +1,5 @@
 """Every exchange of a run of the tests as an HTTP Archive (HAR 1.2), which browsers' network panels
-and most HTTP tools open. The token is not in it."""
+and most HTTP tools open. No secret is in it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from urllib.parse import parse_qsl, urlsplit
 import harfile
 
 from agentos_contract import __version__
+from agentos_contract.connection import below
 from contract_tests.checks.registry import Check
 from contract_tests.running.run import Listener, Options
 from contract_tests.target.exchange import Exchange
-from contract_tests.target.redaction import redact
+from contract_tests.target.redaction import Secrets, redact
 from contract_tests.target.target import CouldNotRun
 
 SECRET_HEADERS = frozenset({"set-cookie", "cookie", "proxy-authorization"})
@@ -35,7 +36,7 @@ def logging_to(file: Path | None, options: Options, listener: Listener) -> Itera
         return
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        log = _ExchangeLog(file, options.url, options.token)
+        log = _ExchangeLog(file, options.url, options.secrets)
     except OSError as error:
         raise CouldNotRun(f"the log could not be written: {error}") from error
     try:
@@ -45,9 +46,9 @@ def logging_to(file: Path | None, options: Options, listener: Listener) -> Itera
 
 
 class _ExchangeLog:
-    def __init__(self, file: Path, url: str, token: str | None) -> None:
+    def __init__(self, file: Path, url: str, secrets: Secrets) -> None:
         self._url = url.rstrip("/")
-        self._token = token
+        self._secrets = secrets
         creator = harfile.Creator(name="contract-tests", version=__version__)
         self._file = file.open("w", encoding="utf-8")
         self._har = harfile.HarFile(self._file, creator=creator)
@@ -99,10 +100,10 @@ class _ExchangeLog:
             data = harfile.PostData(mimeType=request.body_type or "", text=text)
         return harfile.Request(
             method=request.method,
-            url=self._clean(self._url + request.path),
+            url=self._clean(below(self._url, request.path)),
             httpVersion="HTTP/1.1",
             headers=self._records(exchange.sent_headers),
-            queryString=self._records(parse_qsl(urlsplit(request.path).query)),
+            queryString=self._records(parse_qsl(urlsplit(below(self._url, request.path)).query)),
             postData=data,
             bodySize=len(body or b""),
         )
@@ -137,4 +138,4 @@ class _ExchangeLog:
         ]
 
     def _clean(self, text: str) -> str:
-        return redact(text, self._token)
+        return redact(text, self._secrets)

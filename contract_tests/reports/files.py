@@ -1,4 +1,4 @@
-"""Reports as files: JSON, JUnit XML, SARIF and an HTML page. The token is in none of them."""
+"""Reports as files: JSON, JUnit XML, SARIF and an HTML page. No secret is in any of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def write_reports(report: Report, directory: Path, options: Options) -> list[Pat
     directory.mkdir(parents=True, exist_ok=True)
 
     def clean(text: str) -> str:
-        return redact(text, options.token)
+        return redact(text, options.secrets)
 
     files = {
         "report.json": _json(report, clean),

@@ -1,4 +1,4 @@
-"""The report on a terminal. The token is not in it."""
+"""The report on a terminal. No secret is in it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from agentos_contract.profile_diff import Change, Difference, Impact
 from contract_tests.judging.results import REQUIRED, Result, Status
 from contract_tests.running.replay import Outcome, Replayed
 from contract_tests.running.run import Report
-from contract_tests.target.redaction import redact
+from contract_tests.target.redaction import Secrets, redact
 
 _STYLES = {
     Status.FAILED: "bold red",
@@ -36,7 +36,7 @@ def say(console: Console, *lines: str) -> None:
 
 
 def print_report(
-    report: Report, console: Console, token: str | None, saved_in: Path | None = None
+    report: Report, console: Console, secrets: Secrets, saved_in: Path | None = None
 ) -> None:
     """Failures first, each with what to do; then what was not exercised.
 
@@ -45,8 +45,8 @@ def print_report(
     for status in (Status.FAILED, Status.KNOWN):
         for result in report.results:
             if result.status is status:
-                _print_result(result, console, token, saved_in)
-    _print_crashes(report.results, console, token)
+                _print_result(result, console, secrets, saved_in)
+    _print_crashes(report.results, console, secrets)
     say(console, *coverage_lines(report.results))
     counts = Counter(result.status for result in report.results)
     said = ", ".join(f"{counts[status]} {status.value}" for status in Status if counts[status])
@@ -66,18 +66,18 @@ def print_kept(report: Report, console: Console) -> None:
     console.print()
 
 
-def _print_crashes(results: Sequence[Result], console: Console, token: str | None) -> None:
+def _print_crashes(results: Sequence[Result], console: Console, secrets: Secrets) -> None:
     crashed: dict[str, list[str]] = {}
     for result in results:
         if result.status is Status.ERROR:
             crashed.setdefault(result.message, []).append(result.requirement.id)
     for message, names in crashed.items():
         console.print(f"[bold magenta]ERROR[/bold magenta] {escape(', '.join(names))}")
-        console.print(f"  {escape(redact(message, token))}\n")
+        console.print(f"  {escape(redact(message, secrets))}\n")
 
 
 def _print_result(
-    result: Result, console: Console, token: str | None, saved_in: Path | None
+    result: Result, console: Console, secrets: Secrets, saved_in: Path | None
 ) -> None:
     style = _STYLES[result.status]
     again = f" ({result.occurrences} times)" if result.occurrences > 1 else ""
@@ -85,16 +85,16 @@ def _print_result(
         f"[{style}]{result.status.value.upper()} {result.requirement.id}[/{style}]{again}",
         highlight=False,
     )
-    message = cut(redact(result.message, token), MAX_MESSAGE)
+    message = cut(redact(result.message, secrets), MAX_MESSAGE)
     text = f"{result.requirement.text}\n[dim]seen:[/dim] {escape(message)}"
     if console.is_terminal:
         console.print(Padding(text, (0, 0, 0, 2)), highlight=False)
     else:  # a log: its reader wraps lines
         for line in text.split("\n"):
             console.print(f"  {line}", highlight=False, soft_wrap=True)
-    _print_commands(result.reproduce, console, token)
+    _print_commands(result.reproduce, console, secrets)
     if saved_in is not None and result.shown is not None:
-        _print_commands(replay_command(saved_in, result), console, token)
+        _print_commands(replay_command(saved_in, result), console, secrets)
     console.print()
 
 
@@ -103,9 +103,9 @@ def replay_command(saved_in: Path, result: Result) -> str:
     return shlex.join(["contract-tests", "--replay", f"{saved_in}:{result.requirement.id}"])
 
 
-def _print_commands(commands: str, console: Console, token: str | None) -> None:
+def _print_commands(commands: str, console: Console, secrets: Secrets) -> None:
     """One line each, however long: to be copied."""
-    say(console, *(f"  {line}" for line in redact(commands, token).split("\n") if line))
+    say(console, *(f"  {line}" for line in redact(commands, secrets).split("\n") if line))
 
 
 _OUTCOME_STYLES = {
@@ -115,15 +115,15 @@ _OUTCOME_STYLES = {
 }
 
 
-def print_replayed(replayed: Sequence[Replayed], console: Console, token: str | None) -> None:
+def print_replayed(replayed: Sequence[Replayed], console: Console, secrets: Secrets) -> None:
     """What came of each failure that was replayed."""
     for one in replayed:
         style, outcome = _OUTCOME_STYLES[one.outcome], one.outcome.value.upper()
         name = escape(one.failure.requirement)
         console.print(f"[{style}]{outcome} {name}[/{style}]", highlight=False)
         if one.message:
-            say(console, f"  {cut(redact(one.message, token), MAX_MESSAGE)}")
-        _print_commands(one.reproduce, console, token)
+            say(console, f"  {cut(redact(one.message, secrets), MAX_MESSAGE)}")
+        _print_commands(one.reproduce, console, secrets)
     counts = Counter(one.outcome for one in replayed)
     said = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome])
     console.print(f"replayed: {said}", highlight=False)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import contract_tests.checks  # noqa: F401 - registers them
+from agentos_contract.connection import PLAIN, Connection
 from agentos_contract.document import Document
 from agentos_contract.requirements import Level, load_catalogue
 from contract_tests.checks.context import Context, make_context
@@ -29,6 +30,7 @@ from contract_tests.target.budget import NoMoreRuns, RunBudget
 from contract_tests.target.client import Client, Limits
 from contract_tests.target.configuration import WorkflowSettings
 from contract_tests.target.exchange import Exchange, Request
+from contract_tests.target.redaction import Secrets
 from contract_tests.target.target import CouldNotRun, Target, Workflow, discover
 
 
@@ -40,6 +42,7 @@ class Options:
     document: Document
     seed: int
     token: str | None = None
+    connection: Connection = PLAIN
     workflows: Sequence[str] = ()
     level: Level = Level.PROTOCOL
     known: KnownList = field(default_factory=dict)
@@ -56,6 +59,11 @@ class Options:
     """By check: requests of an earlier run that it sends instead of drawing its own."""
     spec: Path | None = None
     """The document's file, where it is not the kit's."""
+
+    @property
+    def secrets(self) -> Secrets:
+        """What may stand in no report."""
+        return Secrets(self.token, self.connection.secrets)
 
 
 @dataclass(frozen=True)
@@ -131,6 +139,7 @@ def connect(options: Options, budget: RunBudget, exchanged: Callable[[Exchange],
     return Client(
         options.url,
         token=options.token,
+        connection=options.connection,
         limits=options.limits,
         budget=budget,
         is_run=is_run_of(options.document),

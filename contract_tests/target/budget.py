@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from contract_tests.target.exchange import TIMEOUTS, Exchange, Request, TransferError
+from contract_tests.target.exchange import NOT_SENT, TIMEOUTS, Exchange, Request
 
 MAX_TIMEOUTS = 3
 """After so many exchanges that ran into a limit no more runs are started."""
@@ -51,7 +51,7 @@ class RunBudget:
         may_have_run = status == 200 or (
             _looks_valid(exchange.request) and status >= 500
             if status is not None
-            else exchange.error is not TransferError.UNREACHABLE
+            else exchange.error not in NOT_SENT
         )
         with self._lock:
             if counted:

@@ -16,12 +16,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any
 
 import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from agentos_contract.connection import PLAIN, Connection, below
 from agentos_contract.document import EVENT_STREAM
 from agentos_contract.events import TERMINAL_EVENTS
 from agentos_contract.sse import EventStreamDecoder, ServerSentEvent
@@ -69,7 +71,7 @@ class Client:
         budget: RunBudget | None = None,
         is_run: Callable[[Request], bool] = lambda request: False,
         on_exchange: Callable[[Exchange], None] = lambda exchange: None,
-        verify: ssl.SSLContext | bool = True,
+        connection: Connection = PLAIN,
     ) -> None:
         """`is_run` says whether a request could start a run. `on_exchange` is called with each
         exchange that is over, in the loop's thread."""
@@ -79,22 +81,26 @@ class Client:
         self.budget = budget or RunBudget(0)
         self._is_run = is_run
         self._on_exchange = on_exchange
-        self._verify = verify
+        self._connection = connection
         self._portal: BlockingPortal | None = None
         self._http: httpx.AsyncClient | None = None
         self._under_way: set[asyncio.Task[Any]] = set()
 
     def __enter__(self) -> Client:
-        self._portal_context = start_blocking_portal()
-        self._portal = self._portal_context.__enter__()
+        # Reading all certificates that are trusted takes longer than a request.
+        is_tls = self.url.lower().startswith("https:")
         self._http = httpx.AsyncClient(
-            # Reading all certificates that are trusted takes longer than a request.
-            verify=self._verify if self.url.lower().startswith("https:") else False,
+            verify=self._connection.tls(httpx.create_ssl_context) if is_tls else False,
+            proxy=self._connection.proxy,
+            # A gateway's cookie would let the next probe in.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             follow_redirects=False,
             # Time-outs are ours: httpx has none for the whole.
             timeout=httpx.Timeout(None, connect=min(10.0, self.limits.total)),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=4),
         )
+        self._portal_context = start_blocking_portal()
+        self._portal = self._portal_context.__enter__()
         return self
 
     def __exit__(
@@ -130,7 +136,8 @@ class Client:
             shown = None
         return curl_command(
             request.method,
-            self.url + request.path,
+            below(self.url, request.path),
+            connection=self._connection,
             authorization=shown,
             headers=request.headers,
             fields=request.fields,
@@ -173,7 +180,7 @@ class Client:
         return exchange
 
     def _headers(self, request: Request, *, shown: bool = False) -> list[tuple[str, str]]:
-        """What is sent; where it is to be `shown`, without the token."""
+        """What is sent; where it is to be `shown`, without secrets."""
         headers = [("accept", f"application/json, {EVENT_STREAM}"), ("accept-encoding", "identity")]
         authorization = request.authorization
         if authorization is OWN_TOKEN:
@@ -184,7 +191,12 @@ class Client:
             headers.append(("authorization", value))
         if request.has_body and request.body_type is not None:
             headers.append(("content-type", request.body_type))
-        return [*headers, *request.headers]
+        own = [*headers, *request.headers]
+        names = [name for name, _ in own]
+        if shown:
+            values = dict(self._connection.shown_headers)
+            return own + [(n, values[n]) for n, _ in self._connection.headers_beside(names)]
+        return own + self._connection.headers_beside(names)
 
     async def _read(
         self,
@@ -196,7 +208,7 @@ class Client:
         assert self._http is not None
         message = self._http.build_request(
             request.method,
-            self.url + request.path,
+            below(self.url, request.path),
             content=request.body,
             headers=self._headers(request),
         )
@@ -296,12 +308,19 @@ def _note_errors(exchange: Exchange, total: float) -> Iterator[None]:
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
         exchange.error = TransferError.UNREACHABLE
         exchange.error_message = f"no connection: {_innermost(error)}"
+        if (text := why_untrusted(error)) is not None:
+            exchange.error, exchange.error_message = TransferError.UNTRUSTED, text
+    except httpx.ProxyError as error:
+        exchange.error = TransferError.UNREACHABLE
+        exchange.error_message = f"no connection: the proxy says {_innermost(error)}"
     except (httpx.LocalProtocolError, httpx.InvalidURL) as error:
         # Ours: what we built cannot be sent.
         raise RuntimeError(f"the request cannot be sent: {error}") from error
     except httpx.HTTPError as error:
         text = str(error) or type(error).__name__
-        if exchange.status is not None:
+        if exchange.status is None and (why := why_untrusted(error)) is not None:
+            exchange.error, exchange.error_message = TransferError.UNTRUSTED, why
+        elif exchange.status is not None:
             exchange.error = TransferError.CUT
             exchange.error_message = f"the connection was cut in the middle of the answer: {text}"
         elif isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in text:
@@ -320,10 +339,31 @@ def _so_far(exchange: Exchange) -> str:
     return f"{exchange.status} and the beginning of an answer"
 
 
-def _innermost(error: BaseException) -> str:
-    text = str(error) or type(error).__name__
+def _causes(error: BaseException) -> Iterator[BaseException]:
     cause: BaseException | None = error
     while cause is not None:
-        text = str(cause) or text
+        yield cause
         cause = cause.__cause__ or cause.__context__
+
+
+def why_untrusted(error: BaseException) -> str | None:
+    """What TLS has against a connection, and which option helps; None where it has nothing."""
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            why = cause.verify_message
+            return f"its certificate is not trusted ({why}); its authority's is given by --ca FILE"
+        if isinstance(cause, ssl.SSLError) or "ALERT_" in str(cause):
+            text = getattr(cause, "reason", None) or str(cause)
+            if "CERTIFICATE_REQUIRED" in text or "HANDSHAKE_FAILURE" in text:
+                return (
+                    f"it refuses TLS ({text}); a client's certificate is given by --cert and --key"
+                )
+            return f"no TLS is spoken with it ({text})"
+    return None
+
+
+def _innermost(error: BaseException) -> str:
+    text = str(error) or type(error).__name__
+    for cause in _causes(error):
+        text = str(cause) or text
     return text

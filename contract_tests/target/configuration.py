@@ -85,6 +85,13 @@ class Configuration(_Table):
     """The target, where the command line names none."""
     token_command: str | list[str] | None = None
     """Prints the token. Run where neither --token nor AGENTOS_TOKEN is given."""
+    header: list[str] | None = None
+    """`NAME: VALUE`. Secret ones have no place in a file: AGENTOS_HEADERS has."""
+    ca: Path | None = None
+    insecure: bool | None = None
+    cert: Path | None = None
+    key: Path | None = None
+    proxy: str | None = None
     workflow: list[str] | None = None
     level: Literal["document", "protocol", "observed"] | None = None
     known: str | None = None
@@ -130,7 +137,7 @@ def load_configuration(file: Path) -> Configuration:
     base = file.parent
     update: dict[str, Any] = {
         name: base / path
-        for name in ("log", "report_dir", "spec")
+        for name in ("log", "report_dir", "spec", "ca", "cert", "key")
         if (path := getattr(found, name)) is not None
     }
     if found.known is not None and (base / found.known).is_file():

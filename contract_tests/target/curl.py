@@ -1,4 +1,4 @@
-"""A request as a curl command that sends it again, without the token."""
+"""A request as a curl command that sends it again, without secrets."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 import shlex
 from collections.abc import Sequence
 from urllib.parse import quote_plus
+
+from agentos_contract.connection import Connection
 
 TOKEN_VARIABLE = "AGENTOS_TOKEN"
 TOKEN_IN_SHELL = f"${TOKEN_VARIABLE}"
@@ -18,6 +20,7 @@ def curl_command(
     method: str,
     url: str,
     *,
+    connection: Connection | None = None,
     authorization: str | None = None,
     headers: Sequence[tuple[str, str]] = (),
     fields: Sequence[tuple[str, str]] | None = None,
@@ -34,10 +37,16 @@ def curl_command(
     is_form = fields is not None
     if method != "POST" or not (fields or content):
         parts.append(f"-X {shlex.quote(method)}")
+    parts += _connected(connection) if connection is not None else []
     parts.append(shlex.quote(url))
     if authorization is not None:
         parts.append(f'-H "Authorization: {_in_double_quotes(authorization)}"')
     parts += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers]
+    if connection is not None:
+        # curl sends a header twice that it is told twice.
+        taken = {name for name, _ in headers} | ({"authorization"} if authorization else set())
+        beside = {name for name, _ in connection.headers_beside(taken)}
+        parts += [f'-H "{n}: {v}"' for n, v in connection.shown_headers if n in beside]
     if is_form:
         parts += [_form_field(name, value) for name, value in fields or ()]
         if not fields:
@@ -51,6 +60,21 @@ def curl_command(
             octal = "".join(_printf_byte(byte) for byte in content)
             return f"printf '{octal}' | {' '.join(parts)} --data-binary @-"
     return " ".join(parts)
+
+
+def _connected(connection: Connection) -> list[str]:
+    """How the server is reached, headers apart."""
+    parts = ["-k"] if connection.insecure else []
+    for option, file in (
+        ("--cacert", connection.ca),
+        ("--cert", connection.cert),
+        ("--key", connection.key),
+    ):
+        if file is not None:
+            parts += [option, shlex.quote(str(file))]
+    if (proxy := connection.shown_proxy) is not None:
+        parts += ["-x", f'"{proxy}"' if proxy.startswith("$") else shlex.quote(proxy)]
+    return parts
 
 
 def _form_field(name: str, value: str) -> str:

@@ -17,7 +17,9 @@ class TransferError(Enum):
     """What went wrong on the wire."""
 
     UNREACHABLE = "unreachable"
-    """No connection, or none that TLS trusts."""
+    """No connection."""
+    UNTRUSTED = "untrusted"
+    """A connection that TLS refused, on our side or on theirs."""
     NO_ANSWER = "no answer"
     """The connection was closed before a status came."""
     MALFORMED = "malformed"
@@ -36,6 +38,10 @@ class TransferError(Enum):
 TIMEOUTS = frozenset(
     {TransferError.IDLE, TransferError.TOTAL, TransferError.SIZE, TransferError.LEFT_OPEN}
 )
+
+
+NOT_SENT = frozenset({TransferError.UNREACHABLE, TransferError.UNTRUSTED})
+"""What goes wrong before the request is on its way."""
 
 
 @dataclass(frozen=True, slots=True)

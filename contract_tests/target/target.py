@@ -122,6 +122,8 @@ def preflight(client: Client, document: Document) -> None:
             break  # one that hangs in one mode is found to do so by the checks
     if exchange.error is TransferError.UNREACHABLE:
         raise CouldNotRun(f"nothing listens there ({exchange.error_message})")
+    if exchange.error is TransferError.UNTRUSTED:
+        raise CouldNotRun(exchange.error_message)
     if exchange.status is None and exchange.error is not None:
         if exchange.error in TIMEOUTS:
             raise CouldNotRun(f"it does not answer ({exchange.error_message})")

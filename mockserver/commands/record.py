@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import httpx
 
+from agentos_contract.connection_options import connection_options, take_connection
 from mockserver.commands.files import TOKEN_VARIABLES, count_of, recordings_of, scripts_of
 from mockserver.recordings.inference import infer_script
 from mockserver.recordings.recorder import DEFAULT_MESSAGE, CouldNotRecord, Recorder
@@ -34,6 +36,7 @@ from mockserver.recordings.recorder import DEFAULT_MESSAGE, CouldNotRecord, Reco
     show_envvar=True,
     help="The server's bearer token; it is not written.",
 )
+@connection_options
 @click.option(
     "--message",
     "messages",
@@ -55,6 +58,7 @@ def record(
     messages: tuple[str, ...],
     session: str | None,
     user: str | None,
+    **connection: Any,
 ) -> None:
     """Record a server at URL: descriptions, streams with their times, batch bodies.
 
@@ -64,9 +68,10 @@ def record(
         _infer(Path(url), workflows, out)
         return
     recorder = Recorder(
-        url.rstrip("/"),
+        url,
         out,
         token or None,
+        take_connection(connection),
         messages,
         session_id=session,
         user_id=user,

@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from urllib.parse import quote
 import httpx
 import yaml
 
+from agentos_contract.connection import PLAIN, Connection, below
 from agentos_contract.document import EVENT_STREAM
 from agentos_contract.json_values import read_json, read_json_object
 from agentos_contract.sse import EventStreamDecoder
@@ -63,6 +65,7 @@ class Recorder:
     url: str
     out: Path
     token: str | None = None
+    connection: Connection = PLAIN
     messages: Sequence[str] = (DEFAULT_MESSAGE,)
     modes: Sequence[bool] = (True, False)
     """True is a stream, False a batch run."""
@@ -82,13 +85,23 @@ class Recorder:
         if self.token:
             headers["authorization"] = f"Bearer {self.token}"
         timeout = httpx.Timeout(self.limits.idle, connect=10.0)
-        with httpx.Client(base_url=self.url, headers=headers, timeout=timeout) as client:
+        is_tls = self.url.lower().startswith("https:")
+        with httpx.Client(
+            headers=[*self.connection.headers, *headers.items()],
+            timeout=timeout,
+            verify=self.connection.tls(httpx.create_ssl_context) if is_tls else False,
+            proxy=self.connection.proxy,
+            # A gateway's cookie would make later requests other than the first.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        ) as client:
             try:
                 ids = list(dict.fromkeys(workflow_ids or self._listed(client)))
                 for workflow_id in ids:
                     self._workflow(client, workflow_id)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                raise CouldNotRecord(f"cannot be reached: {error}") from error
+                untrusted = "CERTIFICATE_VERIFY" in str(error)
+                hint = "; its authority's certificate is given by --ca FILE" if untrusted else ""
+                raise CouldNotRecord(f"cannot be reached: {error}{hint}") from error
             except NotRecorded as error:
                 raise CouldNotRecord(str(error)) from error
         if not self.written:
@@ -209,7 +222,7 @@ class Recorder:
         """An answer and its bytes, within limits. Raises NotRecorded, CouldNotRecord."""
         asked = f"{method} {path}"
         try:
-            with client.stream(method, path, **options) as response:
+            with client.stream(method, below(self.url, path), **options) as response:
                 if response.status_code in (401, 403):
                     status = response.status_code
                     raise CouldNotRecord(f"{status}: it asks for a token; give --token")
@@ -244,8 +257,8 @@ class Recorder:
             raise NotRecorded(f"{asked}: the answer is no JSON: {error}") from error
 
     def _clean(self, value: Any) -> Any:
-        """The value without the token, which a server may echo, and without members that are named
-        as secrets."""
+        """The value without secrets that were sent, which a server may echo, and without members
+        that are named as secrets."""
         if isinstance(value, dict):
             return {
                 self._clean(key): REDACTED if _SECRET.fullmatch(key) and item else self._clean(item)
@@ -253,6 +266,9 @@ class Recorder:
             }
         if isinstance(value, list):
             return [self._clean(item) for item in value]
-        if isinstance(value, str) and self.token:
-            return value.replace(self.token, "[token]")
+        if isinstance(value, str):
+            if self.token:
+                value = value.replace(self.token, "[token]")
+            for secret, _ in self.connection.secrets:
+                value = value.replace(secret, REDACTED)
         return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -67,8 +67,13 @@ def stage() -> Iterator[Serve]:
 SHORT = Limits(idle=0.5, total=1.0, max_bytes=200_000, max_events=2_000)
 
 
-def run_cli(*arguments: str, env: dict[str, str] | None = None) -> Outcome:
+def run_cli(*arguments: str, env: Mapping[str, str | None] | None = None) -> Outcome:
     """`contract-tests` with these arguments, in this process; nothing of the caller's environment
     that it would read."""
-    environment = {"AGENTOS_TOKEN": None, **(env or {})}
+    environment = {
+        "AGENTOS_TOKEN": None,
+        "AGENTOS_HEADERS": None,
+        "AGENTOS_PROXY": None,
+        **(env or {}),
+    }
     return CliRunner().invoke(main, arguments, env=environment, catch_exceptions=False)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from contract_tests.target.redaction import redact
+from contract_tests.target.redaction import Secrets, redact
 from tests.conftest import Serve
 from tests.contract_tests.commands.test_cli import QUICK, Broken
 from tests.contract_tests.conftest import run_cli
@@ -82,7 +82,7 @@ def test_the_token_is_in_none(outputs: dict[str, str]) -> None:
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=12))
 def test_no_token_is_left_in_a_text(token: str) -> None:
     encoded = base64.b64encode(f"user:{token}".encode()).decode()
-    said = redact(f"a {token} b {json.dumps(token)} c {encoded}", token)
+    said = redact(f"a {token} b {json.dumps(token)} c {encoded}", Secrets(token))
     if token not in "a b c $AGENTOS_TOKEN":
         assert token not in said.replace("$AGENTOS_TOKEN", "")
 
