@@ -41,6 +41,8 @@ def test_each_block_says_its_language() -> None:
     """So that it is run or checked: `text` is what there is nothing to do with."""
     known = {*SHELL_LANGUAGES, "python", "ts", "yaml", "toml", "json", "groovy", "text"}
     assert [f"{e}: {e.language!r}" for e in EXAMPLES if e.language not in known] == []
+    # Where js/scripts/snippets.mjs looks for it.
+    assert all(e.page.startswith("docs/") for e in EXAMPLES if e.language == "ts")
 
 
 def in_language(*languages: str) -> list[Any]:
@@ -157,6 +159,14 @@ def test_the_bundled_workflows_are_all_listed() -> None:
     folder = ROOT / "fixtures" / "workflows"
     listed = re.findall(r"^\| \[(.*?)\]\(\1\.yaml\)", (folder / "README.md").read_text(), re.M)
     assert listed == sorted(file.stem for file in folder.glob("*.yaml"))
+
+
+def test_the_types_are_used_as_in_what_is_compiled() -> None:
+    """js/scripts/generators.mjs compiles that file with the types of each generator."""
+    (shown,) = (e for e in EXAMPLES if e.page == "docs/document.md" and e.language == "ts")
+    compiled = (ROOT / "js" / "tests" / "user.ts.txt").read_text(encoding="utf-8")
+    for piece in re.split(r"\n\n(?=export )", shown.text):
+        assert piece.strip() in compiled
 
 
 def _tokens(page: Path) -> Iterator[Token]:

@@ -23,10 +23,25 @@ const CLIENT = `function myClient(url: string, headers: Record<string, string>) 
 }
 `;
 
+// What the docs' server for MSW is asked, from what this repository has recorded.
+const PLAYED = `
+import { expect, test as ran } from "vitest";
+import { readEvents } from "agentos-mock";
+ran("ran", async () => {
+  const events: string[] = [];
+  const body = new URLSearchParams({ message: "bees" });
+  for await (const { event } of readEvents(await fetch("http://localhost:7777/workflows/article-writer/runs", { method: "POST", body }))) events.push(event);
+  expect(events.at(-1)).toBe("WorkflowCompleted");
+  server.close();
+});
+`;
+
 /** What a snippet is run as: its file's name ends so, and what it needs besides. */
 function runnable(text) {
   if (text.includes('"agentos-mock/playwright"')) return [".spec.ts", text];
   if (text.includes('"agentos-mock/vitest"')) return [".test.ts", `${text.includes("myClient") ? CLIENT : ""}${text}`];
+  if (text.includes('"msw/node"')) return [".test.ts", `${text.replace('"recorded"', '"../fixtures/recordings"')}${PLAYED}`];
+  if (text.includes("WorkflowRunEvent") && !text.includes("import")) return [".ts", `import type { WorkflowRunEvent } from "agentos-mock";\n${text}`];
   if (!text.includes("await fetch(")) return [".ts", text];
   const ran = text.replaceAll('"http://localhost:7777', 'process.env["AGENTOS_MOCK_URL"] + "');
   return [".test.ts", `import { test as ran } from "vitest";\n${ran}\nran("ran", () => {});\n`];

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
@@ -26,6 +26,16 @@ afterAll(() => rm(folder, { recursive: true }));
 
 /** The command as it is built: `npm run build` comes first. */
 const command = (...given: string[]) => promisify(execFile)(process.execPath, [join(ROOT, "dist/msw-command.js"), ...given], { cwd: folder });
+
+test("the command of docs/javascript.md", async () => {
+  const page = await readFile(new URL("../../docs/javascript.md", import.meta.url), "utf8");
+  const words = /^npx agentos-mock-msw (.*)$/m.exec(page)?.[1]?.split(" ") ?? [];
+  await mkdir(join(folder, "scripts"));
+  await mkdir(join(folder, "src"));
+  await writeFile(join(folder, "scripts", "greeter.yaml"), SCRIPT);
+  const { stdout } = await command(...words);
+  expect(stdout).toBe("src/handlers.ts: 4 recordings of greeter\n");
+});
 
 test("a folder of scripts becomes handlers that answer as the mock does on them", async () => {
   const { stdout } = await command(".", "--out", "handlers.js", "--message", "bees", "--message", "wasps", "--base-url", "http://api.example/", "--speed", "100");
