@@ -156,9 +156,10 @@ def test_each_page_is_in_the_navigation() -> None:
 
 
 def test_the_bundled_workflows_are_all_listed() -> None:
-    folder = ROOT / "fixtures" / "workflows"
-    listed = re.findall(r"^\| \[(.*?)\]\(\1\.yaml\)", (folder / "README.md").read_text(), re.M)
-    assert listed == sorted(file.stem for file in folder.glob("*.yaml"))
+    page = (ROOT / "docs" / "workflows.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| \[(.*?)\]\(\.\./fixtures/workflows/\1\.yaml\)", page, re.M)
+    files = (ROOT / "fixtures" / "workflows").iterdir()
+    assert listed == sorted(file.stem for file in files)
 
 
 def test_the_types_are_used_as_in_what_is_compiled() -> None:
