@@ -9,7 +9,6 @@ import sys
 
 import click
 import pytest
-from markdown_it import MarkdownIt
 
 import contract_tests.pytest_plugin.run  # noqa: F401 - else each inner pytest would import it anew
 from agentos_contract.requirements import Level, load_catalogue
@@ -329,23 +328,3 @@ def test_other_suites_are_as_they_were(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_inprocess("--strict-markers", "--strict-config", "-W", "error")
     result.assert_outcomes(passed=1)
     assert "contract" not in output_of(result).replace("agentos-contract-kit", "")
-
-
-def test_the_page_s_examples_run(pytester: pytest.Pytester) -> None:
-    """docs/pytest.md, each file where its first line says."""
-    page = (ROOT / "docs" / "pytest.md").read_text(encoding="utf-8")
-    examples = [token.content for token in MarkdownIt().parse(page) if token.info == "python"]
-    assert len(examples) == 3
-    for example in examples:
-        name = example.partition("\n")[0].removeprefix("# ")
-        file = pytester.path / name.replace("tests/", "suite/")  # `tests` are these, here
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(example, encoding="utf-8")
-    (pytester.path / "my_project").mkdir()
-    (pytester.path / "my_project" / "main.py").write_text(
-        "from tests.contract_tests.server import ConformingServer\napp = ConformingServer()\n"
-    )
-    pytester.syspathinsert()
-    result = pytester.runpytest_inprocess(*QUICK)
-    assert result.ret == 0, output_of(result)
-    assert result.parseoutcomes()["passed"] > 50
