@@ -41,6 +41,7 @@ from contract_tests.target.target import Workflow
     "batch.status-completed",
     "identity.batch-echo",
     "identity.workflow-name",
+    tries_each_workflow=True,
 )
 def batch_runs(context: Context) -> None:
     """Each workflow once in batch, beside its stream.

@@ -57,7 +57,7 @@ def json_refused(context: Context) -> None:
     )
 
 
-@check(Stage.REFUSALS, "form.input-schema")
+@check(Stage.REFUSALS, "form.input-schema", tries_each_workflow=True)
 def input_schema(context: Context) -> None:
     """Messages that break the workflow's input_schema, in both modes."""
     typed = [workflow for workflow in context.target.workflows if workflow.wrong_messages]

@@ -25,18 +25,24 @@ class Check:
     run: CheckFunction
     resend: Resend | None = None
     """Of a check whose requests are drawn: to have the same one again."""
+    tries_each_workflow: bool = False
+    """Whether it tries every workflow, and does not choose one."""
 
 
 CHECKS: list[Check] = []
 
 
 def check(
-    stage: Stage, *decides: str, resend: Resend | None = None
+    stage: Stage,
+    *decides: str,
+    resend: Resend | None = None,
+    tries_each_workflow: bool = False,
 ) -> Callable[[CheckFunction], CheckFunction]:
     """Register a function as the check that decides these requirements."""
 
     def register(function: CheckFunction) -> CheckFunction:
-        CHECKS.append(Check(function.__name__, stage, frozenset(decides), function, resend))
+        name = function.__name__
+        CHECKS.append(Check(name, stage, frozenset(decides), function, resend, tries_each_workflow))
         return function
 
     return register

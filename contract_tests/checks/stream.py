@@ -27,6 +27,7 @@ LATE = 0.9
     "sse.transfer",
     "sse.utf-8",
     *sorted(JUDGED_REQUIREMENTS),
+    tries_each_workflow=True,
 )
 def streams(context: Context) -> None:
     """One stream of each workflow that the plan has."""
@@ -40,7 +41,7 @@ def streams(context: Context) -> None:
             context.progress(f"stream {workflow.id}: {describe(run)}")
 
 
-@check(Stage.BATCHES, *sorted(JUDGED_REQUIREMENTS))
+@check(Stage.BATCHES, *sorted(JUDGED_REQUIREMENTS), tries_each_workflow=True)
 def further_messages(context: Context) -> None:
     """One stream of each further message that the configuration has."""
     left = context.plan.samples
@@ -52,7 +53,7 @@ def further_messages(context: Context) -> None:
             left = max(0, left - len(workflow.more_messages))
 
 
-@check(Stage.STREAMS, "sse.pacing")
+@check(Stage.STREAMS, "sse.pacing", tries_each_workflow=True)
 def pacing(context: Context) -> None:
     """Whether events came as they happened, from the streams that there already are.
 

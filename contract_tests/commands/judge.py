@@ -183,8 +183,7 @@ def _report(
             update = update_known_file(
                 update_known,
                 find_profile(known) if known is not None else None,
-                report.findings,
-                [result.requirement.id for result in report.results],
+                report,
                 options.known,
                 lambda text: redact(text, options.secrets),
             )

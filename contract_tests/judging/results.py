@@ -63,6 +63,8 @@ class Result:
     """The breach that message and reproduce are of."""
     cases: int = 0
     """How many requests could have broken it."""
+    breaches: tuple[Breach, ...] = ()
+    """All that were seen; of a failure those that are not known."""
 
 
 def settle(
@@ -148,4 +150,5 @@ def _result(
 ) -> Result:
     shown = _shown(breaches) if breaches else None
     reproduce = shown.reproduce if shown else ""
-    return Result(requirement, status, message, reproduce, len(breaches), shown)
+    seen = tuple(breaches)
+    return Result(requirement, status, message, reproduce, len(seen), shown, breaches=seen)

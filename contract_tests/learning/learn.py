@@ -13,9 +13,8 @@ import contract_tests.learning.runs
 import contract_tests.learning.surface  # noqa: F401 - registers observers, as those before it
 from agentos_contract.deviations import Deviation, load_deviations
 from contract_tests.checks.context import Context
+from contract_tests.judging.entries import entries_for
 from contract_tests.judging.known import Known
-from contract_tests.judging.results import Status
-from contract_tests.judging.streams import StreamedRun
 from contract_tests.learning.evidence import Evidence, Json
 from contract_tests.learning.observers import (
     OBSERVERS,
@@ -30,11 +29,6 @@ from contract_tests.target.target import CouldNotRun
 
 EXTRA_RUNS = 16
 """How many runs observers start themselves, at most."""
-
-BY_THE_CLOCK = frozenset(
-    {"sse.idle", "sse.pacing", "sse.transfer", "time.created-at", "error.recovery"}
-)
-"""Requirements whose breach depends on when something happens: it need not show every time."""
 
 
 class Verdict(Enum):
@@ -65,7 +59,7 @@ class Learned:
     report: Report
     findings: tuple[Finding, ...]
     """One for each deviation of the catalogue that a real server has had, in its order."""
-    known: Mapping[str, Known]
+    known: Mapping[str, Sequence[Known]]
     """What the contract tests accept of it, by requirement."""
 
     @property
@@ -86,12 +80,9 @@ def learn_profile(
     """
     exchanges: list[Exchange] = []
     findings: list[Finding] = []
-    streams: list[StreamedRun] = []
     told = listener or Listener()
 
     def look(context: Context) -> None:
-        # What observers ask themselves is no more of the contract tests'.
-        streams.extend(context.history.all_streams)
         evidence = Evidence(context, list(exchanges), scripts or {})
         observations = _Observations(evidence)
         for deviation in load_deviations().values():
@@ -100,7 +91,7 @@ def learn_profile(
                 findings.append(_find(deviation, observations))
 
     report = run_contract_tests(options, replace(told, exchanged=exchanges.append, checked=look))
-    return Learned(report, tuple(findings), _known(report, streams))
+    return Learned(report, tuple(findings), _known(report))
 
 
 class _Observations:
@@ -149,23 +140,9 @@ def _find(deviation: Deviation, observations: _Observations) -> Finding:
     return Finding(deviation, Verdict.NOT_EXERCISED, f"it shows when {deviation.when}")
 
 
-def _known(report: Report, streams: Sequence[StreamedRun]) -> dict[str, Known]:
-    known = {}
-    for result in report.results:
-        name = result.requirement.id
-        if result.status is Status.FAILED:
-            is_sure = name in report.findings.broken_by_probes and name not in BY_THE_CLOCK
-            sometimes = not is_sure or _differs_between_runs(name, streams)
-            known[name] = Known(" ".join(result.message.split()), sometimes)
-    return known
-
-
-def _differs_between_runs(requirement: str, streams: Sequence[StreamedRun]) -> bool:
-    """Whether the same request broke a requirement in one stream and kept it in another."""
-    broken: dict[tuple[str, str], set[bool]] = {}
-    for stream in streams:
-        if stream.is_completed and requirement in stream.judge.exercised:
-            is_broken = any(v.requirement == requirement for v in stream.judge.violations)
-            broken.setdefault((stream.workflow_id, stream.message), set()).add(is_broken)
-    shown = [both for both in broken.values() if True in both]
-    return bool(shown) and all(len(both) == 2 for both in shown)
+def _known(report: Report) -> dict[str, list[Known]]:
+    return {
+        name: entries_for(name, report.findings.breaches.get(name, ()), report.streams, None)
+        for name in (result.requirement.id for result in report.results)
+        if name in report.findings.breaches
+    }

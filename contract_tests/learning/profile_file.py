@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from contract_tests.learning.learn import Finding, Learned, Verdict
+from contract_tests.reports.known_file import entry_content
 
 MAX_REASON = 300
 """Characters of a reason."""
@@ -33,9 +34,9 @@ def profile_text(learned: Learned, redact: Redact) -> str:
         deviations.append(finding.deviation.id)
         deviations.yaml_add_eol_comment(_line(finding.reason, redact), position, column=0)
     known = CommentedMap()
-    for name, entry in learned.known.items():
-        reason = _line(entry.reason, redact)
-        known[name] = {"reason": reason, "sometimes": True} if entry.sometimes else reason
+    for name, entries in learned.known.items():
+        found = [entry_content(entry, redact) for entry in entries]
+        known[name] = found if len(found) > 1 else found[0]
     content = CommentedMap(deviations=deviations, known=known)
     seed = learned.report.seed
     target = _line(learned.report.target, redact)

@@ -12,6 +12,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from agentos_contract import __version__
 from agentos_contract.document import RUN_OPERATION_ID
 from contract_tests.judging.results import Result, Status
+from contract_tests.judging.sources import describe_sources, sources_of
 from contract_tests.reports.terminal import MAX_MESSAGE, cut, replay_command
 from contract_tests.reports.timeline import Clean, Timelines
 from contract_tests.running.replay import write_replay
@@ -54,11 +55,36 @@ def _json(report: Report, clean: Clean) -> str:
                 "status": result.status.value,
                 "message": _message(result, clean),
                 "reproduce": clean(result.reproduce),
+                **_sources(result, clean),
             }
             for result in report.results
         ],
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _sources(result: Result, clean: Clean) -> dict[str, Any]:
+    """What stands behind "N times": which kinds of faults, and in which workflows."""
+    if not result.breaches:
+        return {}
+    return {
+        "times": result.occurrences,
+        "sources": [
+            {
+                "kind": clean(source.kind),
+                "times": len(source.breaches),
+                "workflows": [clean(name) for name in source.workflows],
+            }
+            for source in sources_of(result.breaches)
+        ],
+    }
+
+
+def _in_all(result: Result, clean: Clean) -> str:
+    """The same as a line; "" where it was seen once."""
+    if result.occurrences < 2:
+        return ""
+    return cut(f"in all: {clean(describe_sources(sources_of(result.breaches)))}", 4 * MAX_MESSAGE)
 
 
 def _junit(report: Report, clean: Clean) -> str:
@@ -69,7 +95,8 @@ def _junit(report: Report, clean: Clean) -> str:
         suite = areas.setdefault(area, TestSuite(area))
         case = TestCase(result.requirement.id, classname=f"contract_tests.{area}")
         message = _xml_text(_message(result, clean))
-        text = _xml_text(f"{result.requirement.text}\n{clean(result.reproduce)}")
+        parts = (result.requirement.text, _in_all(result, clean), clean(result.reproduce))
+        text = _xml_text("\n".join(part for part in parts if part))
         match result.status:
             case Status.FAILED:
                 outcome: Any = Failure(message)
@@ -78,7 +105,10 @@ def _junit(report: Report, clean: Clean) -> str:
             case Status.ERROR:
                 case.result = [Error(message)]
             case Status.SKIPPED | Status.KNOWN:
-                case.result = [Skipped(message)]
+                skipped: Any = Skipped(message)
+                if result.breaches:
+                    skipped.text = text
+                case.result = [skipped]
         suite.add_testcase(case)
     document = JUnitXml("contract-tests")
     for suite in areas.values():
@@ -115,8 +145,8 @@ def _sarif(report: Report, clean: Clean) -> str:
     for index, result in enumerate(report.results):
         if result.status not in (Status.FAILED, Status.KNOWN):
             continue
-        reproduce = clean(result.reproduce)
-        text = _message(result, clean) + (f"\n\n{reproduce}" if reproduce else "")
+        parts = _message(result, clean), _in_all(result, clean), clean(result.reproduce)
+        text = "\n\n".join(part for part in parts if part)
         entry: dict[str, Any] = {
             "ruleId": result.requirement.id,
             "ruleIndex": index,
@@ -170,6 +200,7 @@ def _html(report: Report, directory: Path, clean: Clean) -> str:
             "result": result,
             "message": _message(result, clean),
             "reproduce": clean(result.reproduce),
+            "sources": _sources(result, clean).get("sources", []),
             "replay": replay_command(directory, result) if shown is not None else "",
             "timeline": timeline,
         }

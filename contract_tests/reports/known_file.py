@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 
-from contract_tests.judging.findings import Findings
-from contract_tests.judging.known import KnownError, KnownList
+from contract_tests.checks.registry import CHECKS
+from contract_tests.judging.entries import entries_for
+from contract_tests.judging.known import Known, KnownError, KnownList
 from contract_tests.judging.results import new_breaches, stale_entries
+from contract_tests.running.run import Report
 
 MAX_REASON = 300
 """Characters of a reason that is made of what was seen."""
@@ -41,17 +43,18 @@ class Update:
 def update_known_file(
     file: Path,
     start: Path | None,
-    findings: Findings,
-    requirement_ids: Sequence[str],
+    report: Report,
     known: KnownList,
     redact: Callable[[str], str],
 ) -> Update:
-    """Bring the file up to date with what was found of these requirements.
+    """Bring the file up to date with what was found.
 
     `start` is read in its place where it does not exist; `known` is what it says, as loaded.
-    Whatever is new is added for all workflows: narrow it by hand. `redact` takes out of a text what
-    must not be written. Raises KnownError, OSError.
+    Whatever is new is added as narrow as it was seen: an entry for each kind of fault, with the
+    workflows where it is theirs. `redact` takes out of a text what must not be written. Raises
+    KnownError, OSError.
     """
+    findings = report.findings
     yaml = YAML()
     yaml.width = 2**16  # a reason is a line, however long
     yaml.preserve_quotes = True
@@ -59,7 +62,8 @@ def update_known_file(
     content = _read(yaml, file if file.exists() else start)
     entries = content.setdefault("known", CommentedMap())
     added, dropped = [], []
-    for name in requirement_ids:
+    of_each_workflow = {check.name for check in CHECKS if check.tries_each_workflow}
+    for name in (result.requirement.id for result in report.results):
         listed = known.get(name, ())
         new = new_breaches(findings, name, listed)
         stale = stale_entries(findings, name, listed)
@@ -68,9 +72,8 @@ def update_known_file(
             _keep(entries, name, [entry not in stale for entry in listed])
         if new:
             added.append(name)
-            shown = min(new, key=lambda breach: len(breach.reproduce))
-            is_sure = name in findings.broken_by_probes
-            _add(entries, name, _line(redact(shown.message)), sometimes=not is_sure)
+            for entry in entries_for(name, new, report.streams, of_each_workflow):
+                _add(entries, name, entry_content(entry, redact))
     if added or dropped or not file.exists():
         stream = StringIO()
         yaml.dump(content, stream)
@@ -103,15 +106,37 @@ def _keep(entries: Any, name: str, keep: Sequence[bool]) -> None:
             del entries[name][position]
 
 
-def _add(entries: Any, name: str, reason: str, *, sometimes: bool) -> None:
-    entry: Any = CommentedMap(reason=reason, sometimes=True) if sometimes else reason
+def entry_content(entry: Known, redact: Callable[[str], str]) -> Any:
+    """A known deviation as it stands in a file."""
+    reason = _line(redact(entry.reason))
+    content = CommentedMap(reason=reason)
+    if entry.sometimes:
+        content["sometimes"] = True
+    for key in ("workflows", "when", "event", "at", "cause"):
+        value = getattr(entry, key) or ()
+        words = [value] if isinstance(value, str) else [redact(word) for word in value]
+        if words:
+            content[key] = _list(words) if key == "workflows" or len(words) > 1 else words[0]
+    if entry.status is not None:
+        content["status"] = entry.status
+    return content if len(content) > 1 else reason
+
+
+def _list(words: Sequence[str]) -> CommentedSeq:
+    """A list on one line."""
+    found = CommentedSeq(words)
+    found.fa.set_flow_style()
+    return found
+
+
+def _add(entries: Any, name: str, entry: Any) -> None:
     present = entries.get(name)
     if present is None:
         entries[name] = entry
         return
     as_list = present if isinstance(present, list) else [present]
     if not isinstance(entry, Mapping):
-        entry = CommentedMap(reason=reason)
+        entry = CommentedMap(reason=entry)
     as_list.append(entry)
     entries[name] = as_list
 

@@ -13,6 +13,7 @@ from rich.padding import Padding
 
 from agentos_contract.profile_diff import Change, Difference, Impact
 from contract_tests.judging.results import REQUIRED, Result, Status
+from contract_tests.judging.sources import describe_sources, sources_of
 from contract_tests.running.replay import Outcome, Replayed
 from contract_tests.running.run import Report
 from contract_tests.target.redaction import Secrets, redact
@@ -87,6 +88,9 @@ def _print_result(
     )
     message = cut(redact(result.message, secrets), MAX_MESSAGE)
     text = f"{result.requirement.text}\n[dim]seen:[/dim] {escape(message)}"
+    if result.occurrences > 1:
+        sources = redact(describe_sources(sources_of(result.breaches)), token)
+        text += f"\n[dim]in all:[/dim] {escape(cut(sources, MAX_MESSAGE))}"
     if console.is_terminal:
         console.print(Padding(text, (0, 0, 0, 2)), highlight=False)
     else:  # a log: its reader wraps lines

@@ -26,6 +26,7 @@ from contract_tests.judging.judgement import Breach
 from contract_tests.judging.known import KnownList
 from contract_tests.judging.results import Result, settle
 from contract_tests.judging.streams import DECIDES as BY_RUN
+from contract_tests.judging.streams import StreamedRun
 from contract_tests.target.budget import NoMoreRuns, RunBudget
 from contract_tests.target.client import Client, Limits
 from contract_tests.target.configuration import WorkflowSettings
@@ -79,6 +80,8 @@ class Report:
     """What the results were made of."""
     workflows: tuple[Workflow, ...] = ()
     """Those that were tested."""
+    streams: tuple[StreamedRun, ...] = ()
+    """All that were judged."""
 
     @property
     def crashes(self) -> tuple[str, ...]:
@@ -173,6 +176,8 @@ def run_contract_tests(options: Options, listener: Listener | None = None) -> Re
             listener.checking(check, position, len(checks))
             _run_check(check, context, options.resent.get(check.name))
         budget.limit = options.max_runs
+        # What is asked after that is no more of the contract tests'.
+        judged = tuple(context.history.all_streams)
         listener.checked(context)
     results = settle(
         list(load_catalogue().at_level(options.level)),
@@ -181,7 +186,13 @@ def run_contract_tests(options: Options, listener: Listener | None = None) -> Re
         required=options.required,
     )
     return Report(
-        options.url, options.seed, results, budget.started, context.findings, target.workflows
+        options.url,
+        options.seed,
+        results,
+        budget.started,
+        context.findings,
+        target.workflows,
+        judged,
     )
 
 

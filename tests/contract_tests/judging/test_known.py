@@ -163,6 +163,57 @@ def test_a_narrow_entry_gets_another_beside_it(stage: Serve, tmp_path: Path) -> 
     assert [entry.when for entry in load_known(str(file), IDS)[BROKEN]] == ["cancelled", None]
 
 
+class Careless(Flawed):
+    """Several workflows are flawed, and in batch one has a status of its own making."""
+
+    def __init__(self, workflows: tuple[str, ...], flawed: tuple[str, ...]) -> None:
+        super().__init__(workflows)
+        self.all_flawed = flawed
+
+    def events(self, run: Run) -> Stream:
+        self.flawed = run.workflow_id if run.workflow_id in self.all_flawed else ""
+        events = super().events(run)
+        if run.workflow_id == "third":
+            events[1]["session_id"] = "another"
+        return events
+
+
+ALL = ("main", "other", "third")
+
+
+def test_what_is_written_is_as_narrow_as_it_was_seen(stage: Serve, tmp_path: Path) -> None:
+    file, reports = tmp_path / "known.yaml", tmp_path / "reports"
+    url = stage(Careless(ALL, ("other", "third")))
+    assert run_cli(url, *QUICK, "--update-known", str(file)).exit_code == 0
+    [entry] = load_known(str(file), IDS)[BROKEN]
+    assert entry.workflows == ("other", "third")
+    assert (entry.event, entry.cause) == (("WorkflowCompleted",), ("another",))
+    for seed in range(4):
+        result = run_cli(url, "--max-examples", "5", "--seed", str(seed), "--known", str(file))
+        assert result.exit_code == 0, result.output
+    # Three more workflows with the same fault are three new ones, by name.
+    more = ("fourth", "fifth", "sixth")
+    url = stage(Careless((*ALL, *more), ("other", "third", *more)))
+    arguments = ("--known", str(file), "--report-dir", str(reports))
+    result = run_cli(url, *QUICK, "--max-runs", "60", *arguments)
+    assert result.exit_code == 1
+    report = json.loads((reports / "report.json").read_text())
+    [told] = [one for one in report["results"] if one["requirement"] == BROKEN]
+    [source] = told["sources"]
+    assert source["workflows"] == ["fifth", "fourth", "sixth"]
+    assert source["times"] == told["times"] >= 3
+    assert f"FAILED {BROKEN} ({told['times']} times)" in result.output
+    in_all = f"{told['times']} x WorkflowCompleted, another (fifth, fourth, sixth)"
+    assert f"in all: {in_all}" in result.output
+    for name in ("junit.xml", "results.sarif"):
+        assert in_all in (reports / name).read_text()
+    assert "fifth, fourth, sixth" in (reports / "report.html").read_text()
+    # And once all are mended that is said.
+    result = run_cli(stage(Careless(ALL, ())), *QUICK, "--known", str(file))
+    assert f"FAILED {BROKEN}" in result.output
+    assert "WorkflowCompleted; cause another of other, third)" in result.output
+
+
 def profile() -> dict[str, tuple[Known, ...]]:
     return dict(load_known("agno-2.5.6", IDS))
 
