@@ -89,7 +89,7 @@ def _print_result(
     message = cut(redact(result.message, secrets), MAX_MESSAGE)
     text = f"{result.requirement.text}\n[dim]seen:[/dim] {escape(message)}"
     if result.occurrences > 1:
-        sources = redact(describe_sources(sources_of(result.breaches)), token)
+        sources = redact(describe_sources(sources_of(result.breaches)), secrets)
         text += f"\n[dim]in all:[/dim] {escape(cut(sources, MAX_MESSAGE))}"
     if console.is_terminal:
         console.print(Padding(text, (0, 0, 0, 2)), highlight=False)
