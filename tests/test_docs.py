@@ -28,6 +28,8 @@ from mockserver.script.loader import load_scripts
 from tests.conftest import ROOT
 from tests.docs.pages import EXAMPLES, PAGES, Example
 from tests.docs.pages import SHELL as SHELL_LANGUAGES
+from tests.docs.said import GIVEN, NAMES, SAID, Page, examples, pieces
+from tests.docs.shell import MOCK, replaced, without_scheme
 
 INVENTED = ROOT / "agentos_contract" / "deviations" / "invented"
 COMMANDS = {
@@ -43,6 +45,39 @@ def test_each_block_says_its_language() -> None:
     assert [f"{e}: {e.language!r}" for e in EXAMPLES if e.language not in known] == []
     # Where js/scripts/snippets.mjs looks for it.
     assert all(e.page.startswith("docs/") for e in EXAMPLES if e.language == "ts")
+
+
+def test_what_is_said_of_pages_is_so() -> None:
+    """No page and no piece of one is named that is not there, and nothing is given in vain."""
+    assert set(SAID) <= set(NAMES)
+    for name, said in SAID.items():
+        texts = [piece.text for example in examples(name) for piece in pieces(example)]
+        for begin, reason in said.not_run.items():
+            assert reason, f"{name}: {begin}"
+            assert any(text.startswith(begin) for text in texts), f"{name}: {begin}"
+        texts.extend(said.environment.values())
+        for words in (*said.servers, *said.instead):
+            assert any(without_scheme(words) in text for text in texts), f"{name}: {words}"
+    for file in GIVEN.rglob("*.*"):
+        if file.is_file():
+            assert any(file.is_relative_to(GIVEN / name) for name in NAMES), file
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_there_is_a_server_wherever_a_command_asks(name: str) -> None:
+    """Else it would ask the network: tests/docs/pages.yaml names a page's `servers`."""
+    said = SAID.get(name, Page())
+    ran = [
+        replaced(" ".join(getattr(piece, "words", [piece.text])), said.instead)
+        for example in examples(name)
+        for piece in pieces(example)
+        if not piece.text.startswith(tuple(said.not_run))
+    ]
+    started = {f"localhost:{port}" for text in ran for port in re.findall(r"--port (\d+)", text)}
+    known = {without_scheme(address) for address in (MOCK, *said.servers)} | started
+    for text in ran:
+        for address in re.findall(r"\w+://[^/\s'\"?]+|\blocalhost:\d+", text):
+            assert without_scheme(address) in known, f"{name}: {text}: nothing is at {address}"
 
 
 def in_language(*languages: str) -> list[Any]:

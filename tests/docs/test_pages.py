@@ -3,51 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.docs.pages import EXAMPLES, SHELL, Command, Example, commands_of
-from tests.docs.shell import Shell, without_scheme
-
-HERE = Path(__file__).parent
-GIVEN = HERE / "given"
-RUN = (*SHELL, "python")
-
-
-@dataclass(frozen=True)
-class Page:
-    """What pages.yaml says of one."""
-
-    servers: Mapping[str, str] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict)
-    instead: Mapping[str, str] = field(default_factory=dict)
-    not_run: Mapping[str, str] = field(default_factory=dict)
-    python: str = "python"
-    slow: bool = False
-
-
-SAID = {
-    name: Page(**said)
-    for name, said in yaml.safe_load((HERE / "pages.yaml").read_text(encoding="utf-8")).items()
-}
-NAMES = sorted({example.page for example in EXAMPLES if example.language in RUN})
-
-
-def commands(example: Example) -> list[Command]:
-    return list(commands_of(example)) if example.language in SHELL else []
-
-
-def pieces(example: Example) -> Sequence[Command | Example]:
-    """What of an example is run by itself."""
-    return [example] if example.language == "python" else commands(example)
-
-
-def examples(name: str) -> Iterator[Example]:
-    return (example for example in EXAMPLES if example.page == name)
+from tests.docs.pages import Command, Example
+from tests.docs.said import GIVEN, NAMES, RUN, SAID, Page, commands, examples, pieces
+from tests.docs.shell import Shell
 
 
 def marks(name: str) -> list[pytest.MarkDecorator]:
@@ -98,19 +60,3 @@ def run_python(example: Example, folder: Path, shell: Shell, python: str) -> Non
         return
     runner = "pytest -p no:cacheprovider" if has_tests else python
     shell.run(Command(f"{runner} {name}"), example.section)
-
-
-def test_what_is_said_of_pages_is_so() -> None:
-    """No page and no piece of one is named that is not there."""
-    assert set(SAID) <= set(NAMES)
-    for name, said in SAID.items():
-        texts = [piece.text for example in examples(name) for piece in pieces(example)]
-        for begin, reason in said.not_run.items():
-            assert reason, f"{name}: {begin}"
-            assert any(text.startswith(begin) for text in texts), f"{name}: {begin}"
-        for words in (*said.servers, *said.instead):
-            texts.extend(said.environment.values())
-            assert any(without_scheme(words) in text for text in texts), f"{name}: {words}"
-    for file in GIVEN.rglob("*.*"):
-        if file.is_file():
-            assert any(file.is_relative_to(GIVEN / name) for name in NAMES), file
