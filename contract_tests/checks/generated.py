@@ -25,6 +25,7 @@ from contract_tests.forms.generated_bodies import body_of
 from contract_tests.judging.judgement import Judgement
 from contract_tests.target.budget import NoMoreRuns
 from contract_tests.target.exchange import Request
+from contract_tests.target.problems import GatewayAnswered
 from contract_tests.target.target import Workflow
 
 SHRINKING_REQUESTS = 40
@@ -55,7 +56,7 @@ def invalid_forms(context: Context) -> None:
     sender = _Sender(context, workflow, runs=None)
     _generate(context, sender, GenerationMode.NEGATIVE)
     if not context.findings.is_exercised("form.invalid-refused"):
-        raise CannotDecide("no generated form was certainly invalid")
+        raise sender.undecided or CannotDecide("no generated form was certainly invalid")
 
 
 @check(Stage.GENERATED, "form.valid-accepted", resend=resend_form)
@@ -65,6 +66,8 @@ def valid_forms(context: Context) -> None:
         raise CannotDecide("--max-runs leaves none for generated forms")
     sender = _Sender(context, context.workflows.untyped, runs=context.plan.generated)
     _generate(context, sender, GenerationMode.POSITIVE)
+    if sender.undecided and not context.findings.is_exercised("form.valid-accepted"):
+        raise sender.undecided
 
 
 class _Sender:
@@ -76,6 +79,8 @@ class _Sender:
         self._workflow = workflow
         self._runs = runs
         self._seen: dict[tuple[str | None, bytes], Judgement] = {}
+        self.undecided: GatewayAnswered | None = None
+        """Why a request shows nothing of the server."""
         self.left: int | None = None
         """How many requests may still be sent; None is as many as come."""
 
@@ -127,6 +132,10 @@ class _Sender:
         try:
             exchange = self._context.client.send(request)
         except NoMoreRuns:
+            return None
+        except GatewayAnswered as reason:
+            # Not raised: Hypothesis would look for the smallest form that a gateway refuses.
+            self.undecided = reason
             return None
         return judge_form_answer(
             self._context, self._workflow, verdict, exchange, self._context.findings.is_broken

@@ -18,8 +18,9 @@ from contract_tests.drift.report import describe, write_report
 from contract_tests.drift.requests import Plan
 from contract_tests.reports.terminal import say
 from contract_tests.running.run import Options
+from contract_tests.target.problems import CouldNotRun
 from contract_tests.target.redaction import redact
-from contract_tests.target.target import CouldNotRun, Target
+from contract_tests.target.target import Target
 
 DEFAULT_BASELINE = "agno-2.5.6"
 

@@ -32,8 +32,9 @@ from contract_tests.judging.known import KnownError, load_known
 from contract_tests.reports.terminal import MAX_MESSAGE, cut, say
 from contract_tests.running.replay import ReplayError, find_failures
 from contract_tests.running.run import Options
+from contract_tests.target.problems import CouldNotRun
 from contract_tests.target.redaction import redact
-from contract_tests.target.target import CouldNotRun, Target
+from contract_tests.target.target import Target
 
 MAX_COMMAND = 1000
 """Characters of a command that is printed; the file has all of it."""

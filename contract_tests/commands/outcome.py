@@ -15,8 +15,9 @@ from contract_tests.checks.plan import Plan
 from contract_tests.checks.registry import Check
 from contract_tests.reports.terminal import say
 from contract_tests.running.run import Listener, Options, Report
+from contract_tests.target.problems import CouldNotRun
 from contract_tests.target.redaction import redact
-from contract_tests.target.target import CouldNotRun, Target
+from contract_tests.target.target import Target
 
 KEPT, BROKEN, COULD_NOT_RUN = 0, 1, 2
 """Exit codes."""

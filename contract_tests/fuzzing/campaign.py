@@ -20,7 +20,8 @@ from contract_tests.fuzzing.steps import size
 from contract_tests.running.run import Options, connect, find_target
 from contract_tests.target.budget import NoMoreRuns, RunBudget
 from contract_tests.target.exchange import Exchange
-from contract_tests.target.target import CouldNotRun, Target
+from contract_tests.target.problems import CouldNotRun
+from contract_tests.target.target import Target
 
 ENOUGH = "as many failures as were asked for (--max-failures)"
 """Why it ended."""

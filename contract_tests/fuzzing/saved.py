@@ -19,7 +19,7 @@ from contract_tests.running.replay import Outcome as Replay
 from contract_tests.running.replay import Replayed, SavedFailure, save_failures
 from contract_tests.running.run import Options, connect, find_target
 from contract_tests.target.budget import RunBudget
-from contract_tests.target.target import CouldNotRun
+from contract_tests.target.problems import CouldNotRun
 
 
 def save(

@@ -28,6 +28,8 @@ class Findings:
         """The check that is running."""
         self.reasons: dict[str, str] = {}
         """Why a requirement could not be exercised."""
+        self.undecided: dict[str, str] = {}
+        """Why it says nothing of the server that a requirement was not exercised."""
         self.crashes: dict[str, str] = {}
         """Of a check that decides it, by requirement."""
         self._lock = Lock()
@@ -118,6 +120,16 @@ class Findings:
         """These could not be exercised; the first reason given stays."""
         for requirement in requirements:
             self.reasons.setdefault(requirement, reason)
+
+    @property
+    def has_verdict(self) -> bool:
+        """Whether any requirement was exercised."""
+        return bool(self.cases or self.breaches or self.crashes)
+
+    def leave_undecided(self, requirements: Iterable[str], reason: str) -> None:
+        """These could not be exercised, for a reason that is not the server's."""
+        for requirement in requirements:
+            self.undecided.setdefault(requirement, reason)
 
     def crash(self, requirements: Iterable[str], reason: str) -> None:
         """The check that decides these failed itself."""

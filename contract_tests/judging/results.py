@@ -133,7 +133,10 @@ def _settle(
     if findings.is_exercised(name):
         return _result(requirement, Status.PASSED, "")
     reason = (
-        NOT_EXERCISED.get(name) or findings.reasons.get(name) or "no request could have broken it"
+        findings.undecided.get(name)
+        or NOT_EXERCISED.get(name)
+        or findings.reasons.get(name)
+        or next(iter(findings.undecided.values()), "no request could have broken it")
     )
     if is_required:
         return _result(requirement, Status.FAILED, f"{REQUIRED}{reason}")

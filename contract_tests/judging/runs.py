@@ -20,7 +20,8 @@ from contract_tests.judging.judgement import Judgement
 from contract_tests.judging.rules import ANY_RUN, RunRules
 from contract_tests.judging.streams import StreamedRun, judge_media_type, judge_stream
 from contract_tests.target.exchange import Exchange
-from contract_tests.target.target import CouldNotRun, Workflow, require_auth
+from contract_tests.target.problems import CouldNotRun
+from contract_tests.target.target import Workflow, require_auth
 
 REFUSED = frozenset({400, 415, 422})
 

@@ -25,7 +25,7 @@ from contract_tests.learning.observers import (
 )
 from contract_tests.running.run import Listener, Options, Report, run_contract_tests
 from contract_tests.target.exchange import Exchange
-from contract_tests.target.target import CouldNotRun
+from contract_tests.target.problems import CouldNotRun
 
 EXTRA_RUNS = 16
 """How many runs observers start themselves, at most."""

@@ -29,8 +29,9 @@ from contract_tests.reports.exchange_log import logging_to
 from contract_tests.reports.files import write_reports
 from contract_tests.reports.terminal import MAX_MESSAGE, cut
 from contract_tests.running.run import Listener, Options, Report, run_contract_tests
+from contract_tests.target.problems import CouldNotRun
 from contract_tests.target.redaction import Secrets, redact
-from contract_tests.target.target import CouldNotRun, Target
+from contract_tests.target.target import Target
 
 NOWHERE = "http://contract-app.invalid"
 """Stands for the URL until there is one."""

@@ -19,8 +19,8 @@ from agentos_contract.connection import below
 from contract_tests.checks.registry import Check
 from contract_tests.running.run import Listener, Options
 from contract_tests.target.exchange import Exchange
+from contract_tests.target.problems import CouldNotRun
 from contract_tests.target.redaction import Secrets, redact
-from contract_tests.target.target import CouldNotRun
 
 SECRET_HEADERS = frozenset({"set-cookie", "cookie", "proxy-authorization"})
 

@@ -31,8 +31,9 @@ from contract_tests.target.budget import NoMoreRuns, RunBudget
 from contract_tests.target.client import Client, Limits
 from contract_tests.target.configuration import WorkflowSettings
 from contract_tests.target.exchange import Exchange, Request
+from contract_tests.target.problems import CouldNotRun, GatewayAnswered
 from contract_tests.target.redaction import Secrets
-from contract_tests.target.target import CouldNotRun, Target, Workflow, discover
+from contract_tests.target.target import Target, Workflow, discover
 
 
 @dataclass(frozen=True)
@@ -126,13 +127,14 @@ def is_run_of(document: Document) -> Callable[[Request], bool]:
 def find_target(options: Options, client: Client) -> Target:
     """What there is to ask, as the user wants it. Raises CouldNotRun."""
     try:
-        return discover(
-            client,
-            options.document,
-            chosen=options.workflows,
-            message=options.message,
-            settings=options.settings,
-        )
+        with client.refusing_gateways():
+            return discover(
+                client,
+                options.document,
+                chosen=options.workflows,
+                message=options.message,
+                settings=options.settings,
+            )
     except NoMoreRuns as error:
         raise CouldNotRun(str(error)) from error
 
@@ -172,9 +174,12 @@ def run_contract_tests(options: Options, listener: Listener | None = None) -> Re
             max_examples=options.max_examples,
             progress=listener.progress,
         )
-        for position, check in enumerate(checks):
-            listener.checking(check, position, len(checks))
-            _run_check(check, context, options.resent.get(check.name))
+        with client.refusing_gateways():
+            for position, check in enumerate(checks):
+                listener.checking(check, position, len(checks))
+                _run_check(check, context, options.resent.get(check.name))
+        if context.findings.undecided and not context.findings.has_verdict:
+            raise GatewayAnswered(next(iter(context.findings.undecided.values())))
         budget.limit = options.max_runs
         # What is asked after that is no more of the contract tests'.
         judged = tuple(context.history.all_streams)
@@ -204,6 +209,8 @@ def _run_check(check: Check, context: Context, resent: Sequence[Request] | None)
         else:
             for request in resent:
                 check.resend(context, request)
+    except GatewayAnswered as reason:
+        context.findings.leave_undecided(check.decides, str(reason))
     except (CannotDecide, NoMoreRuns) as reason:
         context.findings.cannot(check.decides, str(reason))
     except CouldNotRun:

@@ -30,6 +30,8 @@ from agentos_contract.sse import EventStreamDecoder, ServerSentEvent
 from contract_tests.target.budget import RunBudget
 from contract_tests.target.curl import curl_command
 from contract_tests.target.exchange import OWN_TOKEN, Exchange, Request, TransferError
+from contract_tests.target.gateway import describe, is_gateways, is_page, wait_of
+from contract_tests.target.problems import GatewayAnswered
 
 CLOSING_SECONDS = 10.0
 """How long a stream may stay open after its terminal event."""
@@ -55,6 +57,9 @@ class Limits:
     """Of an answer's body."""
     max_events: int = 20_000
 
+
+PATIENCE = 60.0
+"""Seconds that all waiting for a gateway that says when to come again may take."""
 
 EventListener = Callable[[ServerSentEvent], None]
 
@@ -85,6 +90,11 @@ class Client:
         self._portal: BlockingPortal | None = None
         self._http: httpx.AsyncClient | None = None
         self._under_way: set[asyncio.Task[Any]] = set()
+        self.asked_again: Request | None = None
+        """A harmless request that the server answers, but not with a page: where it gets one too,
+        pages are a gateway's."""
+        self._refuses_gateways = False
+        self._patience = PATIENCE
 
     def __enter__(self) -> Client:
         # Reading all certificates that are trusted takes longer than a request.
@@ -128,6 +138,16 @@ class Client:
             self.budget.reserve()
         return self._portal.start_task_soon(self._exchange, request, on_event, counted)
 
+    @contextmanager
+    def refusing_gateways(self) -> Iterator[None]:
+        """Within, what a gateway answers raises GatewayAnswered, by `send` and by the future; where
+        it asks to come again soon, that is done first."""
+        before, self._refuses_gateways = self._refuses_gateways, True
+        try:
+            yield
+        finally:
+            self._refuses_gateways = before
+
     def curl(self, request: Request) -> str:
         """The command that sends that request, without the token."""
         authorization = request.authorization
@@ -157,6 +177,29 @@ class Client:
         await self._http.aclose()
 
     async def _exchange(
+        self, request: Request, on_event: EventListener | None, counted: bool
+    ) -> Exchange:
+        exchange = await self._once(request, on_event, counted)
+        while self._refuses_gateways and await self._is_gateways(exchange):
+            seconds = wait_of(exchange)
+            if seconds is None or seconds > self._patience:
+                raise GatewayAnswered(describe(exchange))
+            self._patience -= seconds
+            await asyncio.sleep(seconds)
+            if counted:
+                self.budget.reserve()
+            exchange = await self._once(request, on_event, counted)
+        return exchange
+
+    async def _is_gateways(self, exchange: Exchange) -> bool:
+        if is_gateways(exchange):
+            return True
+        if self.asked_again is None or not is_page(exchange):
+            return False
+        other = await self._once(self.asked_again, None, counted=False)
+        return is_gateways(other) or is_page(other)
+
+    async def _once(
         self, request: Request, on_event: EventListener | None, counted: bool
     ) -> Exchange:
         exchange = Exchange(request, self.curl(request))

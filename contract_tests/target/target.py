@@ -19,14 +19,12 @@ from agentos_contract.json_values import mapping, mappings, parse_json, read_jso
 from contract_tests.target.client import Client
 from contract_tests.target.configuration import WorkflowSettings
 from contract_tests.target.exchange import TIMEOUTS, Exchange, Request, TransferError
+from contract_tests.target.gateway import describe, is_page
 from contract_tests.target.operations import companion_request, run_path
+from contract_tests.target.problems import CouldNotRun, GatewayAnswered
 
 DEFAULT_MESSAGE = "Hello, what is new?"
 _UNREADABLE = "this is no JSON {"
-
-
-class CouldNotRun(Exception):
-    """The tests cannot be run against this target; str() is one line that says why."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ def discover(
     `settings` of workflows by id; a message of theirs comes before `message`.
     """
     preflight(client, document)
-    listed = _listed_workflows(client, document)
+    listed = _listed_workflows(client, document, is_needed=not chosen)
     settings = settings or {}
     for workflow_id in settings if listed else ():
         if workflow_id not in (listed or ()):
@@ -107,6 +105,8 @@ def require_auth(exchange: Exchange, token: str | None) -> None:
     """Raises CouldNotRun where an ordinary request was not let in."""
     if exchange.status not in (401, 403):
         return
+    if is_page(exchange):
+        raise GatewayAnswered(describe(exchange))
     if token is None:
         raise CouldNotRun(f"it wants a token ({exchange.status}): give --token or AGENTOS_TOKEN")
     raise CouldNotRun(f"it refuses the token ({exchange.status})")
@@ -140,11 +140,20 @@ def read_companion(client: Client, document: Document, operation_id: str, **para
     return parse_json(exchange.body) if exchange.succeeded else None
 
 
-def _listed_workflows(client: Client, document: Document) -> list[str] | None:
+def _listed_workflows(client: Client, document: Document, *, is_needed: bool) -> list[str] | None:
     """The ids that the server lists; None where it does not."""
-    body = read_companion(client, document, "get_workflows")
+    if "get_workflows" not in document.operations:
+        return None
+    request = companion_request(document, "get_workflows")
+    exchange = client.send(request)
+    require_auth(exchange, client.token)
+    if is_needed and is_page(exchange):
+        hint = "; where the server does not list its workflows, name one with --workflow ID"
+        raise GatewayAnswered(describe(exchange) + hint)
+    body = parse_json(exchange.body) if exchange.succeeded else None
     if not isinstance(body, list):
         return None
+    client.asked_again = request
     ids = [item.get("id") for item in mappings(body)]
     return [identifier for identifier in ids if isinstance(identifier, str) and identifier]
 
@@ -163,6 +172,8 @@ def _must_exist(
             Request("POST", run_path(document, workflow_id), fields=(("stream", "false"),))
         )
         require_auth(probe, client.token)
+        if is_page(probe):
+            raise GatewayAnswered(describe(probe))
         if probe.status != 404:
             return
     raise CouldNotRun(f"it has no workflow {workflow_id!r}{_nearest(workflow_id, listed or [])}")

@@ -12,7 +12,7 @@ from agentos_contract.deviations import Deviation
 from agentos_contract.variations import load_variations
 from contract_tests.checks.registry import CHECKS
 from contract_tests.checks.stages import Stage
-from contract_tests.target.target import CouldNotRun
+from contract_tests.target.problems import CouldNotRun
 from tests.self_proof.matrix import (
     BROAD,
     CONDITIONS,
