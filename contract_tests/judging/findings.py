@@ -126,6 +126,13 @@ class Findings:
         """Whether any requirement was exercised."""
         return bool(self.cases or self.breaches or self.crashes)
 
+    def withdraw(self, requirement: str, reason: str) -> None:
+        """What was seen of it says nothing, as turned out later."""
+        for found in (self.breaches, self.cases, self.probed_at):
+            found.pop(requirement, None)
+        self.broken_by_probes.discard(requirement)
+        self.leave_undecided([requirement], reason)
+
     def leave_undecided(self, requirements: Iterable[str], reason: str) -> None:
         """These could not be exercised, for a reason that is not the server's."""
         for requirement in requirements:

@@ -24,6 +24,7 @@ from contract_tests.judging.answers import DECIDES as BY_ANSWER
 from contract_tests.judging.findings import Findings
 from contract_tests.judging.judgement import Breach
 from contract_tests.judging.known import KnownList
+from contract_tests.judging.one_cause import settle_failing_batches
 from contract_tests.judging.results import Result, settle
 from contract_tests.judging.streams import DECIDES as BY_RUN
 from contract_tests.judging.streams import StreamedRun
@@ -178,6 +179,7 @@ def run_contract_tests(options: Options, listener: Listener | None = None) -> Re
             for position, check in enumerate(checks):
                 listener.checking(check, position, len(checks))
                 _run_check(check, context, options.resent.get(check.name))
+        settle_failing_batches(context.findings, context.history)
         if context.findings.undecided and not context.findings.has_verdict:
             raise GatewayAnswered(next(iter(context.findings.undecided.values())))
         budget.limit = options.max_runs

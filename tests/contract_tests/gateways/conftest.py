@@ -72,7 +72,7 @@ def gateways(stage: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         "moved": "location / { return 302 https://login.example/; }",
         "buffered": f"location / {{ {passing} proxy_ignore_headers X-Accel-Buffering; }}",
     }
-    top = "limit_req_zone $server_port zone=few:1m rate=1r/s;"
+    top = "limit_req_zone $server_port zone=few:1m rate=1r/m;"
     with nginx(folder, servers, top) as addresses:
         yield Gateway(addresses, *files, stage)
 
