@@ -125,4 +125,4 @@ def test_a_server_that_fails_by_itself_is_found(page: bool, stage: Serve) -> Non
                 return HTMLResponse(body, 500) if page else JSONResponse({"detail": "no"}, 500)
             return await super().answer(request)
 
-    assert "error.recovery" in broken(test_target(stage(Failing())))
+    assert "batch.equals-stream" in broken(test_target(stage(Failing())))
