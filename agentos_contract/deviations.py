@@ -14,6 +14,8 @@ what the contract tests are proved by: of every requirement there is at least on
       masks: [streams]              # what it makes impossible to judge, where it does
       undetectable: no answer says so   # why learning a profile cannot tell it, where it cannot
       when: a step stopped the run  # what has to happen for it to show, or not to
+      kept-under: [tool-failed]     # of one that a requirement tells: the conditions under which
+                                    # that is kept only where it is not; false: that never says so
 
 The mock performs deviations when asked; a profile lists those that a real server has.
 """
@@ -77,6 +79,9 @@ class Deviation:
     when: str | None = None
     """What has to happen for it to show, or for a server to show that it has it not; None where
     nobody has looked for it."""
+    kept_under: frozenset[str] | None = frozenset()
+    """Of one that a requirement tells: the conditions (`conditions.CONDITIONS`) under which that is
+    kept only by a server that has it not; None where that it is kept never says so."""
     is_observed: bool = True
     """Whether a real server has been seen to have it."""
     does: tuple[Any, ...] = field(default=(), compare=False)
@@ -86,7 +91,7 @@ class Deviation:
 
 
 _NEEDED = {"site", "text"}
-_KEYS = {*_NEEDED, "does", "breaks", "masks", "undetectable", "when"}
+_KEYS = {*_NEEDED, "does", "breaks", "masks", "undetectable", "when", "kept-under"}
 
 
 @cache
@@ -114,6 +119,9 @@ def load_deviations() -> dict[str, Deviation]:
                 tuple(entry.get("masks", ())),
                 undetectable=_line(entry.get("undetectable")),
                 when=_line(entry.get("when")),
+                kept_under=frozenset(kept)
+                if (kept := entry.get("kept-under", [])) is not False
+                else None,
                 is_observed=file.parent != INVENTED,
                 does=rules_of(entry),
                 file=file,

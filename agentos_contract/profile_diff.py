@@ -6,6 +6,9 @@ known to break. It *breaks* a front end where the new server no longer keeps wha
 says: a client that relied on it, and could with the old one, cannot any more. A deviation that
 breaks no requirement is seen, where somebody looks. What is gone is only missed by those who had
 built on the fault itself.
+
+What one server did and nothing could have shown of the other is no difference: a learned profile
+says what that is (`evidence`).
 """
 
 from __future__ import annotations
@@ -78,6 +81,8 @@ def compare_profiles(old: Profile, new: Profile) -> list[Difference]:
     for name, deviation in load_deviations().items():
         if (name in old.deviations) == (name in new.deviations):
             continue
+        if any(name in side.evidence.unseen for side in (old, new) if side.evidence is not None):
+            continue
         is_new = name in new.deviations
         change = Change.NEW if is_new else Change.GONE
         if is_new:
@@ -88,27 +93,21 @@ def compare_profiles(old: Profile, new: Profile) -> list[Difference]:
         differences.append(
             Difference("deviation", name, change, impact, deviation.text, "", deviation.breaks, "")
         )
-    old_known, new_known = old.known or {}, new.known or {}
     for name, requirement in load_catalogue().requirements.items():
-        if (name in old_known) == (name in new_known):
-            continue
-        is_new = name in new_known
-        if is_new:
-            impact = Impact.NOTICEABLE if name in was_broken else Impact.BREAKING
-        else:
-            impact = Impact.NOTICEABLE if name in is_broken else Impact.BETTER
-        differences.append(
-            Difference(
-                "requirement",
-                name,
-                Change.NEW if is_new else Change.GONE,
-                impact,
-                requirement.text,
-                str(requirement.level),
-                (),
-                _reason((new_known if is_new else old_known)[name]),
+        for side, other, change in ((new, old, Change.NEW), (old, new, Change.GONE)):
+            entries = [one for one in _entries(side, name) if _is_missing(name, one, other)]
+            if not entries:
+                continue
+            if change is Change.NEW:
+                impact = Impact.NOTICEABLE if name in was_broken else Impact.BREAKING
+            else:
+                impact = Impact.NOTICEABLE if name in is_broken else Impact.BETTER
+            reason = "; ".join(map(_reason, entries))
+            level, text = str(requirement.level), requirement.text
+            differences.append(
+                Difference("requirement", name, change, impact, text, level, (), reason)
             )
-        )
+            break
     order = list(Impact)
     return sorted(differences, key=lambda difference: order.index(difference.impact))
 
@@ -120,8 +119,48 @@ def _broken(profile: Profile) -> set[str]:
     return broken | set(profile.known or ())
 
 
+def _entries(profile: Profile, name: str) -> list[Any]:
+    """What a profile knows of a requirement."""
+    known = (profile.known or {}).get(name, [])
+    return known if isinstance(known, list) else [known]
+
+
+def _is_missing(name: str, entry: Any, other: Profile) -> bool:
+    """Whether another server could have shown this as well, and did not."""
+    if any(_is_like(entry, one) for one in _entries(other, name)):
+        return False
+    evidence = other.evidence
+    if evidence is None:
+        return True
+    if isinstance(entry, Mapping) and entry.get("sometimes"):
+        return False  # it need not show, whatever runs
+    when = _words(entry, "when")
+    events = {event.removesuffix(" after the end") for event in _words(entry, "event")}
+    return (not events or bool(events & evidence.events)) and any(
+        when <= conditions for conditions in evidence.exercised.get(name, ())
+    )
+
+
+def _is_like(one: Any, other: Any) -> bool:
+    """Whether two entries of a requirement are of one kind, the one perhaps narrower."""
+    when = _words(one, "when"), _words(other, "when")
+    keys = ["cause", "status"]
+    if not all(when):
+        keys.append("at")  # elsewhere it is the condition that says what it is of
+    for key in keys:
+        here, there = _words(one, key), _words(other, key)
+        if here and there and not here & there:
+            return False
+    return when[0] <= when[1] or when[1] <= when[0]
+
+
+def _words(entry: Any, key: str) -> frozenset[str]:
+    value = entry.get(key) if isinstance(entry, Mapping) else None
+    if value is None:
+        return frozenset()
+    return frozenset(map(str, value if isinstance(value, list) else [value]))
+
+
 def _reason(entry: Any) -> str:
-    if isinstance(entry, list):
-        return "; ".join(map(_reason, entry))
     reason = entry.get("reason", "") if isinstance(entry, Mapping) else entry
     return " ".join(str(reason).split())

@@ -5,12 +5,17 @@ A profile of the kit (`profiles/NAME.yaml`) or a file of the user's:
     deviations: [step.stop-left-open, ...]      # what the mock performs with --as
     known:                                      # what the contract tests accept with --known
       order.ended: a step that stops the run never ends
+    evidence:                                   # of a learned one: what could have shown at all
+      unseen: [team.child-run-shared, ...]      # deviations of which nothing can be said
+      events: [WorkflowStarted, ...]            # the events that came
+      exercised:                                # under which conditions a requirement was exercised
+        order.ended: [[step, stream], [step, step-stopped, stream]]
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +31,18 @@ class ProfileError(ValueError):
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What could have shown where a profile was learned."""
+
+    unseen: frozenset[str]
+    """Deviations of which nothing can be said."""
+    events: frozenset[str]
+    """The names of the events that came."""
+    exercised: Mapping[str, Sequence[frozenset[str]]]
+    """By requirement: the conditions of what could have broken it, of each thing."""
+
+
+@dataclass(frozen=True)
 class Profile:
     """A profile as read; `known` is judged by who uses it."""
 
@@ -33,6 +50,8 @@ class Profile:
     deviations: frozenset[str]
     known: Mapping[str, Any] | None
     """By requirement id; None where the file has no such list."""
+    evidence: Evidence | None = None
+    """None of one that claims to be complete."""
 
 
 def load_profile(name: str) -> Profile:
@@ -58,7 +77,33 @@ def load_profile(name: str) -> Profile:
         deviations = check_deviations(names)
     except UnknownDeviation as error:
         raise ProfileError(f"{file}: deviations: {error}") from error
-    return Profile(file, deviations, known)
+    return Profile(file, deviations, known, _evidence(content, file))
+
+
+def _evidence(content: Mapping[Any, Any], file: Path) -> Evidence | None:
+    """Raises ProfileError."""
+    found = content.get("evidence")
+    if found is None:
+        return None
+    if not isinstance(found, Mapping):
+        raise ProfileError(f"{file}: evidence: expected unseen, events and exercised")
+    exercised = found.get("exercised") or {}
+    if not isinstance(exercised, Mapping) or not all(
+        isinstance(sets, list) and all(isinstance(words, list) for words in sets)
+        for sets in exercised.values()
+    ):
+        raise ProfileError(f"{file}: evidence.exercised: expected lists of words by requirement")
+    for key in ("unseen", "events"):
+        if not isinstance(found.get(key) or [], list):
+            raise ProfileError(f"{file}: evidence.{key}: expected a list of names")
+    return Evidence(
+        frozenset(map(str, found.get("unseen") or [])),
+        frozenset(map(str, found.get("events") or [])),
+        {
+            str(name): [frozenset(map(str, words)) for words in sets]
+            for name, sets in exercised.items()
+        },
+    )
 
 
 def find_profile(name: str) -> Path:

@@ -15,6 +15,15 @@ BY_THE_CLOCK = frozenset(
 """Requirements whose breach depends on when something happens: it need not show every time."""
 
 
+UNTOLD = {
+    ("loop.should-continue", "at-maximum"),
+    ("order.within", "never-started"),
+    ("results.executed-steps", "all-counted"),
+}
+"""Kinds of faults that other workflows need not show, and no event tells why: a Loop's maximum may
+be reached as its end condition is met, a function pass on all, the step that fails be the last."""
+
+
 def entries_for(
     requirement: str,
     breaches: Iterable[Breach],
@@ -37,6 +46,8 @@ def entries_for(
             not breach.is_generated for breach in source.breaches
         )
         sometimes = not is_sure or _differs_between_runs(requirement, source, streams)
+        if of_each_workflow is None and (requirement, source.cause) in UNTOLD:
+            sometimes = True
         entries.append(
             source.as_known(source.shown.message, sometimes=sometimes, workflows=workflows)
         )

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from contract_tests.judging.judgement import Breach
+from contract_tests.judging.judgement import AFTER_END, Breach
 from contract_tests.judging.known import Known
 
 
@@ -70,7 +70,10 @@ def sources_of(breaches: Iterable[Breach]) -> list[Source]:
         status = breach.status if has_statuses else None
         # Which member of a list it is says nothing of the kind.
         at = re.sub(r"/\d+(?=/|$)", "/*", breach.at)
-        key = breach.event, at, breach.cause, status, breach.about
+        about = breach.about
+        if breach.event is not None and breach.event.endswith(AFTER_END):
+            about |= breach.conditions.answers & {"failed", "cancelled"}
+        key = breach.event, at, breach.cause, status, about
         found.setdefault(key, []).append(breach)
     return [Source(*key, tuple(kept)) for key, kept in found.items()]
 

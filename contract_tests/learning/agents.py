@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import combinations, pairwise
 from typing import Any
@@ -243,8 +244,9 @@ def members_answers(run: Run) -> Observations:
 @observes_streams("team.child-run-shared")
 def child_run_shared(run: Run) -> Observations:
     children: dict[Any, list[Any]] = {}
+    at_once = _delegating_at_once(run)
     for team, _, tool in _delegations(run, "ToolCallCompleted"):
-        if tool.get("child_run_id"):
+        if tool.get("child_run_id") and team.get("run_id") in at_once:
             children.setdefault(team.get("run_id"), []).append(tool["child_run_id"])
     for team_run, named in children.items():
         own = {e.get("run_id") for e in run.only(*_COMPLETED) if e.get("parent_run_id") == team_run}
@@ -252,6 +254,17 @@ def child_run_shared(run: Run) -> Observations:
             is_shared = len(set(named)) < min(len(named), len(own))
             where = run.say(f"{len(named)} delegations name {len(set(named))} runs")
             yield Observation("team.child-run-shared", is_shared, where)
+
+
+def _delegating_at_once(run: Run) -> set[Any]:
+    """The runs of teams that asked a second member before the first had answered."""
+    waiting: Counter[Any] = Counter()
+    found = set()
+    for event in run.payloads:
+        if mapping(event.get("tool")).get("tool_name") == DELEGATION:
+            waiting[event.get("run_id")] += 1 if event_of(event).endswith("Started") else -1
+        found |= {team for team, count in waiting.items() if count > 1}
+    return found
 
 
 @observes_streams("team.child-run-foretold")

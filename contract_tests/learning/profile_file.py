@@ -9,8 +9,9 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
+from agentos_contract.events import EVENTS
 from contract_tests.learning.learn import Finding, Learned, Verdict
-from contract_tests.reports.known_file import entry_content
+from contract_tests.reports.known_file import entry_content, on_one_line
 
 MAX_REASON = 300
 """Characters of a reason."""
@@ -37,7 +38,7 @@ def profile_text(learned: Learned, redact: Redact) -> str:
     for name, entries in learned.known.items():
         found = [entry_content(entry, redact) for entry in entries]
         known[name] = found if len(found) > 1 else found[0]
-    content = CommentedMap(deviations=deviations, known=known)
+    content = CommentedMap(deviations=deviations, known=known, evidence=_evidence(learned))
     seed = learned.report.seed
     target = _line(learned.report.target, redact)
     content.yaml_set_start_comment(
@@ -46,11 +47,33 @@ def profile_text(learned: Learned, redact: Redact) -> str:
         "accepts what is known. What the server's workflows did not exercise is not in it."
     )
     content.yaml_set_comment_before_after_key("known", before="\n" + _not_claimed(learned, redact))
+    content.yaml_set_comment_before_after_key(
+        "evidence", before="\nWhat could have shown at all, for `contract-tests diff`."
+    )
     stream = StringIO()
     yaml = YAML()
     yaml.width = 2**16  # a reason is a line, however long
     yaml.dump(content, stream)
     return stream.getvalue()
+
+
+def _evidence(learned: Learned) -> CommentedMap:
+    """What could have shown at all: what nothing could is no difference from another server."""
+    unseen = [
+        finding.deviation.id
+        for finding in learned.findings
+        if finding.verdict not in (Verdict.SHOWN, Verdict.NOT_SHOWN)
+    ]
+    events: set[str] = set()
+    exercised = CommentedMap()
+    for name, probed in sorted(learned.report.findings.probed_at.items()):
+        found = {conditions.answers | conditions.about for conditions in probed}
+        events.update(*(conditions.events for conditions in probed))
+        # What holds under fewer conditions is said by those under more.
+        kept = [one for one in found if not any(one < other for other in found)]
+        exercised[name] = on_one_line([sorted(words) for words in sorted(map(sorted, kept))])
+    known = sorted(name for name in events if name in EVENTS)
+    return CommentedMap(unseen=on_one_line(unseen), events=on_one_line(known), exercised=exercised)
 
 
 def _not_claimed(learned: Learned, redact: Redact) -> str:

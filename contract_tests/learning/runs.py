@@ -151,7 +151,8 @@ def results_as_completed(run: Run) -> Observations:
 @observes_streams("run.unnamed")
 def unnamed(run: Run) -> Observations:
     name = run.root.started.get("workflow_name")
-    if not name or name == run.workflow_id:
+    is_named = bool(run.description.get("name"))  # as its id, perhaps
+    if not name or (name == run.workflow_id and not is_named):
         yield Observation("run.unnamed", not name, run.say(f"workflow_name is {name!r}"))
 
 

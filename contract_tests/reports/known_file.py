@@ -116,15 +116,15 @@ def entry_content(entry: Known, redact: Callable[[str], str]) -> Any:
         value = getattr(entry, key) or ()
         words = [value] if isinstance(value, str) else [redact(word) for word in value]
         if words:
-            content[key] = _list(words) if key == "workflows" or len(words) > 1 else words[0]
+            content[key] = on_one_line(words) if key == "workflows" or len(words) > 1 else words[0]
     if entry.status is not None:
         content["status"] = entry.status
     return content if len(content) > 1 else reason
 
 
-def _list(words: Sequence[str]) -> CommentedSeq:
-    """A list on one line."""
-    found = CommentedSeq(words)
+def on_one_line(items: Sequence[Any]) -> CommentedSeq:
+    """A list that is written on one line."""
+    found = CommentedSeq(items)
     found.fa.set_flow_style()
     return found
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner
 from click.testing import Result as Outcome
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -38,6 +41,16 @@ def broken(report: Report) -> set[str]:
     """The ids of the requirements that were broken; no check may have failed itself."""
     assert not report.crashes
     return set(by_status(report, Status.FAILED))
+
+
+@pytest.fixture(scope="session")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of workflows that somebody else may have, one of each kind."""
+    folder = tmp_path_factory.mktemp("others")
+    file = Path(__file__).parent / "others.yaml"
+    for script in yaml.safe_load_all(file.read_text(encoding="utf-8")):
+        (folder / f"{script['id']}.json").write_text(json.dumps({"name": script["id"], **script}))
+    return folder
 
 
 class Stage:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from agentos_contract.profiles import load_profile
 from agentos_contract.requirements import Level, load_catalogue
@@ -248,16 +247,6 @@ def judge_by_the_profile(report: Report, workflow: str = "") -> int:
             found = failed(settled(report, {**known, name: left}))
             assert found == expected, (workflow, name, position)
     return len(needed)
-
-
-@pytest.fixture(scope="module")
-def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with workflows of every kind."""
-    folder = tmp_path_factory.mktemp("others")
-    file = Path(__file__).parent / "others.yaml"
-    for script in yaml.safe_load_all(file.read_text(encoding="utf-8")):
-        (folder / f"{script['id']}.json").write_text(json.dumps({"name": script["id"], **script}))
-    return folder
 
 
 @pytest.mark.agentos

@@ -32,8 +32,8 @@ IN_COMPANY = {
 }
 
 
-def learn(url: str, out: Path) -> Profile:
-    arguments = ["--scripts", str(CONDITIONS), "--seed", "3", "--max-examples", "5"]
+def learn(url: str, out: Path, scripts: Path = CONDITIONS) -> Profile:
+    arguments = ["--scripts", str(scripts), "--seed", "3", "--max-examples", "5"]
     result = run_cli("learn", url, "--out", str(out), *arguments)
     assert result.exit_code == 0, result.output
     return load_profile(str(out))
@@ -75,17 +75,67 @@ def test_every_deviation_that_can_be_told_is_looked_for_in_one_place() -> None:
 
 
 @pytest.mark.agentos
-def test_the_real_server_and_the_mock_as_it_have_one_profile(serve: Serve, tmp_path: Path) -> None:
-    ours = tmp_path / "ours.yaml"
-    theirs = tmp_path / "theirs.yaml"
+def test_the_real_server_and_the_mock_as_it_have_one_profile(
+    serve: Serve, others: Path, tmp_path: Path
+) -> None:
+    """Whatever workflows it was learned from, it is not said to differ from itself."""
+    ours, theirs, elsewhere = (tmp_path / name for name in ("ours", "theirs", "elsewhere"))
     learn(mock(serve, *AGNO), ours)
     with agentos(CONDITIONS) as url:
         learned = learn(url, theirs)
     assert set(learned.deviations) == LEARNABLE
-    report = tmp_path / "differences.json"
-    run_cli("diff", str(ours), str(theirs), "--report", str(report))
+    with agentos(others) as url:
+        of_fewer = learn(url, elsewhere, others)
+    assert 20 < len(of_fewer.deviations) < len(learned.deviations)
+    for old, new in ((ours, theirs), (elsewhere, theirs), (theirs, elsewhere)):
+        result = run_cli("diff", str(old), str(new))
+        assert result.exit_code == 0, result.output
+    # Of the kit's profile nothing is missing that could have shown.
+    result = run_cli("diff", "agno-2.5.6", str(elsewhere))
+    assert result.exit_code == 0, result.output
+
+
+EVIDENCE = """\
+deviations: []
+known: {{}}
+evidence:
+  unseen: {unseen}
+  events: [StepOutput, WorkflowCompleted]
+  exercised: {{order.ended: {ended}, event.schema: [[media, stream]], loop.should-continue: [[]]}}
+"""
+
+BROKEN = """\
+deviations: [step.stop-left-open]
+known:
+  order.ended: {reason: open, when: [step, step-stopped]}
+  event.schema:
+  - {reason: a text, event: StepOutput, when: media, at: /step_output/images/*, cause: type-string}
+  - {reason: never came, event: StepPaused, cause: required}
+  loop.should-continue: {reason: may be, sometimes: true}
+"""
+
+
+@pytest.mark.parametrize(
+    ("unseen", "ended", "told"),
+    [
+        ("[step.stop-left-open]", "[[step, stream]]", {"event.schema"}),
+        ("[]", "[[step, stream]]", {"event.schema", "step.stop-left-open"}),
+        ("[]", "[[step, step-stopped]]", {"event.schema", "order.ended", "step.stop-left-open"}),
+    ],
+)
+def test_what_nothing_could_have_shown_is_no_difference(
+    unseen: str, ended: str, told: set[str], tmp_path: Path
+) -> None:
+    old, new, report = (tmp_path / name for name in ("old.yaml", "new.yaml", "report.json"))
+    old.write_text(BROKEN, encoding="utf-8")
+    new.write_text(EVIDENCE.format(unseen=unseen, ended=ended), encoding="utf-8")
+    result = run_cli("diff", str(old), str(new), "--report", str(report))
+    assert result.exit_code == 1
     differences = json.loads(report.read_text(encoding="utf-8"))["differences"]
-    assert [d for d in differences if d["kind"] == "deviation"] == []
+    assert {one["id"] for one in differences} == told
+    [schema] = [one for one in differences if one["id"] == "event.schema"]
+    assert schema["reason"] == "a text"
+    assert schema["impact"] == "better"
 
 
 def test_diff_says_what_a_front_end_would_notice(tmp_path: Path) -> None:
@@ -112,6 +162,9 @@ def test_diff_says_what_a_front_end_would_notice(tmp_path: Path) -> None:
         ("deviations: {}\n", "deviations"),
         ("known: {no.such: reason}\n", "no.such"),
         ("[", "line 2"),  # its end
+        ("deviations: []\nevidence: []\n", "evidence: expected unseen, events and exercised"),
+        ("deviations: []\nevidence: {exercised: {a: b}}\n", "evidence.exercised: expected lists"),
+        ("deviations: []\nevidence: {events: 1}\n", "evidence.events: expected a list"),
     ],
 )
 def test_a_profile_that_is_none_is_refused(tmp_path: Path, text: str, said: str) -> None:
