@@ -121,11 +121,6 @@ class Findings:
         for requirement in requirements:
             self.reasons.setdefault(requirement, reason)
 
-    @property
-    def has_verdict(self) -> bool:
-        """Whether any requirement was exercised."""
-        return bool(self.cases or self.breaches or self.crashes)
-
     def withdraw(self, requirement: str, reason: str) -> None:
         """What was seen of it says nothing, as turned out later."""
         for found in (self.breaches, self.cases, self.probed_at):

@@ -95,13 +95,24 @@ def test_a_gateway_in_between_breaks_nothing(answer: Response, every: int, stage
     assert any("could not be decided" in result.message for result in skipped.values())
 
 
+def test_where_no_run_gets_through_nothing_is_decided(stage: Serve) -> None:
+    class Limited(ConformingServer):
+        async def answer(self, request: Request) -> Response:
+            is_run = "/main/runs" in request.url.path and b"message=Hello" in await request.body()
+            if is_run:
+                return PlainTextResponse("slow down", 429)
+            return await super().answer(request)
+
+    outcome = run_cli(stage(Limited()), "--max-examples", "0")
+    assert outcome.exit_code == 2, outcome.output
+    assert "could not be decided: 429" in outcome.stderr
+
+
 @pytest.mark.parametrize("status", [200, 404, 500, 503])
 def test_a_page_for_everybody_breaks_nothing(status: int, stage: Serve) -> None:
     class Closing(ConformingServer):
-        numbers = itertools.count(1)
-
         async def answer(self, request: Request) -> Response:
-            if next(self.numbers) > 30:
+            if len(self.runs) > 2:
                 return HTMLResponse(PAGE, status)
             return await super().answer(request)
 
