@@ -108,6 +108,16 @@ def test_where_no_run_gets_through_nothing_is_decided(stage: Serve) -> None:
     assert "could not be decided: 429" in outcome.stderr
 
 
+def test_no_gateway_is_drift(stage: Serve, gateways: Gateway) -> None:
+    busy = JSONResponse({"message": "busy"}, 503, {"retry-after": "0"})
+    waited = run_cli("drift", stage(Behind(busy, 4)), "--since", "none")
+    assert "503" not in waited.output
+    gateways.show(ConformingServer())
+    outcome = run_cli("drift", gateways["down"])
+    assert outcome.exit_code == 2
+    assert "could not be decided: 502" in outcome.stderr
+
+
 @pytest.mark.parametrize("status", [200, 404, 500, 503])
 def test_a_page_for_everybody_breaks_nothing(status: int, stage: Serve) -> None:
     class Closing(ConformingServer):
