@@ -48,7 +48,8 @@ def broken_off(root: Span, payloads: Sequence[EventData]) -> BrokenOff:
         if step.name in names:
             skipped.add(step)
             continue
-        failed.add(step)
+        # What its agent had begun is broken off with it.
+        failed.update(span for span in step.walk() if span is step or not span.ended)
         # It fails the Loop that it is in, and what that is in; a Steps has the failure as a result.
         span = step.parent
         while span is not None and span.scope is Scope.ITERATION:

@@ -24,6 +24,7 @@ RUN_CONDITIONS = {
     "tool": "of a tool call",
     "nested": "of a container that is numbered within another one (its step_index is a list)",
     "ran-nothing": "of a Condition that was not met or a Router that selected nothing",
+    "one-step": "of a run of one step, which no step comes after",
     "around-nothing": "of a container with such a Condition or Router in it",
     "cut-short": "of a Router that did not come to the last of the steps that it selected",
     "ran-twice": "of a Router that ran a step twice",

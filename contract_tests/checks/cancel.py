@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from agentos_contract.events import STEPS_AND_CONTAINERS, TERMINAL_EVENTS
 from agentos_contract.json_values import parse_object
+from agentos_contract.spans import steps_of
 from agentos_contract.sse import ServerSentEvent
 from contract_tests.checks.context import Context
 from contract_tests.checks.registry import check
@@ -169,6 +170,7 @@ def _judge_end(
         run.exchange,
         cancelled,
         cause=_CAUSES.get(tuple(terminal), "otherwise"),
+        about=frozenset({"one-step"} if _own_steps(usual) == 1 else ()),
     )
 
 
@@ -177,6 +179,12 @@ _CAUSES = {
     ("WorkflowCompleted",): "not-cancelled",
 }
 """What is wrong with a cancelled run that ends with these."""
+
+
+def _own_steps(run: StreamedRun) -> int:
+    """How many steps and containers of the workflow itself began."""
+    root = run.judge.machine.root
+    return len(steps_of(root)) if root is not None else 0
 
 
 def _steps(run: StreamedRun) -> int:

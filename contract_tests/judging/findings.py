@@ -70,12 +70,18 @@ class Findings:
             self.add(breach, generated=generated)
 
     def require(
-        self, requirement: str, kept: bool, message: str, *exchanges: Exchange, cause: str = ""
+        self,
+        requirement: str,
+        kept: bool,
+        message: str,
+        *exchanges: Exchange,
+        cause: str = "",
+        about: frozenset[str] = frozenset(),
     ) -> None:
         """A requirement was exercised, and broken unless `kept`."""
-        self.exercise(requirement, exchanges=exchanges)
+        self.exercise(requirement, exchanges=exchanges, about=about)
         if not kept:
-            self.breach(requirement, message, *exchanges, cause=cause)
+            self.breach(requirement, message, *exchanges, cause=cause, about=about)
 
     def breach(
         self,
