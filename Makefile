@@ -73,7 +73,7 @@ help:
 	@echo "make drift-data    what drift starts from (AgentOS 2.5.6) and is tried on (3.1.10), anew"
 	@echo "make agentos  .venv-agentos with a real AgentOS 2.5.6 (make test calls it)"
 	@echo "make redis    redis-server, a system package, where it is missing (make test calls it)"
-	@echo "make gateways  nginx, a system package, where it is missing (make test calls it)"
+	@echo "make gateways  nginx and HAProxy, system packages, where they are missing (make test calls it)"
 	@echo "make lock     requirements.lock anew from pyproject.toml"
 
 $(INSTALLED): requirements.lock pyproject.toml
@@ -100,10 +100,12 @@ redis:
 		(apt-get update -q >/dev/null 2>&1 && apt-get install -y -q redis-server >/dev/null 2>&1)) || \
 		echo "redis-server could not be installed (apt-get): its tests are skipped"
 
-# Gateways that the contract tests are tried behind. A system package: apt-get has it.
+# Gateways that the contract tests are tried behind. System packages: apt-get has them.
 gateways:
 	@command -v nginx >/dev/null || test -x /usr/sbin/nginx || $(call apt-install,nginx-light) || \
 		echo "nginx could not be installed (apt-get): the tests behind it are skipped"
+	@command -v haproxy >/dev/null || test -x /usr/sbin/haproxy || $(call apt-install,haproxy) || \
+		echo "HAProxy could not be installed (apt-get): the tests behind it are skipped"
 
 install: $(INSTALLED)
 install-others: $(OTHERS)

@@ -8,6 +8,7 @@ from agentos_contract.requirements import Level, load_catalogue
 from contract_tests.judging.judgement import Breach, Judgement
 from contract_tests.judging.known import KnownList
 from contract_tests.target.exchange import Request
+from contract_tests.target.gateway import is_gateways
 
 
 class TimeUp(KeyboardInterrupt):
@@ -50,7 +51,8 @@ class Outcome:
 
 
 class Counted:
-    """Which breaches count: those of a level's requirements that are not known."""
+    """Which breaches count: those of a level's requirements that are not known, and that no
+    gateway's answer shows."""
 
     def __init__(self, known: KnownList, level: Level) -> None:
         self._known = known
@@ -65,6 +67,7 @@ class Counted:
             SeenBreach(_key(breach, kind), breach, position)
             for breach in judgement.breaches
             if breach.requirement in self._requirements
+            and not any(is_gateways(exchange) for exchange in breach.exchanges)
             and not any(entry.covers(breach) for entry in self._known.get(breach.requirement, ()))
         ]
 

@@ -8,7 +8,12 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
+from agentos_contract.requirements import Level
+from contract_tests.fuzzing.outcome import Counted
+from contract_tests.judging.judgement import Judgement
 from contract_tests.judging.results import Status
+from contract_tests.target.exchange import Exchange
+from contract_tests.target.exchange import Request as Sent
 from tests.conftest import Serve
 from tests.contract_tests import server
 from tests.contract_tests.conftest import broken, by_status, run_cli, test_target
@@ -147,3 +152,11 @@ def test_a_server_that_fails_by_itself_is_found(page: bool, stage: Serve) -> Non
             return await super().answer(request)
 
     assert "batch.equals-stream" in broken(test_target(stage(Failing())))
+
+
+@pytest.mark.parametrize(("body", "count"), [(b"upstream is down", 0), (b'{"detail": "no"}', 1)])
+def test_fuzzing_counts_no_gateways_answer(body: bytes, count: int) -> None:
+    exchange = Exchange(Sent("POST", "/workflows/main/runs"), "curl …", status=503, body=body)
+    judgement = Judgement()
+    judgement.breach("error.documented-status", "503", exchange)
+    assert len(Counted({}, Level.PROTOCOL).breaches(judgement, "run", 0)) == count
