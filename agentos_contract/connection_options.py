@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.request import getproxies
 
 import click
 from click.core import ParameterSource
@@ -63,7 +64,22 @@ def take_connection(parameters: dict[str, Any]) -> Connection:
     source = click.get_current_context().get_parameter_source("header")
     is_told = source is ParameterSource.COMMANDLINE
     first, second = (told, environment) if is_told else (environment, told)
+    if values["proxy"] is None:
+        _check_proxies()
     try:
         return make_connection(headers=first, more_headers=second, **values)
     except ConnectionMistake as error:
         raise click.BadParameter(str(error), param_hint=error.option) from error
+
+
+def _check_proxies() -> None:
+    """httpx wants each proxy of the environment to be one that it can use, asked for or not."""
+    proxies = getproxies()
+    for name in ("http", "https", "all"):
+        scheme, colon, _ = proxies.get(name, "").partition("://")
+        if colon and scheme.lower() not in ("http", "https"):
+            message = (
+                f"{name.upper()}_PROXY of the environment is no HTTP proxy, but {scheme}; expected "
+                "one such as http://proxy.example:3128, or --proxy"
+            )
+            raise click.BadParameter(message, param_hint="--proxy")

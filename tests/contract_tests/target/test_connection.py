@@ -121,6 +121,13 @@ def test_a_key_with_a_password_is_said(tmp_path: Path) -> None:
     assert "it has a password; expected none" in outcome.stderr
 
 
+def test_an_environments_proxy_that_cannot_be_used_is_said() -> None:
+    outcome = run_cli(NOWHERE, env={"ALL_PROXY": "socks5://me:secret@proxy:1080"})
+    assert outcome.exit_code == 2
+    assert "ALL_PROXY of the environment is no HTTP proxy, but socks5" in outcome.stderr
+    assert "secret" not in outcome.stderr
+
+
 def test_a_proxy_that_is_not_there_is_said() -> None:
     outcome = run_cli("http://service.example", "--proxy", NOWHERE)
     assert outcome.exit_code == 2
