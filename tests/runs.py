@@ -15,6 +15,11 @@ from agentos_contract.sse import EventStreamDecoder, ServerSentEvent
 ORDER = json.dumps(
     {"customer": "Ada", "items": [{"sku": "A-1", "quantity": 2}], "shipping": "express"}
 )
+TYPED = {
+    "order-intake": ORDER,
+    "ticket-desk": json.dumps({"subject": "The server is down", "priority": "URGENT"}),
+}
+"""A message for each bundled workflow that takes JSON."""
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SECONDS = re.compile(r"completed in [0-9.]+s")
@@ -54,7 +59,7 @@ class Stream:
 
 def message_for(workflow_id: str, text: str = "tea") -> str:
     """A message that the bundled workflow accepts."""
-    return ORDER if workflow_id == "order-intake" else text
+    return TYPED.get(workflow_id, text)
 
 
 def stream(client: httpx.Client, workflow_id: str, **form: Any) -> Stream:

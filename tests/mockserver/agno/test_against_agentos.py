@@ -25,6 +25,7 @@ IDENTICAL = [
     "order-intake",
     "research-team",
     "rush-hour",
+    "ticket-desk",
     "visit-counter",
 ]
 
