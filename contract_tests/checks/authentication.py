@@ -7,25 +7,47 @@ that it has a key, and one that lets everybody in is what these checks are for.
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import replace
 
 from contract_tests.checks.context import Context
 from contract_tests.checks.registry import check
+from contract_tests.checks.requests import Fields
 from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.judging.answers import Expected
 from contract_tests.target.curl import TOKEN_IN_SHELL
 from contract_tests.target.exchange import Authorization
-from contract_tests.target.operations import companion_request
+from contract_tests.target.operations import cancel_run
 from contract_tests.target.target import unknown_workflow_id
+
+_MODES: tuple[tuple[Fields, str], ...] = (
+    ((("stream", "false"),), "in batch"),
+    ((("stream", "true"),), "as a stream"),
+    ((), "without stream"),
+)
+"""A server that tells who is let in apart for each mode may do so for one alone."""
+
+UNKNOWN_RUN = "contract-tests-no-such-run"
 
 NO_TOKEN = "no token was given (--token or AGENTOS_TOKEN)"
 
 
 @check(Stage.REFUSALS, "authentication.token-required", "authentication.token-secret")
 def token_required(context: Context) -> None:
-    """The plainest valid request, without a token."""
+    """Valid requests without a token, in each mode, and with what only looks like one."""
     _token(context)
-    _expect_401(context, "authentication.token-required", None, "no token")
+    requirement = "authentication.token-required"
+    _expect_401(context, requirement, None, "no token", modes=_MODES)
+    value = context.ids.fresh("key")
+    for header in (("X-API-Key", value), ("Cookie", f"session={value}; token={value}")):
+        what = f"no token, and the header {header[0]}"
+        _expect_401(context, requirement, None, what, headers=(header,))
+    if not _is_open(context) and "cancel_workflow_run" in context.document.operations:
+        request = cancel_run(context.document, context.workflows.any.id, UNKNOWN_RUN)
+        exchange = context.client.send(replace(request, authorization=None))
+        message = f"a run cancelled without a token: {exchange.summary}"
+        is_kept = exchange.status is None or exchange.status >= 300
+        context.findings.require(requirement, is_kept, message, exchange)
 
 
 @check(Stage.REFUSALS, "authentication.wrong-token", "authentication.token-secret")
@@ -34,8 +56,13 @@ def wrong_token(context: Context) -> None:
     token = _token(context)
     wrong = context.ids.fresh("wrong-token")
     shown = TOKEN_IN_SHELL.removeprefix("$")
+    requirement = "authentication.wrong-token"
+    other = Authorization(f"Bearer {wrong}", f"Bearer {wrong}")
+    _expect_401(context, requirement, other, "another token", modes=_MODES)
+    for scheme in ("bearer", "BEARER", "Token", "Basic"):
+        other = Authorization(f"{scheme} {wrong}", f"{scheme} {wrong}")
+        _expect_401(context, requirement, other, f"another token behind {scheme}")
     for value, in_shell, what in (
-        (wrong, wrong, "another token"),
         (token + "x", f"${{{shown}}}x", "the token with a letter more"),
         (token[:-1], f"${{{shown}%?}}", "the token with a letter less"),
         (token.swapcase(), None, "the token in other case"),
@@ -45,9 +72,9 @@ def wrong_token(context: Context) -> None:
         if in_shell is None:
             in_shell = f"$(printf %s ${shown} | tr a-zA-Z A-Za-z)"
         authorization = Authorization(f"Bearer {value}", f"Bearer {in_shell}")
-        _expect_401(context, "authentication.wrong-token", authorization, what)
+        _expect_401(context, requirement, authorization, what)
     nothing = Authorization("Bearer", "Bearer")
-    _expect_401(context, "authentication.wrong-token", nothing, "nothing after Bearer")
+    _expect_401(context, requirement, nothing, "nothing after Bearer")
 
 
 @check(Stage.REFUSALS, "authentication.other-scheme")
@@ -68,7 +95,10 @@ def other_scheme(context: Context) -> None:
 
 @check(Stage.REFUSALS, "authentication.before-workflow")
 def before_workflow(context: Context) -> None:
-    """Nobody learns without a token which workflows there are, nor what is wrong with a form."""
+    """Nobody learns without a token which ids are workflows, nor what is wrong with a form.
+
+    A list of workflows may be public: who lists them hides nothing.
+    """
     _token(context)
     for workflow_id, fields, what in (
         (unknown_workflow_id(), (("message", "x"), ("stream", "false")), "an unknown workflow"),
@@ -84,12 +114,6 @@ def before_workflow(context: Context) -> None:
             )
     if _is_open(context):
         raise CannotDecide("the server lets everybody in")
-    if "get_workflows" in context.document.operations:
-        request = companion_request(context.document, "get_workflows")
-        exchange = context.client.send(replace(request, authorization=None))
-        message = f"the list of workflows without a token: {exchange.summary}"
-        is_kept = exchange.status != 200
-        context.findings.require("authentication.before-workflow", is_kept, message, exchange)
 
 
 @check(Stage.PROBES, "authentication.scheme-case", "authentication.right-token")
@@ -122,13 +146,25 @@ def _is_open(context: Context) -> bool:
 
 
 def _expect_401(
-    context: Context, requirement: str, authorization: Authorization | None, what: str
+    context: Context,
+    requirement: str,
+    authorization: Authorization | None,
+    what: str,
+    *,
+    modes: Sequence[tuple[Fields, str]] = (),
+    headers: tuple[tuple[str, str], ...] = (),
 ) -> None:
+    """Ask for a run in batch, or in each of the `modes`. Stops at the first that is let in: another
+    could start another run, and show nothing new."""
     if requirement != "authentication.token-required" and _is_open(context):
         raise CannotDecide("the server lets everybody in")
-    if context.findings.is_broken(requirement):
-        return  # another accepted token could start another run, and show nothing new
     workflow = context.workflows.any
-    fields = (("message", workflow.message), ("stream", "false"))
-    request = context.requests.make(workflow.id, fields, authorization=authorization)
-    context.requests.expect(requirement, 401, what, request, Expected.ANY)
+    for fields, mode in modes or _MODES[:1]:
+        if context.findings.is_broken(requirement):
+            return
+        sent = (("message", workflow.message), *fields)
+        request = context.requests.make(workflow.id, sent, authorization=authorization)
+        said = f"{what}, {mode}" if modes else what
+        context.requests.expect(
+            requirement, 401, said, replace(request, headers=headers), Expected.ANY
+        )

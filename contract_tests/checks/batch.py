@@ -27,6 +27,11 @@ from contract_tests.judging.streams import StreamedRun
 from contract_tests.target.budget import NoMoreRuns
 from contract_tests.target.target import Workflow
 
+SAMPLES = 4
+"""How often a workflow runs in each mode before a difference between the modes is one: of two
+answers that come equally often one workflow in 128 shows one in batch alone, the other in
+streams."""
+
 
 @check(
     Stage.BATCHES,
@@ -47,10 +52,10 @@ def batch_runs(context: Context) -> None:
     """Each workflow once in batch, beside its stream.
 
     What differs might differ from one stream to the next (a model answered). Where the two have
-    different outcomes both are asked again, and only what is constant in each mode and different
-    between them is a breach: the contents, or else the structure alone. A workflow that the
-    configuration calls deterministic is not asked again; of one that it calls not deterministic
-    only the structure is compared.
+    different outcomes both are asked again, SAMPLES times in all, and only what is constant in each
+    mode and different between them is a breach: the contents, or else the structure alone. A
+    workflow that the configuration calls deterministic is not asked again; of one that it calls
+    not deterministic only the structure is compared.
     """
     for workflow in context.target.workflows:
         if workflow.id not in context.plan.batched:
@@ -130,34 +135,46 @@ def _compare(
     exchanges, about = [batch.exchange, stream.exchange], conditions_of_modes(batch, stream)
     message = stream.message
     outcomes = outcome_of_batch(batch), outcome_of_stream(stream)
-    if workflow.deterministic is False:
-        outcomes = structure(outcomes[0]), structure(outcomes[1])
-    if outcomes[0] == outcomes[1] or workflow.deterministic:
-        context.findings.exercise("batch.equals-stream", exchanges=exchanges, about=about)
-        if outcomes[0] == outcomes[1]:
-            return None
-        return Unlike(difference(*outcomes), workflow.deterministic is False)
-    try:
-        again = (
-            context.runs.batch(workflow, message=message, rules=MAY_FAIL),
-            context.runs.stream(workflow, message=message),
-        )
-    except NoMoreRuns:
-        reason = "too few runs were left to see what is constant"
-        context.findings.cannot(["batch.equals-stream"], reason)
-        return None
-    if again[1] is None:
-        return None
-    others = outcome_of_batch(again[0]), outcome_of_stream(again[1])
     views: list[Callable[[RunOutcome], RunOutcome]] = [lambda outcome: outcome, structure]
-    for by_structure, view in enumerate(views):
-        kept = [view(outcome) for outcome in outcomes]
-        if kept == [view(outcome) for outcome in others]:
-            context.findings.exercise("batch.equals-stream", exchanges=exchanges, about=about)
-            return None if kept[0] == kept[1] else Unlike(difference(*kept), bool(by_structure))
-    reason = "answers differ from run to run, and so do the steps that are taken"
-    context.findings.cannot(["batch.equals-stream"], reason)
-    return None
+    if workflow.deterministic is False:
+        views = [structure]
+    kept = views[0](outcomes[0]), views[0](outcomes[1])
+    if kept[0] == kept[1] or workflow.deterministic:
+        context.findings.exercise("batch.equals-stream", exchanges=exchanges, about=about)
+        return None if kept[0] == kept[1] else Unlike(difference(*kept), views[0] is structure)
+    batches, streams = [outcomes[0]], [outcomes[1]]
+    for _ in range(SAMPLES - 1):
+        try:
+            again = (
+                context.runs.batch(workflow, message=message, rules=MAY_FAIL),
+                context.runs.stream(workflow, message=message),
+            )
+        except NoMoreRuns:
+            reason = "too few runs were left to see what is constant"
+            context.findings.cannot(["batch.equals-stream"], reason)
+            return None
+        if again[1] is None:
+            return None
+        batches.append(outcome_of_batch(again[0]))
+        streams.append(outcome_of_stream(again[1]))
+        views = [
+            view for view in views if _is_constant(batches, view) and _is_constant(streams, view)
+        ]
+        if not views:
+            reason = "answers differ from run to run, and so do the steps that are taken"
+            context.findings.cannot(["batch.equals-stream"], reason)
+            return None
+        kept = views[0](batches[0]), views[0](streams[0])
+        if kept[0] == kept[1]:
+            break  # it was the one mode's or the other's accident
+    context.findings.exercise("batch.equals-stream", exchanges=exchanges, about=about)
+    return None if kept[0] == kept[1] else Unlike(difference(*kept), views[0] is structure)
+
+
+def _is_constant(
+    outcomes: list[RunOutcome | None], view: Callable[[RunOutcome], RunOutcome]
+) -> bool:
+    return None not in outcomes and len({canonical(view(one)) for one in outcomes if one}) == 1
 
 
 def _compare_names(
@@ -186,7 +203,7 @@ def _compare_runs(
     context.findings.exercise("batch.executor-runs", exchanges=exchanges, about=about)
     if sorted(map(canonical, runs[0])) == sorted(map(canonical, runs[1])):
         return
-    if workflow.deterministic is None:
+    for _ in range(SAMPLES - 1 if workflow.deterministic is None else 0):
         again = context.runs.batch(workflow, rules=MAY_FAIL), context.runs.stream(workflow)
         if again[1] is None or (runs_of_batch(again[0]), runs_of_stream(again[1])) != runs:
             return

@@ -22,6 +22,7 @@ from contract_tests.judging.outcomes import (
 from contract_tests.judging.rules import RunRules
 from contract_tests.judging.streams import StreamedRun
 from contract_tests.target.exchange import Exchange
+from contract_tests.target.operations import RUN_IS_OVER
 
 WENT_ON_SECONDS = 1.0
 """A run that completes so long after its cancelling was answered has not been cancelled."""
@@ -210,7 +211,7 @@ class Model:
         if exchange.error is not None:
             return
         message = f"cancelled once: {first.summary}; cancelled again: {exchange.summary}"
-        is_same = first.status == exchange.status
+        is_same = first.status == exchange.status or (was_over and exchange.status in RUN_IS_OVER)
         judgement.require("cancel.idempotent", is_same, message, exchange)
         if not was_over and exchange.status != 200:
             message = f"an in-flight run was to be cancelled: {exchange.summary}"

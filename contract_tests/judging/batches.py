@@ -9,7 +9,7 @@ from typing import Any
 
 from agentos_contract.json_values import mappings, short
 from agentos_contract.judge import wrong_time
-from agentos_contract.results import last_content
+from agentos_contract.results import last_contents
 from contract_tests.judging.judgement import Judgement
 from contract_tests.judging.rules import RunRules
 from contract_tests.target.exchange import Exchange
@@ -80,7 +80,7 @@ def judge_batch(
         text = f"the results at top level have the step_ids {ids}"
         judgement.require("identity.step-id-unique", len(set(ids)) == len(ids), text, exchange)
     if isinstance(results, list) and results and not is_paused:
-        last, content = last_content(results), body.get("content")
-        text = f"the run's content is {short(content)}, its last result has {short(last)}"
-        judgement.require("batch.content-in-results", last == content, text, exchange)
+        last, content = last_contents(results), body.get("content")
+        text = f"the run's content is {short(content)}, its last result has {short(last[-1])}"
+        judgement.require("batch.content-in-results", content in last, text, exchange)
     return judgement

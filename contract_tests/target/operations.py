@@ -37,6 +37,10 @@ def read_session(document: Document, session_id: str) -> Request:
     return companion_request(document, "get_session_runs", "?type=workflow", session_id=session_id)
 
 
+RUN_IS_OVER = (404, 409, 410)
+"""How a server may answer a cancelling of a run that is over."""
+
+
 def cancel_run(document: Document, workflow_id: str, run_id: str) -> Request:
     """Cancels a run."""
     return companion_request(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 import unicodedata
 from collections.abc import Callable
 from urllib.parse import unquote
@@ -14,6 +15,7 @@ from agentos_contract.json_values import parse_object
 from mockserver.faults.exchange import Request
 from mockserver.faults.registry import on_request
 
+_CANCEL = re.compile(r"/workflows/[^/]+/runs/[^/]+/cancel")
 _REFUSED = ("stream", "maybe")
 """A field that gets a form refused with 422."""
 
@@ -35,10 +37,23 @@ def _asks_for_list(request: Request) -> bool:
     return request.method == "GET" and request.path == "/workflows"
 
 
+def _asks_for_stream(request: Request) -> bool:
+    return request.run_of is not None and request.field("stream") in ("true", "True", "1", "on")
+
+
 _LET_IN: dict[str, Callable[[Request, str], bool]] = {
     "open": lambda request, token: True,
     "no-token-let-in": lambda request, token: request.header("authorization") is None,
-    "list-open": lambda request, token: _asks_for_list(request),
+    "streams-open": lambda request, token: _asks_for_stream(request),
+    "default-open": lambda request, token: bool(request.run_of) and not request.field("stream"),
+    "streams-any-token": lambda request, token: bool(request.bearer) and _asks_for_stream(request),
+    "list-public": lambda request, token: _asks_for_list(request),
+    "any-key": lambda request, token: request.header("x-api-key") is not None,
+    "any-cookie": lambda request, token: request.header("cookie") is not None,
+    "cancel-open": lambda request, token: _CANCEL.fullmatch(request.path) is not None,
+    "other-spelling-any-token": lambda request, token: (
+        bool(request.bearer) and not (request.header("authorization") or "").startswith("Bearer ")
+    ),
     "any-token": lambda request, token: bool(request.bearer),
     "token-beginning": lambda request, token: (request.bearer or "").startswith(token),
     "token-part": lambda request, token: token.startswith(request.bearer or "\n"),

@@ -83,8 +83,8 @@ def _is_cancelled_again(response: Response) -> bool:
     return path.endswith("/cancel") and response.status == 200 and not response.memory.mark(path)
 
 
-@on_response("cancel.once-only", on="cancel")
-def cancelled_once_only(response: Response) -> None:
+@on_response("cancel.over-unknown", on="cancel")
+def run_is_not_known_any_more(response: Response) -> None:
     if _is_cancelled_again(response):
         response.refuse(404, "there is no such run", "NOT_FOUND")
 

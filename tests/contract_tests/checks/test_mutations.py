@@ -116,10 +116,17 @@ class TellsStrangersItsWorkflows(Locked):
         super().let_in(request)
 
 
-@breaks("authentication.before-workflow", token=TOKEN)
-class ListsItsWorkflowsForStrangers(Locked):
+@breaks("authentication.token-required", token=TOKEN)
+class LetsCookiesIn(Locked):
     def let_in(self, request: Request) -> None:
-        if request.url.path != "/workflows":
+        if "cookie" not in request.headers:
+            super().let_in(request)
+
+
+@breaks("authentication.wrong-token", token=TOKEN)
+class KnowsOneSpelling(Locked):
+    def let_in(self, request: Request) -> None:
+        if not request.headers.get("authorization", "").startswith("BEARER "):
             super().let_in(request)
 
 
@@ -837,7 +844,7 @@ class CancelsOnce(ConformingServer):
     def cancel(self, run_id: str) -> Response:
         run = self.runs[run_id]
         if run.cancelled.is_set():
-            return self.error(404, "there is no such run")
+            return self.error(500, "it is cancelled")
         return super().cancel(run_id)
 
 

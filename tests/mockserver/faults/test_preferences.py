@@ -103,7 +103,7 @@ def test_what_is_no_preference_of_the_mocks_is_said(value: str, problem: str) ->
         ("vary=sse.crlf", {"stream": "false"}, "it is about streams"),
         ("fault=batch.list", {}, "it is about batch runs"),
         ("vary=batch.indented", {"stream": "true"}, "it is about batch runs"),
-        ("fault=cancel.once-only", {}, "it is about cancelling a run"),
+        ("fault=cancel.crash-on-second", {}, "it is about cancelling a run"),
         ("fault=authentication.open", {}, "the server asks for no token"),
         ("fault=authentication.forbidden", {}, "the server asks for no token"),
         ("fault=sse.ascii, fault=loop.count-off", {}, "loop.count-off cannot apply here"),
