@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from agentos_contract.json_values import canonical
 from contract_tests.checks.context import Context
+from contract_tests.checks.plan import SAMPLES
 from contract_tests.checks.registry import check
 from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.forms.texts import TRICKY
@@ -26,11 +27,6 @@ from contract_tests.judging.rules import MAY_FAIL
 from contract_tests.judging.streams import StreamedRun
 from contract_tests.target.budget import NoMoreRuns
 from contract_tests.target.target import Workflow
-
-SAMPLES = 4
-"""How often a workflow runs in each mode before a difference between the modes is one: of two
-answers that come equally often one workflow in 128 shows one in batch alone, the other in
-streams."""
 
 
 @check(

@@ -15,6 +15,11 @@ take some of them where a server does not refuse them."""
 GENERATED_RUNS = 15
 """At most so many valid generated forms are sent."""
 
+SAMPLES = 4
+"""How often a workflow runs in each mode before a difference between the modes is one: of two
+answers that come equally often one workflow in 128 shows one in batch alone, the other in
+streams."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -79,8 +84,9 @@ def make_plan(
         wanted = sum(len(workflow.more_messages) for workflow in workflows[:streams])
     samples = min(wanted, left)
     left -= samples
-    # Where nobody said whether answers differ from run to run, that takes two runs more to tell.
-    repeats = 2 * sum(workflow.deterministic is None for workflow in workflows[:batches])
+    # Where nobody said whether answers differ from run to run, that takes more runs to tell.
+    unsure = sum(workflow.deterministic is None for workflow in workflows[:batches])
+    repeats = 2 * (SAMPLES - 1) * unsure
     generated = min(GENERATED_RUNS, max_examples, left) if Stage.GENERATED in stages else 0
     ids = [workflow.id for workflow in workflows]
     need = streams + probes + batches + samples + repeats + generated

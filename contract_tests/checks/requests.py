@@ -97,8 +97,8 @@ class Requests:
             message = "a 401 repeats the token that was sent"
             self._findings.breach("authentication.token-secret", message, exchange)
             return
-        if token.isalpha() and len(token) < MIN_WORD:
-            return  # a word such as `token` stands in many an answer
         message = "a 401 tells the right token to somebody who did not send it"
         is_kept = token in (sent.value if sent else "") or token.encode() not in answer
+        if not is_kept and token.isalpha() and len(token) < MIN_WORD:
+            return  # a word such as `token` stands in many an answer
         self._findings.require("authentication.token-secret", is_kept, message, exchange)
