@@ -222,6 +222,10 @@ class Client:
             self._on_exchange(exchange)
         return exchange
 
+    def always_sends(self, header: str) -> bool:
+        """Whether each request has that header, as the user asked for it (`--header`)."""
+        return any(name.lower() == header.lower() for name, _ in self._connection.headers)
+
     def _headers(self, request: Request, *, shown: bool = False) -> list[tuple[str, str]]:
         """What is sent; where it is to be `shown`, without secrets."""
         headers = [("accept", f"application/json, {EVENT_STREAM}"), ("accept-encoding", "identity")]

@@ -141,7 +141,7 @@ class SharedControl:
         peers.on("control", self._answer)
         peers.on("scope opened", self._open_scope)
         peers.on("rule used", self._note_use)
-        peers.on("follow", self._be_followed)
+        peers.on("follow feed", self._be_followed)
         peers.on("happened", self._hear)
         self._followers: dict[str, float] = {}
         """Who follows elsewhere, and until when."""
@@ -315,7 +315,7 @@ class SharedControl:
 
     async def begin_to_follow(self) -> None:
         """Have the others tell what happens there. Raises StoreError."""
-        await self._peers.ask("follow")
+        await self._peers.ask("follow feed")
 
     async def follow(self, scope: str | None, after: int | None) -> AsyncIterator[tuple[int, Json]]:
         """As Handlers.follow, with what happens elsewhere."""
@@ -331,7 +331,7 @@ class SharedControl:
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(SECONDS_TO_BE_TOLD / 3)
-            self._peers.tell("follow")
+            self._peers.tell("follow feed")
 
     def _be_followed(self, message: Json) -> None:
         self._followers[message["from"]] = asyncio.get_running_loop().time() + SECONDS_TO_BE_TOLD

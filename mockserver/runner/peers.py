@@ -55,7 +55,9 @@ class Peers:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def on(self, what: str, handler: Handler) -> None:
-        """Have the handler called for each message of that name, with what it says."""
+        """Have the handler called for each message of that name, with what it says. A name has one
+        handler: a second one would take the messages of the first away."""
+        assert what not in self._handlers, what
         self._handlers[what] = handler
 
     async def open(self) -> None:
