@@ -67,11 +67,16 @@ class UsageRecounted(EngineHooks):
         return counted if self.run.is_streamed else counted or before
 
 
+def _last_of_model(parts: Sequence[Reasoned]) -> int:
+    """Where a model's reasoning stands last; -1 where there is none."""
+    return max((i for i, part in enumerate(parts) if part.by == "model"), default=-1)
+
+
 @departure("agent.reasoning-last")
 class LastReasoning(EngineHooks):
     def reasoning(self, parts: Sequence[Reasoned], *, is_teams_end: bool) -> str | None:
         if not self.run.is_streamed:
-            last = max((i for i, part in enumerate(parts) if part.by == "model"), default=-1)
+            last = _last_of_model(parts)
             parts = [p for i, p in enumerate(parts) if p.by == "tool" or i == last]
         return super().reasoning(parts, is_teams_end=is_teams_end)
 
@@ -79,7 +84,7 @@ class LastReasoning(EngineHooks):
 @departure("agent.thoughts-overwritten")
 class ThoughtsOverwritten(EngineHooks):
     def reasoning(self, parts: Sequence[Reasoned], *, is_teams_end: bool) -> str | None:
-        last = max((i for i, part in enumerate(parts) if part.by == "model"), default=-1)
+        last = _last_of_model(parts)
         if self.run.is_streamed:
             is_kept = last < 0 or not is_teams_end
             parts = [p for i, p in enumerate(parts) if p.by == "model" or (is_kept and i > last)]

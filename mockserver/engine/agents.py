@@ -173,7 +173,7 @@ class AgentRun:
         for retries_left in reversed(range(executor.retries + 1)):
             content, tools = record.content, list(record.tools)
             reasoned = list(record.reasoned)
-            made = {kind: list(items) for kind, items in record.made.items()}
+            made = dict(joined(record.made, {}))
             try:
                 yield from self._answer()
                 return None

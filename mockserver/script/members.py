@@ -16,6 +16,8 @@ from jinja2 import nodes
 
 from mockserver.script.problems import Path, Problems, instead_of
 
+_CHECKED = ("input_value", "previous_step_values")
+"""The variables of which something is known: a text without them is not parsed."""
 _GUARDS = frozenset({"mapping", "defined", "undefined", "string", "in", "default", "d", "none"})
 _CEL_GUARDS = frozenset({"has", "type", "dyn"})
 _METHODS = frozenset(dir(dict)) | frozenset(dir(str)) | frozenset(dir(list))
@@ -39,7 +41,7 @@ def read_by_template(value: Any, path: Path) -> Iterator[Read]:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from read_by_template(item, (*path, index))
-    elif isinstance(value, str) and "{" in value:
+    elif isinstance(value, str) and any(name in value for name in _CHECKED):
         tree = _parser.parse(value)
         tests = {node.name for node in tree.find_all((nodes.Test, nodes.Filter))}
         tests |= {operand.op for operand in tree.find_all(nodes.Operand)}

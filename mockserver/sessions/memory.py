@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mockserver.sessions.records import Session, SessionKey, StoredRun
-from mockserver.sessions.store import Conflict, Page, SessionQuery, page_of
+from mockserver.sessions.store import Conflict, Page, SessionQuery, page_of_runs
 
 DEFAULT_MAX_BYTES = 192 * 1024 * 1024
 
@@ -102,12 +102,8 @@ class MemoryStore:
         limit: int | None = None,
     ) -> Page[StoredRun]:
         kept = self._used(key)
-        runs = list(kept.runs.values()) if kept else []
-        if created_after is not None:
-            runs = [run for run in runs if run.created_at >= created_after]
-        if created_before is not None:
-            runs = [run for run in runs if run.created_at <= created_before]
-        return page_of(runs, offset, limit)
+        runs = kept.runs.values() if kept else ()
+        return page_of_runs(runs, created_after, created_before, offset, limit)
 
     async def sessions(self, query: SessionQuery) -> Page[Session]:
         return query.page(self._own())

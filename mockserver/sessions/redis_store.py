@@ -36,7 +36,7 @@ from redis.exceptions import (
 from mockserver.sessions import redis_scripts
 from mockserver.sessions.records import Session, SessionKey, StoredRun, interrupted
 from mockserver.sessions.redis_channel import RedisChannel
-from mockserver.sessions.store import Conflict, Page, SessionQuery, StoreError, page_of
+from mockserver.sessions.store import Conflict, Page, SessionQuery, StoreError, page_of_runs
 
 logger = logging.getLogger(__name__)
 
@@ -98,11 +98,7 @@ class RedisStore:
     ) -> Page[StoredRun]:
         found = await self._call("runs", self._runs(self._field(key)), [])
         runs = [_run(_text(id), run) for id, run in zip(found[::2], found[1::2], strict=True)]
-        if created_after is not None:
-            runs = [run for run in runs if run.created_at >= created_after]
-        if created_before is not None:
-            runs = [run for run in runs if run.created_at <= created_before]
-        return page_of(runs, offset, limit)
+        return page_of_runs(runs, created_after, created_before, offset, limit)
 
     async def sessions(self, query: SessionQuery) -> Page[Session]:
         return query.page(map(_session, await self._call("heads", [self._heads], [])))

@@ -89,6 +89,23 @@ def page_of(items: Sequence[T], offset: int, limit: int | None) -> Page[T]:
     return Page(items[offset:end], len(items))
 
 
+def page_of_runs(
+    runs: Iterable[StoredRun],
+    created_after: int | None,
+    created_before: int | None,
+    offset: int,
+    limit: int | None,
+) -> Page[StoredRun]:
+    """Some of these, of those that were created between two moments, both included."""
+    found = [
+        run
+        for run in runs
+        if (created_after is None or run.created_at >= created_after)
+        and (created_before is None or run.created_at <= created_before)
+    ]
+    return page_of(found, offset, limit)
+
+
 def sort_value(session: Session, key: SortKey) -> tuple[bool, Any]:
     """What a session is sorted by. No value is less than any (SQL's NULL), texts are compared as
     UTF-8, and the JSON columns as Agno keeps them in SQLite: JSON in JSON."""
