@@ -70,6 +70,7 @@ def _serve(is_fast: bool, answers: tuple[bytes, list[bytes]] | None, pipe: Conne
     # As `mockserver serve` does it; for both alike.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000)
     pipe.send(listener.getsockname()[1])
     config = uvicorn.Config(
         app,

@@ -264,9 +264,12 @@ def serve(
     port = listeners[0].getsockname()[1]
     scheme = "http" if certificate is None else "https"
     url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-    # What has been loaded stays: the collector need not look at it again.
+    # What has been loaded stays: the collector need not look at it again. Of a request next to
+    # nothing is left for it (tests/mockserver/test_garbage.py), so it need not look often: it took
+    # a tenth of a batch request's time.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000)
     click.echo(f"listening on {url}")
     click.echo(f"workflows: {', '.join(scripts.workflows)}")
     if recordings:

@@ -12,6 +12,7 @@ from mockserver.engine.run import Run
 from mockserver.runner.hooks import OnEvent, RunRequest
 from mockserver.runner.scopes import MockScope
 from mockserver.sessions.records import Session, StoredRun, to_kept_json
+from mockserver.sessions.store import StoreError
 
 KEEP_ALIVE = 15.0
 """Seconds of silence after which a stream gets a comment (HTML 9.2.7 recommends 15)."""
@@ -43,6 +44,10 @@ class ActiveRun:
     client_disconnected: Callable[[], Awaitable[None]] | None = None
     """Returns when the client has gone away. Asked for once the run takes time: one that is over
     at once is not worth a task."""
+
+    on_time: Callable[[ActiveRun], Awaitable[None]] | None = None
+    """Called once, before others can see that the run takes time: one that is over at once needs
+    no beginning in its session. The run fails where it raises StoreError."""
 
     on_wait: Callable[[ActiveRun, Waiting], None] | None = None
     """Told of each wait at a gate that begins."""
@@ -169,8 +174,14 @@ class ActiveRun:
         self._disconnected = True
         self._interrupt()
 
-    def _start_watching(self) -> None:
-        """It takes time: from now on its client may leave, and its time run out."""
+    async def _take_time(self) -> None:
+        """It takes time: from now on others see it, its client may leave, and its time run out."""
+        if self.on_time is not None:
+            on_time, self.on_time = self.on_time, None
+            try:
+                await on_time(self)
+            except StoreError as failure:
+                self._error = RunFailed(str(failure))
         if self._time_limit is None:
             error = f"the run took more than {self._max_time:g} seconds, the most that one may"
             loop = asyncio.get_running_loop()
@@ -197,10 +208,10 @@ class ActiveRun:
         try:
             while not self._disconnected:
                 if self.is_paused and not self._may_go_on():
+                    await self._take_time()
                     if events:
                         yield events
                         events = []
-                    self._start_watching()
                     while not self._may_go_on():
                         if await self._sleep(_NO_END):
                             yield []
@@ -223,15 +234,15 @@ class ActiveRun:
                     if self._is_counted or self.is_paused:
                         self._sent_one()
                     if len(events) >= EVENTS_PER_TURN and not self._is_sent_late:
+                        await self._take_time()
                         yield events
                         events = []
-                        self._start_watching()
                         await asyncio.sleep(0)
                     continue
+                await self._take_time()
                 if events:
                     yield events
                     events = []
-                self._start_watching()
                 if action.gates:
                     for waiting in self.gates.announce():
                         if self.on_wait is not None:

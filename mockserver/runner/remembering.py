@@ -23,8 +23,8 @@ async def session_of(
     return request.hooks.sessions.joined(there, request.workflow)
 
 
-async def keep_start(active: ActiveRun, now: int) -> None:
-    """Keep a run that starts, and its session as it finds it."""
+async def keep_start(active: ActiveRun) -> None:
+    """Keep a run that has begun, and its session as it found it."""
 
     def started(there: Session | None) -> Session:
         session = active.session
@@ -33,7 +33,7 @@ async def keep_start(active: ActiveRun, now: int) -> None:
         return session.with_run(active.run.run_id, active.run.input)
 
     run = active.record()._replace(is_under_way=True)
-    await _keep(active, run, started, now)
+    await _keep(active, run, started, active.run.created_at)
 
 
 async def keep_end(active: ActiveRun, body: Mapping[str, Any], now: int) -> None:

@@ -159,15 +159,17 @@ class Runner:
             active.cancel()
             if self.sharing is not None:
                 self.sharing.was_cancelled(run_id, scope)
-        if request.is_background or request.hooks.is_kept_from_start(request):
+        if request.is_background:
             try:
-                await keep_start(active, now)
+                await keep_start(active)
             except BaseException:
                 # Nobody will carry it out; it would count as under way for ever.
                 del self._active[active]
                 if observer is not None:
                     observer.on_end(active)
                 raise
+        elif request.hooks.is_kept_from_start(request):
+            active.on_time = keep_start
         return active
 
     def _engine(

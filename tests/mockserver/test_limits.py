@@ -117,8 +117,9 @@ def test_a_run_whose_start_cannot_be_kept_is_not_under_way() -> None:
             return self
 
     runner = Runner(Broken())
+    request = RunRequest(load_text(SCRIPT, "held.yaml"), "x", is_background=True)
     with pytest.raises(OSError, match="no space left"):
-        asyncio.run(runner.start(RunRequest(load_text(SCRIPT, "held.yaml"), "x")))
+        asyncio.run(runner.start(request))
     assert runner.under_way() == []
 
 

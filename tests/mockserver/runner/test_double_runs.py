@@ -95,9 +95,12 @@ def test_in_two_sessions_each_is_kept_in_its_own(runner: Runner, first: str, sec
     async def both() -> None:
         one = await started(runner, "apples", first, "a")
         two = await started(runner, "bananas", second, "b")
+        ends = asyncio.gather(carried_out(runner, one, first), carried_out(runner, two, second))
+        for _ in range(3):  # until both wait; one in the background is a task of a task
+            await asyncio.sleep(0)
         (under_way,) = await stored(runner, "a")
         assert (under_way["status"], under_way["input"]) == ("RUNNING", "apples")
-        await asyncio.gather(carried_out(runner, one, first), carried_out(runner, two, second))
+        await ends
         for session_id, message in (("a", "apples"), ("b", "bananas")):
             (run,) = await stored(runner, session_id)
             assert (run["status"], run["input"]) == ("COMPLETED", message)

@@ -267,9 +267,11 @@ async def test_a_write_that_fails_is_answered_and_all_else_goes_on(
         assert json.loads(last[1].removeprefix("data: "))["error"].startswith(f"{file}: {reason}")
         assert (await batch).status_code == 500
         assert reason in (await batch).json()["detail"]
-        refused = await served.run()
+        refused = await served.run(stream="false")
         assert refused.status_code == 500
         assert reason in refused.json()["detail"]
+        lines = (await served.run()).text.splitlines()
+        assert [line for line in lines if line.startswith("event: ")][-1] == "event: WorkflowError"
     assert (await served.client.get("/sessions", params={"type": "workflow"})).status_code == 200
     set_pragma(store, setting, after)
     await served.release()
