@@ -68,6 +68,7 @@ help:
 	@echo "make docs     the docs as a site, in build/site; make docs-serve shows it while you write"
 	@echo "make js       the npm package in js/: types, build, tests in Node and Chromium"
 	@echo "make browser  Node.js, npm and Chromium, system packages, where they are missing (make js calls it)"
+	@echo "make binary   dist/agentos-mock, one file that needs no Python (and dist/contract-tests, its second name)"
 	@echo "make bench    the benchmarks, as ratios"
 	@echo "make drift-agno3   contract-tests drift on a real AgentOS 3.1.10, installed in .venv-agno3"
 	@echo "make drift-data    what drift starts from (AgentOS 2.5.6) and is tried on (3.1.10), anew"
@@ -154,6 +155,18 @@ lint: install
 format: install
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+
+# One file that needs no Python, on the system that it is built on. contract-tests is its second
+# name: what it does goes by the name that it is called by.
+BINARY := dist/agentos-mock
+BINARY_OF := deploy/binary.py deploy/binary.spec $(shell find agentos_contract mockserver contract_tests \
+	openapi fixtures/workflows -type f -not -name '*.pyc')
+
+binary: $(BINARY)
+
+$(BINARY): $(BINARY_OF) | $(INSTALLED)
+	$(VENV)/bin/pyinstaller --noconfirm --log-level ERROR --distpath dist --workpath build/binary deploy/binary.spec
+	ln -sf $(@F) dist/contract-tests
 
 # MkDocs' theme tells of its successor at every start: docs/dependencies.md has it.
 docs docs-serve: export NO_MKDOCS_2_WARNING := 1
