@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -128,6 +128,30 @@ def below(url: str, path: str) -> str:
     if not query:
         return base.rstrip("/") + path
     return f"{base.rstrip('/')}{path}{'&' if '?' in path else '?'}{query}"
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An exception, and what it came of."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def why_untrusted(error: BaseException) -> str | None:
+    """What TLS has against a connection, and which option helps; None where it has nothing."""
+    for cause in causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            why = cause.verify_message
+            return f"its certificate is not trusted ({why}); its authority's is given by --ca FILE"
+        if isinstance(cause, ssl.SSLError) or "ALERT_" in str(cause):
+            text = getattr(cause, "reason", None) or str(cause)
+            if "CERTIFICATE_REQUIRED" in text or "HANDSHAKE_FAILURE" in text:
+                return (
+                    f"it refuses TLS ({text}); a client's certificate is given by --cert and --key"
+                )
+            return f"no TLS is spoken with it ({text})"
+    return None
 
 
 def make_connection(

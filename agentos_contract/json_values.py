@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,13 +14,16 @@ MAX_DEPTH = 200
 """Arrays and objects within each other. Beyond it what the reader's stack allows would decide."""
 MAX_DIGITS = 4300
 """Of an integer, as Python reads and writes them."""
+MAX_VALUES = 1_000_000
+"""Of one text. Two bytes of it may be a value, which takes a hundred in memory."""
 
 Scalar = bool | int | float | str | None
 
 
 class BeyondLimits(ValueError):
-    """JSON that no reader has to take (RFC 8259 section 9): nested more than MAX_DEPTH deep, an
-    integer of more than MAX_DIGITS digits, a number that a double cannot hold."""
+    """JSON that no reader has to take (RFC 8259 section 9): nested more than MAX_DEPTH deep, more
+    than MAX_VALUES values, an integer of more than MAX_DIGITS digits, a number that a double cannot
+    hold."""
 
 
 def read_json(text: str | bytes) -> Any:
@@ -31,6 +35,8 @@ def read_json(text: str | bytes) -> Any:
     """
     try:
         text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        if len(text) > MAX_VALUES and _marks(text) > MAX_VALUES:
+            raise BeyondLimits(f"it has more than {MAX_VALUES:,} values")
         value = _DECODER.decode(text)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()
@@ -167,6 +173,15 @@ def canonical(value: Any) -> str:
 _TOO_DEEP = f"it is nested more than {MAX_DEPTH} deep"
 _TOO_MANY_DIGITS = f"it has an integer of more than {MAX_DIGITS} digits"
 _TOO_LONG = 10**MAX_DIGITS
+
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+
+
+def _marks(text: str) -> int:
+    """How many values a text has at most, but for the first one in each container."""
+    count = sum(map(text.count, "[{,"))
+    return count if count <= MAX_VALUES else sum(map(_STRING.sub("", text).count, "[{,"))
 
 
 def _refuse(constant: str) -> None:

@@ -7,6 +7,7 @@ Names are the standard's: event type, data, last event ID, reconnection time, co
 from __future__ import annotations
 
 import codecs
+import io
 import re
 from dataclasses import dataclass
 
@@ -45,6 +46,9 @@ def encode_comment(text: str = "") -> bytes:
     return f": {text}\n\n".encode()
 
 
+MAX_UNKNOWN = 100
+"""Of so many unknown fields the names are kept."""
+
 MAX_RETRY = 10**15
 """Milliseconds: a reconnection time beyond that (30,000 years) is read as that."""
 
@@ -60,8 +64,8 @@ class EventStreamDecoder:
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("strict")
-        self._line: list[str] = []
-        """The pieces of a line that has not ended yet."""
+        self._line = io.StringIO()
+        """A line that has not ended yet; a list of pieces would be many times its size."""
         self._after_cr = False
         """Whether a CR has ended a line, so that a LF right after it ends none."""
         self._at_start = True
@@ -85,7 +89,7 @@ class EventStreamDecoder:
         """The stream is over. Returns what a half character at its end has completed: nothing, as
         that ends no line."""
         events = self._receive(b"", final=True)
-        field, _, _ = "".join(self._line).partition(":")
+        field, _, _ = self._line.getvalue().partition(":")
         self.incomplete = bool(self._data or (field and "data".startswith(field)))
         return events
 
@@ -100,11 +104,12 @@ class EventStreamDecoder:
             text = text.removeprefix("\n")
         self._after_cr = text.endswith("\r")
         first, *others = _LINE_END.split(text)
-        self._line.append(first)
+        self._line.write(first)
         if not others:
             return []
-        *lines, rest = "".join(self._line), *others
-        self._line = [rest]
+        *lines, rest = self._line.getvalue(), *others
+        self._line = io.StringIO()
+        self._line.write(rest)
         return [event for line in lines if (event := self._read(line)) is not None]
 
     def _decode(self, chunk: bytes, final: bool) -> str:
@@ -138,7 +143,7 @@ class EventStreamDecoder:
                     # Neither int() nor time has room for any number of digits.
                     digits = value.lstrip("0")
                     self._retry = int(digits or "0") if len(digits) <= 15 else MAX_RETRY
-            case _:
+            case _ if len(self.unknown_fields) < MAX_UNKNOWN:
                 self.unknown_fields.add(field)
         return None
 

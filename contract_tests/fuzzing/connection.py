@@ -61,7 +61,7 @@ class Connection:
 
     def begin(self) -> None:
         """Another sequence is next."""
-        self.context.client.budget.timeouts = 0
+        self.context.client.budget.renew()
         self._closed.clear()
 
     @property

@@ -55,7 +55,7 @@ TRACEBACK = re.compile(
     r"""Traceback\ \(most\ recent\ call\ last\)     # Python
     | File\ \\?"[^"\n]+\.py\\?",\ line\ \d+
     | site-packages/
-    | ^\s*at\ .+\(.+:\d+(:\d+)?\)                   # JavaScript, Java
+    | ^[\ \t]*at\ [^\n(]+\([^\n()]{1,500}:\d+\)      # JavaScript, Java
     | goroutine\ \d+\ \[running\]                   # Go
     | panicked\ at                                  # Rust
     """,

@@ -1,13 +1,25 @@
-"""What all exchanges together may take: runs that are started, time-outs that are put up with."""
+"""What all exchanges together may take: runs that are started, time-outs that are put up with,
+bytes that come back."""
 
 from __future__ import annotations
 
 import threading
 
+from contract_tests.target.body import values_in
 from contract_tests.target.exchange import NOT_SENT, TIMEOUTS, Exchange, Request
 
 MAX_TIMEOUTS = 3
 """After so many exchanges that ran into a limit no more runs are started."""
+
+MAX_KEPT = 512 * 1024 * 1024
+"""Bytes of memory that all answers may take: beyond that no more runs are started, as all are kept
+until the report is written."""
+
+VALUE = 64
+"""Bytes of memory that a value of JSON takes, beside its text."""
+
+LEAST_RECEIVED = 64 * 1024
+"""Bytes that an answer may have then: enough to say what it is."""
 
 LEAST_SECONDS = 5.0
 """Once an answer ran into a time-out, others are waited for a quarter as long, or so long."""
@@ -25,6 +37,7 @@ class RunBudget:
         self.limit = limit
         self.started = 0
         self.timeouts = 0
+        self.kept = 0
         self._pending = 0
         self._lock = threading.Lock()
 
@@ -36,9 +49,19 @@ class RunBudget:
         """How long to wait for what may take so many seconds: less once something ran into that."""
         return min(seconds, max(LEAST_SECONDS, seconds / 4)) if self.timeouts else seconds
 
+    def bytes_of_one(self, size: int) -> int:
+        """How many an answer may have that may have so many by itself."""
+        return max(min(size, MAX_KEPT - self.kept), min(size, LEAST_RECEIVED))
+
+    def renew(self) -> None:
+        """What came until now is no longer kept, and counts no more."""
+        self.timeouts = self.kept = 0
+
     def reserve(self) -> None:
         """Before a request that could start a run. Raises NoMoreRuns."""
         with self._lock:
+            if self.kept >= MAX_KEPT:
+                raise NoMoreRuns(f"all answers together took {self.kept >> 20} MiB of memory")
             if self.timeouts >= MAX_TIMEOUTS:
                 raise NoMoreRuns(f"{self.timeouts} answers ran into a time-out or size limit")
             if self.started + self._pending >= self.limit:
@@ -57,6 +80,7 @@ class RunBudget:
             if counted:
                 self._pending -= 1
                 self.started += may_have_run
+            self.kept += len(exchange.received) + VALUE * values_in(exchange.received)
             if exchange.error in TIMEOUTS:
                 self.timeouts += 1
 

@@ -1,8 +1,9 @@
 """Sends requests and reads answers, within limits: nothing that a server does makes it hang.
 
-Three limits hold for every exchange: the idle time-out (silence), the total time-out and a size.
-Two hold for all of them together: the budget of runs, counted here and nowhere else, and how many
-time-outs are put up with. Whatever goes wrong on the wire is part of the `Exchange`, not raised.
+Three limits hold for every exchange: the idle time-out (silence), the total time-out and a size
+(of headers h11's, 100 KiB). Three hold for all of them together (budget.py): runs, counted here and
+nowhere else, bytes, and how many time-outs are put up with. Whatever goes wrong on the wire is part
+of the `Exchange`, not raised.
 
 The work is done by one event loop in a thread of its own; callers block, or hold a future.
 """
@@ -10,9 +11,8 @@ The work is done by one event loop in a thread of its own; callers block, or hol
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,10 +23,11 @@ from typing import Any
 import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from agentos_contract.connection import PLAIN, Connection, below
+from agentos_contract.connection import PLAIN, Connection, below, causes, why_untrusted
 from agentos_contract.document import EVENT_STREAM
 from agentos_contract.events import TERMINAL_EVENTS
 from agentos_contract.sse import EventStreamDecoder, ServerSentEvent
+from contract_tests.target.body import BodyOver, BodyReader
 from contract_tests.target.budget import RunBudget
 from contract_tests.target.curl import curl_command
 from contract_tests.target.exchange import OWN_TOKEN, Exchange, Request, TransferError
@@ -54,7 +55,7 @@ class Limits:
     total: float = 120.0
     """Seconds from the request to the answer's last byte."""
     max_bytes: int = 16 * 1024 * 1024
-    """Of an answer's body."""
+    """Of an answer's body, as it comes and decoded."""
     max_events: int = 20_000
 
 
@@ -285,60 +286,38 @@ class Client:
         started: float,
         on_event: EventListener | None,
     ) -> None:
-        chunks = response.aiter_bytes()
+        chunks = response.aiter_raw()
+        reader = BodyReader(
+            exchange,
+            max_bytes=self.budget.bytes_of_one(self.limits.max_bytes),
+            max_events=self.limits.max_events,
+        )
+        leave_after = exchange.request.disconnect_after
         over_at: float | None = None
-        body = exchange.received
-        idle = self.budget.timeout(self.limits.idle)
-        while True:
-            timeout = idle
-            if over_at is not None:
-                left = over_at + min(idle, CLOSING_SECONDS) - time.monotonic()
-                timeout = max(0.0, left)
-            try:
-                async with asyncio.timeout(timeout):
-                    chunk = await anext(chunks, None)
-            except TimeoutError:
-                if over_at is None:
-                    raise _IdleTimeout(timeout) from None
-                exchange.error = TransferError.LEFT_OPEN
-                exchange.error_message = (
-                    f"the stream was still open {min(idle, CLOSING_SECONDS):g} s "
-                    "after its terminal event"
-                )
-                return
-            arrived = time.monotonic() - started
-            body += chunk or b""
-            if exchange.decoder is None:
-                if chunk is None:
-                    exchange.body = bytes(body)
-                    return
-                events: list[ServerSentEvent] = []
-            elif chunk is None:
-                events = exchange.decoder.end()
-            else:
-                events = exchange.decoder.feed(chunk)
-            for event in events:
-                exchange.events.append((arrived, event))
+        while (chunk := await self._next(chunks, over_at)) is not None:
+            for event in reader.feed(chunk, time.monotonic() - started):
                 if over_at is None and event.event in TERMINAL_EVENTS:
                     over_at = time.monotonic()
                 if on_event is not None:
                     on_event(event)
-            if chunk is None:
-                return
-            disconnect_after = exchange.request.disconnect_after
-            if disconnect_after is not None and len(exchange.events) >= disconnect_after:
-                exchange.error = TransferError.DISCONNECTED
-                exchange.error_message = f"we left after {len(exchange.events)} events"
-                return
-            if len(body) > self.limits.max_bytes or len(exchange.events) > self.limits.max_events:
-                exchange.body = b"" if exchange.is_stream else bytes(body)
-                exchange.error = TransferError.SIZE
-                exchange.error_message = (
-                    f"the answer went on after {len(body)} bytes"
-                    + (f" and {len(exchange.events)} events" if exchange.is_stream else "")
-                    + f", {arrived:.1f} s after the request"
-                )
-                return
+            if leave_after is not None and len(exchange.events) >= leave_after:
+                message = f"we left after {len(exchange.events)} events"
+                raise BodyOver(TransferError.DISCONNECTED, message)
+        reader.end()
+
+    async def _next(self, chunks: AsyncIterator[bytes], over_at: float | None) -> bytes | None:
+        """The next bytes of a body; None at its end. `over_at` is when the terminal event came."""
+        idle = self.budget.timeout(self.limits.idle)
+        closing = min(idle, CLOSING_SECONDS)
+        timeout = idle if over_at is None else max(0.0, over_at + closing - time.monotonic())
+        try:
+            async with asyncio.timeout(timeout):
+                return await anext(chunks, None)
+        except TimeoutError:
+            if over_at is None:
+                raise _IdleTimeout(timeout) from None
+            message = f"the stream was still open {closing:g} s after its terminal event"
+            raise BodyOver(TransferError.LEFT_OPEN, message) from None
 
 
 @contextmanager
@@ -346,6 +325,8 @@ def _note_errors(exchange: Exchange, total: float) -> Iterator[None]:
     """Note what goes wrong on the wire in the exchange."""
     try:
         yield
+    except BodyOver as why:
+        exchange.error, exchange.error_message = why.error, str(why)
     except _IdleTimeout as reached:
         exchange.error = TransferError.IDLE
         exchange.error_message = f"{_so_far(exchange)}, then silence for {reached.seconds:g} s"
@@ -360,13 +341,17 @@ def _note_errors(exchange: Exchange, total: float) -> Iterator[None]:
     except httpx.ProxyError as error:
         exchange.error = TransferError.UNREACHABLE
         exchange.error_message = f"no connection: the proxy says {_innermost(error)}"
-    except (httpx.LocalProtocolError, httpx.InvalidURL) as error:
+    except httpx.InvalidURL as error:
+        # An id of the server's may be longer than any URL.
+        exchange.error = TransferError.UNSENDABLE
+        exchange.error_message = f"the request cannot be sent: {error}"
+    except httpx.LocalProtocolError as error:
         # Ours: what we built cannot be sent.
         raise RuntimeError(f"the request cannot be sent: {error}") from error
     except httpx.HTTPError as error:
         text = str(error) or type(error).__name__
-        if exchange.status is None and (why := why_untrusted(error)) is not None:
-            exchange.error, exchange.error_message = TransferError.UNTRUSTED, why
+        if exchange.status is None and (untrusted := why_untrusted(error)) is not None:
+            exchange.error, exchange.error_message = TransferError.UNTRUSTED, untrusted
         elif exchange.status is not None:
             exchange.error = TransferError.CUT
             exchange.error_message = f"the connection was cut in the middle of the answer: {text}"
@@ -386,31 +371,8 @@ def _so_far(exchange: Exchange) -> str:
     return f"{exchange.status} and the beginning of an answer"
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__ or cause.__context__
-
-
-def why_untrusted(error: BaseException) -> str | None:
-    """What TLS has against a connection, and which option helps; None where it has nothing."""
-    for cause in _causes(error):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            why = cause.verify_message
-            return f"its certificate is not trusted ({why}); its authority's is given by --ca FILE"
-        if isinstance(cause, ssl.SSLError) or "ALERT_" in str(cause):
-            text = getattr(cause, "reason", None) or str(cause)
-            if "CERTIFICATE_REQUIRED" in text or "HANDSHAKE_FAILURE" in text:
-                return (
-                    f"it refuses TLS ({text}); a client's certificate is given by --cert and --key"
-                )
-            return f"no TLS is spoken with it ({text})"
-    return None
-
-
 def _innermost(error: BaseException) -> str:
     text = str(error) or type(error).__name__
-    for cause in _causes(error):
+    for cause in causes(error):
         text = str(cause) or text
     return text

@@ -20,10 +20,12 @@ class TransferError(Enum):
     """No connection."""
     UNTRUSTED = "untrusted"
     """A connection that TLS refused, on our side or on theirs."""
+    UNSENDABLE = "unsendable"
+    """A request whose URL is longer than any client takes."""
     NO_ANSWER = "no answer"
     """The connection was closed before a status came."""
     MALFORMED = "malformed"
-    """What came is no HTTP."""
+    """What came is no HTTP, or encoded in a way that nobody asked for."""
     CUT = "cut"
     """The connection was closed in the middle of the body."""
     IDLE = "idle"
@@ -40,7 +42,7 @@ TIMEOUTS = frozenset(
 )
 
 
-NOT_SENT = frozenset({TransferError.UNREACHABLE, TransferError.UNTRUSTED})
+NOT_SENT = frozenset({TransferError.UNREACHABLE, TransferError.UNTRUSTED, TransferError.UNSENDABLE})
 """What goes wrong before the request is on its way."""
 
 

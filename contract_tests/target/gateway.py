@@ -24,8 +24,11 @@ WAITED_FOR = frozenset({429, 503})
 LONGEST_WAIT = 10.0
 """Seconds of a Retry-After that is waited for."""
 
-_PAGE = re.compile(rb"\xef?\xbb?\xbf?\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.I | re.S)
-_TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.I | re.S)
+# Nothing in them is tried twice: a server chooses what they are tried on.
+_PAGE = re.compile(
+    rb"\xef?\xbb?\xbf?\s*+(?:<!--(?>.*?-->)\s*+)*+<(?:!doctype\s++html|html)\b", re.I | re.S
+)
+_TITLE = re.compile(rb"<title[^<>]*+>([^<]*+)</title>", re.I)
 _MAX_TITLE = 60
 
 

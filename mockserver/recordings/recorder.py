@@ -6,11 +6,12 @@ failure and not the recording's.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
@@ -20,7 +21,7 @@ from urllib.parse import quote
 import httpx
 import yaml
 
-from agentos_contract.connection import PLAIN, Connection, below
+from agentos_contract.connection import PLAIN, Connection, below, why_untrusted
 from agentos_contract.document import EVENT_STREAM
 from agentos_contract.json_values import read_json, read_json_object
 from agentos_contract.sse import EventStreamDecoder
@@ -54,8 +55,15 @@ class Limits:
     idle: float = 60.0
     """Seconds without a byte."""
     seconds: float = 3600.0
+    """From the request to the answer's last byte."""
     bytes: int = 64_000_000
+    values: int = 4_000_000
+    """Of JSON; a stream's together."""
+    description: int = 2_000_000
+    """Bytes of a workflow's description, which becomes a script."""
     events: int = 100_000
+    workflows: int = 1000
+    """That are recorded because the server lists them."""
 
 
 @dataclass
@@ -80,48 +88,54 @@ class Recorder:
 
     def record(self, workflow_ids: Sequence[str] = ()) -> None:
         """Record these workflows, or all that the server lists. Raises CouldNotRecord, OSError."""
+        asyncio.run(self._record(workflow_ids))
+
+    async def _record(self, workflow_ids: Sequence[str]) -> None:
         # Encoded answers would have other times, and more bytes than were read.
         headers = {"accept-encoding": "identity"}
         if self.token:
             headers["authorization"] = f"Bearer {self.token}"
         timeout = httpx.Timeout(self.limits.idle, connect=10.0)
         is_tls = self.url.lower().startswith("https:")
-        with httpx.Client(
+        async with httpx.AsyncClient(
             headers=[*self.connection.headers, *headers.items()],
             timeout=timeout,
             verify=self.connection.tls(httpx.create_ssl_context) if is_tls else False,
             proxy=self.connection.proxy,
             # A gateway's cookie would make later requests other than the first.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            follow_redirects=False,
         ) as client:
             try:
-                ids = list(dict.fromkeys(workflow_ids or self._listed(client)))
+                ids = list(dict.fromkeys(workflow_ids or await self._listed(client)))
                 for workflow_id in ids:
-                    self._workflow(client, workflow_id)
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                untrusted = "CERTIFICATE_VERIFY" in str(error)
-                hint = "; its authority's certificate is given by --ca FILE" if untrusted else ""
-                raise CouldNotRecord(f"cannot be reached: {error}{hint}") from error
+                    await self._workflow(client, workflow_id)
+            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+                why = why_untrusted(error) or f"cannot be reached: {error or type(error).__name__}"
+                raise CouldNotRecord(why) from error
             except NotRecorded as error:
                 raise CouldNotRecord(str(error)) from error
         if not self.written:
             raise CouldNotRecord("; ".join(self.failures) or "nothing was recorded")
 
-    def _listed(self, client: httpx.Client) -> list[str]:
-        listed = self._get(client, "/workflows")
+    async def _listed(self, client: httpx.AsyncClient) -> list[str]:
+        listed = await self._get(client, "/workflows")
         items = listed if isinstance(listed, list) else []
         ids = [item.get("id") for item in items if isinstance(item, dict)]
         named = [found for found in ids if isinstance(found, str) and found]
         if not named:
             raise CouldNotRecord("it lists no workflow; name one with --workflow")
+        if len(named) > self.limits.workflows:
+            message = f"it lists {len(named):,} workflows; name those to record with --workflow"
+            raise CouldNotRecord(message)
         return named
 
-    def _workflow(self, client: httpx.Client, workflow_id: str) -> None:
+    async def _workflow(self, client: httpx.AsyncClient, workflow_id: str) -> None:
         shown = workflow_id if workflow_id.isprintable() else ascii(workflow_id)
         path = f"/workflows/{quote(workflow_id, safe='')}"
         name = self._file_name(workflow_id)
         try:
-            self._describe(client, path, workflow_id, name)
+            await self._describe(client, path, workflow_id, name)
         except NotRecorded as error:
             self._fail(shown, str(error))
             return
@@ -132,7 +146,7 @@ class Recorder:
                 mode = "stream" if stream else "batch"
                 target = self.out / FOLDER / f"{name}-{number}-{mode}{SUFFIX}"
                 try:
-                    recording = self._run(client, path, workflow_id, message, stream)
+                    recording = await self._run(client, path, workflow_id, message, stream)
                 except NotRecorded as error:
                     self._fail(f"{shown}: {mode}", str(error))
                     continue
@@ -154,9 +168,11 @@ class Recorder:
         self._names[name.casefold()] = workflow_id
         return name
 
-    def _describe(self, client: httpx.Client, path: str, workflow_id: str, name: str) -> None:
+    async def _describe(
+        self, client: httpx.AsyncClient, path: str, workflow_id: str, name: str
+    ) -> None:
         """Write a workflow's description, which the mock can serve as a script."""
-        description = self._clean(self._get(client, path))
+        description = self._clean(await self._get(client, path, self.limits.description))
         found = description.get("id") if isinstance(description, dict) else None
         if found != workflow_id:
             raise NotRecorded(f"GET {path} describes another workflow: its id is {found!r}")
@@ -171,8 +187,8 @@ class Recorder:
             raise NotRecorded(f"its description is no script: {error.problems[0]}") from error
         self.written.append(file)
 
-    def _run(
-        self, client: httpx.Client, path: str, workflow_id: str, message: str, stream: bool
+    async def _run(
+        self, client: httpx.AsyncClient, path: str, workflow_id: str, message: str, stream: bool
     ) -> Recording:
         form = {"message": message, "stream": "true" if stream else "false"}
         if self.session_id is not None:
@@ -181,19 +197,21 @@ class Recorder:
             form["user_id"] = self.user_id
         kept: dict[str, str] = self._clean(form)
         started = time.monotonic()
-        with self._answer(client, "POST", f"{path}/runs", data=form) as (response, chunks):
+        async with self._answer(client, "POST", f"{path}/runs", data=form) as (response, chunks):
             if response.headers.get("content-type", "").startswith(EVENT_STREAM):
-                frames, end = self._frames(chunks, started)
+                frames, end = await self._frames(chunks, started)
                 return Recording(workflow_id, kept, response.status_code, tuple(frames), end=end)
-            body = self._json(f"POST {path}/runs", chunks)
+            body = await self._json(f"POST {path}/runs", chunks)
         at = time.monotonic() - started
         return Recording(workflow_id, kept, response.status_code, body=body, body_at=at)
 
-    def _frames(self, chunks: Iterator[bytes], started: float) -> tuple[list[Frame], End]:
+    async def _frames(
+        self, chunks: AsyncIterator[bytes], started: float
+    ) -> tuple[list[Frame], End]:
         decoder = EventStreamDecoder()
         frames: list[Frame] = []
         try:
-            for chunk in chunks:
+            async for chunk in chunks:
                 at = time.monotonic() - started
                 for event in decoder.feed(chunk):
                     data = self._clean(read_json_object(event.data))
@@ -209,50 +227,63 @@ class Recorder:
 
     # -- what the server answers
 
-    def _get(self, client: httpx.Client, path: str) -> Any:
-        with self._answer(client, "GET", path) as (response, chunks):
+    async def _get(self, client: httpx.AsyncClient, path: str, limit: int | None = None) -> Any:
+        async with self._answer(client, "GET", path, limit) as (response, chunks):
             if response.status_code != 200:
                 raise NotRecorded(f"GET {path} was answered with {response.status_code}")
-            return self._json(f"GET {path}", chunks)
+            return await self._json(f"GET {path}", chunks)
 
-    @contextlib.contextmanager
-    def _answer(
-        self, client: httpx.Client, method: str, path: str, **options: Any
-    ) -> Iterator[tuple[httpx.Response, Iterator[bytes]]]:
+    @contextlib.asynccontextmanager
+    async def _answer(
+        self,
+        client: httpx.AsyncClient,
+        method: str,
+        path: str,
+        limit: int | None = None,
+        **options: Any,
+    ) -> AsyncIterator[tuple[httpx.Response, AsyncIterator[bytes]]]:
         """An answer and its bytes, within limits. Raises NotRecorded, CouldNotRecord."""
-        asked = f"{method} {path}"
+        asked, seconds = f"{method} {path}", self.limits.seconds
         try:
-            with client.stream(method, below(self.url, path), **options) as response:
+            async with (
+                asyncio.timeout(seconds),
+                client.stream(method, below(self.url, path), **options) as response,
+            ):
                 if response.status_code in (401, 403):
                     status = response.status_code
                     raise CouldNotRecord(f"{status}: it asks for a token; give --token")
                 encoding = response.headers.get("content-encoding", "identity")
                 if encoding != "identity":
                     raise NotRecorded(f"{asked}: it is encoded ({encoding}), unasked")
-                yield response, self._chunks(asked, response)
-        except httpx.TimeoutException as error:
-            if isinstance(error, httpx.ConnectTimeout):
-                raise
-            raise NotRecorded(f"{asked}: silent for {self.limits.idle:g} s") from error
-        except httpx.ConnectError:
+                yield response, self._chunks(asked, response, limit or self.limits.bytes)
+        except TimeoutError as error:
+            raise NotRecorded(f"{asked}: not over after {seconds:g} s") from error
+        except (httpx.ConnectTimeout, httpx.ConnectError, httpx.ProxyError):
             raise
+        except httpx.TimeoutException as error:
+            raise NotRecorded(f"{asked}: silent for {self.limits.idle:g} s") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise NotRecorded(f"{asked}: {error or type(error).__name__}") from error
 
-    def _chunks(self, asked: str, response: httpx.Response) -> Iterator[bytes]:
-        deadline = time.monotonic() + self.limits.seconds
-        length = 0
-        for chunk in response.iter_bytes():
+    async def _chunks(
+        self, asked: str, response: httpx.Response, limit: int
+    ) -> AsyncIterator[bytes]:
+        length = values = 0
+        async for chunk in response.aiter_raw():
             length += len(chunk)
-            if length > self.limits.bytes:
-                raise NotRecorded(f"{asked}: an answer of more than {self.limits.bytes:,} bytes")
-            if time.monotonic() > deadline:
-                raise NotRecorded(f"{asked}: not over after {self.limits.seconds:g} s")
+            values += sum(map(chunk.count, (b"[", b"{", b",")))
+            if length > limit:
+                raise NotRecorded(f"{asked}: an answer of more than {limit:,} bytes")
+            if values > self.limits.values:
+                raise NotRecorded(f"{asked}: an answer of some {self.limits.values:,} values")
             yield chunk
 
-    def _json(self, asked: str, chunks: Iterator[bytes]) -> Any:
+    async def _json(self, asked: str, chunks: AsyncIterator[bytes]) -> Any:
+        body = bytearray()
+        async for chunk in chunks:
+            body += chunk
         try:
-            return self._clean(read_json(b"".join(chunks)))
+            return self._clean(read_json(bytes(body)))
         except ValueError as error:
             raise NotRecorded(f"{asked}: the answer is no JSON: {error}") from error
 

@@ -21,6 +21,7 @@ from mockserver.recordings.format import load_recordings
 from mockserver.recordings.recorder import CouldNotRecord, Limits, Recorder
 from mockserver.script.loader import load_scripts
 from tests.conftest import Serve
+from tests.hostile_server import STREAM, for_ever, head, hostile, plain
 
 Answer = Callable[[Request], Response]
 GOOD = {"steps": [{"type": "Step", "name": "s"}]}
@@ -205,3 +206,68 @@ def test_a_token_that_stands_everywhere_breaks_nothing(
     (recording,) = load_recordings(tmp_path).of("w")
     assert recording.body["n"] == 11
     assert token not in recording.body.values()
+
+
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        ([head(STREAM)], "more than 200,000 bytes"),
+        ([b"HTTP/1.1 200 OK\r\nx: "], "not recorded: POST /workflows/w/runs: "),
+        ([b"HTTP/1.1 200 OK\r\n"], "not recorded: POST /workflows/w/runs: "),
+        ([head("application/json")], "more than 200,000 bytes"),
+    ],
+)
+def test_no_line_and_no_header_is_read_without_end(
+    tmp_path: Path, run: list[bytes], said: str
+) -> None:
+    with hostile(lambda path, body: [*run, *([b"x" * 9999] * 100)]) as server:
+        recorder = Recorder(server.url, tmp_path, limits=Limits(bytes=200_000))
+        recorder.record()
+    assert len(recorder.failures) == 2
+    assert all(said in failure for failure in recorder.failures)
+
+
+def test_a_header_that_drips_is_left_with_the_whole_time(tmp_path: Path) -> None:
+    drip = for_ever(b"HTTP/1.1 100 Continue\r\n\r\n")
+    with hostile(lambda path, body: drip) as server:
+        recorder = Recorder(server.url, tmp_path, limits=Limits(seconds=0.3), modes=[True])
+        recorder.record()
+    assert "not over after 0.3 s" in recorder.failures[0]
+
+
+def test_values_are_counted_and_a_description_is_short(tmp_path: Path) -> None:
+    def described(path: str, body: bytes) -> list[bytes]:
+        if path == "/workflows":
+            return plain(b'[{"id": "w"}, {"id": "x"}]')
+        text = '{"id": "w", "steps": []}' if path.endswith("w") else f'{{"id": "{"x" * 9999}"}}'
+        return plain(text.encode())
+
+    with hostile(lambda path, body: plain(b"[" + b"0," * 5000 + b"0]"), workflows=described) as it:
+        recorder = Recorder(it.url, tmp_path, limits=Limits(values=1000, description=5000))
+        recorder.record()
+    assert "w: stream: not recorded: POST /workflows/w/runs: an answer of some 1,000 values" in (
+        recorder.failures
+    )
+    assert "x: not recorded: GET /workflows/x: an answer of more than 5,000 bytes" in (
+        recorder.failures
+    )
+
+
+def test_a_list_without_end_is_not_recorded_as_a_whole(tmp_path: Path) -> None:
+    listed = json.dumps([{"id": f"w{number}"} for number in range(5)]).encode()
+    with hostile(lambda path, body: [], workflows=lambda path, body: plain(listed)) as server:
+        recorder = Recorder(server.url, tmp_path, limits=Limits(workflows=4))
+        with pytest.raises(CouldNotRecord, match="it lists 5 workflows; name those to record"):
+            recorder.record()
+
+
+def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
+    with hostile(lambda path, body: plain(b"{}")) as elsewhere:
+        location = f"{elsewhere.url}/workflows"
+        with hostile(
+            lambda path, body: [], workflows=lambda path, body: plain(b"", 307, location=location)
+        ) as server:
+            with pytest.raises(CouldNotRecord, match="answered with 307"):
+                Recorder(server.url, tmp_path, token="s3cret").record()
+            assert b"s3cret" in server.heads[0]
+        assert elsewhere.heads == []
