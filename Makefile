@@ -177,7 +177,13 @@ docs: install
 docs-serve: install
 	$(VENV)/bin/mkdocs serve --livereload $(ARGS)
 
-bench: install
+# Other mocks to measure beside this one, where Node.js is: aimock, Prism.
+PEERS_INSTALLED := benchmarks/peers/node_modules/.installed
+$(PEERS_INSTALLED): benchmarks/peers/package-lock.json
+	@if command -v npm >/dev/null; then cd benchmarks/peers && npm ci --silent --no-audit --no-fund && touch node_modules/.installed; \
+	else echo "without Node.js aimock and Prism are not measured"; fi
+
+bench: install agentos $(PEERS_INSTALLED)
 	$(VENV)/bin/python -m benchmarks.throughput $(ARGS)
 
 lock: install
