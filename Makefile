@@ -75,11 +75,12 @@ help:
 	@echo "make agentos  .venv-agentos with a real AgentOS 2.5.6 (make test calls it)"
 	@echo "make redis    redis-server, a system package, where it is missing (make test calls it)"
 	@echo "make gateways  nginx and HAProxy, system packages, where they are missing (make test calls it)"
-	@echo "make lock     requirements.lock anew from pyproject.toml"
+	@echo "make lock     requirements.lock and the Action's, with hashes, anew from pyproject.toml"
 
 $(INSTALLED): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet $$(grep -o '^uv==[0-9.]*' requirements.lock)
+	sed -n '/^uv==/,/# via/p' requirements.lock >$(VENV)/uv.lock
+	$(VENV)/bin/pip install --quiet --require-hashes -r $(VENV)/uv.lock
 	$(call pip-install,$(VENV),-r requirements.lock)
 	$(VENV)/bin/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
@@ -188,7 +189,10 @@ bench: install agentos $(PEERS_INSTALLED)
 
 lock: install
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header \
-		--group dev --output-file requirements.lock pyproject.toml
+		--generate-hashes --group dev --output-file requirements.lock pyproject.toml
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+		--generate-hashes --group build --constraints requirements.lock \
+		--output-file .github/actions/contract-tests/requirements.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) .venv-3.* $(AGENTOS) $(AGNO3) .mypy_cache .ruff_cache .pytest_cache build dist

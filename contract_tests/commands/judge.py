@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,20 @@ from contract_tests.commands.outcome import (
     KEPT,
     could_not_run,
     crashed,
+    for_github,
     tested,
 )
 from contract_tests.commands.replay import replay
 from contract_tests.judging.known import KnownError, check_id, load_known
 from contract_tests.judging.results import REQUIRED, Status
+from contract_tests.reports.allure import write_allure
 from contract_tests.reports.exchange_log import logging_to
 from contract_tests.reports.files import write_reports
+from contract_tests.reports.github import annotation_lines, summary, write_summary
 from contract_tests.reports.known_file import update_known_file
+from contract_tests.reports.places import Places
 from contract_tests.reports.terminal import print_kept, print_report, say
+from contract_tests.reports.texts import Texts
 from contract_tests.running.replay import ReplayError, find_failures
 from contract_tests.running.run import Listener, Options, Report, run_contract_tests
 from contract_tests.target.redaction import redact
@@ -69,6 +74,25 @@ from contract_tests.target.redaction import redact
     " reads.",
 )
 @click.option(
+    "--allure-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where to write results for Allure Report, beside those of earlier runs.",
+)
+@click.option(
+    "--code",
+    metavar="PATH",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="A file or a folder that the server's workflows are written in: what SARIF and"
+    " annotations point at. May be repeated.",
+)
+@click.option(
+    "--github/--no-github",
+    default=None,
+    help="Annotations and the job's summary of GitHub Actions. By default where GITHUB_ACTIONS is"
+    " true.",
+)
+@click.option(
     "--log",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -94,6 +118,9 @@ def judge(
     update_known: Path | None,
     required: tuple[str, ...],
     report_dir: Path | None,
+    allure_dir: Path | None,
+    code: tuple[Path, ...],
+    github: bool | None,
     log: Path | None,
     verbose: bool,
     replayed: str | None,
@@ -110,18 +137,25 @@ def judge(
         raise click.UsageError("Missing argument 'URL'.")
     if known is None and update_known is not None and update_known.exists():
         known = str(update_known)
-    options = read_options(url, level=level, known=known, required=required, **target)
+    options = read_options(url, level=level, known=known, required=required, code=code, **target)
     console = Console(highlight=False)
     report = tested(options, console, partial(_test, options, log))
     if report is None:
         sys.exit(COULD_NOT_RUN)
     if verbose:
         print_kept(report, console)
-    sys.exit(_report(report, options, console, report_dir, known, update_known))
+    files = Files(report_dir, allure_dir)
+    sys.exit(_report(report, options, console, files, known, update_known))
 
 
 def read_options(
-    url: str, *, level: str, known: str | None, required: tuple[str, ...], **target: Any
+    url: str,
+    *,
+    level: str,
+    known: str | None,
+    required: tuple[str, ...],
+    code: tuple[Path, ...] = (),
+    **target: Any,
 ) -> Options:
     """The parameters' meaning. Raises click.UsageError."""
     ids = load_catalogue().requirements
@@ -134,11 +168,14 @@ def read_options(
         known_list = load_known(known, ids) if known is not None else {}
     except KnownError as error:
         raise click.BadParameter(str(error), param_hint="'--known'") from error
+    options = make_options(url, **target)
+    is_file = known is not None and Path(known).is_file()
     return replace(
-        make_options(url, **target),
+        options,
         level=Level.parse(level),
         known=known_list,
         required=required,
+        files=replace(options.files, code=code, known=Path(known) if known and is_file else None),
     )
 
 
@@ -157,24 +194,48 @@ def _test(options: Options, log: Path | None, listener: Listener) -> Report:
         return run_contract_tests(options, logged)
 
 
+@dataclass(frozen=True)
+class Files:
+    """Where reports are written."""
+
+    report_dir: Path | None
+    allure_dir: Path | None
+
+
+def _write(report: Report, options: Options, files: Files) -> list[Path]:
+    """Write the reports that were asked for. Raises OSError."""
+    written: list[Path] = []
+    texts = Texts.of(options)
+    if files.report_dir is not None:
+        written += write_reports(report, files.report_dir, options)
+    if files.allure_dir is not None:
+        write_allure(report, files.allure_dir, texts)
+        written.append(files.allure_dir)
+    if for_github():
+        write_summary(summary(report, texts))
+    return written
+
+
 def _report(
     report: Report,
     options: Options,
     console: Console,
-    report_dir: Path | None,
+    files: Files,
     known: str | None,
     update_known: Path | None,
 ) -> int:
     """Say and write what came of it; the exit code."""
-    files: list[Path] = []
-    if report_dir is not None:
-        try:
-            files = write_reports(report, report_dir, options)
-        except OSError as error:
-            return could_not_run(f"the report could not be written: {error}")
-    print_report(report, console, options.secrets, report_dir)
-    if files:
-        say(console, f"reports: {', '.join(map(str, files))}")
+    try:
+        written = _write(report, options, files)
+    except OSError as error:
+        return could_not_run(f"the report could not be written: {error}")
+    print_report(report, console, options.secrets, files.report_dir)
+    if written:
+        say(console, f"reports: {', '.join(map(str, written))}")
+    if for_github():
+        places = Places(options.files, report.workflows)
+        for line in annotation_lines(report, places, Texts.of(options)):
+            click.echo(line)
     statuses = {result.status for result in report.results}
     if report.crashes:
         return crashed(report, options)

@@ -24,12 +24,16 @@ from contract_tests.target.configuration import (
     token_from,
 )
 from contract_tests.target.curl import TOKEN_VARIABLE
+from contract_tests.target.user_files import UserFiles
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 HELP = {"help_option_names": ["-h", "--help"]}
 """A command's `context_settings`."""
 
+
+CONFIGURATION_FILE = "contract_tests.configuration_file"
+"""What the configuration's file, or None, is in a context's `meta`."""
 
 PARAMETERS = {"workflow": "workflows", "require": "required"}
 """Names of parameters, where they are not those of the configuration's keys."""
@@ -42,7 +46,7 @@ def _configure(ctx: click.Context, param: click.Parameter, file: Path | None) ->
         found = load_configuration(file) if file is not None else Configuration()
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from error
-    ctx.obj = found
+    ctx.obj, ctx.meta[CONFIGURATION_FILE] = found, file
     values = found.model_dump(exclude_none=True, exclude={"workflows", "token_command"})
     ctx.default_map = {PARAMETERS.get(name, name): value for name, value in values.items()}
 
@@ -187,6 +191,7 @@ def make_options(
         settings=settings,
         limits=Limits(idle=idle_timeout, total=total_timeout),
         spec=spec,
+        files=UserFiles(configuration=context.meta.get(CONFIGURATION_FILE), spec=spec),
     )
 
 

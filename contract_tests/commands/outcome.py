@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import TypeVar
 
 import click
@@ -13,6 +13,7 @@ from rich.status import Status as Spinner
 
 from contract_tests.checks.plan import Plan
 from contract_tests.checks.registry import Check
+from contract_tests.reports.github import cell, error_command, is_github, write_summary
 from contract_tests.reports.terminal import say
 from contract_tests.running.run import Listener, Options, Report
 from contract_tests.target.problems import CouldNotRun
@@ -70,5 +71,17 @@ def _listener(options: Options, console: Console, spinner: Spinner | None) -> Li
 
 
 def could_not_run(message: str) -> int:
-    click.echo(f"contract-tests: {' '.join(message.split())}", err=True)
+    message = " ".join(message.split())
+    click.echo(f"contract-tests: {message}", err=True)
+    if for_github():
+        click.echo(error_command(message, title="contract-tests could not be run"), err=True)
+        with suppress(OSError):
+            write_summary(f"### Contract tests\n\ncould not be run: {cell(message)}\n")
     return COULD_NOT_RUN
+
+
+def for_github() -> bool:
+    """Whether GitHub Actions is told: by --github, --no-github, else where it runs this."""
+    context = click.get_current_context(silent=True)
+    said = context.params.get("github") if context is not None else None
+    return is_github() if said is None else bool(said)

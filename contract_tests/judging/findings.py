@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from datetime import datetime
 from threading import Lock
 
 from contract_tests.judging.conditions import Conditions, conditions_of
@@ -32,6 +33,8 @@ class Findings:
         """Why it says nothing of the server that a requirement was not exercised."""
         self.crashes: dict[str, str] = {}
         """Of a check that decides it, by requirement."""
+        self.times: dict[str, tuple[datetime, float]] = {}
+        """By check, in their order: when it began, and how many seconds it took."""
         self._lock = Lock()
 
     def exercise(

@@ -21,10 +21,12 @@ OPTIONS: dict[str, str] = {
     "idle-timeout": "Seconds of silence in an answer.",
     "total-timeout": "Seconds for a whole answer.",
     "report-dir": "Where to write report.json, junit.xml, results.sarif and report.html.",
+    "allure-dir": "Where to write results for Allure Report.",
+    "code": "A file or folder that the workflows are written in, for SARIF; may be repeated.",
     "log": "Where to write every exchange, as an HTTP Archive (HAR).",
     "config": "A configuration file; else the nearest contract-tests.toml or pyproject.toml.",
 }
 """Those of `contract-tests` that it has too, as --contract-NAME; a test holds them equal."""
 
-REPEATED = frozenset({"header", "workflow", "require"})
+REPEATED = frozenset({"header", "workflow", "require", "code"})
 FLAGS = frozenset({"insecure"})

@@ -25,9 +25,11 @@ from contract_tests.cli import main as command
 from contract_tests.commands.judge import read_options
 from contract_tests.judging.results import Status
 from contract_tests.pytest_plugin.options import OPTIONS
+from contract_tests.reports.allure import write_allure
 from contract_tests.reports.exchange_log import logging_to
 from contract_tests.reports.files import write_reports
 from contract_tests.reports.terminal import MAX_MESSAGE, cut
+from contract_tests.reports.texts import Texts
 from contract_tests.running.run import Listener, Options, Report, run_contract_tests
 from contract_tests.target.problems import CouldNotRun
 from contract_tests.target.redaction import Secrets, redact
@@ -155,6 +157,7 @@ class Settings:
         self.url: str | None = self._context.params["url"]
         self.has_seed: bool = self._context.params["seed"] is not None
         self.report_dir: Path | None = self._context.params["report_dir"]
+        self.allure_dir: Path | None = self._context.params["allure_dir"]
         self.log: Path | None = self._context.params["log"]
 
     @property
@@ -166,7 +169,15 @@ class Settings:
     @cached_property
     def options(self) -> Options:
         parameters = dict(self._context.params)
-        for name in ("log", "report_dir", "replayed", "update_known", "verbose"):
+        for name in (
+            "log",
+            "report_dir",
+            "allure_dir",
+            "github",
+            "replayed",
+            "update_known",
+            "verbose",
+        ):
             del parameters[name]
         with self._context.scope(cleanup=False), _usage_errors():
             return read_options(**parameters | {"url": self.url or NOWHERE})
@@ -239,6 +250,8 @@ def _run(request: pytest.FixtureRequest) -> ContractReport:
         return ContractReport(options.url, options.seed, 0, (), could_not_run=message)
     if settings.report_dir is not None:
         write_reports(report, settings.report_dir, options)
+    if settings.allure_dir is not None:
+        write_allure(report, settings.allure_dir, Texts.of(options))
     found = ContractReport.of(report, options.secrets, wanted)
     memory.keep(found, wanted)
     return found

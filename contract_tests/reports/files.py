@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from agentos_contract import __version__
-from agentos_contract.document import RUN_OPERATION_ID
 from contract_tests.judging.results import Result, Status
-from contract_tests.judging.sources import describe_sources, sources_of
-from contract_tests.reports.terminal import MAX_MESSAGE, cut, replay_command
-from contract_tests.reports.timeline import Clean, Timelines
+from contract_tests.reports.junit import junit_xml
+from contract_tests.reports.places import Places
+from contract_tests.reports.sarif import sarif
+from contract_tests.reports.terminal import replay_command
+from contract_tests.reports.texts import Texts
+from contract_tests.reports.timeline import Timelines
 from contract_tests.running.replay import write_replay
 from contract_tests.running.run import Options, Report
-from contract_tests.target.redaction import redact
 
 TEMPLATE = Path(__file__).parent / "report.html.jinja"
 
@@ -26,26 +26,21 @@ def write_reports(report: Report, directory: Path, options: Options) -> list[Pat
     """Write all reports, and the failures to be replayed; returns their paths, report.json first.
     `options`: those of the run. Raises OSError."""
     directory.mkdir(parents=True, exist_ok=True)
-
-    def clean(text: str) -> str:
-        return redact(text, options.secrets)
-
+    texts = Texts.of(options)
+    places = Places(options.files, report.workflows)
     files = {
-        "report.json": _json(report, clean),
-        "junit.xml": _junit(report, clean),
-        "results.sarif": _sarif(report, clean),
-        "report.html": _html(report, directory, clean),
+        "report.json": _json(report, texts),
+        "junit.xml": junit_xml(report, texts),
+        "results.sarif": sarif(report, places, texts),
+        "report.html": _html(report, directory, texts),
     }
     for name, content in files.items():
         (directory / name).write_text(content, encoding="utf-8", errors="backslashreplace")
-    return [*(directory / name for name in files), write_replay(report, options, directory, clean)]
+    saved = write_replay(report, options, directory, texts.clean)
+    return [*(directory / name for name in files), saved]
 
 
-def _message(result: Result, clean: Clean) -> str:
-    return cut(clean(result.message), 4 * MAX_MESSAGE)
-
-
-def _json(report: Report, clean: Clean) -> str:
+def _json(report: Report, texts: Texts) -> str:
     content = {
         "target": report.target,
         "seed": report.seed,
@@ -53,131 +48,15 @@ def _json(report: Report, clean: Clean) -> str:
             {
                 "requirement": result.requirement.id,
                 "status": result.status.value,
-                "message": _message(result, clean),
-                "reproduce": clean(result.reproduce),
-                **_sources(result, clean),
+                "message": texts.message(result),
+                "reproduce": texts.clean(result.reproduce),
+                **(
+                    {"times": result.occurrences, "sources": texts.sources(result)}
+                    if result.breaches
+                    else {}
+                ),
             }
             for result in report.results
-        ],
-    }
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-
-
-def _sources(result: Result, clean: Clean) -> dict[str, Any]:
-    """What stands behind "N times": which kinds of faults, and in which workflows."""
-    if not result.breaches:
-        return {}
-    return {
-        "times": result.occurrences,
-        "sources": [
-            {
-                "kind": clean(source.kind),
-                "times": len(source.breaches),
-                "workflows": [clean(name) for name in source.workflows],
-            }
-            for source in sources_of(result.breaches)
-        ],
-    }
-
-
-def _in_all(result: Result, clean: Clean) -> str:
-    """The same as a line; "" where it was seen once."""
-    if result.occurrences < 2:
-        return ""
-    return cut(f"in all: {clean(describe_sources(sources_of(result.breaches)))}", 4 * MAX_MESSAGE)
-
-
-def _junit(report: Report, clean: Clean) -> str:
-    """One test case a requirement, in a suite for each area."""
-    areas: dict[str, TestSuite] = {}
-    for result in report.results:
-        area = result.requirement.area
-        suite = areas.setdefault(area, TestSuite(area))
-        case = TestCase(result.requirement.id, classname=f"contract_tests.{area}")
-        message = _xml_text(_message(result, clean))
-        parts = (result.requirement.text, _in_all(result, clean), clean(result.reproduce))
-        text = _xml_text("\n".join(part for part in parts if part))
-        match result.status:
-            case Status.FAILED:
-                outcome: Any = Failure(message)
-                outcome.text = text
-                case.result = [outcome]
-            case Status.ERROR:
-                case.result = [Error(message)]
-            case Status.SKIPPED | Status.KNOWN:
-                skipped: Any = Skipped(message)
-                if result.breaches:
-                    skipped.text = text
-                case.result = [skipped]
-        suite.add_testcase(case)
-    document = JUnitXml("contract-tests")
-    for suite in areas.values():
-        document.add_testsuite(suite)
-    content: bytes = document.tostring()  # type: ignore[no-untyped-call]
-    return content.decode("utf-8")
-
-
-def _xml_text(text: str) -> str:
-    """Text without the characters that XML 1.0 has no way to write (section 2.2)."""
-    return "".join(
-        char
-        if char in "\t\n\r"
-        or " " <= char <= "\ud7ff"
-        or "\ue000" <= char <= "\ufffd"
-        or char > "\uffff"
-        else f"\\x{ord(char):02x}"
-        for char in text
-    )
-
-
-def _sarif(report: Report, clean: Clean) -> str:
-    """SARIF 2.1.0 (OASIS): requirements are rules, what broke them results."""
-    rules = [
-        {
-            "id": result.requirement.id,
-            "shortDescription": {"text": result.requirement.text},
-            "help": {"text": f"Source: {result.requirement.source}"},
-            "properties": {"level": str(result.requirement.level)},
-        }
-        for result in report.results
-    ]
-    results = []
-    for index, result in enumerate(report.results):
-        if result.status not in (Status.FAILED, Status.KNOWN):
-            continue
-        parts = _message(result, clean), _in_all(result, clean), clean(result.reproduce)
-        text = "\n\n".join(part for part in parts if part)
-        entry: dict[str, Any] = {
-            "ruleId": result.requirement.id,
-            "ruleIndex": index,
-            "level": "error",
-            "message": {"text": text},
-            # A server has no file; code scanning asks for one, and the document is what it breaks.
-            "locations": [
-                {
-                    "physicalLocation": {
-                        "artifactLocation": {"uri": "openapi/agentos-2.5.6.yaml"},
-                        "region": {"startLine": 1},
-                    },
-                    "logicalLocations": [{"fullyQualifiedName": RUN_OPERATION_ID}],
-                }
-            ],
-            "partialFingerprints": {"requirement/v1": result.requirement.id},
-        }
-        if result.status is Status.KNOWN:
-            entry["suppressions"] = [{"kind": "external", "justification": text}]
-        results.append(entry)
-    content = {
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [
-            {
-                "tool": {
-                    "driver": {"name": "contract-tests", "version": __version__, "rules": rules}
-                },
-                "properties": {"target": report.target, "seed": report.seed},
-                "results": results,
-            }
         ],
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
@@ -186,9 +65,9 @@ def _sarif(report: Report, clean: Clean) -> str:
 _IN_FULL = (Status.FAILED, Status.ERROR, Status.KNOWN)
 
 
-def _html(report: Report, directory: Path, clean: Clean) -> str:
+def _html(report: Report, directory: Path, texts: Texts) -> str:
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    timelines = Timelines(clean)
+    timelines = Timelines(texts.clean)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
 
     def entry(result: Result) -> dict[str, Any]:
@@ -198,9 +77,9 @@ def _html(report: Report, directory: Path, clean: Clean) -> str:
             timeline = timelines.of(shown.exchange, shown.event_index)
         return {
             "result": result,
-            "message": _message(result, clean),
-            "reproduce": clean(result.reproduce),
-            "sources": _sources(result, clean).get("sources", []),
+            "message": texts.message(result),
+            "reproduce": texts.clean(result.reproduce),
+            "sources": texts.sources(result),
             "replay": replay_command(directory, result) if shown is not None else "",
             "timeline": timeline,
         }

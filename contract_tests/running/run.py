@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import contract_tests.checks  # noqa: F401 - registers them
@@ -34,7 +36,8 @@ from contract_tests.target.configuration import WorkflowSettings
 from contract_tests.target.exchange import Exchange, Request
 from contract_tests.target.problems import CouldNotRun, GatewayAnswered
 from contract_tests.target.redaction import Secrets
-from contract_tests.target.target import Target, Workflow, discover
+from contract_tests.target.target import Target, Workflow, discover, read_version
+from contract_tests.target.user_files import UserFiles
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ class Options:
     """By check: requests of an earlier run that it sends instead of drawing its own."""
     spec: Path | None = None
     """The document's file, where it is not the kit's."""
+    files: UserFiles = field(default_factory=UserFiles)
+    """What findings are shown on."""
 
     @property
     def secrets(self) -> Secrets:
@@ -84,6 +89,9 @@ class Report:
     """Those that were tested."""
     streams: tuple[StreamedRun, ...] = ()
     """All that were judged."""
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    server: str = ""
+    """Its name and version, as it says; "" where it does not."""
 
     @property
     def crashes(self) -> tuple[str, ...]:
@@ -156,9 +164,11 @@ def connect(options: Options, budget: RunBudget, exchanged: Callable[[Exchange],
 def run_contract_tests(options: Options, listener: Listener | None = None) -> Report:
     """Run all checks against a target. Raises CouldNotRun."""
     listener = listener or Listener()
+    started = datetime.now(UTC)
     budget = RunBudget(options.max_runs)
     with connect(options, budget, listener.exchanged) as client:
         target = find_target(options, client)
+        server = read_version(client, options.document)
         checks = ordered_checks()
         if options.checks is not None:
             checks = needed_checks(options.checks, options.resent)
@@ -200,6 +210,8 @@ def run_contract_tests(options: Options, listener: Listener | None = None) -> Re
         context.findings,
         target.workflows,
         judged,
+        started,
+        server,
     )
 
 
@@ -213,6 +225,7 @@ def _require_a_run(context: Context) -> None:
 
 def _run_check(check: Check, context: Context, resent: Sequence[Request] | None) -> None:
     context.findings.check = context.history.check = check.name
+    started, before = datetime.now(UTC), time.perf_counter()
     try:
         if resent is None or check.resend is None:
             check.run(context)
@@ -231,3 +244,5 @@ def _run_check(check: Check, context: Context, resent: Sequence[Request] | None)
         where = f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
         text = f"the check {check.name} failed: {type(error).__name__}: {error} ({where})"
         context.findings.crash(check.decides, text)
+    finally:
+        context.findings.times[check.name] = started, time.perf_counter() - before

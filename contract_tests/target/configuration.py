@@ -101,6 +101,9 @@ class Configuration(_Table):
     require: list[str] | None = None
     seed: Annotated[int, Field(ge=0)] | None = None
     report_dir: Path | None = None
+    allure_dir: Path | None = None
+    code: list[Path] | None = None
+    github: bool | None = None
     log: Path | None = None
     spec: Path | None = None
     idle_timeout: Annotated[float, Field(gt=0)] | None = None
@@ -137,9 +140,11 @@ def load_configuration(file: Path) -> Configuration:
     base = file.parent
     update: dict[str, Any] = {
         name: base / path
-        for name in ("log", "report_dir", "spec", "ca", "cert", "key")
+        for name in ("log", "report_dir", "allure_dir", "spec", "ca", "cert", "key")
         if (path := getattr(found, name)) is not None
     }
+    if found.code is not None:
+        update["code"] = [base / path for path in found.code]
     if found.known is not None and (base / found.known).is_file():
         update["known"] = str(base / found.known)
     return found.model_copy(update=update)

@@ -140,6 +140,16 @@ def read_companion(client: Client, document: Document, operation_id: str, **para
     return parse_json(exchange.body) if exchange.succeeded else None
 
 
+def read_version(client: Client, document: Document) -> str:
+    """The server's name and version, as its API information has them; "" where it has none."""
+    if "get_api_info" not in document.operations:
+        return ""
+    exchange = client.send(companion_request(document, "get_api_info"))
+    said = mapping(parse_json(exchange.body) if exchange.succeeded else None)
+    found = [said.get(key) for key in ("name", "version")]
+    return " ".join(one for one in found if isinstance(one, str) and one)[:200]
+
+
 def _listed_workflows(client: Client, document: Document, *, is_needed: bool) -> list[str] | None:
     """The ids that the server lists; None where it does not."""
     if "get_workflows" not in document.operations:

@@ -16,15 +16,10 @@ option --known "$KNOWN"
 option --require "$REQUIRE"
 option --max-runs "$MAX_RUNS"
 option --config "$CONFIG"
+option --code "$CODE"
+option --allure-dir "$ALLURE_DIR"
 
-said="$RUNNER_TEMP/contract-tests.txt"
 status=0
-"$CONTRACT_TESTS" "${arguments[@]}" -- "$URL" 2>&1 | tee "$said" || status=${PIPESTATUS[0]}
-{
-  printf '### Contract tests: %s\n' "$URL"
-  printf '````text\n'
-  cat "$said"
-  printf '````\n'
-} >>"$GITHUB_STEP_SUMMARY"
+"$CONTRACT_TESTS" "${arguments[@]}" --github -- "$URL" || status=$?
 echo "exit-code=$status" >>"$GITHUB_OUTPUT"
 exit "$status"

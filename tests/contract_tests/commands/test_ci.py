@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,6 +59,45 @@ def test_the_workflow_gives_the_action_what_it_takes() -> None:
         assert read.partition("/")[0] == written
 
 
+PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
+
+
+def test_everything_is_pinned_by_commit() -> None:
+    action = yaml.safe_load((ACTION / "action.yml").read_text(encoding="utf-8"))
+    workflow = yaml.safe_load(example("yaml", "runs-on"))
+    used = [
+        step["uses"]
+        for step in (*action["runs"]["steps"], *workflow["jobs"]["contract"]["steps"])
+        if "uses" in step
+    ]
+    assert len(used) == 5
+    assert all(PINNED.fullmatch(one) for one in used), used
+
+
+def test_the_action_installs_its_own_checkout_and_what_is_locked() -> None:
+    """Nothing but what the lock has, by its hash, is asked of an index."""
+    action = yaml.safe_load((ACTION / "action.yml").read_text(encoding="utf-8"))
+    (step,) = (step for step in action["runs"]["steps"] if "pip" in step.get("run", ""))
+    lines = [line.strip() for line in step["run"].splitlines() if line.strip().startswith("pip -")]
+    assert [line.split()[1] for line in lines] == ["--require-hashes", "--no-index"]
+    assert lines[1].endswith('--no-deps --no-build-isolation "$GITHUB_ACTION_PATH/../../.."')
+    locked = {
+        found[1]: found[0]
+        for found in re.finditer(
+            r"^([\w.-]+)==.*(?:\n    --hash=sha256:[0-9a-f]{64}(?: \\)?)+",
+            (ACTION / "requirements.lock").read_text(encoding="utf-8"),
+            re.M,
+        )
+    }
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    needed = [*project["project"]["dependencies"], *project["dependency-groups"]["build"]]
+    names = {re.split(r"[^\w.-]", one)[0].lower().replace(".", "-") for one in needed}
+    assert names <= set(locked)
+    whole = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    for text in locked.values():
+        assert text.partition(" ")[0] in whole  # the versions that the tests ran with
+
+
 def run_action(folder: Path, **inputs: str) -> subprocess.CompletedProcess[str]:
     """The action's last step, as GitHub runs it."""
     action = yaml.safe_load((ACTION / "action.yml").read_text(encoding="utf-8"))
@@ -106,7 +146,8 @@ def test_the_action_judges(stage: Serve, tmp_path: Path) -> None:
     assert "FAILED sse.pacing" in done.stdout
     assert (tmp_path / "output").read_text() == "exit-code=1\n"
     summary = (tmp_path / "summary.md").read_text()
-    assert "FAILED sse.pacing" in summary
+    assert "| `sse.pacing` |" in summary
+    assert "::error title=contract%3A sse.pacing" in done.stdout
     assert (tmp_path / "contract-tests-report" / "results.sarif").is_file()
     assert TOKEN not in done.stdout + done.stderr + summary
 
