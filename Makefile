@@ -64,7 +64,7 @@ help:
 	@echo "make differential  a thousand drawn workflows by a real AgentOS and by the mock (ARGS='--trees N --seed S')"
 	@echo "make matrix   docs/self-proof.md anew: what the contract tests find of each deviation"
 	@echo "make compositions  200 random sets of deviations and variations (N=200)"
-	@echo "make lint     ruff, mypy, import-linter"
+	@echo "make lint     ruff, mypy, import-linter, bandit"
 	@echo "make docs     the docs as a site, in build/site; make docs-serve shows it while you write"
 	@echo "make js       the npm package in js/: types, build, tests in Node and Chromium"
 	@echo "make browser  Node.js, npm and Chromium, system packages, where they are missing (make js calls it)"
@@ -152,6 +152,9 @@ lint: install
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/bandit --quiet --recursive --configfile pyproject.toml \
+		agentos_contract mockserver contract_tests scripted_agentos 2>$(VENV)/bandit.log || \
+		{ cat $(VENV)/bandit.log; false; }
 
 format: install
 	$(VENV)/bin/ruff check --fix .

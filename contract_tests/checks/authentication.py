@@ -29,7 +29,7 @@ _MODES: tuple[tuple[Fields, str], ...] = (
 
 UNKNOWN_RUN = "contract-tests-no-such-run"
 
-NO_TOKEN = "no token was given (--token or AGENTOS_TOKEN)"
+NO_TOKEN = "no token was given (--token or AGENTOS_TOKEN)"  # nosec B105 # a reason, no token
 
 
 @check(Stage.REFUSALS, "authentication.token-required", "authentication.token-secret")

@@ -1,7 +1,7 @@
 """The plugin's options. Imports nothing: every pytest of the environment reads it."""
 
 OPTIONS: dict[str, str] = {
-    "token": "The bearer token; else AGENTOS_TOKEN, or what --contract-token-command prints.",
+    "token": "The bearer token; else AGENTOS_TOKEN, or what --contract-token-command prints.",  # nosec B105 # a help text
     "token-command": "A command that prints the token.",
     "header": "A header of every request, NAME: VALUE; may be repeated.",
     "ca": "Certificates (PEM) to trust, and no others.",

@@ -9,7 +9,7 @@ from urllib.parse import quote_plus
 
 from agentos_contract.connection import Connection
 
-TOKEN_VARIABLE = "AGENTOS_TOKEN"
+TOKEN_VARIABLE = "AGENTOS_TOKEN"  # nosec B105 # a variable's name
 TOKEN_IN_SHELL = f"${TOKEN_VARIABLE}"
 
 # NUL, and what is no character of a text by itself.

@@ -44,7 +44,7 @@ REGISTERED = frozenset(
 )
 """Of IANA's register of HTTP preferences, beside those of OData."""
 
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # nosec B105 # "token" as RFC 9110 has it
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _PREFERENCE = re.compile(rf"({_TOKEN})(?:\s*=\s*({_TOKEN}|{_QUOTED})?)?\s*(;.*)?", re.DOTALL)
 

@@ -21,7 +21,7 @@ _CHECKED = ("input_value", "previous_step_values")
 _GUARDS = frozenset({"mapping", "defined", "undefined", "string", "in", "default", "d", "none"})
 _CEL_GUARDS = frozenset({"has", "type", "dyn"})
 _METHODS = frozenset(dir(dict)) | frozenset(dir(str)) | frozenset(dir(list))
-_parser = jinja2.Environment(autoescape=False)
+_parser = jinja2.Environment(autoescape=False)  # nosec B701 # parses, renders nothing
 
 
 class Read(NamedTuple):

