@@ -53,7 +53,7 @@ js: install $(NODE_INSTALLED)
 		npm run --silent check && npm run --silent build && npm run --silent test && \
 		{ test ! -x /usr/bin/chromium || npm run --silent test:browser; }; fi
 
-.PHONY: docs docs-serve help install install-others agentos redis gateways serve test fast differential drift-agno3 drift-data matrix compositions lint format bench lock clean
+.PHONY: docs docs-serve help install install-others agentos redis shells gateways serve test fast differential drift-agno3 drift-data matrix compositions lint format bench lock clean
 
 help:
 	@echo "make install  .venv with the commands mockserver and contract-tests"
@@ -74,6 +74,7 @@ help:
 	@echo "make drift-data    what drift starts from (AgentOS 2.5.6) and is tried on (3.1.10), anew"
 	@echo "make agentos  .venv-agentos with a real AgentOS 2.5.6 (make test calls it)"
 	@echo "make redis    redis-server, a system package, where it is missing (make test calls it)"
+	@echo "make shells   zsh and fish, system packages, where they are missing (make test calls it)"
 	@echo "make gateways  nginx and HAProxy, system packages, where they are missing (make test calls it)"
 	@echo "make lock     requirements.lock and the Action's, with hashes, anew from pyproject.toml"
 
@@ -102,6 +103,11 @@ redis:
 		(apt-get update -q >/dev/null 2>&1 && apt-get install -y -q redis-server >/dev/null 2>&1)) || \
 		echo "redis-server could not be installed (apt-get): its tests are skipped"
 
+# Shells that the commands' completion is tried in. System packages: apt-get has them.
+shells:
+	@for shell in zsh fish; do command -v $$shell >/dev/null || $(call apt-install,$$shell) || \
+		echo "$$shell could not be installed (apt-get): its tests are skipped"; done
+
 # Gateways that the contract tests are tried behind. System packages: apt-get has them.
 gateways:
 	@command -v nginx >/dev/null || test -x /usr/sbin/nginx || $(call apt-install,nginx-light) || \
@@ -116,7 +122,7 @@ agentos: $(AGENTOS_INSTALLED)
 serve: install
 	$(VENV)/bin/mockserver serve --port $(PORT) $(ARGS)
 
-test: install install-others agentos redis gateways $(NODE_INSTALLED) lint
+test: install install-others agentos redis shells gateways $(NODE_INSTALLED) lint
 	$(VENV)/bin/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 	$(MAKE) --no-print-directory js
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from agentos_contract import __version__
+from agentos_contract.completion import complete_commands
 from contract_tests.commands.diff import diff
 from contract_tests.commands.drift import drift
 from contract_tests.commands.fuzz import fuzz
@@ -30,18 +29,20 @@ class WithCommands(click.Command):
     A group would need a name for what has none. No URL is a command's name.
     """
 
-    def main(
+    def make_context(
         self,
-        args: Sequence[str] | None = None,
-        prog_name: str | None = None,
-        *more: Any,
-        **settings: Any,
-    ) -> Any:
-        args = list(sys.argv[1:] if args is None else args)
-        name = prog_name or "contract-tests"
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
         if args and args[0] in COMMANDS:
-            return COMMANDS[args[0]].main(args[1:], f"{name} {args[0]}", *more, **settings)
-        return super().main(args, name, *more, **settings)
+            name = f"{info_name} {args[0]}"
+            return COMMANDS[args[0]].make_context(name, args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [(name, command.get_short_help_str()) for name, command in COMMANDS.items()]
@@ -49,6 +50,12 @@ class WithCommands(click.Command):
             formatter.write_dl(rows)
 
 
+_url = click.argument(
+    "url",
+    required=False,
+    shell_complete=lambda ctx, param, text: complete_commands(COMMANDS, text),
+)
+
 main = click.version_option(__version__, prog_name="contract-tests")(
-    click.command(cls=WithCommands, context_settings=HELP)(judge)
+    click.command(cls=WithCommands, context_settings=HELP)(_url(judge))
 )

@@ -42,6 +42,7 @@ COMMANDS = {
 def test_each_block_says_its_language() -> None:
     """So that it is run or checked: `text` is what there is nothing to do with."""
     known = {*SHELL_LANGUAGES, "python", "ts", "yaml", "toml", "json", "groovy", "text"}
+    known |= {"zsh", "fish"}  # typed by test_completion.py
     assert [f"{e}: {e.language!r}" for e in EXAMPLES if e.language not in known] == []
     # Where js/scripts/snippets.mjs looks for it.
     assert all(e.page.startswith("docs/") for e in EXAMPLES if e.language == "ts")

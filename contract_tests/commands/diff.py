@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from agentos_contract.completion import complete_profiles
 from agentos_contract.profile_diff import compare_profiles
 from agentos_contract.profiles import Profile, ProfileError, load_profile
 from agentos_contract.requirements import load_catalogue
@@ -18,8 +19,8 @@ from contract_tests.reports.terminal import describe_differences
 
 
 @click.command(context_settings=HELP)
-@click.argument("old")
-@click.argument("new")
+@click.argument("old", shell_complete=complete_profiles)
+@click.argument("new", shell_complete=complete_profiles)
 @click.option(
     "--report",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -10,9 +10,10 @@ from typing import Any
 import click
 from rich.console import Console
 
+from agentos_contract.completion import complete_kits_files
 from contract_tests.commands.options import HELP, make_options, target_options
 from contract_tests.commands.outcome import BROKEN, KEPT, could_not_run, say_plan
-from contract_tests.drift.baseline import Baseline, BaselineError, load_baseline
+from contract_tests.drift.baseline import BASELINES, Baseline, BaselineError, load_baseline
 from contract_tests.drift.drift import Drift, Listener, find_drift
 from contract_tests.drift.report import describe, write_report
 from contract_tests.drift.requests import Plan
@@ -30,6 +31,7 @@ DEFAULT_BASELINE = "agno-2.5.6"
 @click.option(
     "--since",
     metavar="NAME|FILE|none",
+    shell_complete=lambda ctx, param, text: complete_kits_files(BASELINES, text),
     default=DEFAULT_BASELINE,
     show_default=True,
     help="An earlier drift.json, of the kit or yours: what it has too is no drift.",

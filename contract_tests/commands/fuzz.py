@@ -14,6 +14,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from agentos_contract.completion import complete_profiles
 from agentos_contract.requirements import Level, load_catalogue
 from contract_tests.commands.options import HELP, make_options, target_options
 from contract_tests.commands.outcome import (
@@ -105,6 +106,7 @@ class Duration(click.ParamType[float]):
 @click.option(
     "--known",
     metavar="PROFILE|FILE",
+    shell_complete=complete_profiles,
     help="Deviations that are known: not failures.",
 )
 @click.option(

@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 from rich.console import Console
 
+from agentos_contract.completion import complete_profiles, complete_requirements
 from agentos_contract.profiles import find_profile
 from agentos_contract.requirements import Level, load_catalogue
 from contract_tests.commands.options import make_options, target_options
@@ -40,7 +41,6 @@ from contract_tests.running.run import Listener, Options, Report, run_contract_t
 from contract_tests.target.redaction import redact
 
 
-@click.argument("url", required=False)
 @target_options(max_runs=80)
 @click.option(
     "--level",
@@ -52,6 +52,7 @@ from contract_tests.target.redaction import redact
 @click.option(
     "--known",
     metavar="PROFILE|FILE",
+    shell_complete=complete_profiles,
     help="Deviations that are known: not failures, unless they are gone.",
 )
 @click.option(
@@ -64,6 +65,7 @@ from contract_tests.target.redaction import redact
     "--require",
     "required",
     metavar="ID",
+    shell_complete=complete_requirements,
     multiple=True,
     help="A requirement that must be exercised: skipping it is a failure.",
 )

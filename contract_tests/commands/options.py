@@ -11,6 +11,7 @@ import click
 import httpx
 from click.core import ParameterSource
 
+from agentos_contract.completion import complete_workflows
 from agentos_contract.connection import Connection, below
 from agentos_contract.connection_options import connection_options, take_connection
 from agentos_contract.document import DocumentError, load_document
@@ -88,6 +89,7 @@ def target_options(
             "--workflow",
             "workflows",
             metavar="ID",
+            shell_complete=complete_workflows,
             multiple=True,
             help="A workflow to run; may be repeated. All that the server lists, unless said.",
         ),

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import yaml
 
+from agentos_contract.completion import complete_departures
 from agentos_contract.deviations import load_deviations
 from agentos_contract.document import DocumentError, load_document
 from agentos_contract.variations import load_variations
@@ -16,7 +17,7 @@ from mockserver.control.application import load_control_document
 
 
 @click.command()
-@click.argument("words", metavar="[WORD]...", nargs=-1)
+@click.argument("words", metavar="[WORD]...", nargs=-1, shell_complete=complete_departures)
 def faults(words: tuple[str, ...]) -> None:
     """List the deviations and variations to perform, or those with every WORD in name, text or in
     what they break."""

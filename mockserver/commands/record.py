@@ -9,6 +9,7 @@ from typing import Any
 import click
 import httpx
 
+from agentos_contract.completion import complete_workflows
 from agentos_contract.connection_options import connection_options, take_connection
 from mockserver.commands.files import TOKEN_VARIABLES, count_of, recordings_of, scripts_of
 from mockserver.recordings.inference import infer_script
@@ -21,6 +22,7 @@ from mockserver.recordings.recorder import DEFAULT_MESSAGE, CouldNotRecord, Reco
     "--workflow",
     "workflows",
     metavar="ID",
+    shell_complete=complete_workflows,
     multiple=True,
     help="A workflow to record; more than once for several. All that are listed, unless said.",
 )

@@ -15,6 +15,11 @@ from typing import Any
 
 import click
 
+from agentos_contract.completion import (
+    complete_deviations,
+    complete_profiles,
+    complete_variations,
+)
 from agentos_contract.deviations import UnknownDeviation, check_deviations
 from agentos_contract.document import DocumentError, load_document
 from agentos_contract.profiles import ProfileError, load_profile
@@ -85,12 +90,14 @@ def checked_origins(
     "--as",
     "profile",
     metavar="PROFILE",
+    shell_complete=complete_profiles,
     help="Behave as that server does where it departs from its contract: agno-2.5.6, or a file.",
 )
 @click.option(
     "--fault",
     "faults",
     metavar="NAME",
+    shell_complete=complete_deviations,
     multiple=True,
     help="Perform this deviation; may be repeated. `mockserver faults` lists them.",
 )
@@ -98,6 +105,7 @@ def checked_origins(
     "--vary",
     "variations",
     metavar="NAME",
+    shell_complete=complete_variations,
     multiple=True,
     help="Differ in this way that the contract allows; may be repeated.",
 )
