@@ -122,6 +122,42 @@ def variable_of(name: str) -> str:
     return "AGENTOS_HEADER_" + re.sub("[^A-Z0-9]", "_", name.upper())
 
 
+def check_url(url: str, host: Callable[[], str]) -> None:
+    """Raise ConnectionMistake for what is no server's URL; `host` has the HTTP client read it, and
+    raises what the client does."""
+    why = _why_no_url(url)
+    if why is None:
+        try:
+            host()
+        except Exception as error:
+            why = f": {error}"
+    if why is not None:
+        message = f"{url!r} is no server's URL{why}; expected one such as http://localhost:7777"
+        raise ConnectionMistake("URL", message)
+
+
+def _why_no_url(url: str) -> str | None:
+    """What is wrong with it, in words that go on after "is no server's URL"."""
+    if not url.isprintable() or re.search(r"[\s\\<>\"^`{|}]", url):
+        return ": it has characters in it that no URL has"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        return f": {str(error)[:1].lower()}{str(error)[1:]}"
+    if parts.scheme not in ("http", "https") or not host:
+        return ""
+    if port == 0:
+        return ": nothing listens on port 0"
+    if parts.fragment:
+        return f": a server never sees #{parts.fragment}"
+    try:
+        labels = host.encode("idna").removesuffix(b".").split(b".")
+    except UnicodeError:
+        return f": {host} is no host's name"
+    return None if ":" in host or all(labels) else f": {host} is no host's name"
+
+
 def below(url: str, path: str) -> str:
     """A path, which may have a query, below a server's URL, whose query is kept."""
     base, _, query = url.partition("?")

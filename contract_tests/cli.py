@@ -8,6 +8,7 @@ import click
 
 from agentos_contract import __version__
 from agentos_contract.completion import complete_commands
+from agentos_contract.output import Command
 from contract_tests.commands.diff import diff
 from contract_tests.commands.drift import drift
 from contract_tests.commands.fuzz import fuzz
@@ -23,7 +24,7 @@ COMMANDS: dict[str, click.Command] = {
 }
 
 
-class WithCommands(click.Command):
+class WithCommands(Command):
     """A command with others beside it: `contract-tests URL …`, and `contract-tests learn URL …`.
 
     A group would need a name for what has none. No URL is a command's name.

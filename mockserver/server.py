@@ -20,6 +20,8 @@ from typing import Any, NoReturn
 import uvicorn
 from starlette.types import ASGIApp
 
+from agentos_contract.output import escaped, escaped_lines
+
 SECONDS_TO_FINISH = 1
 """After a signal, until what is still being answered is told to end."""
 
@@ -107,9 +109,22 @@ def listen(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
     return listener
 
 
+class _LogFormat(logging.Formatter):
+    """A record in one line, then its traceback; with nothing of a caller's in it that acts."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = escaped(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:
+        return escaped_lines(super().formatException(ei))
+
+
 def set_up_log(level: str) -> None:
     """Have everything logged in one form; requests at info (http/log.py)."""
-    logging.basicConfig(level=level.upper(), format="%(levelname)s: %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_LogFormat("%(levelname)s: %(name)s: %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[handler])
     if level != "debug":
         # Theirs are told by what is said at start and of each request. uvicorn's of a websocket
         # would show its query.

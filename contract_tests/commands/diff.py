@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import click
 
 from agentos_contract.completion import complete_profiles
+from agentos_contract.output import Command, echo, json_text
 from agentos_contract.profile_diff import compare_profiles
 from agentos_contract.profiles import Profile, ProfileError, load_profile
 from agentos_contract.requirements import load_catalogue
@@ -18,7 +18,7 @@ from contract_tests.judging.known import KnownError, load_known
 from contract_tests.reports.terminal import describe_differences
 
 
-@click.command(context_settings=HELP)
+@click.command(cls=Command, context_settings=HELP)
 @click.argument("old", shell_complete=complete_profiles)
 @click.argument("new", shell_complete=complete_profiles)
 @click.option(
@@ -34,11 +34,11 @@ def diff(old: str, new: str, report: Path | None) -> None:
     profiles = [_profile(name, hint) for name, hint in ((old, "OLD"), (new, "NEW"))]
     differences = compare_profiles(*profiles)
     for line in describe_differences(differences, old, new):
-        click.echo(line)
+        echo(line)
     if report is not None:
         content = {"old": old, "new": new, "differences": [d.to_json() for d in differences]}
         try:
-            report.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+            report.write_text(json_text(content, indent=1), encoding="utf-8")
         except OSError as error:
             raise click.BadParameter(
                 f"cannot be written: {error}", param_hint="--report"

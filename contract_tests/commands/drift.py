@@ -9,15 +9,17 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from agentos_contract.completion import complete_kits_files
+from agentos_contract.output import Command, escaped
 from contract_tests.commands.options import HELP, make_options, target_options
 from contract_tests.commands.outcome import BROKEN, KEPT, could_not_run, say_plan
 from contract_tests.drift.baseline import BASELINES, Baseline, BaselineError, load_baseline
 from contract_tests.drift.drift import Drift, Listener, find_drift
 from contract_tests.drift.report import describe, write_report
 from contract_tests.drift.requests import Plan
-from contract_tests.reports.terminal import say
+from contract_tests.reports.terminal import make_console, say
 from contract_tests.running.run import Options
 from contract_tests.target.problems import CouldNotRun
 from contract_tests.target.redaction import redact
@@ -26,7 +28,7 @@ from contract_tests.target.target import Target
 DEFAULT_BASELINE = "agno-2.5.6"
 
 
-@click.command(context_settings=HELP)
+@click.command(cls=Command, context_settings=HELP)
 @click.argument("url")
 @click.option(
     "--since",
@@ -57,7 +59,7 @@ def drift(url: str, since: str, report_dir: Path | None, **target: Any) -> None:
 
 
 def _run(options: Options, baseline: Baseline, report_dir: Path | None) -> int:
-    console = Console(highlight=False)
+    console = make_console()
     spinner = console.status("") if console.is_terminal else None
 
     def planned(target: Target, plan: Plan) -> None:
@@ -65,7 +67,7 @@ def _run(options: Options, baseline: Baseline, report_dir: Path | None) -> int:
 
     listener = Listener(planned=planned)
     if spinner is not None:
-        listener.progress = spinner.update
+        listener.progress = lambda text: spinner.update(escape(escaped(text)))
     try:
         with spinner or contextlib.nullcontext():
             found = find_drift(options, baseline, listener)

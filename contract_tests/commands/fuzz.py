@@ -15,6 +15,7 @@ import click
 from rich.console import Console
 
 from agentos_contract.completion import complete_profiles
+from agentos_contract.output import Command
 from agentos_contract.requirements import Level, load_catalogue
 from contract_tests.commands.options import HELP, make_options, target_options
 from contract_tests.commands.outcome import (
@@ -30,15 +31,12 @@ from contract_tests.fuzzing.database import DatabaseError
 from contract_tests.fuzzing.rounds import INTERRUPTED, TIME_UP, Failure
 from contract_tests.fuzzing.saved import save
 from contract_tests.judging.known import KnownError, load_known
-from contract_tests.reports.terminal import MAX_MESSAGE, cut, say
+from contract_tests.reports.terminal import make_console, readable, readable_commands, say
 from contract_tests.running.replay import ReplayError, find_failures
 from contract_tests.running.run import Options
 from contract_tests.target.problems import CouldNotRun
 from contract_tests.target.redaction import redact
 from contract_tests.target.target import Target
-
-MAX_COMMAND = 1000
-"""Characters of a command that is printed; the file has all of it."""
 
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -60,7 +58,7 @@ class Duration(click.ParamType[float]):
         return float(found[1]) * _SECONDS[found[2] or "s"]
 
 
-@click.command(context_settings=HELP)
+@click.command(cls=Command, context_settings=HELP)
 @click.argument("url")
 @click.option(
     "--time",
@@ -141,7 +139,7 @@ def fuzz(
     except KnownError as error:
         raise click.BadParameter(str(error), param_hint="--known") from error
     options = replace(make_options(url, **target), level=Level.parse(level), known=known_list)
-    console = Console(highlight=False)
+    console = make_console()
     try:
         if saved_as is not None:
             sys.exit(replay(*find_failures(saved_as), options, None))
@@ -202,14 +200,11 @@ def _fuzz(fuzzing: Fuzzing, report_dir: Path, console: Console) -> int:
 def _print_failure(failure: Failure, console: Console, options: Options, folder: Path) -> None:
     requirement = load_catalogue()[failure.key.requirement]
     console.print(f"[bold red]FAILED {requirement.id}[/bold red] ({failure.certainty})")
-    message = cut(redact(failure.message, options.secrets), MAX_MESSAGE)
+    commands = redact("\n".join(failure.commands), options.secrets)
     lines = [
         requirement.text,
-        f"seen: {message}",
-        *(
-            f"{n}. {cut(redact(one, options.secrets), MAX_COMMAND)}"
-            for n, one in enumerate(failure.commands, 1)
-        ),
+        f"seen: {readable(failure.message, options.secrets)}",
+        *(f"{n}. {one}" for n, one in enumerate(readable_commands(commands, "replay.json"), 1)),
         f"again: contract-tests {shlex.quote(options.url)} --replay {folder}:{requirement.id}",
     ]
     say(console, *(f"  {line}" for line in lines))

@@ -34,7 +34,7 @@ from contract_tests.reports.files import write_reports
 from contract_tests.reports.github import annotation_lines, summary, write_summary
 from contract_tests.reports.known_file import update_known_file
 from contract_tests.reports.places import Places
-from contract_tests.reports.terminal import print_kept, print_report, say
+from contract_tests.reports.terminal import make_console, print_kept, print_report, say
 from contract_tests.reports.texts import Texts
 from contract_tests.running.replay import ReplayError, find_failures
 from contract_tests.running.run import Listener, Options, Report, run_contract_tests
@@ -140,7 +140,7 @@ def judge(
     if known is None and update_known is not None and update_known.exists():
         known = str(update_known)
     options = read_options(url, level=level, known=known, required=required, code=code, **target)
-    console = Console(highlight=False)
+    console = make_console()
     report = tested(options, console, partial(_test, options, log))
     if report is None:
         sys.exit(COULD_NOT_RUN)

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
+from agentos_contract.output import Command
 from contract_tests.commands.options import HELP, make_options, target_options
 from contract_tests.commands.outcome import COULD_NOT_RUN, KEPT, could_not_run, crashed, tested
 from contract_tests.learning.learn import EXTRA_RUNS, Verdict, learn_profile
 from contract_tests.learning.profile_file import write_profile
 from contract_tests.learning.script_sources import ScriptsError, load_scripts_as_written
-from contract_tests.reports.terminal import say
+from contract_tests.reports.terminal import make_console, say
 from contract_tests.running.run import Options
 from contract_tests.target.redaction import redact
 
 
-@click.command(context_settings=HELP)
+@click.command(cls=Command, context_settings=HELP)
 @click.argument("url")
 @click.option(
     "--out",
@@ -49,7 +49,7 @@ def _learn(options: Options, out: Path, scripts: Path | None) -> int:
         sources = load_scripts_as_written(scripts) if scripts is not None else {}
     except ScriptsError as error:
         raise click.BadParameter(str(error), param_hint="--scripts") from error
-    console = Console(highlight=False)
+    console = make_console()
     console.print(f"learning starts up to {EXTRA_RUNS} runs more than what comes next says")
     learned = tested(
         options, console, lambda listener: learn_profile(options, listener, scripts=sources)
@@ -68,5 +68,5 @@ def _learn(options: Options, out: Path, scripts: Path | None) -> int:
     counts = Counter(finding.verdict for finding in learned.findings)
     said = ", ".join(f"{counts[one]} {one.value}" for one in Verdict if counts[one])
     console.print(f"deviations: {said}; requirements broken: {len(learned.known)}", soft_wrap=True)
-    console.print(f"profile: {out}", soft_wrap=True)
+    say(console, f"profile: {out}")
     return KEPT

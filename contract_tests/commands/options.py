@@ -12,7 +12,7 @@ import httpx
 from click.core import ParameterSource
 
 from agentos_contract.completion import complete_workflows
-from agentos_contract.connection import Connection, below
+from agentos_contract.connection import Connection, ConnectionMistake, below, check_url
 from agentos_contract.connection_options import connection_options, take_connection
 from agentos_contract.document import DocumentError, load_document
 from contract_tests.running.run import Options
@@ -198,20 +198,16 @@ def make_options(
 
 
 def _check_url(url: str) -> None:
-    try:
-        parts = httpx.URL(url)
-        is_url = parts.scheme in ("http", "https") and bool(parts.host)
-    except (httpx.InvalidURL, ValueError):
-        is_url = False
-    if is_url and parts.userinfo:
+    if "@" in url.partition("://")[2].partition("/")[0]:
         message = (
             "it has a user or a password in it, which reports would show; "
             "expected one without, and --token, AGENTOS_TOKEN or token-command"
         )
         raise click.BadParameter(message, param_hint="URL")
-    if not is_url or parts.fragment:
-        message = f"{url!r} is no server's URL; expected one such as http://localhost:7777"
-        raise click.BadParameter(message, param_hint="URL")
+    try:
+        check_url(url, lambda: httpx.URL(url).host)
+    except ConnectionMistake as error:
+        raise click.BadParameter(str(error), param_hint="URL") from error
 
 
 def _check_authorization(token: str | None, connection: Connection) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status as Spinner
 
+from agentos_contract.output import echo, escaped
 from contract_tests.checks.plan import Plan
 from contract_tests.checks.registry import Check
 from contract_tests.reports.github import cell, error_command, is_github, write_summary
@@ -63,16 +64,16 @@ def _listener(options: Options, console: Console, spinner: Spinner | None) -> Li
         def checking(check: Check, position: int, count: int) -> None:
             nonlocal now
             now = f"{position + 1}/{count} {check.name.replace('_', ' ')}"
-            spinner.update(escape(now))
+            spinner.update(escape(escaped(now)))
 
         listener.checking = checking
-        listener.progress = lambda text: spinner.update(escape(f"{now}: {text}"))
+        listener.progress = lambda text: spinner.update(escape(escaped(f"{now}: {text}")))
     return listener
 
 
 def could_not_run(message: str) -> int:
-    message = " ".join(message.split())
-    click.echo(f"contract-tests: {message}", err=True)
+    message = escaped(" ".join(message.split()))
+    echo(f"contract-tests: {message}", err=True)
     if for_github():
         click.echo(error_command(message, title="contract-tests could not be run"), err=True)
         with suppress(OSError):

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import click
 from click.core import ParameterSource
-from rich.console import Console
 
 from agentos_contract.document import DocumentError, load_document
 from contract_tests.checks.plan import Plan
 from contract_tests.commands.outcome import BROKEN, COULD_NOT_RUN, KEPT, tested
 from contract_tests.fuzzing.saved import replay_sequences
 from contract_tests.reports.exchange_log import logging_to
-from contract_tests.reports.terminal import print_replayed, say
+from contract_tests.reports.terminal import make_console, print_replayed, say
 from contract_tests.running.replay import (
     Outcome,
     Replayed,
@@ -32,7 +31,7 @@ def replay(
     saved: SavedFailures, failures: list[SavedFailure], options: Options, log: Path | None
 ) -> int:
     """Replay, say what came of it, and give the exit code."""
-    console = Console(highlight=False)
+    console = make_console()
     if not failures:
         console.print("no failure was saved")
         return KEPT

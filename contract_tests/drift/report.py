@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from agentos_contract.output import escaped, json_text
 from contract_tests.drift.baseline import fields_to_json
 from contract_tests.drift.changes import Change, Impact
 from contract_tests.drift.drift import Drift
-from contract_tests.reports.terminal import cut
+from contract_tests.reports.terminal import cut, readable_commands
 
 Clean = Callable[[str], str]
 """Takes the token out of a text."""
@@ -74,8 +74,8 @@ def write_report(drift: Drift, directory: Path, clean: Clean) -> list[Path]:
     """drift.json and drift.txt; returns their paths. Raises OSError."""
     directory.mkdir(parents=True, exist_ok=True)
     texts = {
-        "drift.json": clean(json.dumps(to_json(drift), indent=1, ensure_ascii=False)),
-        "drift.txt": "\n".join(describe(drift, clean)),
+        "drift.json": clean(json_text(to_json(drift), indent=1)),
+        "drift.txt": "\n".join(map(escaped, describe(drift, clean))),
     }
     for name, text in texts.items():
         (directory / name).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
@@ -127,7 +127,8 @@ def _change(same: Sequence[Change], clean: Clean) -> Iterator[str]:
     yield f"  {_where(same, clean)}: {_sides(change, clean)} ({seen})"
     yield f"      {_text(change.notice, clean)}"
     if change.reproduce:
-        yield f"      {clean(change.reproduce)}"
+        for command in readable_commands(clean(change.reproduce), "drift.json"):
+            yield f"      {command}"
 
 
 def _sides(change: Change, clean: Clean) -> str:
@@ -161,7 +162,5 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _text(text: str, clean: Clean, length: int = MAX_TEXT) -> str:
-    """Text of a server's on one line, without what moves a terminal's cursor."""
-    text = " ".join(text.split())
-    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-    return cut(clean(shown), length)
+    """Text of a server's on one line, with nothing in it that acts."""
+    return escaped(cut(clean(" ".join(text.split())), length))

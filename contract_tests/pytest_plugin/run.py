@@ -18,6 +18,7 @@ import pytest
 from filelock import FileLock
 
 from agentos_contract.connection import below
+from agentos_contract.output import escaped, escaped_lines
 from agentos_contract.requirements import Level, Requirement, load_catalogue
 from contract_tests.checks.plan import Plan
 from contract_tests.checks.registry import deciding_checks
@@ -28,7 +29,7 @@ from contract_tests.pytest_plugin.options import OPTIONS
 from contract_tests.reports.allure import write_allure
 from contract_tests.reports.exchange_log import logging_to
 from contract_tests.reports.files import write_reports
-from contract_tests.reports.terminal import MAX_MESSAGE, cut
+from contract_tests.reports.terminal import readable, readable_commands
 from contract_tests.reports.texts import Texts
 from contract_tests.running.run import Listener, Options, Report, run_contract_tests
 from contract_tests.target.problems import CouldNotRun
@@ -116,8 +117,10 @@ class ContractReport:
                     result.requirement.id,
                     result.requirement.text,
                     result.status.value,
-                    _in_words_of_pytest(cut(redact(result.message, secrets), MAX_MESSAGE)),
-                    redact(result.reproduce, secrets),
+                    _in_words_of_pytest(readable(result.message, secrets)),
+                    _in_words_of_pytest(
+                        "\n".join(readable_commands(redact(result.reproduce, secrets)))
+                    ),
                 )
                 for result in report.results
                 if wanted is None or result.requirement.id in wanted
@@ -245,7 +248,7 @@ def _run(request: pytest.FixtureRequest) -> ContractReport:
         with logging_to(settings.log, options, _listener(options, config)) as listener:
             report = run_contract_tests(options, listener)
     except CouldNotRun as error:
-        said = redact(str(error), options.secrets)
+        said = readable(str(error), options.secrets)
         message = _in_words_of_pytest(f"contract tests: {options.url}: {said}")
         return ContractReport(options.url, options.seed, 0, (), could_not_run=message)
     if settings.report_dir is not None:
@@ -313,9 +316,10 @@ def _listener(options: Options, config: pytest.Config) -> Listener:
 
     def planned(target: Target, plan: Plan) -> None:
         reporter.ensure_newline()
-        reporter.write_line(f"{options.url}: {plan.describe()} (seed {options.seed})")
-        for workflow_id, reason in target.unusable:
-            reporter.write_line(f"left out: {workflow_id}: {reason}")
+        lines = [f"{options.url}: {plan.describe()} (seed {options.seed})"]
+        lines += [f"left out: {workflow_id}: {why}" for workflow_id, why in target.unusable]
+        for line in lines:
+            reporter.write_line(escaped(redact(line, options.secrets)))
 
     if reporter is not None:
         listener.planned = planned
@@ -335,4 +339,5 @@ def _usage_errors() -> Iterator[None]:
     try:
         yield
     except click.ClickException as error:
-        raise pytest.UsageError(_in_words_of_pytest(error.format_message())) from error
+        message = escaped_lines(_in_words_of_pytest(error.format_message()))
+        raise pytest.UsageError(message) from error

@@ -108,7 +108,7 @@ class _Writer:
         self._logger.report_result(test)
 
     def _details(self, result: Result) -> StatusDetails:
-        parts = (self._texts.in_all(result), self._texts.clean(result.reproduce))
+        parts = (self._texts.in_all(result), self._texts.commands(result.reproduce))
         return StatusDetails(
             message=self._texts.message(result),
             trace="\n".join(part for part in parts if part) or None,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
 from agentos_contract import __version__
+from agentos_contract.output import json_text
 from contract_tests.judging.results import Result, Status
 from contract_tests.reports.junit import junit_xml
 from contract_tests.reports.places import Places
@@ -36,7 +36,7 @@ def write_reports(report: Report, directory: Path, options: Options) -> list[Pat
     }
     for name, content in files.items():
         (directory / name).write_text(content, encoding="utf-8", errors="backslashreplace")
-    saved = write_replay(report, options, directory, texts.clean)
+    saved = write_replay(report, options, directory, texts.data)
     return [*(directory / name for name in files), saved]
 
 
@@ -59,7 +59,7 @@ def _json(report: Report, texts: Texts) -> str:
             for result in report.results
         ],
     }
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    return json_text(content, indent=2) + "\n"
 
 
 _IN_FULL = (Status.FAILED, Status.ERROR, Status.KNOWN)

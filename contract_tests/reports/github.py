@@ -67,7 +67,7 @@ def annotation_lines(report: Report, places: Places, texts: Texts) -> list[str]:
 
 def _seen(result: Result, texts: Texts) -> str:
     again = f" ({result.occurrences} times)" if result.occurrences > 1 else ""
-    return f"seen: {cut(texts.clean(result.message), MAX_MESSAGE)}{again}"
+    return f"seen: {cut(texts.message(result), MAX_MESSAGE)}{again}"
 
 
 def write_summary(text: str) -> None:
@@ -107,7 +107,7 @@ def summary(report: Report, texts: Texts) -> str:
 def _table(results: Sequence[Result], column: str, texts: Texts) -> list[str]:
     rows = [
         f"| `{result.requirement.id}` | {cell(result.requirement.text)} "
-        f"| {cell(cut(texts.clean(result.message), MAX_MESSAGE))} |"
+        f"| {cell(cut(texts.message(result), MAX_MESSAGE))} |"
         for result in results
     ]
     return [f"| requirement | | {column} |", "| --- | --- | --- |", *rows]

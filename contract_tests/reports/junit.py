@@ -55,7 +55,7 @@ def _properties(report: Report) -> list[tuple[str, str]]:
 
 def _outcome(result: Result, texts: Texts) -> list[Any]:
     message = _xml_text(texts.message(result))
-    parts = (result.requirement.text, texts.in_all(result), texts.clean(result.reproduce))
+    parts = (result.requirement.text, texts.in_all(result), texts.commands(result.reproduce))
     text = _xml_text("\n".join(part for part in parts if part))
     match result.status:
         case Status.FAILED:

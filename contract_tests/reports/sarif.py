@@ -4,12 +4,12 @@ results, shown on the user's files."""
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from typing import Any
 from urllib.parse import quote
 
 from agentos_contract import __version__
+from agentos_contract.output import json_text
 from agentos_contract.requirements import Requirement
 from contract_tests.judging.results import Result, Status
 from contract_tests.reports.places import Finding, Places
@@ -68,7 +68,7 @@ def sarif(report: Report, places: Places, texts: Texts) -> str:
         "results": results,
     }
     content = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    return json_text(content, indent=2) + "\n"
 
 
 def _rule(requirement: Requirement) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def _result(result: Result, index: int, finding: Finding, texts: Texts) -> dict[
     message = texts.message(result)
     if shown is not None and not is_known:
         message = texts.cut(shown.message)
-    reproduce = texts.clean(shown.reproduce) if shown is not None else ""
+    reproduce = texts.commands(shown.reproduce) if shown is not None else ""
     in_all = texts.in_all(result) if finding.workflow is None else ""
     workflow = texts.clean(finding.workflow) if finding.workflow is not None else None
     where = f"in {workflow}: " if workflow is not None else ""

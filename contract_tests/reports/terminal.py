@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 
+from agentos_contract.output import escaped
 from agentos_contract.profile_diff import Change, Difference, Impact
 from contract_tests.judging.results import REQUIRED, Result, Status
 from contract_tests.judging.sources import describe_sources, sources_of
@@ -25,15 +26,43 @@ _STYLES = {
 MAX_MESSAGE = 600
 """Characters of a message on a terminal; four times that in the files."""
 
+MAX_COMMAND = 2000
+"""Characters of a command that is printed; the files have all of it."""
+
 
 def cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def say(console: Console, *lines: str) -> None:
-    """Print lines as they are, however long."""
+def make_console() -> Console:
+    """A terminal, or a log. What is printed is not changed: no `:bug:` becomes a picture."""
+    return Console(highlight=False, emoji=False)
+
+
+def say(console: Console, *lines: str, style: str | None = None) -> None:
+    """Print lines, however long, with nothing in them that acts."""
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(
+            escaped(line), style=style, markup=False, highlight=False, soft_wrap=True, emoji=False
+        )
+
+
+def readable(text: str, secrets: Secrets, length: int = MAX_MESSAGE) -> str:
+    """What somebody else said, for people: in one line, cut off, without secrets."""
+    return escaped(cut(redact(text, secrets), length))
+
+
+def readable_commands(commands: str, whole: str = "report.json") -> list[str]:
+    """Shell commands without secrets, to be copied, one a line. One that is too long to be copied
+    is a comment that names the file that has it `whole`."""
+    lines = commands.split("\n")
+    return [
+        escaped(line)
+        if len(line) <= MAX_COMMAND
+        else f"# {escaped(line[:200])}… ({len(line):,} characters; {whole} of --report-dir has all)"
+        for line in lines
+        if line
+    ]
 
 
 def print_report(
@@ -62,8 +91,7 @@ def print_kept(report: Report, console: Console) -> None:
         name = result.requirement.id
         checks = report.findings.cases[name]
         by = ", ".join(f"{check} {count}" for check, count in checks.most_common() if count)
-        line = f"PASSED {name} ({by})"
-        console.print(line, style="green", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"PASSED {name} ({by})", style="green")
     console.print()
 
 
@@ -74,7 +102,7 @@ def _print_crashes(results: Sequence[Result], console: Console, secrets: Secrets
             crashed.setdefault(result.message, []).append(result.requirement.id)
     for message, names in crashed.items():
         console.print(f"[bold magenta]ERROR[/bold magenta] {escape(', '.join(names))}")
-        console.print(f"  {escape(redact(message, secrets))}\n")
+        console.print(f"  {escape(readable(message, secrets))}\n")
 
 
 def _print_result(
@@ -86,11 +114,11 @@ def _print_result(
         f"[{style}]{result.status.value.upper()} {result.requirement.id}[/{style}]{again}",
         highlight=False,
     )
-    message = cut(redact(result.message, secrets), MAX_MESSAGE)
+    message = readable(result.message, secrets)
     text = f"{result.requirement.text}\n[dim]seen:[/dim] {escape(message)}"
     if result.occurrences > 1:
-        sources = redact(describe_sources(sources_of(result.breaches)), secrets)
-        text += f"\n[dim]in all:[/dim] {escape(cut(sources, MAX_MESSAGE))}"
+        sources = readable(describe_sources(sources_of(result.breaches)), secrets)
+        text += f"\n[dim]in all:[/dim] {escape(sources)}"
     if console.is_terminal:
         console.print(Padding(text, (0, 0, 0, 2)), highlight=False)
     else:  # a log: its reader wraps lines
@@ -108,8 +136,7 @@ def replay_command(saved_in: Path, result: Result) -> str:
 
 
 def _print_commands(commands: str, console: Console, secrets: Secrets) -> None:
-    """One line each, however long: to be copied."""
-    say(console, *(f"  {line}" for line in redact(commands, secrets).split("\n") if line))
+    say(console, *(f"  {line}" for line in readable_commands(redact(commands, secrets))))
 
 
 _OUTCOME_STYLES = {
@@ -123,10 +150,10 @@ def print_replayed(replayed: Sequence[Replayed], console: Console, secrets: Secr
     """What came of each failure that was replayed."""
     for one in replayed:
         style, outcome = _OUTCOME_STYLES[one.outcome], one.outcome.value.upper()
-        name = escape(one.failure.requirement)
+        name = escape(escaped(one.failure.requirement))
         console.print(f"[{style}]{outcome} {name}[/{style}]", highlight=False)
         if one.message:
-            say(console, f"  {cut(redact(one.message, secrets), MAX_MESSAGE)}")
+            say(console, f"  {readable(one.message, secrets)}")
         _print_commands(one.reproduce, console, secrets)
     counts = Counter(one.outcome for one in replayed)
     said = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome])

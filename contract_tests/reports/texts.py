@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
+from agentos_contract.output import escaped, escaped_lines
 from contract_tests.judging.results import Result
 from contract_tests.judging.sources import describe_sources, sources_of
-from contract_tests.reports.terminal import MAX_MESSAGE, cut
+from contract_tests.reports.terminal import MAX_MESSAGE, cut, readable_commands
 from contract_tests.running.run import Options
 from contract_tests.target.redaction import redact
 
@@ -17,7 +18,7 @@ from contract_tests.target.redaction import redact
 class Texts:
     """Texts for files."""
 
-    clean: Callable[[str], str]
+    data: Callable[[str], str]
     """Takes secrets out of a text."""
 
     @classmethod
@@ -25,12 +26,20 @@ class Texts:
         """Without the secrets of a run with these options."""
         return cls(lambda text: redact(text, options.secrets))
 
+    def clean(self, text: str) -> str:
+        """A text with lines of its own, without secrets, with nothing in it that acts."""
+        return escaped_lines(self.data(text))
+
     def message(self, result: Result) -> str:
         return self.cut(result.message)
 
     def cut(self, text: str) -> str:
-        """Cleaned, and no longer than a file should have it."""
-        return cut(self.clean(text), 4 * MAX_MESSAGE)
+        """In one line, and no longer than a file should have it."""
+        return escaped(cut(self.data(text), 4 * MAX_MESSAGE))
+
+    def commands(self, reproduce: str) -> str:
+        """Shell commands to be copied, but for those that are too long for that."""
+        return "\n".join(readable_commands(self.data(reproduce)))
 
     def sources(self, result: Result) -> list[dict[str, Any]]:
         """What stands behind "N times": which kinds of faults, and in which workflows."""

@@ -8,7 +8,6 @@ of its own; it judges as it did. Of what fuzzing found the sequence of steps is 
 from __future__ import annotations
 
 import difflib
-import json
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from agentos_contract.output import json_text
 from agentos_contract.requirements import Level
 from contract_tests.checks.own_ids import session_prefix
 from contract_tests.checks.registry import CHECKS
@@ -108,7 +108,7 @@ def save_failures(
     directory.mkdir(parents=True, exist_ok=True)
     file = directory / FILE_NAME
     content = _cleaned(saved.model_dump(mode="json", by_alias=True, exclude_none=True), clean)
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    text = json_text(content, indent=2) + "\n"
     file.write_text(text, encoding="utf-8", errors="backslashreplace")
     return file
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Sequence
 from urllib.parse import quote_plus
 
 from agentos_contract.connection import Connection
+from agentos_contract.output import acts
 
 TOKEN_VARIABLE = "AGENTOS_TOKEN"  # nosec B105 # a variable's name
 TOKEN_IN_SHELL = f"${TOKEN_VARIABLE}"
-
-# NUL, and what is no character of a text by itself.
-_UNPASSABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def curl_command(
@@ -78,10 +75,12 @@ def _connected(connection: Connection) -> list[str]:
 
 
 def _form_field(name: str, value: str) -> str:
-    if not name or _UNPASSABLE.search(value):
-        # No shell passes NUL on, and of a field without a name curl forgets the equals sign.
+    if not name or acts(name + value):
+        # One line to be copied, in which nothing acts. No shell passes NUL on, and of a field
+        # without a name curl forgets the equals sign.
         encoded = quote_plus(value, errors="surrogatepass")
-        return f"--data-raw {shlex.quote(f'{quote_plus(name)}={encoded}')}"
+        shown = f"{quote_plus(name, errors='surrogatepass')}={encoded}"
+        return f"--data-raw {shlex.quote(shown)}"
     return f"--data-urlencode {shlex.quote(f'{quote_plus(name)}={value}')}"
 
 

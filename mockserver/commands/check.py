@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from agentos_contract.output import echo
 from mockserver.commands.files import count_of
 from mockserver.recordings.format import RecordingError, load_recordings
 from mockserver.script.loader import load_files, script_files
@@ -43,17 +44,17 @@ def _check(folder: Path, given: list[Path]) -> bool:
     except ScriptError as error:
         problems = error.problems
     for problem in problems:
-        click.echo(str(problem), err=True)
+        echo(str(problem), err=True)
         errors += not problem.is_warning
     if folder in given:
         try:
             recordings = load_recordings(folder)
             counted += [count_of(len(recordings), "recording")] if recordings else []
         except RecordingError as error:
-            click.echo(str(error), err=True)
+            echo(str(error), err=True)
             errors += len(str(error).splitlines())
     if errors:
-        click.echo(f"Error: {name}: {count_of(errors, 'problem')}; it cannot be served", err=True)
+        echo(f"Error: {name}: {count_of(errors, 'problem')}; it cannot be served", err=True)
     else:
-        click.echo(f"{name}: {', '.join(counted)}, no problem")
+        echo(f"{name}: {', '.join(counted)}, no problem")
     return not errors

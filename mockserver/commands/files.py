@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from agentos_contract.output import echo
 from mockserver.recordings.format import RecordingError, Recordings, load_recordings
 from mockserver.script.loader import Scripts, load_scripts
 from mockserver.script.problems import ScriptError
@@ -30,6 +31,6 @@ def scripts_of(directory: Path) -> Scripts:
         return load_scripts(directory)
     except ScriptError as error:
         for problem in error.problems:
-            click.echo(str(problem), err=True)
+            echo(str(problem), err=True)
         count = count_of(sum(not problem.is_warning for problem in error.problems), "problem")
         raise click.ClickException(f"{directory}: {count}; nothing is served") from error

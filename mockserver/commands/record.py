@@ -10,7 +10,9 @@ import click
 import httpx
 
 from agentos_contract.completion import complete_workflows
+from agentos_contract.connection import ConnectionMistake, check_url
 from agentos_contract.connection_options import connection_options, take_connection
+from agentos_contract.output import echo
 from mockserver.commands.files import TOKEN_VARIABLES, count_of, recordings_of, scripts_of
 from mockserver.recordings.inference import infer_script
 from mockserver.recordings.recorder import DEFAULT_MESSAGE, CouldNotRecord, Recorder
@@ -69,6 +71,12 @@ def record(
     if Path(url).is_dir():
         _infer(Path(url), workflows, out)
         return
+    try:
+        check_url(url, lambda: httpx.URL(url).host)
+    except ConnectionMistake as error:
+        # It may have a password in it.
+        why = str(error) if "@" not in url else "it is no server's URL"
+        raise click.BadParameter(why, param_hint="URL") from error
     recorder = Recorder(
         url,
         out,
@@ -77,18 +85,18 @@ def record(
         messages,
         session_id=session,
         user_id=user,
-        say=click.echo,
+        say=echo,
     )
     try:
         recorder.record(workflows)
     except (CouldNotRecord, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-        click.echo(f"mockserver record: {redacted(url)}: {error}", err=True)
+        echo(f"mockserver record: {redacted(url)}: {error}", err=True)
         sys.exit(2)
     except OSError as error:
         raise click.ClickException(f"{out}: cannot be written: {error.strerror}") from error
     for failure in recorder.failures:
-        click.echo(failure, err=True)
-    click.echo(f"{out}: {len(recorder.written)} files; mockserver serve --workflows {out}")
+        echo(failure, err=True)
+    echo(f"{out}: {len(recorder.written)} files; mockserver serve --workflows {out}")
     if recorder.failures:
         sys.exit(1)
 
@@ -107,7 +115,7 @@ def _infer(folder: Path, workflow_ids: tuple[str, ...], out: Path) -> None:
         files.add(file)
         out.mkdir(parents=True, exist_ok=True)
         file.write_text(infer_script(workflow.source, recordings.of(workflow_id)), encoding="utf-8")
-        click.echo(f"{file}: from {count_of(len(recordings.of(workflow_id)), 'recording')}")
+        echo(f"{file}: from {count_of(len(recordings.of(workflow_id)), 'recording')}")
 
 
 def redacted(url: str) -> str:

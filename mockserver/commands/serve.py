@@ -22,6 +22,7 @@ from agentos_contract.completion import (
 )
 from agentos_contract.deviations import UnknownDeviation, check_deviations
 from agentos_contract.document import DocumentError, load_document
+from agentos_contract.output import echo
 from agentos_contract.profiles import ProfileError, load_profile
 from agentos_contract.variations import UnknownVariation, check_variations
 from mockserver.app import DEFAULT_MAX_BODY, DEFAULT_MAX_MEMORY, Mock, Settings, create_app
@@ -238,7 +239,7 @@ def serve(
     scripts = scripts_of(workflows or BUNDLED_SCRIPTS)
     recordings = recordings_of(workflows or BUNDLED_SCRIPTS)
     for warning in scripts.warnings:
-        click.echo(str(warning), err=True)
+        echo(str(warning), err=True)
     set_up_log(log_level)
     try:
         document = load_document(spec)
@@ -278,13 +279,13 @@ def serve(
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000)
-    click.echo(f"listening on {url}")
-    click.echo(f"workflows: {', '.join(scripts.workflows)}")
+    echo(f"listening on {url}")
+    echo(f"workflows: {', '.join(scripts.workflows)}")
     if recordings:
-        click.echo(f"recordings: {len(recordings)}, replayed")
+        echo(f"recordings: {len(recordings)}, replayed")
     if not no_control:
-        click.echo(_why_closed(host, token) or f"page and control API: {url}/__mock__/")
-    click.echo(
+        echo(_why_closed(host, token) or f"page and control API: {url}/__mock__/")
+    echo(
         f"try: curl -N {url}/workflows/{next(iter(scripts.workflows))}/runs -d message=hello"
         + (' -H "Authorization: Bearer …"' if token else "")
     )

@@ -263,6 +263,8 @@ class Recorder:
         except httpx.TimeoutException as error:
             raise NotRecorded(f"{asked}: silent for {self.limits.idle:g} s") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
+            if (why := why_untrusted(error)) is not None:
+                raise CouldNotRecord(why) from error
             raise NotRecorded(f"{asked}: {error or type(error).__name__}") from error
 
     async def _chunks(

@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from starlette.responses import JSONResponse, Response
 
 from agentos_contract.requirements import Level, load_catalogue
 from contract_tests.judging.results import Status
+from mockserver.cli import main as mock
 from tests.conftest import Serve
 from tests.contract_tests.checks.test_mutations import TOKEN, Locked
 from tests.contract_tests.conftest import run_cli
@@ -143,13 +145,37 @@ def test_a_wrong_list_of_known_deviations(content: str, tmp_path: Path) -> None:
     assert "known.yaml" in result.stderr
 
 
-@pytest.mark.parametrize(
-    "url", ["localhost:7777", "http://[::1", "ftp://x", "http://", "http://x:y", "/"]
-)
-def test_what_is_no_url(url: str) -> None:
-    result = run_cli(url)
+NO_URLS = [
+    *(
+        "localhost:7777",
+        "http://[::1",
+        "ftp://x",
+        "http://",
+        "http://x:y",
+        "/",
+        "http://host:99999",
+    ),
+    *("http://127.0.0.1:99999", "http://localhost:0", "http://localhost:-1", "http://a..b"),
+    *("http://ho st", "http://x/\n", "http://x\\y", "http://xn--", "http://x/#top"),
+    f"http://{'a' * 70}.com",
+]
+
+
+@pytest.mark.parametrize("command", [(), ("drift",), ("fuzz",), ("learn", "--out", "/tmp/x")])
+@pytest.mark.parametrize("url", NO_URLS)
+def test_what_is_no_url(url: str, command: tuple[str, ...]) -> None:
+    result = run_cli(*command, url)
     assert result.exit_code == 2
-    assert "no server's URL" in " ".join(result.stderr.split())
+    *_, line = result.stderr.strip().splitlines()
+    assert "no server's URL" in line
+    assert "expected one such as http://localhost:7777" in line
+
+
+@pytest.mark.parametrize("url", [url for url in NO_URLS if url != "/"])
+def test_what_is_no_url_to_record(url: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(mock, ["record", url, "--out", str(tmp_path / "out")])
+    assert result.exit_code == 2
+    assert "no server's URL" in result.stderr.strip().splitlines()[-1]
 
 
 @pytest.mark.parametrize(
