@@ -159,7 +159,10 @@ def _why_no_url(url: str) -> str | None:
 
 
 def below(url: str, path: str) -> str:
-    """A path, which may have a query, below a server's URL, whose query is kept."""
+    """A path, which may have a query, below a server's URL, whose query is kept. Raises ValueError
+    for what would make it another server's."""
+    if path and not path.startswith("/"):
+        raise ValueError(f"{path!r} is no path below {url}; expected one that begins with /")
     base, _, query = url.partition("?")
     if not query:
         return base.rstrip("/") + path

@@ -15,6 +15,7 @@ from rich.console import Console
 from agentos_contract.completion import complete_profiles, complete_requirements
 from agentos_contract.profiles import find_profile
 from agentos_contract.requirements import Level, load_catalogue
+from contract_tests.commands.found_files import refuse_saved_target
 from contract_tests.commands.options import make_options, target_options
 from contract_tests.commands.outcome import (
     BROKEN,
@@ -186,8 +187,12 @@ def _replay(url: str | None, name: str, log: Path | None, target: dict[str, Any]
         saved, failures = find_failures(name)
     except ReplayError as error:
         raise click.BadParameter(str(error), param_hint="'--replay'") from error
-    is_told = click.get_current_context().get_parameter_source("url") is ParameterSource.COMMANDLINE
+    context = click.get_current_context()
+    is_told = context.get_parameter_source("url") is ParameterSource.COMMANDLINE
     options = make_options(url if url is not None and is_told else saved.target, **target)
+    if not is_told:
+        has_token = options.token is not None
+        refuse_saved_target(context, saved.target, name, has_token=has_token)
     return replay(saved, failures, options, log)
 
 

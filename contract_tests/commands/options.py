@@ -15,6 +15,7 @@ from agentos_contract.completion import complete_workflows
 from agentos_contract.connection import Connection, ConnectionMistake, below, check_url
 from agentos_contract.connection_options import connection_options, take_connection
 from agentos_contract.document import DocumentError, load_document
+from contract_tests.commands.found_files import FILE, IS_NAMED, refuse_choices, refuse_command
 from contract_tests.running.run import Options
 from contract_tests.target.client import Limits
 from contract_tests.target.configuration import (
@@ -33,21 +34,19 @@ HELP = {"help_option_names": ["-h", "--help"]}
 """A command's `context_settings`."""
 
 
-CONFIGURATION_FILE = "contract_tests.configuration_file"
-"""What the configuration's file, or None, is in a context's `meta`."""
-
 PARAMETERS = {"workflow": "workflows", "require": "required"}
 """Names of parameters, where they are not those of the configuration's keys."""
 
 
 def _configure(ctx: click.Context, param: click.Parameter, file: Path | None) -> None:
     """Make what the configuration says the defaults of the other options."""
+    ctx.meta[IS_NAMED] = file is not None
     try:
         file = file or find_configuration(Path.cwd())
         found = load_configuration(file) if file is not None else Configuration()
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from error
-    ctx.obj, ctx.meta[CONFIGURATION_FILE] = found, file
+    ctx.obj, ctx.meta[FILE] = found, file
     values = found.model_dump(exclude_none=True, exclude={"workflows", "token_command"})
     ctx.default_map = {PARAMETERS.get(name, name): value for name, value in values.items()}
 
@@ -59,7 +58,8 @@ config_option = click.option(
     expose_value=False,
     callback=_configure,
     help="A configuration file. Else the nearest contract-tests.toml, or [tool.contract-tests] of"
-    " a pyproject.toml, from the current directory upwards.",
+    " a pyproject.toml, from the current directory upwards, which does not choose who gets the"
+    " token.",
 )
 
 
@@ -168,6 +168,8 @@ def make_options(
     context = click.get_current_context()
     configuration: Configuration = context.obj
     command = token_command or configuration.token_command
+    if not token and token_command is None:
+        refuse_command(context)
     if not token and command is not None:
         try:
             token = token_from(command)
@@ -175,6 +177,7 @@ def make_options(
             raise click.UsageError(str(error)) from error
     _check_texts(token, message, workflows)
     _check_authorization(token, reached)
+    refuse_choices(context, has_token=bool(token))
     is_told = context.get_parameter_source("message") is ParameterSource.COMMANDLINE
     settings = {
         workflow_id: one.model_copy(update={"message": message, "messages": []}) if is_told else one
@@ -193,7 +196,7 @@ def make_options(
         settings=settings,
         limits=Limits(idle=idle_timeout, total=total_timeout),
         spec=spec,
-        files=UserFiles(configuration=context.meta.get(CONFIGURATION_FILE), spec=spec),
+        files=UserFiles(configuration=context.meta[FILE], spec=spec),
     )
 
 

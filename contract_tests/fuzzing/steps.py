@@ -55,7 +55,7 @@ class Odd(_Step):
 
     kind: Literal["odd"] = "odd"
     method: str
-    path: str
+    path: Annotated[str, Field(pattern="^/")]
     """Percent-encoded, below the target's URL."""
     headers: tuple[tuple[str, str], ...] = ()
     expects: Literal["refusal", "404", "405"] = "refusal"

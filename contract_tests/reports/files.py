@@ -80,7 +80,7 @@ def _html(report: Report, directory: Path, texts: Texts) -> str:
             "message": texts.message(result),
             "reproduce": texts.clean(result.reproduce),
             "sources": texts.sources(result),
-            "replay": replay_command(directory, result) if shown is not None else "",
+            "replay": replay_command(report.target, directory, result) if shown is not None else "",
             "timeline": timeline,
         }
 

@@ -75,7 +75,11 @@ def print_report(
     for status in (Status.FAILED, Status.KNOWN):
         for result in report.results:
             if result.status is status:
-                _print_result(result, console, secrets, saved_in)
+                _print_result(result, console, secrets)
+                if saved_in is not None and result.shown is not None:
+                    again = replay_command(report.target, saved_in, result)
+                    _print_commands(again, console, secrets)
+                console.print()
     _print_crashes(report.results, console, secrets)
     say(console, *coverage_lines(report.results))
     counts = Counter(result.status for result in report.results)
@@ -105,9 +109,7 @@ def _print_crashes(results: Sequence[Result], console: Console, secrets: Secrets
         console.print(f"  {escape(readable(message, secrets))}\n")
 
 
-def _print_result(
-    result: Result, console: Console, secrets: Secrets, saved_in: Path | None
-) -> None:
+def _print_result(result: Result, console: Console, secrets: Secrets) -> None:
     style = _STYLES[result.status]
     again = f" ({result.occurrences} times)" if result.occurrences > 1 else ""
     console.print(
@@ -125,14 +127,12 @@ def _print_result(
         for line in text.split("\n"):
             console.print(f"  {line}", highlight=False, soft_wrap=True)
     _print_commands(result.reproduce, console, secrets)
-    if saved_in is not None and result.shown is not None:
-        _print_commands(replay_command(saved_in, result), console, secrets)
-    console.print()
 
 
-def replay_command(saved_in: Path, result: Result) -> str:
+def replay_command(target: str, saved_in: Path, result: Result) -> str:
     """The command that tries a saved failure again."""
-    return shlex.join(["contract-tests", "--replay", f"{saved_in}:{result.requirement.id}"])
+    saved = f"{saved_in}:{result.requirement.id}"
+    return shlex.join(["contract-tests", target, "--replay", saved])
 
 
 def _print_commands(commands: str, console: Console, secrets: Secrets) -> None:

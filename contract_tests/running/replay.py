@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agentos_contract.output import json_text
 from agentos_contract.requirements import Level
@@ -41,7 +41,8 @@ class _Saved(BaseModel):
 class SavedRequest(_Saved):
     """A form that was drawn."""
 
-    path: str
+    path: Annotated[str, Field(pattern="^/")]
+    """Below the target's URL."""
     content: str
     """Its bytes, as ISO 8859-1 reads them."""
     content_type: str | None

@@ -189,7 +189,7 @@ def test_many_failures_are_named_in_the_last_annotation() -> None:
     assert len(lines) == MAX_ANNOTATIONS
     assert all(line.startswith("::error title=contract%3A ") for line in lines)
     assert not any("\n" in line or "\r" in line for line in lines)
-    assert "100%25: a, b%0D%0A::error::x" in lines[0]
+    assert r"100%25: a, b\r\n\x3a:error::x\n\x1b[31m" in lines[0]
     assert lines[-1].startswith("::error title=contract%3A 3 more::")
     for result in report.results[MAX_ANNOTATIONS - 1 :]:
         assert result.requirement.id in lines[-1]

@@ -55,7 +55,7 @@ def outputs(stage: Serve, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     script.write_text(f"print({TOKEN!r})")
     token = ("--token-command", f"{sys.executable} {script}")
     first = run_cli(url, *arguments, *token, "-v", "--log", str(folder / "log.har"))
-    again = run_cli("--replay", str(folder), *token, "--log", str(folder / "again.har"))
+    again = run_cli(url, "--replay", str(folder), *token, "--log", str(folder / "again.har"))
     script.unlink()
     assert first.exit_code == 0, first.output  # what is broken is known now
     assert again.exit_code == 1, again.output

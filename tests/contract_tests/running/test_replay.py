@@ -64,8 +64,8 @@ def test_a_failure_is_had_again_where_it_is(
         url, "--max-examples", "0", *arguments, *token, "--report-dir", str(tmp_path), "--seed", "7"
     )
     assert first.exit_code == 1, first.output
-    assert f"  contract-tests --replay {tmp_path}:{failure}" in first.output.splitlines()
-    again = run_cli("--replay", f"{tmp_path}:{failure}", *token)
+    assert f"  contract-tests {url} --replay {tmp_path}:{failure}" in first.output.splitlines()
+    again = run_cli(url, "--replay", f"{tmp_path}:{failure}", *token)
     assert again.exit_code == 1, again.output
     assert f"STILL FAILS {failure}" in again.output
     assert "curl" in again.output
