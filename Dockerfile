@@ -3,19 +3,24 @@
 #   docker run -p 7777:7777 -v ./scripts:/scripts:ro agentos-mock serve --host 0.0.0.0 --workflows /scripts
 FROM python:3.11-slim AS build
 WORKDIR /src
-COPY pyproject.toml README.md requirements.lock ./
+COPY .github/actions/contract-tests/requirements.lock ./
+RUN python -m venv /opt/agentos-mock \
+    && /opt/agentos-mock/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY pyproject.toml README.md ./
 COPY agentos_contract agentos_contract
 COPY mockserver mockserver
 COPY contract_tests contract_tests
 COPY scripted_agentos scripted_agentos
 COPY openapi openapi
 COPY fixtures/workflows fixtures/workflows
-RUN pip install --no-cache-dir --prefix /install .
+RUN /opt/agentos-mock/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.11-slim
-COPY --from=build /install /usr/local
-RUN useradd --create-home mock
-USER mock
+COPY --from=build /opt/agentos-mock /opt/agentos-mock
+ENV PATH=/opt/agentos-mock/bin:$PATH
+# A number, so that Kubernetes sees that it is not root's.
+RUN useradd --uid 1000 --create-home mock
+USER 1000
 WORKDIR /home/mock
 EXPOSE 7777
 HEALTHCHECK --interval=5s --timeout=3s CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:7777/health')"]

@@ -76,7 +76,7 @@ help:
 	@echo "make redis    redis-server, a system package, where it is missing (make test calls it)"
 	@echo "make shells   zsh and fish, system packages, where they are missing (make test calls it)"
 	@echo "make gateways  nginx and HAProxy, system packages, where they are missing (make test calls it)"
-	@echo "make lock     requirements.lock and the Action's, with hashes, anew from pyproject.toml"
+	@echo "make lock     requirements.lock and that of the Action and the image, with hashes, anew from pyproject.toml"
 
 $(INSTALLED): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -200,7 +200,7 @@ lock: install
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header \
 		--generate-hashes --group dev --output-file requirements.lock pyproject.toml
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
-		--generate-hashes --group build --constraints requirements.lock \
+		--generate-hashes --group build --extra redis --constraints requirements.lock \
 		--output-file .github/actions/contract-tests/requirements.lock pyproject.toml
 
 clean:
