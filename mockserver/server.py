@@ -21,6 +21,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from agentos_contract.output import escaped, escaped_lines
+from mockserver.connections import Limits, protocol
 
 SECONDS_TO_FINISH = 1
 """After a signal, until what is still being answered is told to end."""
@@ -143,6 +144,7 @@ def serve(
     end_answers: Callable[[], None] = lambda: None,
     certificate: Certificate | None = None,
     parent: int | None = None,
+    limits: Limits | None = None,
 ) -> int:
     """Serve until a signal comes; the exit code. `beside` is carried out meanwhile, `at_start`
     before anything is answered, `at_end` when nothing is any more. `parent`: a file
@@ -153,6 +155,7 @@ def serve(
     """
     config = uvicorn.Config(
         application,
+        http=protocol(limits or Limits()),
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -177,6 +180,7 @@ def serving(application: ASGIApp) -> Iterator[str]:
     listener = listen("127.0.0.1", 0)
     config = uvicorn.Config(
         application,
+        http=protocol(Limits()),
         log_config=None,
         access_log=False,
         lifespan="off",

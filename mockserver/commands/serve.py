@@ -27,6 +27,12 @@ from agentos_contract.profiles import ProfileError, load_profile
 from agentos_contract.variations import UnknownVariation, check_variations
 from mockserver.app import DEFAULT_MAX_BODY, DEFAULT_MAX_MEMORY, Mock, Settings, create_app
 from mockserver.commands.files import TOKEN_VARIABLES, recordings_of, scripts_of
+from mockserver.connections import (
+    DEFAULT_CLIENT_TIMEOUT,
+    DEFAULT_MAX_HEADER_SIZE,
+    DEFAULT_MAX_HEADERS,
+    Limits,
+)
 from mockserver.control.application import Access
 from mockserver.control.security import is_loopback
 from mockserver.reloading import Files, Reloader
@@ -38,6 +44,7 @@ from mockserver.sessions.opening import UnknownStore, opener
 from mockserver.sessions.store import StoreError
 from mockserver.workers import Workers
 
+KIB = 1024
 MIB = 1024 * 1024
 
 
@@ -175,6 +182,30 @@ def checked_origins(
     help="A run that takes longer fails, holds and pauses included.",
 )
 @click.option(
+    "--max-header-size",
+    default=DEFAULT_MAX_HEADER_SIZE // KIB,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="KIB",
+    help="A request whose URL and headers are longer is answered 414 or 431.",
+)
+@click.option(
+    "--max-headers",
+    default=DEFAULT_MAX_HEADERS,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="A request with more headers is answered 431.",
+)
+@click.option(
+    "--client-timeout",
+    default=DEFAULT_CLIENT_TIMEOUT,
+    show_default=True,
+    type=Positive(min=0, min_open=True),
+    metavar="SECONDS",
+    help="A request that takes longer to come is answered 408; a client that takes nothing of its "
+    "answer for so long is left.",
+)
+@click.option(
     "--no-reload",
     is_flag=True,
     help="Do not read scripts, recordings and the document again when they are edited.",
@@ -216,6 +247,9 @@ def serve(
     max_body: int,
     max_runs: int,
     max_run_time: float,
+    max_header_size: int,
+    max_headers: int,
+    client_timeout: float,
     no_reload: bool,
     certfile: Path | None,
     keyfile: Path | None,
@@ -302,6 +336,7 @@ def serve(
             end_answers=lambda: app.runner.fail_all("the server is shutting down"),
             certificate=certificate,
             parent=is_here,
+            limits=Limits(max_header_size * KIB, max_headers, client_timeout),
         )
 
     if workers == 1:

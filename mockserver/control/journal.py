@@ -133,6 +133,7 @@ class Journal:
         # Nothing else of it: the request's own objects are not kept alive.
         headers = tuple(request["headers"])
         entry = Entry(self._last_id, scope, now, request["method"], url, headers)
+        entry.size += sum([len(name) + len(value) + 100 for name, value in headers])
         self._entries.append(entry)
         self._size += entry.size
         return entry
