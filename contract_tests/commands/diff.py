@@ -12,6 +12,7 @@ from agentos_contract.output import Command, echo, json_text
 from agentos_contract.profile_diff import compare_profiles
 from agentos_contract.profiles import Profile, ProfileError, load_profile
 from agentos_contract.requirements import load_catalogue
+from agentos_contract.writable import check_file
 from contract_tests.commands.options import HELP
 from contract_tests.commands.outcome import BROKEN, KEPT
 from contract_tests.judging.known import KnownError, load_known
@@ -31,6 +32,7 @@ def diff(old: str, new: str, report: Path | None) -> None:
 
     Each is one of the kit's profiles, or a file. Exits with 0 if they are the same, with 1 if not.
     """
+    check_file(report, "--report")
     profiles = [_profile(name, hint) for name, hint in ((old, "OLD"), (new, "NEW"))]
     differences = compare_profiles(*profiles)
     for line in describe_differences(differences, old, new):

@@ -13,8 +13,16 @@ from rich.markup import escape
 
 from agentos_contract.completion import complete_kits_files
 from agentos_contract.output import Command, escaped
+from agentos_contract.signals import Signals
+from agentos_contract.writable import check_folder
 from contract_tests.commands.options import HELP, make_options, target_options
-from contract_tests.commands.outcome import BROKEN, KEPT, could_not_run, say_plan
+from contract_tests.commands.outcome import (
+    BROKEN,
+    KEPT,
+    could_not_run,
+    describe_interrupt,
+    say_plan,
+)
 from contract_tests.drift.baseline import BASELINES, Baseline, BaselineError, load_baseline
 from contract_tests.drift.drift import Drift, Listener, find_drift
 from contract_tests.drift.report import describe, write_report
@@ -55,10 +63,13 @@ def drift(url: str, since: str, report_dir: Path | None, **target: Any) -> None:
         baseline = load_baseline(since)
     except BaselineError as error:
         raise click.BadParameter(str(error), param_hint="--since") from error
-    sys.exit(_run(make_options(url, **target), baseline, report_dir))
+    check_folder(report_dir, "--report-dir")
+    with Signals() as signals:
+        code = _run(make_options(url, **target), baseline, report_dir, signals)
+    sys.exit(signals.exit_code(code))
 
 
-def _run(options: Options, baseline: Baseline, report_dir: Path | None) -> int:
+def _run(options: Options, baseline: Baseline, report_dir: Path | None, signals: Signals) -> int:
     console = make_console()
     spinner = console.status("") if console.is_terminal else None
 
@@ -73,9 +84,10 @@ def _run(options: Options, baseline: Baseline, report_dir: Path | None) -> int:
             found = find_drift(options, baseline, listener)
     except CouldNotRun as error:
         return could_not_run(f"{options.url}: {redact(str(error), options.secrets)}")
-    except KeyboardInterrupt:
-        return could_not_run("interrupted")
-    return _report(found, options, console, report_dir)
+    except KeyboardInterrupt as signal:
+        return could_not_run(describe_interrupt(signal))
+    with signals.deferred():
+        return _report(found, options, console, report_dir)
 
 
 def _report(found: Drift, options: Options, console: Console, report_dir: Path | None) -> int:

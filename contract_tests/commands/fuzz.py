@@ -17,12 +17,15 @@ from rich.console import Console
 from agentos_contract.completion import complete_profiles
 from agentos_contract.output import Command
 from agentos_contract.requirements import Level, load_catalogue
+from agentos_contract.signals import Signals
+from agentos_contract.writable import check_folder
 from contract_tests.commands.options import HELP, make_options, target_options
 from contract_tests.commands.outcome import (
     BROKEN,
     COULD_NOT_RUN,
     KEPT,
     could_not_run,
+    describe_interrupt,
     say_plan,
 )
 from contract_tests.commands.replay import replay
@@ -139,18 +142,21 @@ def fuzz(
     except KnownError as error:
         raise click.BadParameter(str(error), param_hint="--known") from error
     options = replace(make_options(url, **target), level=Level.parse(level), known=known_list)
-    console = make_console()
-    try:
-        if saved_as is not None:
-            sys.exit(replay(*find_failures(saved_as), options, None))
-        fuzzing = Fuzzing(options, seconds, workers, database, max_failures)
-        sys.exit(_fuzz(fuzzing, report_dir, console))
-    except (DatabaseError, ReplayError) as error:
-        sys.exit(could_not_run(str(error)))
-    except CouldNotRun as error:
-        sys.exit(could_not_run(f"{options.url}: {redact(str(error), options.secrets)}"))
-    except KeyboardInterrupt:
-        sys.exit(could_not_run(INTERRUPTED))
+    with Signals() as signals:
+        try:
+            if saved_as is not None:
+                code = replay(*find_failures(saved_as), options, None)
+            else:
+                check_folder(report_dir, "--report-dir")
+                fuzzing = Fuzzing(options, seconds, workers, database, max_failures)
+                code = _fuzz(fuzzing, report_dir, make_console())
+        except (DatabaseError, ReplayError) as error:
+            code = could_not_run(str(error))
+        except CouldNotRun as error:
+            code = could_not_run(f"{options.url}: {redact(str(error), options.secrets)}")
+        except KeyboardInterrupt as signal:
+            code = could_not_run(describe_interrupt(signal))
+    sys.exit(signals.exit_code(code))
 
 
 def _fuzz(fuzzing: Fuzzing, report_dir: Path, console: Console) -> int:

@@ -15,6 +15,8 @@ from rich.console import Console
 from agentos_contract.completion import complete_profiles, complete_requirements
 from agentos_contract.profiles import find_profile
 from agentos_contract.requirements import Level, load_catalogue
+from agentos_contract.signals import Signals
+from agentos_contract.writable import check_file, check_folder
 from contract_tests.commands.found_files import refuse_saved_target
 from contract_tests.commands.options import make_options, target_options
 from contract_tests.commands.outcome import (
@@ -38,7 +40,13 @@ from contract_tests.reports.places import Places
 from contract_tests.reports.terminal import make_console, print_kept, print_report, say
 from contract_tests.reports.texts import Texts
 from contract_tests.running.replay import ReplayError, find_failures
-from contract_tests.running.run import Listener, Options, Report, run_contract_tests
+from contract_tests.running.run import (
+    Listener,
+    Options,
+    Report,
+    RunInterrupted,
+    run_contract_tests,
+)
 from contract_tests.target.redaction import redact
 
 
@@ -132,23 +140,31 @@ def judge(
     """Judge the AgentOS workflow API at URL.
 
     Exits with 0 if every requirement was kept, with 1 if one was broken (or a known one no longer
-    is), with 2 if the tests could not be run.
+    is), with 2 if the tests could not be run, with 130 or 143 if a signal ended them.
     """
+    files = Files(report_dir, allure_dir)
+    files.check()
+    check_file(log, "--log")
+    check_file(update_known, "--update-known")
     if replayed is not None:
-        sys.exit(_replay(url, replayed, log, target))
+        with Signals() as signals:
+            outcome = _replay(url, replayed, log, target)
+        sys.exit(signals.exit_code(outcome))
     if url is None:
         raise click.UsageError("Missing argument 'URL'.")
     if known is None and update_known is not None and update_known.exists():
         known = str(update_known)
     options = read_options(url, level=level, known=known, required=required, code=code, **target)
     console = make_console()
-    report = tested(options, console, partial(_test, options, log))
-    if report is None:
-        sys.exit(COULD_NOT_RUN)
-    if verbose:
-        print_kept(report, console)
-    files = Files(report_dir, allure_dir)
-    sys.exit(_report(report, options, console, files, known, update_known))
+    with Signals() as signals:
+        report = tested(options, console, partial(_test, options, log))
+        if report is None:
+            sys.exit(signals.exit_code(COULD_NOT_RUN))
+        with signals.deferred():
+            if verbose:
+                print_kept(report, console)
+            outcome = _report(report, options, console, files, known, update_known)
+    sys.exit(signals.exit_code(outcome))
 
 
 def read_options(
@@ -198,7 +214,10 @@ def _replay(url: str | None, name: str, log: Path | None, target: dict[str, Any]
 
 def _test(options: Options, log: Path | None, listener: Listener) -> Report:
     with logging_to(log, options, listener) as logged:
-        return run_contract_tests(options, logged)
+        try:
+            return run_contract_tests(options, logged)
+        except RunInterrupted as signal:
+            return signal.report
 
 
 @dataclass(frozen=True)
@@ -207,6 +226,11 @@ class Files:
 
     report_dir: Path | None
     allure_dir: Path | None
+
+    def check(self) -> None:
+        """Raises click.BadParameter where they cannot be."""
+        check_folder(self.report_dir, "--report-dir")
+        check_folder(self.allure_dir, "--allure-dir")
 
 
 def _write(report: Report, options: Options, files: Files) -> list[Path]:
@@ -246,6 +270,8 @@ def _report(
     statuses = {result.status for result in report.results}
     if report.crashes:
         return crashed(report, options)
+    if report.interrupted:
+        return could_not_run(report.interrupted)
     if update_known is not None:
         try:
             update = update_known_file(

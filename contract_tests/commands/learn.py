@@ -10,6 +10,8 @@ from typing import Any
 import click
 
 from agentos_contract.output import Command
+from agentos_contract.signals import Signals
+from agentos_contract.writable import check_file
 from contract_tests.commands.options import HELP, make_options, target_options
 from contract_tests.commands.outcome import COULD_NOT_RUN, KEPT, could_not_run, crashed, tested
 from contract_tests.learning.learn import EXTRA_RUNS, Verdict, learn_profile
@@ -41,7 +43,10 @@ def learn(url: str, out: Path, scripts: Path | None, **target: Any) -> None:
     `mockserver serve --as FILE` and `contract-tests --known FILE`. Exits with 0 if it was written,
     with 2 if the tests could not be run.
     """
-    sys.exit(_learn(make_options(url, **target), out, scripts))
+    check_file(out, "--out")
+    with Signals() as signals:
+        code = _learn(make_options(url, **target), out, scripts)
+    sys.exit(signals.exit_code(code))
 
 
 def _learn(options: Options, out: Path, scripts: Path | None) -> int:

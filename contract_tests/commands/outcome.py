@@ -16,7 +16,7 @@ from contract_tests.checks.plan import Plan
 from contract_tests.checks.registry import Check
 from contract_tests.reports.github import cell, error_command, is_github, write_summary
 from contract_tests.reports.terminal import say
-from contract_tests.running.run import Listener, Options, Report
+from contract_tests.running.run import Listener, Options, Report, RunInterrupted
 from contract_tests.target.problems import CouldNotRun
 from contract_tests.target.redaction import redact
 from contract_tests.target.target import Target
@@ -35,9 +35,15 @@ def tested(options: Options, console: Console, test: Callable[[Listener], Tested
             return test(_listener(options, console, spinner))
     except CouldNotRun as error:
         could_not_run(f"{options.url}: {redact(str(error), options.secrets)}")
-    except KeyboardInterrupt:
-        could_not_run("interrupted")
+    except KeyboardInterrupt as signal:
+        could_not_run(describe_interrupt(signal))
     return None
+
+
+def describe_interrupt(signal: KeyboardInterrupt) -> str:
+    if isinstance(signal, RunInterrupted):
+        return signal.report.interrupted
+    return f"interrupted by {signal}" if str(signal) else "interrupted"
 
 
 def crashed(report: Report, options: Options) -> int:

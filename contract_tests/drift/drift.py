@@ -78,9 +78,15 @@ def find_drift(options: Options, baseline: Baseline, listener: Listener | None =
         listener.progress(f"reading {PUBLISHED_AT}")
         published = _published(client, options.document)
         asking = Asking(client, options.document, listener.progress)
-        with client.refusing_gateways():
-            asking.all(plan, target.workflows)
-    notes = list(asking.notes)
+        notes: list[str] = []
+        try:
+            with client.refusing_gateways():
+                asking.all(plan, target.workflows)
+        except KeyboardInterrupt as signal:
+            reason = f"interrupted by {signal}" if str(signal) else "interrupted"
+            notes.append(f"{reason}: not all was asked; nothing is called gone, or sent less often")
+    is_whole = not notes
+    notes += asking.notes
     changes: list[Change] = []
     if isinstance(published, str):
         notes.append(published)
@@ -95,7 +101,7 @@ def find_drift(options: Options, baseline: Baseline, listener: Listener | None =
         [
             *(_still_answered(change, sent) for change in changes),
             *sent.changes,
-            *baseline.fields_changed(sent),
+            *(baseline.fields_changed(sent) if is_whole else ()),
         ]
     )
     is_published = not isinstance(published, str)
@@ -104,7 +110,7 @@ def find_drift(options: Options, baseline: Baseline, listener: Listener | None =
         options.document.source,
         baseline.name,
         baseline.marked(changes),
-        baseline.gone(changes, sent, is_published=is_published),
+        baseline.gone(changes, sent, is_published=is_published) if is_whole else [],
         sent.fields,
         notes,
         budget.started,

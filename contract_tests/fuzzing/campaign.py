@@ -7,10 +7,18 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, as_completed, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Future,
+    ProcessPoolExecutor,
+    as_completed,
+    wait,
+)
 from dataclasses import dataclass, field, replace
 from multiprocessing.sharedctypes import Synchronized
 
+from agentos_contract.signals import interrupt_once
 from contract_tests.fuzzing.baseline import Baseline, Observed, observe
 from contract_tests.fuzzing.connection import connected, context_for
 from contract_tests.fuzzing.database import KeyedDatabase, open_database
@@ -144,16 +152,20 @@ def fuzz_target(fuzzing: Fuzzing, listener: Listener | None = None) -> Campaign:
     started = time.monotonic()
     worker = Worker(fuzzing, target, observed.baseline, began + fuzzing.seconds, runs)
     campaign = Campaign()
-    for result in _results(worker, observed, campaign):
-        _merge(campaign, result, listener)
-        if fuzzing.max_failures is not None and len(campaign.failures) >= fuzzing.max_failures:
-            campaign.ended = ENOUGH
-        campaign.runs, campaign.seconds = runs.value, time.monotonic() - started
-        left = max(0, round(worker.deadline - time.monotonic()))
-        listener.progress(
-            f"{campaign.sequences} sequences, {campaign.requests} requests, {campaign.runs} runs, "
-            f"{len(campaign.failures)} failures; {left // 60}:{left % 60:02} left"
-        )
+    try:
+        for result in _results(worker, observed, campaign):
+            _merge(campaign, result, listener)
+            if fuzzing.max_failures is not None and len(campaign.failures) >= fuzzing.max_failures:
+                campaign.ended = ENOUGH
+            campaign.runs, campaign.seconds = runs.value, time.monotonic() - started
+            left = max(0, round(worker.deadline - time.monotonic()))
+            listener.progress(
+                f"{campaign.sequences} sequences, {campaign.requests} requests, "
+                f"{campaign.runs} runs, {len(campaign.failures)} failures; "
+                f"{left // 60}:{left % 60:02} left"
+            )
+    except KeyboardInterrupt:  # between two rounds: what was found until then is reported
+        campaign.ended = INTERRUPTED
     return campaign
 
 
@@ -201,7 +213,11 @@ def _results(worker: Worker, observed: Observed, campaign: Campaign) -> Iterator
                     yield from (future.result() for future in done)
         except KeyboardInterrupt:  # the other processes have it too, and come to their end
             campaign.ended = INTERRUPTED
-        yield from (future.result() for future in as_completed(in_flight))
+        for future in as_completed(in_flight):
+            try:
+                yield future.result()
+            except BrokenExecutor:  # a process had nothing to do yet when it was interrupted
+                campaign.ended = campaign.ended or INTERRUPTED
 
 
 def _jobs(worker: Worker, campaign: Campaign) -> Iterator[Job]:
@@ -248,6 +264,7 @@ def _begin(worker: Worker) -> None:
     """Once in each process: the count of runs cannot be sent later."""
     global _worker
     _worker = worker
+    interrupt_once()
 
 
 def _draw(job: Job) -> RoundResult:

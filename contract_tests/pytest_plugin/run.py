@@ -20,6 +20,8 @@ from filelock import FileLock
 from agentos_contract.connection import below
 from agentos_contract.output import escaped, escaped_lines
 from agentos_contract.requirements import Level, Requirement, load_catalogue
+from agentos_contract.signals import Signals
+from agentos_contract.writable import check_file, check_folder
 from contract_tests.checks.plan import Plan
 from contract_tests.checks.registry import deciding_checks
 from contract_tests.cli import main as command
@@ -31,7 +33,13 @@ from contract_tests.reports.exchange_log import logging_to
 from contract_tests.reports.files import write_reports
 from contract_tests.reports.terminal import readable, readable_commands
 from contract_tests.reports.texts import Texts
-from contract_tests.running.run import Listener, Options, Report, run_contract_tests
+from contract_tests.running.run import (
+    Listener,
+    Options,
+    Report,
+    RunInterrupted,
+    run_contract_tests,
+)
 from contract_tests.target.problems import CouldNotRun
 from contract_tests.target.redaction import Secrets, redact
 from contract_tests.target.target import Target
@@ -163,6 +171,13 @@ class Settings:
         self.allure_dir: Path | None = self._context.params["allure_dir"]
         self.log: Path | None = self._context.params["log"]
 
+    def write(self, report: Report, options: Options) -> None:
+        """Write the reports that were asked for. Raises OSError."""
+        if self.report_dir is not None:
+            write_reports(report, self.report_dir, options)
+        if self.allure_dir is not None:
+            write_allure(report, self.allure_dir, Texts.of(options))
+
     @property
     def requirements(self) -> list[Requirement]:
         """Those that there is a test of."""
@@ -183,6 +198,9 @@ class Settings:
         ):
             del parameters[name]
         with self._context.scope(cleanup=False), _usage_errors():
+            check_folder(self.report_dir, "--report-dir")
+            check_folder(self.allure_dir, "--allure-dir")
+            check_file(self.log, "--log")
             return read_options(**parameters | {"url": self.url or NOWHERE})
 
 
@@ -244,17 +262,21 @@ def _run(request: pytest.FixtureRequest) -> ContractReport:
     memory = _Memory(config, request.node.nodeid)
     if (wanted := _wanted(request)) is not None:
         options = memory.narrow(options, wanted, keep_seed=settings.has_seed)
-    try:
-        with logging_to(settings.log, options, _listener(options, config)) as listener:
-            report = run_contract_tests(options, listener)
-    except CouldNotRun as error:
-        said = readable(str(error), options.secrets)
-        message = _in_words_of_pytest(f"contract tests: {options.url}: {said}")
-        return ContractReport(options.url, options.seed, 0, (), could_not_run=message)
-    if settings.report_dir is not None:
-        write_reports(report, settings.report_dir, options)
-    if settings.allure_dir is not None:
-        write_allure(report, settings.allure_dir, Texts.of(options))
+    with Signals() as signals:
+        try:
+            with logging_to(settings.log, options, _listener(options, config)) as listener:
+                report = run_contract_tests(options, listener)
+        except CouldNotRun as error:
+            said = readable(str(error), options.secrets)
+            message = _in_words_of_pytest(f"contract tests: {options.url}: {said}")
+            return ContractReport(options.url, options.seed, 0, (), could_not_run=message)
+        except RunInterrupted as signal:
+            report = signal.report
+        with signals.deferred():
+            settings.write(report, options)
+    if signals.received is not None:
+        message = f"contract tests: {report.interrupted or signals.received.name}"
+        pytest.exit(message, returncode=signals.exit_code(0))
     found = ContractReport.of(report, options.secrets, wanted)
     memory.keep(found, wanted)
     return found

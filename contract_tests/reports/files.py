@@ -44,6 +44,7 @@ def _json(report: Report, texts: Texts) -> str:
     content = {
         "target": report.target,
         "seed": report.seed,
+        **({"interrupted": report.interrupted} if report.interrupted else {}),
         "results": [
             {
                 "requirement": result.requirement.id,

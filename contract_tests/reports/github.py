@@ -86,6 +86,7 @@ def summary(report: Report, texts: Texts) -> str:
         f"### Contract tests: {cell(texts.clean(report.target))}",
         "",
         f"{said}; {report.runs} runs started; seed {report.seed}",
+        *(["", f"**{report.interrupted}**"] if report.interrupted else []),
         "",
     ]
     by_status = {

@@ -50,7 +50,8 @@ def _properties(report: Report) -> list[tuple[str, str]]:
         ("runs", str(report.runs)),
         ("contract-tests", __version__),
     ]
-    return found + ([("server", report.server)] if report.server else [])
+    more = {"server": report.server, "interrupted": report.interrupted}
+    return found + [(name, value) for name, value in more.items() if value]
 
 
 def _outcome(result: Result, texts: Texts) -> list[Any]:

@@ -49,11 +49,12 @@ def sarif(report: Report, places: Places, texts: Texts) -> str:
         },
         "invocations": [
             {
-                "executionSuccessful": not report.crashes,
+                "executionSuccessful": not (report.crashes or report.interrupted),
                 "startTimeUtc": report.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "toolExecutionNotifications": [
-                    {"level": "error", "message": {"text": texts.cut(crash)}}
-                    for crash in report.crashes
+                    {"level": "error", "message": {"text": texts.cut(problem)}}
+                    for problem in (*report.crashes, report.interrupted)
+                    if problem
                 ],
             }
         ],

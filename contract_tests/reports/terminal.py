@@ -84,7 +84,8 @@ def print_report(
     say(console, *coverage_lines(report.results))
     counts = Counter(result.status for result in report.results)
     said = ", ".join(f"{counts[status]} {status.value}" for status in Status if counts[status])
-    console.print(f"{said}; {report.runs} runs started; seed {report.seed}", highlight=False)
+    note = f"; {report.interrupted}" if report.interrupted else ""
+    say(console, f"{said}; {report.runs} runs started; seed {report.seed}{note}")
 
 
 def print_kept(report: Report, console: Console) -> None:

@@ -92,6 +92,8 @@ class Report:
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     server: str = ""
     """Its name and version, as it says; "" where it does not."""
+    interrupted: str = ""
+    """By which signal, and what that left out; "" where all was done."""
 
     @property
     def crashes(self) -> tuple[str, ...]:
@@ -161,58 +163,105 @@ def connect(options: Options, budget: RunBudget, exchanged: Callable[[Exchange],
     )
 
 
+class RunInterrupted(KeyboardInterrupt):
+    """A signal ended a run of the tests; `report` has what was found until then."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(report.interrupted)
+        self.report = report
+
+
 def run_contract_tests(options: Options, listener: Listener | None = None) -> Report:
-    """Run all checks against a target. Raises CouldNotRun."""
-    listener = listener or Listener()
-    started = datetime.now(UTC)
-    budget = RunBudget(options.max_runs)
-    with connect(options, budget, listener.exchanged) as client:
-        target = find_target(options, client)
-        server = read_version(client, options.document)
-        checks = ordered_checks()
+    """Run all checks against a target. Raises CouldNotRun, RunInterrupted."""
+    run = _Run(options, listener or Listener())
+    try:
+        run.make()
+    except KeyboardInterrupt as signal:
+        raise RunInterrupted(run.report(str(signal) or "a signal")) from signal
+    return run.report()
+
+
+class _Run:
+    """One run of the tests, and how far it has come."""
+
+    def __init__(self, options: Options, listener: Listener) -> None:
+        self._options = options
+        self._listener = listener
+        self._started = datetime.now(UTC)
+        self._budget = RunBudget(options.max_runs)
+        self._server = ""
+        self._workflows: tuple[Workflow, ...] = ()
+        self._left: list[Check] = ordered_checks()
         if options.checks is not None:
-            checks = needed_checks(options.checks, options.resent)
-        stages = {check.stage for check in checks}
-        plan = make_plan(target.workflows, options.max_runs, options.max_examples, stages)
-        budget.limit = plan.limit
-        listener.planned(target, plan)
-        context = make_context(
-            options.document,
-            client,
-            target,
-            plan,
-            seed=options.seed,
-            max_examples=options.max_examples,
-            progress=listener.progress,
+            self._left = needed_checks(options.checks, options.resent)
+        self._findings = Findings()
+        self._judged: tuple[StreamedRun, ...] = ()
+
+    def make(self) -> None:
+        """Discover, plan, check. Raises CouldNotRun."""
+        options, listener = self._options, self._listener
+        with connect(options, self._budget, listener.exchanged) as client:
+            target = find_target(options, client)
+            self._workflows = target.workflows
+            self._server = read_version(client, options.document)
+            checks = list(self._left)
+            stages = {check.stage for check in checks}
+            plan = make_plan(target.workflows, options.max_runs, options.max_examples, stages)
+            self._budget.limit = plan.limit
+            listener.planned(target, plan)
+            context = make_context(
+                options.document,
+                client,
+                target,
+                plan,
+                seed=options.seed,
+                max_examples=options.max_examples,
+                progress=listener.progress,
+            )
+            self._findings = context.findings
+            try:
+                with client.refusing_gateways():
+                    for position, check in enumerate(checks):
+                        listener.checking(check, position, len(checks))
+                        _run_check(check, context, options.resent.get(check.name))
+                        self._left.remove(check)
+                if options.checks is None:
+                    _require_a_run(context)
+            finally:
+                settle_failing_batches(context.findings, context.history)
+                # What is asked after that is no more of the contract tests'.
+                self._judged = tuple(context.history.all_streams)
+            self._budget.limit = options.max_runs
+            listener.checked(context)
+
+    def report(self, interrupted_by: str = "") -> Report:
+        """What came of it; `interrupted_by`: the signal that ended it."""
+        options, findings = self._options, self._findings
+        interrupted = ""
+        if interrupted_by:
+            count = len(self._left)
+            interrupted = f"interrupted by {interrupted_by}, before {count} checks had been made"
+            for check in self._left:
+                reason = f"interrupted by {interrupted_by} before it was tried"
+                findings.leave_undecided(check.decides, reason)
+        results = settle(
+            list(load_catalogue().at_level(options.level)),
+            findings,
+            known=options.known,
+            required=options.required,
         )
-        with client.refusing_gateways():
-            for position, check in enumerate(checks):
-                listener.checking(check, position, len(checks))
-                _run_check(check, context, options.resent.get(check.name))
-        if options.checks is None:
-            _require_a_run(context)
-        settle_failing_batches(context.findings, context.history)
-        budget.limit = options.max_runs
-        # What is asked after that is no more of the contract tests'.
-        judged = tuple(context.history.all_streams)
-        listener.checked(context)
-    results = settle(
-        list(load_catalogue().at_level(options.level)),
-        context.findings,
-        known=options.known,
-        required=options.required,
-    )
-    return Report(
-        options.url,
-        options.seed,
-        results,
-        budget.started,
-        context.findings,
-        target.workflows,
-        judged,
-        started,
-        server,
-    )
+        return Report(
+            options.url,
+            options.seed,
+            results,
+            self._budget.started,
+            findings,
+            self._workflows,
+            self._judged,
+            self._started,
+            self._server,
+            interrupted,
+        )
 
 
 def _require_a_run(context: Context) -> None:

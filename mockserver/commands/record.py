@@ -13,6 +13,8 @@ from agentos_contract.completion import complete_workflows
 from agentos_contract.connection import ConnectionMistake, check_url
 from agentos_contract.connection_options import connection_options, take_connection
 from agentos_contract.output import echo
+from agentos_contract.signals import Signals
+from agentos_contract.writable import check_folder
 from mockserver.commands.files import TOKEN_VARIABLES, count_of, recordings_of, scripts_of
 from mockserver.recordings.inference import infer_script
 from mockserver.recordings.recorder import DEFAULT_MESSAGE, CouldNotRecord, Recorder
@@ -87,8 +89,14 @@ def record(
         user_id=user,
         say=echo,
     )
+    check_folder(out, "--out")
     try:
-        recorder.record(workflows)
+        with Signals() as signals:
+            recorder.record(workflows)
+    except KeyboardInterrupt as signal:
+        files = len(recorder.written)
+        echo(f"mockserver record: interrupted by {signal}; {out}: {files} files", err=True)
+        sys.exit(signals.exit_code(1))
     except (CouldNotRecord, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         echo(f"mockserver record: {redacted(url)}: {error}", err=True)
         sys.exit(2)
