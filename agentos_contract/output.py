@@ -64,14 +64,15 @@ def echo(text: str, *, err: bool = False) -> None:
 
 
 class Command(click.Command):
-    """A command whose errors are escaped: they quote files and arguments."""
+    """A command whose errors are escaped, as they quote files and arguments. An error about a value
+    is one line: how the command is used was right."""
 
     def make_context(self, *args: Any, **settings: Any) -> click.Context:
-        with _escaped_errors():
+        with _plain_errors():
             return super().make_context(*args, **settings)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _escaped_errors():
+        with _plain_errors():
             return super().invoke(ctx)
 
 
@@ -80,9 +81,14 @@ class Group(Command, click.Group):
 
 
 @contextmanager
-def _escaped_errors() -> Iterator[None]:
+def _plain_errors() -> Iterator[None]:
     try:
         yield
     except click.ClickException as error:
         vars(error)["message"] = escaped_lines(error.message)  # click calls it final
+        is_missing = isinstance(error, click.MissingParameter)
+        if isinstance(error, click.BadParameter) and error.ctx is not None and not is_missing:
+            if error.param_hint is None and error.param is not None:
+                error.param_hint = error.param.get_error_hint(error.ctx)
+            error.ctx = None  # click shows the usage of a context's command
         raise

@@ -63,9 +63,10 @@ def drift(url: str, since: str, report_dir: Path | None, **target: Any) -> None:
         baseline = load_baseline(since)
     except BaselineError as error:
         raise click.BadParameter(str(error), param_hint="--since") from error
+    options = make_options(url, **target)
     check_folder(report_dir, "--report-dir")
     with Signals() as signals:
-        code = _run(make_options(url, **target), baseline, report_dir, signals)
+        code = _run(options, baseline, report_dir, signals)
     sys.exit(signals.exit_code(code))
 
 

@@ -28,7 +28,7 @@ WRITTEN = ("report_dir", "allure_dir", "log")
 
 
 def refuse_choices(ctx: click.Context, *, has_token: bool) -> None:
-    """Raise click.UsageError where a configuration file that nobody named would choose who gets
+    """Raise click.BadParameter where a configuration file that nobody named would choose who gets
     what is secret, or where something is written outside its own folder."""
     file: Path | None = ctx.meta[FILE]
     if file is None or ctx.meta[IS_NAMED]:
@@ -47,7 +47,7 @@ def refuse_choices(ctx: click.Context, *, has_token: bool) -> None:
 
 
 def refuse_command(ctx: click.Context) -> None:
-    """Raise click.UsageError where a configuration file that nobody named has a token-command."""
+    """Raise click.BadParameter where a configuration file that nobody named has a token-command."""
     file: Path | None = ctx.meta[FILE]
     configuration: Configuration = ctx.obj
     if configuration.token_command is not None and file is not None and not ctx.meta[IS_NAMED]:
@@ -55,12 +55,12 @@ def refuse_command(ctx: click.Context) -> None:
 
 
 def refuse_saved_target(ctx: click.Context, target: str, name: str, *, has_token: bool) -> None:
-    """Raise click.UsageError where what is secret would go to the server that a saved failure
+    """Raise click.BadParameter where what is secret would go to the server that a saved failure
     names."""
     if (secret := _secret(ctx, has_token=has_token)) is not None:
         command = shlex.join(["contract-tests", target, "--replay", name])
         message = f"{name} names {target}, and a file does not choose who gets {secret}"
-        raise click.UsageError(f"--replay: {message}; say the URL: {command}")
+        raise click.BadParameter(f"{message}; say the URL: {command}", param_hint="--replay")
 
 
 _URL = "or say the URL"
@@ -69,7 +69,7 @@ _URL = "or say the URL"
 def _refuse(file: Path, key: str, what: str, other: str) -> None:
     named = f"--config {shlex.quote(os.path.relpath(file))}"
     message = f"a file that was found, and not named, does not choose {what}"
-    raise click.UsageError(f"{file}: {key}: {message}; name it ({named}), {other}")
+    raise click.BadParameter(f"{message}; name it ({named}), {other}", param_hint=f"{file}: {key}")
 
 
 def _is_the_files(ctx: click.Context, key: str) -> bool:

@@ -142,10 +142,6 @@ def judge(
     Exits with 0 if every requirement was kept, with 1 if one was broken (or a known one no longer
     is), with 2 if the tests could not be run, with 130 or 143 if a signal ended them.
     """
-    files = Files(report_dir, allure_dir)
-    files.check()
-    check_file(log, "--log")
-    check_file(update_known, "--update-known")
     if replayed is not None:
         with Signals() as signals:
             outcome = _replay(url, replayed, log, target)
@@ -155,6 +151,10 @@ def judge(
     if known is None and update_known is not None and update_known.exists():
         known = str(update_known)
     options = read_options(url, level=level, known=known, required=required, code=code, **target)
+    files = Files(report_dir, allure_dir)
+    files.check()
+    check_file(log, "--log")
+    check_file(update_known, "--update-known")
     console = make_console()
     with Signals() as signals:
         report = tested(options, console, partial(_test, options, log))
@@ -209,6 +209,7 @@ def _replay(url: str | None, name: str, log: Path | None, target: dict[str, Any]
     if not is_told:
         has_token = options.token is not None
         refuse_saved_target(context, saved.target, name, has_token=has_token)
+    check_file(log, "--log")
     return replay(saved, failures, options, log)
 
 

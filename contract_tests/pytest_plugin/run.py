@@ -198,10 +198,11 @@ class Settings:
         ):
             del parameters[name]
         with self._context.scope(cleanup=False), _usage_errors():
+            options = read_options(**parameters | {"url": self.url or NOWHERE})
             check_folder(self.report_dir, "--report-dir")
             check_folder(self.allure_dir, "--allure-dir")
             check_file(self.log, "--log")
-            return read_options(**parameters | {"url": self.url or NOWHERE})
+            return options
 
 
 SETTINGS = pytest.StashKey[Settings]()

@@ -166,7 +166,7 @@ NO_URLS = [
 def test_what_is_no_url(url: str, command: tuple[str, ...]) -> None:
     result = run_cli(*command, url)
     assert result.exit_code == 2
-    *_, line = result.stderr.strip().splitlines()
+    (line,) = result.stderr.strip().splitlines()
     assert "no server's URL" in line
     assert "expected one such as http://localhost:7777" in line
 
@@ -175,7 +175,8 @@ def test_what_is_no_url(url: str, command: tuple[str, ...]) -> None:
 def test_what_is_no_url_to_record(url: str, tmp_path: Path) -> None:
     result = CliRunner().invoke(mock, ["record", url, "--out", str(tmp_path / "out")])
     assert result.exit_code == 2
-    assert "no server's URL" in result.stderr.strip().splitlines()[-1]
+    (line,) = result.stderr.strip().splitlines()
+    assert "no server's URL" in line
 
 
 @pytest.mark.parametrize(

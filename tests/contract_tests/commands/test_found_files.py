@@ -62,9 +62,8 @@ def test_a_found_file_does_not_choose_who_gets_it(
     assert result.exit_code == 2
     assert theirs.heads == []
     said = f"{file}: url: a file that was found, and not named, does not choose who gets {secret}; "
-    assert result.stderr.splitlines()[-1].endswith(
-        f"{said}name it (--config ../contract-tests.toml), or say the URL"
-    )
+    (line,) = result.stderr.splitlines()
+    assert line.endswith(f"{said}name it (--config ../contract-tests.toml), or say the URL")
     assert TOKEN not in result.output
     # Named, or without anything that is secret, it is asked.
     assert run_cli(*arguments, "--config", str(file), env=environment).exit_code != 2

@@ -18,7 +18,8 @@ import pytest
 from agentos_contract.requirements import Level, load_catalogue
 from tests.hostile_server import JSON, STREAM, HostileServer, head, hostile, plain
 
-SECONDS = 60
+SECONDS = 120
+pytestmark = pytest.mark.timeout(300)
 FRAMES = [
     b'event: WorkflowStarted\ndata: {"event": "WorkflowStarted", "run_id": "r"}\n\n',
     b'event: WorkflowCompleted\ndata: {"event": "WorkflowCompleted", "run_id": "r"}\n\n',

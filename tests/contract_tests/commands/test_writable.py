@@ -19,7 +19,6 @@ from tests.hostile_server import hostile, plain
         ("--allure-dir", "{}/below"),
         ("--log", "{}/log.har"),
         ("--update-known", "{}/known.yaml"),
-        ("--replay", "{}", "--report-dir", "{}"),
         ("drift", "--report-dir", "{}"),
         ("fuzz", "--report-dir", "{}/below"),
         ("learn", "--out", "{}/profile.yaml"),
@@ -39,7 +38,7 @@ def test_it_is_said_before(words: tuple[str, ...], tmp_path: Path) -> None:
             result = run_cli(*command, server.url, *arguments)
         assert server.heads == []
     assert result.exit_code == 2
-    *_, line = result.stderr.strip().splitlines()
+    (line,) = result.stderr.strip().splitlines()
     assert str(file) in line
     assert arguments[-2] in line
     assert any(said in line for said in ("cannot be written (", "is a file"))

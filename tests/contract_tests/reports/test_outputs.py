@@ -132,7 +132,7 @@ def test_the_log_is_whole_where_the_tests_could_not_be_run(tmp_path: Path) -> No
     assert "no connection" in entry["comment"]
     result = run_cli("http://127.0.0.1:9", "--log", str(tmp_path / "log.har" / "x"))
     assert result.exit_code == 2
-    assert "the log could not be written" in result.stderr
+    assert "log.har: cannot be written (File exists)" in result.stderr
 
 
 def test_passes_are_told_on_demand(outputs: dict[str, str], stage: Serve) -> None:
