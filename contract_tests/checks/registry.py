@@ -27,6 +27,8 @@ class Check:
     """Of a check whose requests are drawn: to have the same one again."""
     tries_each_workflow: bool = False
     """Whether it tries every workflow, and does not choose one."""
+    plugin: str = ""
+    """The plugin that it is of; "" is the kit."""
 
 
 CHECKS: list[Check] = []

@@ -13,7 +13,7 @@ from agentos_contract.profile_diff import compare_profiles
 from agentos_contract.profiles import Profile, ProfileError, load_profile
 from agentos_contract.requirements import load_catalogue
 from agentos_contract.writable import check_file
-from contract_tests.commands.options import HELP
+from contract_tests.commands.options import HELP, use_plugins
 from contract_tests.commands.outcome import BROKEN, KEPT
 from contract_tests.judging.known import KnownError, load_known
 from contract_tests.reports.terminal import describe_differences
@@ -33,6 +33,7 @@ def diff(old: str, new: str, report: Path | None) -> None:
     Each is one of the kit's profiles, or a file. Exits with 0 if they are the same, with 1 if not.
     """
     check_file(report, "--report")
+    use_plugins()
     profiles = [_profile(name, hint) for name, hint in ((old, "OLD"), (new, "NEW"))]
     differences = compare_profiles(*profiles)
     for line in describe_differences(differences, old, new):

@@ -16,6 +16,7 @@ from agentos_contract.connection import Connection, ConnectionMistake, below, ch
 from agentos_contract.connection_options import connection_options, take_connection
 from agentos_contract.document import DocumentError, load_document
 from contract_tests.commands.found_files import FILE, IS_NAMED, refuse_choices, refuse_command
+from contract_tests.plugins.loading import PluginError, load_plugins
 from contract_tests.running.run import Options
 from contract_tests.target.client import Limits
 from contract_tests.target.configuration import (
@@ -38,8 +39,25 @@ PARAMETERS = {"workflow": "workflows", "require": "required"}
 """Names of parameters, where they are not those of the configuration's keys."""
 
 
+class PluginFailure(click.ClickException):
+    """A plugin of the environment cannot be used: one line, and exit code 2."""
+
+    exit_code = 2
+
+
+def use_plugins() -> None:
+    """Add the checks of one's own that are installed. Raises PluginFailure."""
+    try:
+        load_plugins()
+    except PluginError as error:
+        raise PluginFailure(str(error)) from error
+
+
 def _configure(ctx: click.Context, param: click.Parameter, file: Path | None) -> None:
-    """Make what the configuration says the defaults of the other options."""
+    """Make what the configuration says the defaults of the other options. It comes before whatever
+    names a requirement, so the plugins' are added here."""
+    if not ctx.resilient_parsing:
+        use_plugins()
     ctx.meta[IS_NAMED] = file is not None
     try:
         file = file or find_configuration(Path.cwd())

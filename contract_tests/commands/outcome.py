@@ -47,8 +47,7 @@ def describe_interrupt(signal: KeyboardInterrupt) -> str:
 
 
 def crashed(report: Report, options: Options) -> int:
-    crash = redact(report.crashes[0], options.secrets)
-    return could_not_run(f"{crash}; this is a fault of contract-tests")
+    return could_not_run(redact(report.crashes[0], options.secrets))
 
 
 def say_plan(console: Console, options: Options, target: Target, plan: str) -> None:

@@ -288,10 +288,12 @@ def _run_check(check: Check, context: Context, resent: Sequence[Request] | None)
     except CouldNotRun:
         raise
     except Exception as error:
-        # A fault of ours, whatever the server sent: said as such, and the rest goes on.
+        # A fault of ours or a plugin's, whatever the server sent: said so, and the rest goes on.
         frame = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
-        text = f"the check {check.name} failed: {type(error).__name__}: {error} ({where})"
+        owner = f"the plugin {check.plugin}" if check.plugin else "contract-tests"
+        said = f"{type(error).__name__}: {error} ({where})"
+        text = f"the check {check.name} failed: {said}; this is a fault of {owner}"
         context.findings.crash(check.decides, text)
     finally:
         context.findings.times[check.name] = started, time.perf_counter() - before
