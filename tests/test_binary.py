@@ -20,7 +20,7 @@ from mockserver.script.loader import BUNDLED_SCRIPTS
 from tests.conftest import ROOT
 from tests.runs import stream
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the binary is, and `contract-tests`, its second name."""
     (ROOT / "build").mkdir(exist_ok=True)
     with FileLock(ROOT / "build" / "binary.lock"):  # pytest-xdist's workers make it once
-        subprocess.run(["make", "-s", "binary"], cwd=ROOT, check=True, timeout=390)
+        subprocess.run(["make", "-s", "binary"], cwd=ROOT, check=True, timeout=590)
     folder = tmp_path_factory.mktemp("binary")
     shutil.copy(ROOT / "dist" / "agentos-mock", folder)
     (folder / "contract-tests").symlink_to("agentos-mock")

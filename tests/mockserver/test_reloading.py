@@ -118,6 +118,22 @@ def test_an_editors_way_of_saving_is_seen(tmp_path: Path) -> None:
     assert look(reloader)
 
 
+def test_a_config_map_that_kubernetes_replaces(tmp_path: Path, serve: Serve) -> None:
+    """Links to files of a folder that a link names; what changes is that link."""
+    for version, content in (("..v1", "hello"), ("..v2", "good day")):
+        (tmp_path / version).mkdir()
+        write(tmp_path / version, "one", content)
+    (tmp_path / "..data").symlink_to("..v1")
+    (tmp_path / "one.json").symlink_to("..data/one.json")
+    mock, reloader = reloader_of(tmp_path)
+    url = serve(mock)
+    assert run(url) == "hello"
+    (tmp_path / "..next").symlink_to("..v2")
+    (tmp_path / "..next").rename(tmp_path / "..data")
+    assert look(reloader)
+    assert run(url) == "good day"
+
+
 def test_a_folder_that_goes_and_comes_back(tmp_path: Path, serve: Serve) -> None:
     folder = tmp_path / "scripts"
     folder.mkdir()
