@@ -10,10 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from pydantic import FiniteFloat, TypeAdapter, ValidationError
+
 Json = dict[str, Any]
 
 _MEMBERS = ("title", "action", "result", "reasoning", "next_action", "confidence")
 """Agno's ReasoningStep, in its order."""
+_CONFIDENCE: TypeAdapter[float | None] = TypeAdapter(FiniteFloat | None)
+"""As Agno reads it: `0.5` in quotes is a number too, and what is said is the text."""
 _FINAL = ("final", "final_answer", "finalize")
 
 
@@ -49,7 +53,9 @@ def thought_of(tool: str, args: Json) -> Thought | None:
     if not isinstance(args.get("next_action", ""), str):
         return None
     confidence = args.get("confidence")
-    if isinstance(confidence, bool) or not isinstance(confidence, int | float | None):
+    try:
+        _CONFIDENCE.validate_python(confidence)
+    except ValidationError:
         return None
     if name == "think" and "thought" in args:
         if "title" not in args:
@@ -91,10 +97,9 @@ def without_nulls(value: Mapping[str, Any]) -> Json:
 
 
 def _step(**members: Any) -> Json:
-    confidence = members.get("confidence")
-    number = None if confidence is None else float(confidence)
+    number = _CONFIDENCE.validate_python(members.get("confidence"))
     return {**dict.fromkeys(_MEMBERS), **members, "confidence": number}
 
 
-def _sureness(confidence: float | None) -> str:
+def _sureness(confidence: Any) -> str:
     return "\n" if confidence is None else f"Confidence: {confidence}\n\n"
