@@ -52,6 +52,11 @@ def complete_requirements(ctx: click.Context, param: click.Parameter, incomplete
     return _items(((r.id, r.text) for r in requirements), incomplete)
 
 
+def complete_areas(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    areas = dict.fromkeys(one.area for one in load_catalogue().requirements.values())
+    return _items(((area, "") for area in areas), incomplete)
+
+
 def complete_profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     return complete_kits_files(PROFILES, incomplete)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contract_tests.checks.stages import Stage
 from contract_tests.target.target import Workflow
 
 PROBE_RUNS = 30
@@ -19,6 +18,25 @@ SAMPLES = 4
 """How often a workflow runs in each mode before a difference between the modes is one: of two
 answers that come equally often one workflow in 128 shows one in batch alone, the other in
 streams."""
+
+
+SOME = 5
+"""So many workflows show what a server does with each in the same way."""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What the checks of this run of the tests need."""
+
+    streams: bool = True
+    probes: int = PROBE_RUNS
+    batches: bool = True
+    more_messages: bool = True
+    generated: bool = True
+    each_workflow: bool = True
+    """Else SOME are enough."""
+    one_that_takes_time: bool = True
+    """Where SOME take none, others are tried."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +57,8 @@ class Plan:
     """Runs that generated forms may start."""
     limit: int
     """No more are started, whatever happens."""
+    spare: int = 0
+    """Streams of other workflows, until one takes time."""
 
     def describe(self) -> str:
         """A line for people."""
@@ -46,6 +66,7 @@ class Plan:
             f"{number} {what}"
             for number, what in (
                 (len(self.streamed), "streams"),
+                (self.spare, "until one takes time"),
                 (self.probes, "for probes"),
                 (len(self.batched), "in batch"),
                 (self.samples, "of further messages"),
@@ -63,33 +84,33 @@ def make_plan(
     workflows: Sequence[Workflow],
     max_runs: int,
     max_examples: int,
-    stages: Set[Stage] = frozenset(Stage),
+    needs: Needs = Needs(),
 ) -> Plan:
     """Share `max_runs` out: streams and probes first, then a batch each, further messages, and
-    generated forms. `stages`: those that there are checks of.
+    generated forms.
 
     Where there are too few for both, half are streams: they show the most, and the probes need one
     that ran to its end.
     """
-    count = len(workflows)
-    probes = PROBE_RUNS if stages & {Stage.REFUSALS, Stage.PROBES} else 0
-    streams = min(count, max(max_runs - probes, (max_runs + 1) // 2))
-    if Stage.STREAMS not in stages:
-        streams = 0
+    count = len(workflows) if needs.each_workflow else min(len(workflows), SOME)
+    probes = needs.probes
+    streams = min(count, max(max_runs - probes, (max_runs + 1) // 2)) if needs.streams else 0
     left = max(0, max_runs - streams - probes)
-    batches = min(count, left) if Stage.BATCHES in stages else 0
+    spare = min(len(workflows) - count, left) if streams and needs.one_that_takes_time else 0
+    left -= spare
+    batches = min(count, left) if needs.batches else 0
     left -= batches
     wanted = 0
-    if Stage.BATCHES in stages:
+    if needs.more_messages:
         wanted = sum(len(workflow.more_messages) for workflow in workflows[:streams])
     samples = min(wanted, left)
     left -= samples
     # Where nobody said whether answers differ from run to run, that takes more runs to tell.
     unsure = sum(workflow.deterministic is None for workflow in workflows[:batches])
     repeats = 2 * (SAMPLES - 1) * unsure
-    generated = min(GENERATED_RUNS, max_examples, left) if Stage.GENERATED in stages else 0
+    generated = min(GENERATED_RUNS, max_examples, left) if needs.generated else 0
     ids = [workflow.id for workflow in workflows]
-    need = streams + probes + batches + samples + repeats + generated
+    need = streams + spare + probes + batches + samples + repeats + generated
     return Plan(
         tuple(ids[:streams]),
         probes,
@@ -98,4 +119,5 @@ def make_plan(
         repeats,
         generated,
         min(max_runs, need),
+        spare,
     )

@@ -12,11 +12,12 @@ import click
 from click.core import ParameterSource
 from rich.console import Console
 
-from agentos_contract.completion import complete_profiles, complete_requirements
+from agentos_contract.completion import complete_areas, complete_profiles, complete_requirements
 from agentos_contract.profiles import find_profile
 from agentos_contract.requirements import Level, load_catalogue
 from agentos_contract.signals import Signals
 from agentos_contract.writable import check_file, check_folder
+from contract_tests.checks.selection import Selection, SelectionError
 from contract_tests.commands.found_files import refuse_saved_target
 from contract_tests.commands.options import make_options, target_options
 from contract_tests.commands.outcome import (
@@ -57,6 +58,28 @@ from contract_tests.target.redaction import redact
     default=str(Level.PROTOCOL),
     show_default=True,
     help="How far to go: what the document says; what the protocol implies; what one server does.",
+)
+@click.option(
+    "--area",
+    "areas",
+    metavar="AREA",
+    multiple=True,
+    shell_complete=complete_areas,
+    help="Test only what is in this area, such as order or authentication; may be repeated.",
+)
+@click.option(
+    "--only",
+    metavar="ID",
+    multiple=True,
+    shell_complete=complete_requirements,
+    help="Test only this requirement, or those of a pattern such as 'sse.*'; may be repeated.",
+)
+@click.option(
+    "--skip",
+    metavar="ID",
+    multiple=True,
+    shell_complete=complete_requirements,
+    help="Do not test this requirement, or those of a pattern; may be repeated.",
 )
 @click.option(
     "--known",
@@ -125,6 +148,9 @@ from contract_tests.target.redaction import redact
 def judge(
     url: str | None,
     level: str,
+    areas: tuple[str, ...],
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
     known: str | None,
     update_known: Path | None,
     required: tuple[str, ...],
@@ -150,7 +176,17 @@ def judge(
         raise click.UsageError("Missing argument 'URL'.")
     if known is None and update_known is not None and update_known.exists():
         known = str(update_known)
-    options = read_options(url, level=level, known=known, required=required, code=code, **target)
+    options = read_options(
+        url,
+        level=level,
+        areas=areas,
+        only=only,
+        skip=skip,
+        known=known,
+        required=required,
+        code=code,
+        **target,
+    )
     files = Files(report_dir, allure_dir)
     files.check()
     check_file(log, "--log")
@@ -171,6 +207,9 @@ def read_options(
     url: str,
     *,
     level: str,
+    areas: tuple[str, ...],
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
     known: str | None,
     required: tuple[str, ...],
     code: tuple[Path, ...] = (),
@@ -178,6 +217,11 @@ def read_options(
 ) -> Options:
     """The parameters' meaning. Raises click.UsageError."""
     ids = load_catalogue().requirements
+    selection = Selection(areas, only, skip)
+    try:
+        selection.check(list(load_catalogue().at_level(Level.parse(level))))
+    except SelectionError as error:
+        raise click.UsageError(str(error)) from error
     try:
         for requirement_id in required:
             check_id(requirement_id, ids)
@@ -192,6 +236,7 @@ def read_options(
     return replace(
         options,
         level=Level.parse(level),
+        selection=selection,
         known=known_list,
         required=required,
         files=replace(options.files, code=code, known=Path(known) if known and is_file else None),

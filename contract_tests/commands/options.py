@@ -35,7 +35,7 @@ HELP = {"help_option_names": ["-h", "--help"]}
 """A command's `context_settings`."""
 
 
-PARAMETERS = {"workflow": "workflows", "require": "required"}
+PARAMETERS = {"workflow": "workflows", "require": "required", "area": "areas"}
 """Names of parameters, where they are not those of the configuration's keys."""
 
 

@@ -11,6 +11,9 @@ OPTIONS: dict[str, str] = {
     "proxy": "An HTTP proxy; else what HTTPS_PROXY, HTTP_PROXY and NO_PROXY say.",
     "workflow": "A workflow to run; may be repeated. All that the server lists, unless said.",
     "level": "document, protocol (unless said) or observed.",
+    "area": "Test only what is in this area; may be repeated.",
+    "only": "Test only this requirement, or those of a pattern; may be repeated.",
+    "skip": "Do not test this requirement, or those of a pattern; may be repeated.",
     "known": "Deviations that are known, a profile or a file: expected failures.",
     "require": "A requirement that must be exercised; may be repeated.",
     "max-examples": "How many forms to generate of each kind.",
@@ -28,5 +31,5 @@ OPTIONS: dict[str, str] = {
 }
 """Those of `contract-tests` that it has too, as --contract-NAME; a test holds them equal."""
 
-REPEATED = frozenset({"header", "workflow", "require", "code"})
+REPEATED = frozenset({"header", "workflow", "area", "only", "skip", "require", "code"})
 FLAGS = frozenset({"insecure"})

@@ -24,6 +24,7 @@ from agentos_contract.signals import Signals
 from agentos_contract.writable import check_file, check_folder
 from contract_tests.checks.plan import Plan
 from contract_tests.checks.registry import deciding_checks
+from contract_tests.checks.selection import Selection
 from contract_tests.cli import main as command
 from contract_tests.commands.judge import read_options
 from contract_tests.judging.results import Status
@@ -181,8 +182,9 @@ class Settings:
     @property
     def requirements(self) -> list[Requirement]:
         """Those that there is a test of."""
-        level = Level.parse(self._context.params["level"])
-        return list(load_catalogue().at_level(level))
+        given = self._context.params
+        selection = Selection(given["areas"], given["only"], given["skip"])
+        return selection.of(load_catalogue().at_level(Level.parse(given["level"])))
 
     @cached_property
     def options(self) -> Options:
@@ -315,12 +317,7 @@ class _Memory:
         checks = deciding_checks(wanted).union(*seen.values())
         if any(seen.values()) and not keep_seed:
             options = replace(options, seed=last["seed"])
-        # What is known may show in the checks that are left out: it is not gone where it does not.
-        known = {
-            name: tuple(replace(entry, sometimes=True) for entry in entries)
-            for name, entries in options.known.items()
-        }
-        return replace(options, checks=checks, known=known)
+        return replace(options, checks=checks)
 
     def keep(self, report: ContractReport, wanted: frozenset[str] | None) -> None:
         if self._cache is None:

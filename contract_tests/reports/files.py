@@ -59,6 +59,7 @@ def _json(report: Report, texts: Texts) -> str:
             }
             for result in report.results
         ],
+        **({"not_asked_for": report.not_asked_for} if report.not_asked_for else {}),
     }
     return json_text(content, indent=2) + "\n"
 

@@ -84,6 +84,8 @@ def print_report(
     say(console, *coverage_lines(report.results))
     counts = Counter(result.status for result in report.results)
     said = ", ".join(f"{counts[status]} {status.value}" for status in Status if counts[status])
+    if report.not_asked_for:
+        said += f"; {len(report.not_asked_for)} not asked for (--area, --only, --skip)"
     note = f"; {report.interrupted}" if report.interrupted else ""
     say(console, f"{said}; {report.runs} runs started; seed {report.seed}{note}")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import contract_tests.checks  # noqa: F401 - registers them
 from agentos_contract.connection import PLAIN, Connection
 from agentos_contract.document import Document
-from agentos_contract.requirements import Level, load_catalogue
+from agentos_contract.requirements import Level, Requirement, load_catalogue
 from contract_tests.checks.context import Context, make_context
 from contract_tests.checks.plan import Plan, make_plan
 from contract_tests.checks.registry import (
@@ -21,6 +21,7 @@ from contract_tests.checks.registry import (
     needed_checks,
     ordered_checks,
 )
+from contract_tests.checks.selection import Selection
 from contract_tests.checks.stages import CannotDecide
 from contract_tests.judging.answers import DECIDES as BY_ANSWER
 from contract_tests.judging.findings import Findings
@@ -30,6 +31,7 @@ from contract_tests.judging.one_cause import settle_failing_batches
 from contract_tests.judging.results import Result, settle
 from contract_tests.judging.streams import DECIDES as BY_RUN
 from contract_tests.judging.streams import StreamedRun
+from contract_tests.running.part import checks_for, known_to, needs_of
 from contract_tests.target.budget import NoMoreRuns, RunBudget
 from contract_tests.target.client import Client, Limits
 from contract_tests.target.configuration import WorkflowSettings
@@ -51,6 +53,8 @@ class Options:
     connection: Connection = PLAIN
     workflows: Sequence[str] = ()
     level: Level = Level.PROTOCOL
+    selection: Selection = field(default_factory=Selection)
+    """Of the level's requirements."""
     known: KnownList = field(default_factory=dict)
     required: Collection[str] = ()
     max_examples: int = 50
@@ -67,6 +71,11 @@ class Options:
     """The document's file, where it is not the kit's."""
     files: UserFiles = field(default_factory=UserFiles)
     """What findings are shown on."""
+
+    @property
+    def requirements(self) -> list[Requirement]:
+        """Those that are tested."""
+        return self.selection.of(load_catalogue().at_level(self.level))
 
     @property
     def secrets(self) -> Secrets:
@@ -94,6 +103,8 @@ class Report:
     """Its name and version, as it says; "" where it does not."""
     interrupted: str = ""
     """By which signal, and what that left out; "" where all was done."""
+    not_asked_for: tuple[str, ...] = ()
+    """Requirements of the level that were left out on request."""
 
     @property
     def crashes(self) -> tuple[str, ...]:
@@ -191,9 +202,13 @@ class _Run:
         self._budget = RunBudget(options.max_runs)
         self._server = ""
         self._workflows: tuple[Workflow, ...] = ()
-        self._left: list[Check] = ordered_checks()
+        self._chosen: set[str] | None = None
         if options.checks is not None:
-            self._left = needed_checks(options.checks, options.resent)
+            self._checks = needed_checks(options.checks, options.resent)
+        else:
+            self._chosen = {requirement.id for requirement in options.requirements}
+            self._checks = checks_for(self._chosen)
+        self._left = list(self._checks)
         self._findings = Findings()
         self._judged: tuple[StreamedRun, ...] = ()
 
@@ -204,9 +219,9 @@ class _Run:
             target = find_target(options, client)
             self._workflows = target.workflows
             self._server = read_version(client, options.document)
-            checks = list(self._left)
-            stages = {check.stage for check in checks}
-            plan = make_plan(target.workflows, options.max_runs, options.max_examples, stages)
+            checks = self._checks
+            needs = needs_of(checks, self._chosen)
+            plan = make_plan(target.workflows, options.max_runs, options.max_examples, needs)
             self._budget.limit = plan.limit
             listener.planned(target, plan)
             context = make_context(
@@ -225,7 +240,7 @@ class _Run:
                         listener.checking(check, position, len(checks))
                         _run_check(check, context, options.resent.get(check.name))
                         self._left.remove(check)
-                if options.checks is None:
+                if checks == ordered_checks():
                     _require_a_run(context)
             finally:
                 settle_failing_batches(context.findings, context.history)
@@ -244,12 +259,14 @@ class _Run:
             for check in self._left:
                 reason = f"interrupted by {interrupted_by} before it was tried"
                 findings.leave_undecided(check.decides, reason)
+        asked_for = options.requirements
         results = settle(
-            list(load_catalogue().at_level(options.level)),
+            asked_for,
             findings,
-            known=options.known,
+            known=known_to(self._checks, options.known),
             required=options.required,
         )
+        everything = load_catalogue().at_level(options.level)
         return Report(
             options.url,
             options.seed,
@@ -261,6 +278,7 @@ class _Run:
             self._started,
             self._server,
             interrupted,
+            tuple(one.id for one in everything if one not in asked_for),
         )
 
 

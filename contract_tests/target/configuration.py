@@ -94,6 +94,9 @@ class Configuration(_Table):
     proxy: str | None = None
     workflow: list[str] | None = None
     level: Literal["document", "protocol", "observed"] | None = None
+    area: list[str] | None = None
+    only: list[str] | None = None
+    skip: list[str] | None = None
     known: str | None = None
     max_examples: Annotated[int, Field(ge=0)] | None = None
     max_runs: Annotated[int, Field(ge=1)] | None = None

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract_tests.checks.plan import GENERATED_RUNS, PROBE_RUNS, make_plan
-from contract_tests.checks.stages import Stage
+from contract_tests.checks.plan import GENERATED_RUNS, PROBE_RUNS, SOME, Needs, make_plan
 from contract_tests.target.target import Workflow
 
 
@@ -33,17 +32,29 @@ def test_streams_come_first(
 
 
 @pytest.mark.parametrize(
-    ("stages", "streams", "limit"),
+    ("needs", "streams", "limit"),
     [
-        ({Stage.REFUSALS}, 0, PROBE_RUNS),
-        ({Stage.STREAMS}, 3, 3),
-        ({Stage.STREAMS, Stage.PROBES}, 3, 3 + PROBE_RUNS),
-        ({Stage.REFUSALS, Stage.GENERATED}, 0, PROBE_RUNS + GENERATED_RUNS),
+        (Needs(streams=False, batches=False, generated=False), 0, PROBE_RUNS),
+        (Needs(probes=0, batches=False, generated=False), 8, 8),
+        (Needs(probes=4, batches=False, generated=False), 8, 12),
+        (Needs(streams=False, batches=False), 0, PROBE_RUNS + GENERATED_RUNS),
+        (
+            Needs(
+                probes=0,
+                batches=False,
+                generated=False,
+                each_workflow=False,
+                one_that_takes_time=False,
+            ),
+            SOME,
+            SOME,
+        ),
+        (Needs(probes=0, batches=False, generated=False, each_workflow=False), SOME, 8),
     ],
 )
-def test_what_is_left_out_costs_nothing(stages: set[Stage], streams: int, limit: int) -> None:
-    workflows = [Workflow(f"w{number}", "hello") for number in range(3)]
-    plan = make_plan(workflows, 60, 50, stages)
+def test_what_is_left_out_costs_nothing(needs: Needs, streams: int, limit: int) -> None:
+    workflows = [Workflow(f"w{number}", "hello") for number in range(8)]
+    plan = make_plan(workflows, 60, 50, needs)
     assert (len(plan.streamed), plan.limit) == (streams, limit)
 
 

@@ -1,0 +1,56 @@
+"""A part of the tests: which checks it needs, and those which runs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence, Set
+from dataclasses import replace
+
+from agentos_contract.requirements import Level, load_catalogue
+from contract_tests.checks.plan import PROBE_RUNS, Needs
+from contract_tests.checks.registry import Check, deciding_checks, needed_checks, ordered_checks
+from contract_tests.checks.selection import ONE_IS_ENOUGH
+from contract_tests.checks.stages import Stage
+from contract_tests.judging.known import KnownList
+
+
+def checks_for(requirements: Set[str]) -> list[Check]:
+    """The checks that decide these requirements, and those that they need."""
+    if requirements >= {one.id for one in load_catalogue().at_level(Level.PROTOCOL)}:
+        return ordered_checks()
+    return needed_checks(deciding_checks(requirements))
+
+
+def needs_of(checks: Sequence[Check], requirements: Collection[str] | None) -> Needs:
+    """Which runs these checks need. `requirements`: those that they are made for; None: they were
+    named themselves, and may need each workflow."""
+    if checks == ordered_checks():
+        return Needs()
+    names = {check.name for check in checks}
+    probes = sum(2 for check in checks if check.stage is Stage.PROBES)
+    # Wrong requests are runs where a server does not refuse them.
+    probes += sum(1 for check in checks if check.stage is Stage.REFUSALS)
+    by_workflow = {
+        name
+        for check in checks
+        if check.tries_each_workflow and check.stage is not Stage.REFUSALS
+        for name in check.decides - ONE_IS_ENOUGH
+    }
+    return Needs(
+        streams="streams" in names,
+        probes=min(probes, PROBE_RUNS),
+        batches="batch_runs" in names,
+        more_messages="further_messages" in names,
+        generated="valid_forms" in names,
+        one_that_takes_time="pacing" in names,
+        each_workflow=requirements is None or not by_workflow.isdisjoint(requirements),
+    )
+
+
+def known_to(checks: Sequence[Check], known: KnownList) -> KnownList:
+    """What is known may show in the checks that are left out: it is not gone where it does not."""
+    if checks == ordered_checks():
+        return known
+    return {
+        name: tuple(replace(entry, sometimes=True) for entry in entries)
+        for name, entries in known.items()
+    }
