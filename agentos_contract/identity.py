@@ -9,7 +9,7 @@ from typing import Any
 
 from agentos_contract.conditions import about
 from agentos_contract.events import Scope
-from agentos_contract.json_values import canonical, short
+from agentos_contract.json_values import canonical, unlike
 from agentos_contract.spans import EventData, Span, steps_of
 from agentos_contract.verdict import Verdict
 
@@ -73,10 +73,9 @@ def _same_throughout(span: Span, verdict: Verdict) -> None:
         verdict.exercise("identity.same-at-end")
         for key, before, after in _named_in_both(span.started, event):
             if before != after:
-                message = (
-                    f"{event.get('event')} of {span.label} has the {key} {short(after)}, "
-                    f"its start {short(before)}"
-                )
+                here, there = unlike(after, before)
+                name = event.get("event")
+                message = f"{name} of {span.label} has the {key} {here}, its start {there}"
                 verdict.report("identity.same-at-end", message, span.ended_index)
                 return
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -110,6 +110,37 @@ def short(value: Any, limit: int = 80) -> str:
     """A value for a message: as Python writes it, cut off at so many characters."""
     text = repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def unlike(one: Any, other: Any, limit: int = 80) -> tuple[str, str]:
+    """Two values for a message, as Python writes them; where they are long, both are cut so that
+    what they differ in is seen."""
+    if one == other:
+        return short(one, limit), short(other, limit)
+    shown: Callable[[str], str] = repr
+    if not (isinstance(one, str) and isinstance(other, str)):
+        one, other, shown = repr(one), repr(other), str
+    same = _same_length(one, other)
+    start = same - limit // 2 if same > limit * 3 // 4 and max(len(one), len(other)) > limit else 0
+    return _part(one, start, limit, shown), _part(other, start, limit, shown)
+
+
+def _same_length(one: str, other: str) -> int:
+    """How many characters two texts begin with in common."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _part(text: str, start: int, length: int, shown: Callable[[str], str]) -> str:
+    before = "…" if start else ""
+    after = "…" if len(text) > start + length else ""
+    return f"{before}{shown(text[start : start + length])}{after}"
 
 
 def to_json(value: Any) -> bytes:

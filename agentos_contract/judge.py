@@ -23,7 +23,7 @@ from agentos_contract.events import (
     Scope,
 )
 from agentos_contract.identity import IDENTITY_REQUIREMENTS, judge_identity
-from agentos_contract.json_values import kind_of, mapping, read_json_object
+from agentos_contract.json_values import kind_of, mapping, read_json_object, unlike
 from agentos_contract.results import RESULT_REQUIREMENTS, judge_results, was_tried_again
 from agentos_contract.run import TRIED_AGAIN, RunStateMachine
 from agentos_contract.spans import EventData, Span, steps_of
@@ -234,7 +234,8 @@ class RunJudge:
                 continue
             if (expected := self._expected[key]) is None:
                 expected = self._expected[key] = value
-            message = f"{name}: {key} is {value!r}, not {expected!r}"
+            came, asked = unlike(value, expected)
+            message = f"{name}: {key} is {came}, not {asked}"
             cause = "another" if value else "missing"
             self.verdict.require(requirement, value == expected, message, index, cause=cause)
         self._name_of_workflow(name, data, index)
@@ -247,7 +248,8 @@ class RunJudge:
         if self._run_id is None:
             self._run_id = value
         if self._rules.run_id is not None:
-            message = f"{name}: {key} is {value!r}, not {self._run_id!r}"
+            came, began = unlike(value, self._run_id)
+            message = f"{name}: {key} is {came}, not {began}"
             is_kept = bool(value) and value == self._run_id
             cause = "another" if value else "missing"
             self.verdict.require(self._rules.run_id, is_kept, message, index, cause=cause)
@@ -263,7 +265,8 @@ class RunJudge:
         self._names.add(str(value))
         if self._workflow_name is None:
             self._workflow_name = value
-        message = f"{name}: workflow_name is {value!r}, not {self._workflow_name!r}"
+        came, listed = unlike(value, self._workflow_name)
+        message = f"{name}: workflow_name is {came}, not {listed}"
         is_kept = value == self._workflow_name
         self.verdict.require("identity.workflow-name", is_kept, message, index)
 

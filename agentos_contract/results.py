@@ -13,7 +13,7 @@ from typing import Any
 
 from agentos_contract.conditions import about
 from agentos_contract.events import CONTAINERS, Scope
-from agentos_contract.json_values import canonical, mapping, mappings, short
+from agentos_contract.json_values import canonical, mapping, mappings, unlike
 from agentos_contract.spans import EventData, Span, steps_of
 from agentos_contract.verdict import Verdict
 
@@ -189,10 +189,8 @@ def _step_output(span: Span, ended: EventData, verdict: Verdict) -> None:
         if not isinstance(output, Mapping):
             continue
         for key in ("content", "step_name"):
-            message = (
-                f"StepOutput of {span.label} has the {key} {short(output.get(key))}, "
-                f"its StepCompleted {short(ended.get(key))}"
-            )
+            here, there = unlike(output.get(key), ended.get(key))
+            message = f"StepOutput of {span.label} has the {key} {here}, its StepCompleted {there}"
             kept = output.get(key) == ended.get(key)
             verdict.require("results.step-output", kept, message, span.ended_index)
 
@@ -205,10 +203,8 @@ def _executor_content(span: Span, ended: EventData, verdict: Verdict) -> None:
     last = (runs[-1].ended or {}) if runs else {}
     if not str(last.get("event")).endswith("RunCompleted") or "content" not in last:
         return
-    message = (
-        f"{span.label} ended with content {short(ended.get('content'))}, "
-        f"its {runs[-1].label} with {short(last['content'])}"
-    )
+    here, there = unlike(ended.get("content"), last["content"])
+    message = f"{span.label} ended with content {here}, its {runs[-1].label} with {there}"
     kept = ended.get("content") == last["content"]
     verdict.require("results.executor-content", kept, message, span.ended_index)
 
@@ -230,7 +226,8 @@ def _run_content(span: Span, ended: EventData, verdict: Verdict) -> None:
         return
     content, streamed = ended.get("content"), "".join(map(str, chunks))
     is_text = isinstance(content, str) or (content is None and streamed)
-    message = f"{span.label}: it streamed {short(streamed)} and completed with {short(content)}"
+    told, whole = unlike(streamed, content)
+    message = f"{span.label}: it streamed {told} and completed with {whole}"
     kept = not is_text or content == streamed
     verdict.require("results.run-content", kept, message, span.ended_index)
 
@@ -265,10 +262,8 @@ def _final_content(span: Span, ended: EventData, verdict: Verdict) -> None:
     results = ended.get("step_results")
     if isinstance(results, list) and results:
         last, content = last_contents(results), ended.get("content")
-        message = (
-            f"the run completed with content {short(content)}, "
-            f"its last result has {short(last[-1])}"
-        )
+        here, there = unlike(content, last[-1])
+        message = f"the run completed with content {here}, its last result has {there}"
         verdict.require("results.content", content in last, message, span.ended_index)
 
 
@@ -316,11 +311,13 @@ def _difference(child: Span, ended: EventData, result: EventData) -> str | None:
     if child.scope is Scope.STEP:
         content = ended.get("content")
         if content is not None and result.get("content") != content:
-            return f"ended with content {short(content)}, and has {short(result.get('content'))}"
+            here, there = unlike(content, result.get("content"))
+            return f"ended with content {here}, and has {there}"
         own = mapping(ended.get("step_response"))
         for key in SAME_IN_RESULTS:
             if key in own and key in result and own[key] != result[key]:
-                return f"ended with {key} {short(own[key])}, and has {short(result[key])}"
+                here, there = unlike(own[key], result[key])
+                return f"ended with {key} {here}, and has {there}"
         return None
     inner, nested = results_within(child), result.get("steps")
     if inner and nested and isinstance(nested, list):

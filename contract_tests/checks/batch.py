@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from agentos_contract.json_values import canonical
+from agentos_contract.json_values import canonical, unlike
 from contract_tests.checks.context import Context
 from contract_tests.checks.plan import SAMPLES
 from contract_tests.checks.registry import check
@@ -27,6 +27,9 @@ from contract_tests.judging.rules import MAY_FAIL
 from contract_tests.judging.streams import StreamedRun
 from contract_tests.target.budget import NoMoreRuns
 from contract_tests.target.target import Workflow
+
+MAX_RUNS = 200
+"""Characters of the agents' runs of one mode, in a message."""
 
 
 @check(
@@ -206,5 +209,6 @@ def _compare_runs(
     told = [{canonical(one) for one in found} for found in runs]
     lost = [one for one in runs[1] if canonical(one) not in told[0]] or runs[1]
     other = [one for one in runs[0] if canonical(one) not in told[1]] or runs[0]
-    message = f"{workflow.id}: the agents' runs are {other} in batch and {lost} in the stream"
+    here, there = unlike(other, lost, MAX_RUNS)
+    message = f"{workflow.id}: the agents' runs are {here} in batch and {there} in the stream"
     context.findings.breach("batch.executor-runs", message, *exchanges, about=about)

@@ -91,7 +91,7 @@ def cancel(context: Context) -> None:
             first,
         )
     if beside is not None:
-        _judge_beside(context, workflow, beside.result(), first)
+        _judge_beside(context, workflow, beside.result(), run.exchange, first)
     second = context.client.send(request)
     # The run is over by now: a server need not know it any more.
     is_alike = second.status == first.status or second.status in RUN_IS_OVER
@@ -106,9 +106,13 @@ def cancel(context: Context) -> None:
 
 
 def _judge_beside(
-    context: Context, workflow: Workflow, exchange: Exchange, cancelled: Exchange
+    context: Context,
+    workflow: Workflow,
+    exchange: Exchange,
+    cancelled: Exchange,
+    cancelling: Exchange,
 ) -> None:
-    """The run that nobody cancelled."""
+    """The run that nobody cancelled, beside one that was."""
     run = context.runs.judge_stream(workflow, exchange, BESIDE)
     if run is None or run.terminal is None:
         return
@@ -117,8 +121,9 @@ def _judge_beside(
         "cancel.only-one",
         end == "WorkflowCompleted",
         f"{workflow.id}: another run was cancelled, and this one ended with {end}",
-        exchange,
         cancelled,
+        exchange,
+        cancelling,
     )
 
 

@@ -100,7 +100,7 @@ def isolation(context: Context) -> None:
                 "session.isolation",
                 _repeats(run, run.message),
                 f"{workflow.id} repeats its message, but not beside another run: "
-                f"{run.message!r} gave {short(_content(run))}",
+                f"{short(run.message)} gave {short(_content(run))}",
                 run.exchange,
                 found[1 - position].exchange,
             )

@@ -8,6 +8,7 @@ and as a stream does not fail before it begins, that is not the server's decodin
 from __future__ import annotations
 
 from agentos_contract.document import FORM
+from agentos_contract.json_values import unlike
 from contract_tests.checks.context import Context
 from contract_tests.checks.registry import check
 from contract_tests.checks.stages import Stage
@@ -144,8 +145,7 @@ def _judge_arrival(context: Context, requirement: str, text: str, run: BatchRun,
 def _arrived(text: str, said: object, what: str) -> str:
     if not isinstance(said, str):
         return f"{what} arrived as {type(said).__name__}"
+    sent, came = unlike(text, said)
     if len(text) < 1000:
-        return f"the message was {text!r} and arrived as {said!r}"
-    pairs = enumerate(zip(text, said, strict=False))
-    same = next((n for n, pair in pairs if pair[0] != pair[1]), min(len(text), len(said)))
-    return f"{what} arrived as {len(said)}; they are the same up to {same}"
+        return f"the message was {sent} and arrived as {came}"
+    return f"{what} arrived as {len(said)}: {sent} was sent where {came} came"

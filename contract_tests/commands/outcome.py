@@ -15,11 +15,14 @@ from agentos_contract.output import echo, escaped
 from contract_tests.checks.plan import Plan
 from contract_tests.checks.registry import Check
 from contract_tests.reports.github import cell, error_command, is_github, write_summary
-from contract_tests.reports.terminal import say
+from contract_tests.reports.terminal import MAX_COMMAND, cut, say
 from contract_tests.running.run import Listener, Options, Report, RunInterrupted
 from contract_tests.target.problems import CouldNotRun
 from contract_tests.target.redaction import redact
 from contract_tests.target.target import Target
+
+MAX_NAME = 200
+"""Characters of what a server calls something, in a line about it."""
 
 KEPT, BROKEN, COULD_NOT_RUN = 0, 1, 2
 """Exit codes."""
@@ -52,8 +55,11 @@ def crashed(report: Report, options: Options) -> int:
 
 def say_plan(console: Console, options: Options, target: Target, plan: str) -> None:
     """What will be asked of the target, and which workflows are left out."""
-    lines = [f"{options.url}: {plan}", *(f"left out: {id_}: {why}" for id_, why in target.unusable)]
-    say(console, *(redact(line, options.secrets) for line in lines))
+    lines = [
+        f"{options.url}: {plan}",
+        *(f"left out: {cut(id_, MAX_NAME)}: {why}" for id_, why in target.unusable),
+    ]
+    say(console, *(cut(redact(line, options.secrets), MAX_COMMAND) for line in lines))
 
 
 def _listener(options: Options, console: Console, spinner: Spinner | None) -> Listener:
@@ -77,7 +83,7 @@ def _listener(options: Options, console: Console, spinner: Spinner | None) -> Li
 
 
 def could_not_run(message: str) -> int:
-    message = escaped(" ".join(message.split()))
+    message = escaped(cut(" ".join(message.split()), MAX_COMMAND))
     echo(f"contract-tests: {message}", err=True)
     if for_github():
         click.echo(error_command(message, title="contract-tests could not be run"), err=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agentos_contract.events import TERMINAL_EVENTS
-from agentos_contract.json_values import mappings, parse_json, parse_object, short
+from agentos_contract.json_values import mappings, parse_json, parse_object, unlike
 from contract_tests.checks.context import Context
 from contract_tests.fuzzing.baseline import Baseline
 from contract_tests.fuzzing.in_flight import InFlightRun
@@ -148,7 +148,8 @@ class Model:
         exchange, sent = batch.exchange, run.step.message
         if sent is not None and exchange.status == 200:
             given = batch.body.get("input", sent)
-            message = f"the message was {short(sent)} and arrived as {short(given)}"
+            told, came = unlike(sent, given)
+            message = f"the message was {told} and arrived as {came}"
             is_kept = given == sent or not isinstance(given, str)
             judgement.require("form.text-kept", is_kept, message, exchange)
         is_completed = batch.body.get("status") == "COMPLETED"
@@ -229,8 +230,8 @@ class Model:
         content = self._contents[run.run_id]
         for key, wanted in (("run_id", run.run_id), ("status", "COMPLETED"), ("content", content)):
             if exchange.status == 200 and body.get(key) != wanted:
-                came = short(body.get(key))
-                message = f"the run was read back with the {key} {came}, not {short(wanted)}"
+                came, was = unlike(body.get(key), wanted)
+                message = f"the run was read back with the {key} {came}, not {was}"
                 judgement.breach("session.continuity", message, exchange)
 
     def judge_read_session(

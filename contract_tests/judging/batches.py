@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agentos_contract.json_values import mappings, short
+from agentos_contract.json_values import mappings, short, unlike
 from agentos_contract.judge import wrong_time
 from agentos_contract.results import last_contents
 from contract_tests.judging.judgement import Judgement
@@ -43,10 +43,8 @@ def judge_batch(
     if message is not None and "input" in body:
         # With its own message it says whether an input is given back at all.
         usual = "batch.input" if message == workflow.message else "form.text-kept"
-        text = (
-            f"asked with the message {short(message)}, the body has the input "
-            f"{short(body['input'])}"
-        )
+        sent, came = unlike(message, body["input"])
+        text = f"asked with the message {sent}, the body has the input {came}"
         judgement.require(rules.input or usual, body["input"] == message, text, exchange)
     created_at = body.get("created_at")
     if isinstance(created_at, int | float) and not isinstance(created_at, bool):
@@ -72,7 +70,8 @@ def judge_batch(
         ("user_id", exchange.request.field("user_id") or None),
     ):
         if asked is not None and body.get(key) != asked:
-            text = f"asked for {key} {asked!r}, the body has {body.get(key)!r}"
+            sent, came = unlike(asked, body.get(key))
+            text = f"asked for {key} {sent}, the body has {came}"
             judgement.breach(rules.echo, text, exchange)
     results = body.get("step_results")
     ids = [one["step_id"] for one in mappings(results) if isinstance(one.get("step_id"), str)]
@@ -81,6 +80,7 @@ def judge_batch(
         judgement.require("identity.step-id-unique", len(set(ids)) == len(ids), text, exchange)
     if isinstance(results, list) and results and not is_paused:
         last, content = last_contents(results), body.get("content")
-        text = f"the run's content is {short(content)}, its last result has {short(last[-1])}"
+        here, there = unlike(content, last[-1])
+        text = f"the run's content is {here}, its last result has {there}"
         judgement.require("batch.content-in-results", content in last, text, exchange)
     return judgement

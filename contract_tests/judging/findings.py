@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from threading import Lock
 
+from contract_tests.judging.commands import commands_of
 from contract_tests.judging.conditions import Conditions, conditions_of
 from contract_tests.judging.judgement import Breach, Judgement
 from contract_tests.target.exchange import Exchange
@@ -95,7 +96,7 @@ class Findings:
         about: frozenset[str] = frozenset(),
     ) -> None:
         """A requirement was broken, as these exchanges show, in that order."""
-        commands = "\n".join(exchange.curl for exchange in exchanges)
+        commands = commands_of(exchanges)
         exchange = exchanges[-1] if exchanges else None
         before = exchanges[:-1]
         self.add(

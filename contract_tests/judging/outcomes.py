@@ -7,7 +7,7 @@ from typing import Any
 
 from agentos_contract.conditions import about
 from agentos_contract.events import CONTAINERS, Scope
-from agentos_contract.json_values import canonical, mapping, mappings
+from agentos_contract.json_values import canonical, mapping, mappings, unlike
 from agentos_contract.spans import Span, steps_of
 from contract_tests.judging.batches import BatchRun
 from contract_tests.judging.streams import StreamedRun
@@ -141,6 +141,10 @@ def _bare(result: RunOutcome) -> RunOutcome:
     return (name, how, None, [_bare(child) for child in children])
 
 
+MAX_RESULT = 200
+"""Characters of a result, or of the names of all, in a message."""
+
+
 def difference(
     one: RunOutcome, other: RunOutcome, where: tuple[str, str] = ("in batch", "in the stream")
 ) -> str:
@@ -155,13 +159,16 @@ def difference(
         failing, completing = (here, there) if one == "failed" else (there, here)
         return f"the run fails {failing} and completes {completing}"
     if one[0] != other[0]:
-        return f"the content is {one[0]!r} {here} and {other[0]!r} {there}"
+        first, second = unlike(one[0], other[0])
+        return f"the content is {first} {here} and {second} {there}"
     names = [[_names(result) for result in outcome[1]] for outcome in (one, other)]
     if names[0] != names[1]:
-        return f"the results are {names[0]} {here} and {names[1]} {there}"
-    for first, second in zip(one[1], other[1], strict=True):
-        if first != second:
-            return f"the result of {first[0]!r} is {first!r} {here} and {second!r} {there}"
+        first, second = unlike(names[0], names[1], MAX_RESULT)
+        return f"the results are {first} {here} and {second} {there}"
+    for result, twin in zip(one[1], other[1], strict=True):
+        if result != twin:
+            first, second = unlike(result, twin, MAX_RESULT)
+            return f"the result of {result[0]!r} is {first} {here} and {second} {there}"
     return "the results differ"
 
 

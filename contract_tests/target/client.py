@@ -209,7 +209,7 @@ class Client:
         assert task is not None
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
-        started = time.monotonic()
+        started = exchange.began = time.monotonic()
         total = self.budget.timeout(self.limits.total)
         if request.timeout is not None:
             total = min(total, request.timeout)

@@ -122,6 +122,8 @@ class Exchange:
     """The request's, as a shell would make them that does not know the token."""
     error: TransferError | None = None
     error_message: str = ""
+    began: float = 0.0
+    """When it was sent, by time.monotonic()."""
     seconds: float = 0.0
     events: list[tuple[float, ServerSentEvent]] = field(default_factory=list)
     """When each arrived, and it."""

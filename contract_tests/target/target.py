@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import hypothesis
 import jsonschema_rs
@@ -24,6 +25,13 @@ from contract_tests.target.operations import companion_request, run_path
 from contract_tests.target.problems import CouldNotRun, GatewayAnswered
 
 DEFAULT_MESSAGE = "Hello, what is new?"
+
+MAX_WORKFLOWS = 1000
+"""That are tested because the server lists them: each is asked for."""
+
+MAX_ID = 2000
+"""Characters of an id, as a URL has it, that servers and what stands before them take."""
+
 _UNREADABLE = "this is no JSON {"
 
 
@@ -86,8 +94,11 @@ def discover(
         raise CouldNotRun("it does not list its workflows; name one with --workflow ID")
     elif not listed:
         raise CouldNotRun("it has no workflow")
+    elif len(listed) > MAX_WORKFLOWS:
+        count = f"{len(listed):,}"
+        raise CouldNotRun(f"it lists {count} workflows; name those to test with --workflow ID")
     else:
-        ids = listed
+        ids = list(dict.fromkeys(listed))
     workflows, unusable = [], []
     for workflow_id in ids:
         said = settings.get(workflow_id) or WorkflowSettings()
@@ -204,6 +215,8 @@ def _workflow(
     said: WorkflowSettings,
 ) -> Workflow | str:
     """The workflow, or why it cannot be run."""
+    if workflow_id in (".", "..") or len(quote(workflow_id, safe="")) > MAX_ID:
+        return "no URL can name it"
     described = mapping(read_companion(client, document, "get_workflow", workflow_id=workflow_id))
     schema, name = described.get("input_schema"), described.get("name")
     name = name if isinstance(name, str) else None
@@ -217,7 +230,7 @@ def _workflow(
             name=name,
         )
     try:
-        validator = jsonschema_rs.Draft202012Validator(dict(schema))
+        validator = jsonschema_rs.Draft202012Validator(dict(schema), offline=True)
     except ValueError as error:
         return f"its input_schema is no JSON Schema: {error}"
     values: list[Any] = [{}, [], "text", 0, None, True]
@@ -288,7 +301,7 @@ def sample_of(schema: Mapping[str, Any]) -> Any:
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )(test)()
-        validator = jsonschema_rs.Draft202012Validator(dict(schema))
+        validator = jsonschema_rs.Draft202012Validator(dict(schema), offline=True)
     except Exception:
         return None
     fitting = [body for body in found if _is_json(body) and validator.is_valid(body)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 import pytest
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 from agentos_contract.json_values import (
     MAX_DEPTH,
     MAX_DIGITS,
+    MAX_VALUES,
     BeyondLimits,
     check_json_value,
     read_json,
     to_json,
+    unlike,
 )
 from agentos_contract.judge import RunJudge
 from agentos_contract.sse import ServerSentEvent
@@ -106,3 +109,53 @@ def test_an_event_with_a_number_that_no_client_can_hold_is_reported_by_it() -> N
     (violation,) = judge.receive(ServerSentEvent("WorkflowStarted", data))[:1]
     assert violation.requirement == "event.data-json"
     assert "the number 1e400 is greater than a double can hold" in violation.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" + "[]," * (MAX_VALUES // 2) + "0]",
+        "{" + ",".join(f'"{n:x}":{{}}' for n in range(MAX_VALUES // 2 + 1)) + "}",
+    ],
+)
+def test_many_values_are_beyond_limits(text: str) -> None:
+    with pytest.raises(BeyondLimits, match="more than 1,000,000 values"):
+        read_json(text)
+
+
+def test_commas_in_a_text_are_no_values() -> None:
+    text = ", [{" * MAX_VALUES
+    assert read_json(json.dumps([text])) == [text]
+
+
+LONG = "The quick brown fox jumps over the lazy dog. " * 20
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shown"),
+    [
+        ("a", "b", ("'a'", "'b'")),
+        (None, "b", ("None", "'b'")),
+        (LONG + "here", LONG + "there", (r"…'.*here'", r"…'.*there'")),
+        (LONG + "x" + LONG, LONG + "y" + LONG, (r"…'.*xThe quick.*'…", r"…'.*yThe quick.*'…")),
+        (LONG, LONG[:500], (r"…'.{80}'…", r"…'.{40}'")),
+        (LONG, "x" + LONG, (r"'The quick .*'…", r"'xThe quick .*'…")),
+        ([LONG, 1, LONG], [LONG, 2, LONG], (r"….*', 1, 'The .*…", r"….*', 2, 'The .*…")),
+        ({"a": LONG}, None, (r"{'a': .*…", "None")),
+        ("it's " + LONG, "it's " + LONG + "!", (r"…'.*dog\. '", r"…'.*dog\. !'")),
+    ],
+)
+def test_two_that_differ_are_cut_where_they_differ(
+    one: Any, other: Any, shown: tuple[str, str]
+) -> None:
+    for values, patterns in (((one, other), shown), ((other, one), shown[::-1])):
+        for text, pattern in zip(unlike(*values), patterns, strict=True):
+            assert re.fullmatch(pattern, text), (text, pattern)
+
+
+@given(st.text(), st.text(), st.text(max_size=100), st.text(max_size=100))
+def test_what_differs_is_always_seen(before: str, after: str, one: str, other: str) -> None:
+    first, second = before * 30 + one + after * 30, before * 30 + other + after * 30
+    shown = unlike(first, second)
+    assert (shown[0] == shown[1]) == (first == second)
+    assert all(len(text) < 1000 for text in shown)

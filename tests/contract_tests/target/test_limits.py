@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from contract_tests.target.budget import MAX_KEPT, NoMoreRuns, RunBudget
 from contract_tests.target.client import Client, Limits
 from contract_tests.target.exchange import Exchange, Request, TransferError
 from contract_tests.target.gateway import describe, is_page
+from tests.contract_tests.conftest import run_cli
 from tests.hostile_server import JSON, STREAM, Answer, bomb, for_ever, head, hostile, plain
 
 LIMITS = Limits(idle=2.0, total=10.0, max_bytes=2_000_000, max_events=1_000)
@@ -170,3 +172,55 @@ def traces() -> list[Any]:
 @pytest.mark.parametrize("text", traces())
 def test_a_traceback_is_found(text: str) -> None:
     assert TRACEBACK.search(text)
+
+
+def listing(*ids: str, schema: object = None) -> Answer:
+    def workflows(path: str, body: bytes) -> Iterable[bytes]:
+        if path == "/workflows":
+            return plain(json.dumps([{"id": one} for one in ids]).encode())
+        return plain(json.dumps({"id": "w", "input_schema": schema}).encode())
+
+    return workflows
+
+
+def test_a_list_of_workflows_without_end_is_not_asked_for_one_by_one() -> None:
+    many = listing(*(f"w{number}" for number in range(1001)))
+    with hostile(lambda path, body: plain(b"{}"), workflows=many) as server:
+        result = run_cli(server.url)
+        assert len(server.heads) < 10
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.endswith("it lists 1,001 workflows; name those to test with --workflow ID")
+
+
+def test_an_id_that_no_url_can_name_is_left_out() -> None:
+    odd = listing("w", "x" * 70_000, "..", "w")
+    with hostile(lambda path, body: plain(b"{}"), workflows=odd) as server:
+        result = run_cli(server.url, "--max-examples", "0")
+    assert result.exit_code == 1, result.output
+    left_out = [line for line in result.output.splitlines() if line.startswith("left out: ")]
+    assert [line.endswith(": no URL can name it") for line in left_out] == [True, True]
+    assert max(map(len, left_out)) < 300
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "{}/schema.json"},
+        {"type": "object", "properties": {"a": {"$ref": "{}/schema.json"}}},
+        {"$id": "{}/x.json", "$ref": "schema.json"},
+        {"$schema": "{}/schema.json", "type": "object"},
+        {"$ref": "file:///etc/passwd"},
+    ],
+)
+def test_a_schema_does_not_choose_who_else_is_asked(schema: dict[str, Any]) -> None:
+    def answer(path: str, body: bytes) -> Iterable[bytes]:
+        return plain(b"{}")
+
+    with hostile(answer, schema_json=answer) as elsewhere:
+        filled = json.loads(json.dumps(schema).replace("{}", elsewhere.url))
+        with hostile(answer, workflows=listing("w", schema=filled)) as server:
+            result = run_cli(server.url, "--max-examples", "0", "--token", "s3cret")
+        assert elsewhere.heads == []
+    assert result.exit_code in (1, 2)
+    assert "root:" not in result.output
