@@ -110,7 +110,7 @@ def listen(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
     return listener
 
 
-class _LogFormat(logging.Formatter):
+class LogFormat(logging.Formatter):
     """A record in one line, then its traceback; with nothing of a caller's in it that acts."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
@@ -124,7 +124,7 @@ class _LogFormat(logging.Formatter):
 def set_up_log(level: str) -> None:
     """Have everything logged in one form; requests at info (http/log.py)."""
     handler = logging.StreamHandler()
-    handler.setFormatter(_LogFormat("%(levelname)s: %(name)s: %(message)s"))
+    handler.setFormatter(LogFormat("%(levelname)s: %(name)s: %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler])
     if level != "debug":
         # Theirs are told by what is said at start and of each request. uvicorn's of a websocket
