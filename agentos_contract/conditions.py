@@ -36,6 +36,7 @@ RUN_CONDITIONS = {
     "media": "of a result with images, videos, audio or files",
     "agent-failed": "of a run in which the agent or team of a step failed",
     "member-failed": "of a run in which a member of a team failed",
+    "overlapping": "of a session in which two runs were under way at a time",
 }
 """What the words mean; several may hold at once."""
 

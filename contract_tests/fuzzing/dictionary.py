@@ -49,11 +49,43 @@ TEXTS = (
     "1e400",
     "NaN",
     '{"a": ' * 60 + "1" + "}" * 60,
+    "false",
+    "undefined",
+    "Infinity",
+    "-0",
+    "1.0",
+    "no",
+    "[object Object]",
+    '"\\ud83d"',  # half a character, as JSON writes it
+    "\u200b",
+    "a\u200bb",
+    "\u00ad",
+    "\u2060",
+    "\U000e0041",
+    "".join(map(chr, range(1, 32))),
     TRICKY,
 )
 """Messages, ids and values of fields. All of them can be encoded."""
 
-UNITS = ("a", "é", "\U0001f600", "\n", '"', "word ")
+SCRIPTS = {
+    "Arabic": "\u0621-\u063a\u0641-\u064a",
+    "Hebrew": "\u05d0-\u05ea",
+    "Cyrillic": "\u0410-\u044f",
+    "Greek": "\u0391-\u03a1\u03b1-\u03c9",
+    "Devanagari": "\u0905-\u0939",
+    "Thai": "\u0e01-\u0e30",
+    "Chinese": "\u4e00-\u4fff",
+    "Japanese": "\u3041-\u3096\u30a1-\u30fa",
+    "Korean": "\uac00-\uacff",
+    "Georgian": "\u10d0-\u10f0",
+    "Ethiopic": "\u1200-\u1248",
+    "invisible": "\u200b-\u200f\u2060-\u2064",
+    "control": "\x01-\x1f\x7f-\x9f",
+    "emoji": "\U0001f600-\U0001f64f",
+}
+"""Scripts that texts are wholly of, as a pattern's character class has them."""
+
+UNITS = ("a", "é", "\u0633", "\u200b", "\x01", "\U0001f600", "\n", '"', "word ")
 """What long texts are made of."""
 
 FIELDS = (
@@ -62,12 +94,11 @@ FIELDS = (
     "message[]",
     "messages",
     "user",
-    "background",
     "__proto__",
     "",
     "é",
 )
-"""Names that the form does not have."""
+"""Names that the form does not have, in no version: later ones have `background`."""
 
 VALUES = {
     "stream": ("true", "false", "True", "1", "", "maybe", "null", "truefalse", "\0"),
@@ -83,6 +114,10 @@ CONTENT_TYPES = (
     f"{FORM}; charset=utf-8",
     f"{FORM}; charset=no-such-charset",
     f"{FORM};",
+    f"{FORM} ; Charset=UTF-8",
+    f'{FORM};charset="utf-8"',
+    f"{FORM}, text/plain",
+    "Multipart/Form-Data; Boundary=x",
     FORM.upper(),
     "multipart/form-data",
     "multipart/form-data; boundary=",
@@ -101,6 +136,9 @@ BODIES = (
     b"message",
     b"message=" + b"%" * 50,
     b"message=%c3%28&stream=false",
+    b"message=%ED%A0%80&stream=false",  # half a character
+    b"message=%F4%90%80%80&stream=false",  # beyond Unicode
+    b"message=%C0%80&stream=false",  # a NUL, written too long
     b"message=\xff\xfe&stream=false",
     b"message=x;stream=false",
     b"message=x&" * 200,
@@ -154,3 +192,16 @@ def multipart(fields: list[tuple[str, str]]) -> tuple[bytes, str]:
 def encoded(fields: list[tuple[str, str]], charset: str = "utf-8") -> bytes:
     """Fields as a form, their texts in a charset."""
     return urlencode(fields, encoding=charset, errors="replace").encode("ascii")
+
+
+ACCEPTS: tuple[tuple[tuple[str, str], ...], ...] = (
+    (),
+    (),
+    (),
+    (("accept", "*/*"),),
+    (("accept", "text/event-stream"),),
+    (("accept", "application/json"),),
+    (("accept", "TEXT/EVENT-STREAM, application/json;q=0.5"),),
+    (("accept", "application/*, text/*;q=0.1"),),
+)
+"""What else a valid form may be sent with: who has but one format for each mode answers in it."""

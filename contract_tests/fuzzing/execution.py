@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
+from dataclasses import replace
 
 from contract_tests.checks.form_answers import (
     judge_form_answer,
@@ -158,7 +159,8 @@ class _Execution:
             fields.append(("session_id", session_id.replace(MARK, self.mark)))
         if step.user is not None:
             fields.append(("user_id", step.user))
-        return self.context.requests.make(step.workflow, [*fields, *step.extra])
+        request = self.context.requests.make(step.workflow, [*fields, *step.extra])
+        return replace(request, headers=step.headers)
 
     def _await(self, position: int) -> None:
         """Read a run to its end, unless that takes too long: such a one is left."""

@@ -47,6 +47,8 @@ from contract_tests.target.operations import run_path
 from contract_tests.target.target import Workflow
 
 SESSIONS = tuple(f"{MARK}{number}" for number in range(2))
+ALIKE = (f"{MARK}Alike", f"{MARK}alike")
+"""Two that differ in case."""
 USERS = (None, None, "ada", "contract-tests-ü")
 MODES = ("true", "false", None)
 EXTRAS: tuple[tuple[tuple[str, str], ...], ...] = (
@@ -69,7 +71,10 @@ def texts(longest: int = 30_000) -> st.SearchStrategy[str]:
 
 
 def short_texts() -> st.SearchStrategy[str]:
-    return st.sampled_from(dictionary.TEXTS) | st.text(max_size=30)
+    of_one_script = st.sampled_from(list(dictionary.SCRIPTS.values())).flatmap(
+        lambda letters: st.from_regex(f"[{letters}]{{1,30}}", fullmatch=True)
+    )
+    return st.sampled_from(dictionary.TEXTS) | st.text(max_size=30) | of_one_script
 
 
 def forms() -> st.SearchStrategy[tuple[bytes, str | None]]:
@@ -141,7 +146,7 @@ def make_machine(
     )
     # A slash in a path is a slash, percent-encoded or not, to most servers.
     named = short_texts().map(lambda text: MARK + text.replace("/", ""))
-    sessions = st.sampled_from([SESSIONS[0], None, *SESSIONS])
+    sessions = st.sampled_from([SESSIONS[0], None, *SESSIONS, *ALIKE])
 
     class Sequences(RuleBasedStateMachine):
         """One sequence."""
@@ -173,10 +178,22 @@ def make_machine(
             target=runs,
             workflow=a_quick,
             several=st.lists(modes, min_size=2, max_size=4),
-            session=st.sampled_from([*SESSIONS, SESSIONS[0]]),
+            ids=st.sampled_from([SESSIONS[:1], SESSIONS[:1], SESSIONS[1:], ALIKE]),
         )
-        def run_several(self, workflow: Workflow, several: list[Any], session: str) -> Any:
-            steps = [Run(workflow=workflow.id, stream=one, session=session) for one in several]
+        def run_several(self, workflow: Workflow, several: list[Any], ids: tuple[str, ...]) -> Any:
+            steps = [
+                Run(workflow=workflow.id, stream=mode, session=ids[number % len(ids)])
+                for number, mode in enumerate(several)
+            ]
+            return multiple(*map(self.note, steps))
+
+        @rule(
+            target=beside,
+            workflow=any_workflow,
+            several=st.lists(modes, min_size=3, max_size=6),
+        )
+        def run_many_at_once(self, workflow: Workflow, several: list[Any]) -> Any:
+            steps = [Run(workflow=workflow.id, stream=one, beside=True) for one in several]
             return multiple(*map(self.note, steps))
 
         @rule(
@@ -225,6 +242,7 @@ def make_machine(
             user=st.sampled_from(USERS) | short_texts(),
             session=sessions | named,
             extra=st.sampled_from(EXTRAS),
+            headers=st.sampled_from(dictionary.ACCEPTS),
         )
         def run_with(self, workflow: Workflow, **said: Any) -> int:
             return self.note(Run(workflow=workflow.id, **said))

@@ -42,6 +42,8 @@ class _Session:
     completed: list[str] = field(default_factory=list)
     """Ids of the runs that it must have."""
     in_flight: int = 0
+    overlapped: bool = False
+    """Whether two runs were ever in flight at a time."""
     history: History | None = ()
     """None where two runs were in flight at a time, or one did not complete."""
 
@@ -67,6 +69,7 @@ class Model:
             session = self._session(run.asked_session, run)
             if session.in_flight:
                 session.history = None
+                session.overlapped = True
             session.in_flight += 1
 
     def _session(self, session_id: str, run: InFlightRun) -> _Session:
@@ -169,6 +172,11 @@ class Model:
                 f"{went_on:.1f} s and completed"
             )
             judgement.require("cancel.one-terminal-event", not is_late, message, exchange)
+            # Cancelling came too late for the run, not for each of its steps: what it says of
+            # their results is no other fault.
+            judgement.breaches = [
+                one for one in judgement.breaches if not one.requirement.startswith("results.")
+            ]
             self.ended(run, completed=False)
             return
         if "WorkflowCancelled" in terminals and run.run_id not in self._cancelled:
@@ -224,8 +232,12 @@ class Model:
         if not is_kept or exchange.error is not None:
             return
         assert run.run_id is not None
-        message = f"the run {run.run_id} completed and is not there: {exchange.summary}"
-        judgement.require("session.continuity", exchange.status == 200, message, exchange)
+        judgement.exercise("session.continuity")
+        if exchange.status != 200:
+            message = f"the run {run.run_id} completed and is not there: {exchange.summary}"
+            is_overlapped = self._sessions[run.session_id or ""].overlapped
+            about = frozenset({"overlapping"} if is_overlapped else ())
+            judgement.breach("session.continuity", message, exchange, about=about)
         body = parse_object(exchange.body) or {} if exchange.status == 200 else {}
         content = self._contents[run.run_id]
         for key, wanted in (("run_id", run.run_id), ("status", "COMPLETED"), ("content", content)):
@@ -247,10 +259,24 @@ class Model:
             f"the session {session_id} had {len(expected)} completed runs and lists "
             f"{len(listed)}; missing: {', '.join(missing)} ({exchange.status})"
         )
-        judgement.require("session.continuity", not missing, message, exchange)
+        judgement.exercise("session.continuity")
+        if missing:
+            is_overlapped = self._sessions[session_id].overlapped
+            about = frozenset({"overlapping"} if is_overlapped else ())
+            judgement.breach("session.continuity", message, exchange, about=about)
+        strangers = [run_id for run_id in listed if self._is_elsewhere(run_id, session_id)]
+        if strangers:
+            message = f"the session {session_id} lists a run of another one: {strangers[0]}"
+            judgement.breach("session.isolation", message, exchange)
         if len(set(map(str, listed))) < len(listed):
             message = f"the session {session_id} lists a run twice"
             judgement.breach("session.continuity", message, exchange)
+
+    def _is_elsewhere(self, run_id: object, session_id: str) -> bool:
+        """Whether a run completed in another session, and not in this one."""
+        return run_id not in self._sessions[session_id].completed and any(
+            run_id in session.completed for session in self._sessions.values()
+        )
 
 
 def _refused(run: InFlightRun) -> str:

@@ -37,6 +37,7 @@ class Run(_Step):
     user: str | None = None
     extra: tuple[tuple[str, str], ...] = ()
     """Fields that the form does not have, and `version=null`."""
+    headers: tuple[tuple[str, str], ...] = ()
     beside: bool = False
     """Whether the next step comes while the answer is still being read."""
 

@@ -108,7 +108,7 @@ def _result(result: Result, index: int, finding: Finding, texts: Texts) -> dict[
     if shown is not None and not is_known:
         message = texts.cut(shown.message)
     reproduce = texts.commands(shown.reproduce) if shown is not None else ""
-    in_all = texts.in_all(result) if finding.workflow is None else ""
+    in_all = texts.in_all(result)
     workflow = texts.clean(finding.workflow) if finding.workflow is not None else None
     where = f"in {workflow}: " if workflow is not None else ""
     entry: dict[str, Any] = {

@@ -239,7 +239,8 @@ class Client:
             headers.append(("authorization", value))
         if request.has_body and request.body_type is not None:
             headers.append(("content-type", request.body_type))
-        own = [*headers, *request.headers]
+        given = {name.lower() for name, _ in request.headers}
+        own = [*(one for one in headers if one[0] not in given), *request.headers]
         names = [name for name, _ in own]
         if shown:
             values = dict(self._connection.shown_headers)
