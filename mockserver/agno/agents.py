@@ -98,8 +98,10 @@ class MediaLost(EngineHooks):
     def keeps_media_in_pause(self) -> bool:
         return self.run.is_streamed and super().keeps_media_in_pause()
 
-    def keeps_last_image_alone(self) -> bool:
-        return not self.run.is_streamed or super().keeps_last_image_alone()
+    def keeps_last_image_alone(self, *, is_structured: bool) -> bool:
+        if is_structured or not self.run.is_streamed:
+            return True
+        return super().keeps_last_image_alone(is_structured=is_structured)
 
 
 @departure("function.contents-alone")

@@ -348,20 +348,23 @@ class AgentRun:
         return round(self._call.branch.now - requested, 6) if request.content else None
 
     def _give(self, request: ModelRequest) -> Doing:
-        """What a model gives beside its answer: images, of which its events say nothing, and
-        citations."""
+        """What a model gives beside its answer: images, which no event says, and citations. A
+        RunContent comes with them, but none of a team's citations, and none of a team's images
+        where its answer is structured."""
         record = self._record
+        is_told = self._type is None or not self._is_team
         if request.images or request.citations:
             self._note_first_token()
         if request.images:
             images = request.images
-            if self._hooks.keeps_last_image_alone():
+            if self._hooks.keeps_last_image_alone(is_structured=self._type is not None):
                 record.made["images"], images = [], images[-1:]
             record.give({"images": images})
-            yield self._said()
+            if is_told:
+                yield self._said()
         if request.citations:
             record.citations = request.citations
-            if self._type is None:
+            if self._type is None and not self._is_team:
                 yield self._said(citations=record.citations)
 
     def _said(

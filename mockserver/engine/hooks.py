@@ -172,8 +172,9 @@ class EngineHooks:
         `is_teams_end`: it is a team's, at its run's end."""
         return "".join(part.text for part in parts) if parts else None
 
-    def keeps_last_image_alone(self) -> bool:
-        """Whether a model's last image is all that its agent keeps, also of its tools' images."""
+    def keeps_last_image_alone(self, *, is_structured: bool) -> bool:
+        """Whether a model's last image is all that its agent keeps, also of its tools' images;
+        `is_structured`: it answers with a value of a class."""
         return False
 
     def keeps_media_in_pause(self) -> bool:

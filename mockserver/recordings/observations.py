@@ -359,10 +359,6 @@ class _StreamReader:
                 if _is_citation(data.get("citations")):
                     run.citations = data["citations"]
                 run.images = _new_media(run, data).get("images", [])
-                if "team_id" in data and (run.images or run.citations):
-                    run.unsaid[
-                        "its model gave images or citations, which a team's script cannot"
-                    ] = None
                 state = data.get("session_state")
                 is_own = "parent_run_id" not in data and not execution.is_function
                 if isinstance(state, dict) and is_own:

@@ -169,16 +169,10 @@ class MockCompiler:
     def _media(self, mock: dict[str, Any], path: Path, executor: Executor) -> dict[str, Renderer]:
         """What a function, or a model, gives beside its content."""
         if executor.type != "function":
-            for kind in MEDIA if executor.type == "team" else MEDIA[1:]:
+            for kind in MEDIA[1:]:
                 if mock.get(kind):
-                    message = (
-                        "an agent's model gives images, a team's none of these; "
-                        f"expected a tool that gives {kind}"
-                    )
+                    message = f"a model gives images alone; expected a tool that gives {kind}"
                     self._problems.add((*path, kind), message)
-            if executor.type == "team" and mock.get("citations"):
-                message = "only an agent's answer has them; expected a member's `mock` with them"
-                self._problems.add((*path, "citations"), message)
         return self._templates(mock, path)
 
     def _templates(self, item: dict[str, Any], path: Path) -> dict[str, Renderer]:
