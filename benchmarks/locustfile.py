@@ -23,6 +23,7 @@ import requests
 from locust import User, constant, events, tag, task
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
+from locust.runners import MasterRunner, WorkerRunner
 
 from agentos_contract.document import load_document
 from agentos_contract.json_values import mapping, mappings
@@ -66,6 +67,9 @@ def add_options(parser: LocustArgumentParser) -> None:
     )
     parser.add_argument("--message", metavar="TEXT", help="What runs are started with.")
     parser.add_argument(
+        "--runs", type=int, metavar="N", help="Stop once so many were made, or a few seconds later."
+    )
+    parser.add_argument(
         "--token", env_var="AGENTOS_TOKEN", is_secret=True, help="The bearer token."
     )
 
@@ -79,6 +83,21 @@ def find_workflows(environment: Environment, **_: Any) -> None:
         environment.process_exit_code = 2
         if environment.runner is not None:
             environment.runner.quit()
+
+
+def end_after_runs(environment: Environment, **_: Any) -> None:
+    """Has the process that counts all runs end the load after --runs of them."""
+    options, runner = environment.parsed_options, environment.runner
+    if options is None or options.runs is None or isinstance(runner, WorkerRunner):
+        return
+    assert runner is not None
+
+    def look(**_: Any) -> None:
+        if environment.stats.total.num_requests >= options.runs:
+            runner.quit()
+
+    counted = events.worker_report if isinstance(runner, MasterRunner) else events.request
+    counted.add_listener(look)  # type: ignore[no-untyped-call]
 
 
 def _workflows(environment: Environment) -> Iterable[Workflow]:
@@ -109,6 +128,7 @@ def _headers(token: str | None) -> dict[str, str]:
 
 
 events.init_command_line_parser.add_listener(add_options)  # type: ignore[no-untyped-call]
+events.init.add_listener(end_after_runs)  # type: ignore[no-untyped-call]
 events.test_start.add_listener(find_workflows)  # type: ignore[no-untyped-call]
 
 

@@ -30,12 +30,12 @@ def load(url: str, folder: Path, *options: str) -> Load:
     command = [str(LOCUST), "-f", str(ROOT / "benchmarks" / "locustfile.py"), "--host", url]
     command += ["--headless", "--only-summary", "--processes", "2", "-u", "4", "-r", "4"]
     done = subprocess.run(
-        [*command, "-t", "2s", "--csv", str(folder / "load"), *options],
+        [*command, "--runs", "150", "--csv", str(folder / "load"), *options],
         env={**os.environ, "AGENTOS_TOKEN": "letmein"},
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=110,
     )
 
     def rows(name: str) -> list[dict[str, str]]:
