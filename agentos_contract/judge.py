@@ -289,7 +289,9 @@ class RunJudge:
         self.verdict.exercise("results.step-response")
         response = data["step_response"]
         for key in ("content", "step_name", "step_id"):
-            if data.get(key) != response.get(key):
+            # The event need not have the content, nor the response the name and the id.
+            is_said = key in data and (key == "content" or response.get(key) is not None)
+            if is_said and data[key] != response.get(key):
                 message = (
                     f"StepCompleted ({data.get('step_name')}): {key} is {data.get(key)!r}, "
                     f"its step_response says {response.get(key)!r}"

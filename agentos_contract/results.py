@@ -33,6 +33,9 @@ RESULT_REQUIREMENTS = frozenset(
 SAME_IN_RESULTS = ("step_name", "success", "error", "stop", "executor_type")
 """What a step's own response and its result in its container have in common, beside the content."""
 
+UNNAMED = canonical(None)
+"""The step_id of a result that has none."""
+
 MAX_SAME_ID = 100
 """A container with more results of one step_id is not asked whether each is as its step ended."""
 
@@ -65,7 +68,8 @@ def judge_results(span: Span, ended: EventData, verdict: Verdict) -> None:
 def _in_container(
     span: Span, siblings: Sequence[Span], results: Sequence[EventData], verdict: Verdict
 ) -> None:
-    """Each child's result stands in its container's, by step_id and content."""
+    """Each child's result stands in its container's, by step_id and content; by its name where
+    the result has no step_id, which the document lets it leave out."""
     by_id: dict[str, list[EventData]] = {}
     for result in results:
         by_id.setdefault(canonical(result.get("step_id")), []).append(result)
@@ -73,7 +77,9 @@ def _in_container(
         if not child.ended:
             continue
         child_id = child.started.get("step_id")
-        same_id = by_id.get(canonical(child_id), [])
+        same_id = by_id.get(canonical(child_id)) or [
+            result for result in by_id.get(UNNAMED, ()) if result.get("step_name") == child.name
+        ]
         difference: str | None = f"(step_id {child_id}) has no result of that id"
         cause = "other-id" if _has_result(child, results) else "no-result"
         if same_id:

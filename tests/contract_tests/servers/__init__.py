@@ -1,0 +1,1 @@
+"""Conforming servers in other stacks, written from the OpenAPI document alone."""
