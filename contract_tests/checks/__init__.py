@@ -4,6 +4,7 @@ from contract_tests.checks import (  # noqa: F401
     authentication,
     batch,
     cancel,
+    clients,
     error,
     form,
     generated,

@@ -10,7 +10,7 @@ from contract_tests.checks.context import Context
 from contract_tests.checks.plan import SAMPLES
 from contract_tests.checks.registry import check
 from contract_tests.checks.stages import CannotDecide, Stage
-from contract_tests.forms.texts import TRICKY
+from contract_tests.forms.texts import EVERYTHING, lines
 from contract_tests.judging.batches import BatchRun
 from contract_tests.judging.outcomes import (
     RunOutcome,
@@ -23,7 +23,7 @@ from contract_tests.judging.outcomes import (
     runs_of_stream,
     structure,
 )
-from contract_tests.judging.rules import MAY_FAIL
+from contract_tests.judging.rules import MAY_FAIL, RunRules
 from contract_tests.judging.streams import StreamedRun
 from contract_tests.target.budget import NoMoreRuns
 from contract_tests.target.target import Workflow
@@ -82,9 +82,14 @@ def batch_runs(context: Context) -> None:
         raise CannotDecide("--max-runs leaves none for batch runs")
 
 
+LONG_CONTENT = 20_000
+"""Characters: more than the buffers that things pass through."""
+
+
 @check(Stage.BATCHES, "batch.equals-stream")
 def unusual_message(context: Context) -> None:
-    """A message with unusual characters, in both modes, by a workflow that repeats its message."""
+    """A long message with unusual characters, in both modes, by a workflow that repeats it: what it
+    says is long, and has these characters, too."""
     repeating = [
         (context.history.streams[workflow.id].seconds, position)
         for position, workflow in enumerate(context.target.workflows)
@@ -96,13 +101,15 @@ def unusual_message(context: Context) -> None:
     if not repeating:
         return
     workflow = context.target.workflows[min(repeating)[1]]
-    batch = context.runs.batch(workflow, message=TRICKY, rules=MAY_FAIL)
-    stream = context.runs.stream(workflow, message=TRICKY)
+    message = f"{EVERYTHING}{lines(LONG_CONTENT)}"
+    batch = context.runs.batch(workflow, message=message, rules=MAY_FAIL)
+    rules = RunRules(refused="form.text-kept")
+    stream = context.runs.stream(workflow, message=message, rules=rules)
     if stream is None or outcome_of_stream(stream) is None or outcome_of_batch(batch) is None:
         return
     unlike = _compare(context, workflow, batch, stream)
     if unlike is not None:
-        message = f"{workflow.id}, with a message of unusual characters: {unlike.text}"
+        message = f"{workflow.id}, with a long message of unusual characters: {unlike.text}"
         _report(context, message, unlike, batch, stream)
 
 

@@ -12,7 +12,13 @@ from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.forms.texts import ODD
 from contract_tests.judging.rules import RunRules
 from contract_tests.judging.streams import StreamedRun
+from contract_tests.target.exchange import Exchange
 from contract_tests.target.operations import companion_request, read_session
+
+SIDE_BY_SIDE = 6
+"""Runs at once: as many as a browser has connections to a server over HTTP/1.1."""
+
+BUSY = (429, 503)
 
 
 @check(Stage.PROBES, "session.continuity", "identity.session-id")
@@ -83,9 +89,9 @@ def isolation(context: Context) -> None:
     ]
     # Whatever is wrong with ids here, and was not when one run was alone, comes of the other run.
     rules = RunRules(
-        run_id=_unless_broken(context, "session.isolation", "identity.run-id"),
-        session_id=_unless_broken(context, "session.isolation", "identity.session-id"),
-        fresh_run_id=_unless_broken(context, "session.isolation", "identity.run-id-fresh"),
+        run_id=context.findings.unless_broken("session.isolation", "identity.run-id"),
+        session_id=context.findings.unless_broken("session.isolation", "identity.session-id"),
+        fresh_run_id=context.findings.unless_broken("session.isolation", "identity.run-id-fresh"),
     )
     runs = [context.runs.judge_stream(workflow, future.result(), rules) for future in futures]
     if None in runs:
@@ -147,27 +153,69 @@ def _content(run: StreamedRun) -> Any:
     return (run.terminal or {}).get("content")
 
 
+@check(Stage.PROBES, "http.side-by-side")
+def side_by_side(context: Context) -> None:
+    """Several runs at once. A server may say that it is busy (429, 503), and then has to be asked
+    one by one."""
+    workflow = context.workflows.lasting
+    context.progress(f"{SIDE_BY_SIDE} runs of {workflow.id} side by side")
+    futures = []
+    for number in range(SIDE_BY_SIDE):
+        fields = (
+            ("message", workflow.message),
+            ("stream", "true" if number % 2 else "false"),
+            ("session_id", context.ids.fresh("session")),
+        )
+        futures.append(context.client.start(context.requests.make(workflow.id, fields)))
+    exchanges = [future.result() for future in futures]
+    if any(exchange.status in BUSY for exchange in exchanges):
+        raise CannotDecide(f"the server does not take {SIDE_BY_SIDE} runs at once")
+    unless_broken = context.findings.unless_broken
+    rules = RunRules(
+        repeated="http.side-by-side",
+        run_id=unless_broken("session.isolation", "identity.run-id"),
+        session_id=unless_broken("session.isolation", "identity.session-id"),
+        fresh_run_id=unless_broken("session.isolation", "identity.run-id-fresh"),
+    )
+    for number, exchange in enumerate(exchanges):
+        mode = "stream" if number % 2 else "batch"
+        text = f"{mode} run {number + 1} of {SIDE_BY_SIDE} side by side: {exchange.summary}"
+        is_answered = exchange.status is not None and exchange.status < 500
+        if exchange.status is None or exchange.status >= 500:
+            # By itself it may fail as well, which is another matter.
+            alone = context.client.send(exchange.request)
+            is_answered = alone.status != 200
+        context.findings.require("http.side-by-side", is_answered, text, exchange)
+        if exchange.status == 200 and number % 2:
+            context.runs.judge_stream(workflow, exchange, rules)
+        elif exchange.status == 200:
+            judgement, _ = context.judge.batch(workflow, exchange, rules)
+            context.findings.record(judgement)
+
+
 @check(Stage.PROBES, "identity.ids-kept")
 def ids_kept(context: Context) -> None:
-    """A session_id and a user_id with everything that may stand in a text."""
+    """A session_id and a user_id with everything that may stand in a text, in both modes."""
+    workflow = context.workflows.probed
     rules = RunRules(
         refused="identity.ids-kept",
         # Plain ids were asked for before.
-        echo=_unless_broken(context, "identity.ids-kept", "identity.batch-echo"),
+        session_id=context.findings.unless_broken("identity.ids-kept", "identity.session-id"),
+        echo=context.findings.unless_broken("identity.ids-kept", "identity.batch-echo"),
     )
-    session_id = f"{context.ids.fresh('session')}{ODD}"
-    user_id = f"{context.ids.fresh('user')}{ODD}"
-    run = context.runs.batch(
-        context.workflows.probed,
-        session_id=session_id,
-        user_id=user_id,
-        rules=rules,
-    )
+    exchanges: list[Exchange] = []
+    for one, other in (ODD, ODD[::-1]):
+        session_id = f"{context.ids.fresh('session')}{one}"
+        user_id = f"{context.ids.fresh('user')}{other}"
+        run = context.runs.batch(workflow, session_id=session_id, user_id=user_id, rules=rules)
+        exchanges.append(run.exchange)
     if run.exchange.status == 200:
-        context.findings.exercise("identity.ids-kept", exchanges=[run.exchange])
-
-
-def _unless_broken(context: Context, requirement: str, simpler: str) -> str:
-    """The requirement that a fault breaks; the simpler one, where that is broken without the
-    circumstances that this one is about."""
-    return simpler if context.findings.is_broken(simpler) else requirement
+        context.findings.exercise("identity.ids-kept", exchanges=exchanges)
+        session_id = f"{context.ids.fresh('session')}{ODD[0]}"
+        ids = (("session_id", session_id), ("user_id", user_id))
+        exchanges.append(context.runs.start_stream(workflow, extra=ids).result())
+        context.runs.judge_stream(workflow, exchanges[-1], rules)
+    for exchange in exchanges:
+        if exchange.status is not None and exchange.status >= 500:
+            text = f"{workflow.id} runs, but not with ids of all sorts of text: {exchange.summary}"
+            context.findings.require("identity.ids-kept", False, text, exchange)

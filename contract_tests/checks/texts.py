@@ -7,55 +7,177 @@ and as a stream does not fail before it begins, that is not the server's decodin
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from agentos_contract.document import FORM
 from agentos_contract.json_values import unlike
 from contract_tests.checks.context import Context
 from contract_tests.checks.registry import check
-from contract_tests.checks.stages import Stage
-from contract_tests.forms.texts import LONG_CHARACTERS, TRICKY
+from contract_tests.checks.requests import Fields
+from contract_tests.checks.stages import CannotDecide, Stage
+from contract_tests.forms.texts import (
+    EVERYTHING,
+    LONG_CHARACTERS,
+    LONG_ID_CHARACTERS,
+    TEXTS,
+    VERY_LONG_CHARACTERS,
+    WORDS,
+    lines,
+)
 from contract_tests.judging.batches import BatchRun
 from contract_tests.judging.rules import RunRules
 from contract_tests.judging.streams import fails_by_itself
 from contract_tests.target.exchange import Exchange
 
 TEXT_KEPT = RunRules(refused="form.text-kept")
+UNANSWERED = (None, 401, 403, 404)
+"""What says nothing of a form's texts."""
+
+QUICK_SECONDS = 2.0
+"""A server that takes longer over a long message is not sent one that is far longer."""
 
 
 @check(Stage.PROBES, "form.text-kept")
 def text_kept(context: Context) -> None:
-    """A message with everything that a careless server reads as something else."""
-    run = context.runs.batch(context.workflows.untyped, message=TRICKY, rules=TEXT_KEPT)
-    _judge_arrival(context, "form.text-kept", TRICKY, run, "a message with unusual characters")
+    """A message with everything that a careless server reads as something else, in both modes;
+    where that is not kept, each part by itself."""
+    workflow = context.workflows.untyped
+    run = context.runs.batch(workflow, message=EVERYTHING, rules=TEXT_KEPT)
+    _judge_arrival(context, "form.text-kept", EVERYTHING, run, "a message with all sorts of text")
+    if context.findings.is_broken("form.text-kept"):
+        for what, text in TEXTS.items():
+            run = context.runs.batch(workflow, message=text, rules=TEXT_KEPT)
+            _judge_arrival(context, "form.text-kept", text, run, f"a message with {what}")
+        return
+    if run.body:
+        _judge_stream(context, "form.text-kept", "a message with all sorts of text", EVERYTHING)
 
 
-@check(Stage.PROBES, "form.text-kept")
-def digits_kept(context: Context) -> None:
-    """A message that is a number for whoever guesses types: it is a text all the same."""
-    text = "007"
-    run = context.runs.batch(context.workflows.untyped, message=text, rules=TEXT_KEPT)
-    _judge_arrival(context, "form.text-kept", text, run, "a message of digits")
+@check(Stage.PROBES, "form.text-kept", "identity.ids-kept")
+def words_kept(context: Context) -> None:
+    """Texts that are values for whoever guesses types: as message and as user_id. As session_id
+    they are not sent: a session of that name may be somebody's."""
+    workflow = context.workflows.untyped
+    echo = context.findings.unless_broken("identity.ids-kept", "identity.batch-echo")
+    words = WORDS if context.workflows.is_quick(workflow) else WORDS[:3]
+    for position, word in enumerate(words):
+        user_id = ("user_id", WORDS[position - 3])
+        fields = (("message", word), ("stream", "false"), user_id)
+        exchange = _send(context, fields)
+        what = f"the message {word!r}"
+        if exchange is None:
+            return
+        if exchange.status == 200:
+            rules = RunRules(echo=echo)
+            judgement, _ = context.judge.batch(workflow, exchange, rules, message=word)
+            context.findings.record(judgement)
+            continue
+        # Which of the two it is about: the message by itself is asked for once more.
+        alone = context.runs.batch(workflow, message=word, rules=TEXT_KEPT)
+        _judge_arrival(context, "form.text-kept", word, alone, what)
+        if alone.exchange.status == 200:
+            text = f"{what} is taken, but not with the user_id {user_id[1]!r}: {exchange.summary}"
+            context.findings.require("identity.ids-kept", False, text, exchange, alone.exchange)
+    what = f"the message {WORDS[0]!r} with the user_id {WORDS[1]!r}"
+    _judge_stream(context, "form.text-kept", what, WORDS[0], (("user_id", WORDS[1]),))
 
 
-@check(Stage.PROBES, "form.long-message")
+@check(Stage.PROBES, "form.long-message", "form.length-limit")
 def long_message(context: Context) -> None:
-    """Longer than 64 KiB, and no two parts alike."""
-    number, text = 0, ""
-    while len(text) < LONG_CHARACTERS:
-        number += 1
-        text += f"line {number} of a long message\n"
-    text = text.rstrip()
-    run = context.runs.batch(
-        context.workflows.untyped,
-        message=text,
-        rules=RunRules(refused="form.long-message", input="form.long-message"),
-    )
+    """Longer than 64 KiB, and no two parts alike; then far longer, in both modes."""
+    workflow, text = context.workflows.untyped, lines(LONG_CHARACTERS)
+    rules = RunRules(refused="form.long-message", input="form.long-message")
+    run = context.runs.batch(workflow, message=text, rules=rules)
     what = f"a message of {len(text)} characters"
     if run.exchange.status == 413:
         context.findings.require(
             "form.long-message", False, f"{what}: {run.exchange.summary}", run.exchange
         )
-    else:
-        _judge_arrival(context, "form.long-message", text, run, what)
+        return
+    _judge_arrival(context, "form.long-message", text, run, what)
+    if run.exchange.status != 200 or context.findings.is_broken("form.long-message"):
+        raise CannotDecide(f"{what} did not arrive")
+    _judge_lengths(context, run)
+
+
+def _judge_lengths(context: Context, long: BatchRun) -> None:
+    """Whether what is far longer arrives, or is refused. A server may have its limits."""
+    workflow = context.workflows.untyped
+    if long.exchange.seconds > QUICK_SECONDS:
+        raise CannotDecide(f"{LONG_CHARACTERS} characters took {long.exchange.seconds:.1f} s")
+    _judge_length(
+        context, f"ids of {LONG_ID_CHARACTERS} characters", workflow.message, long_ids=True
+    )
+    text = lines(VERY_LONG_CHARACTERS)
+    # How often an answer repeats it is seen by now; a stream tells all of it several times.
+    size = 4 * len(long.exchange.received) * len(text) // LONG_CHARACTERS
+    # A model would be asked to read it, which is expensive.
+    if size <= context.client.limits.max_bytes and not context.workflows.asks_models(workflow):
+        _judge_length(context, f"a message of {len(text)} characters", text)
+
+
+def _judge_length(context: Context, what: str, message: str, *, long_ids: bool = False) -> None:
+    def ids() -> Fields:
+        fresh = [(f"{kind}_id", context.ids.fresh(kind)) for kind in ("session", "user")]
+        return [(name, f"{text}{'-0123456789' * 200}"[:LONG_ID_CHARACTERS]) for name, text in fresh]
+
+    workflow = context.workflows.untyped
+    exchange = _send(
+        context, [("message", message), ("stream", "false"), *(ids() if long_ids else ())]
+    )
+    if exchange is None:
+        return
+    if exchange.status is not None and 400 <= exchange.status < 500:
+        context.findings.exercise("form.length-limit", exchanges=[exchange])
+        return
+    echo = context.findings.unless_broken("form.length-limit", "identity.batch-echo")
+    rules = RunRules(input=None if long_ids else "form.length-limit", echo=echo)
+    judgement, run = context.judge.batch(workflow, exchange, rules, message=message)
+    context.findings.record(judgement)
+    if message != workflow.message:
+        _judge_arrival(context, "form.length-limit", message, run, what)
+    elif not run.body:
+        context.findings.require(
+            "form.length-limit", False, f"{what}: {exchange.summary}", exchange
+        )
+    if run.body:
+        fields = ids() if long_ids else ()
+        _judge_stream(context, "form.length-limit", what, message, fields)
+
+
+def _send(context: Context, fields: Fields) -> Exchange | None:
+    """The answer, a second one where the server fails; None where it says nothing of texts."""
+    request = context.requests.make(context.workflows.untyped.id, fields)
+    exchange = context.client.send(request)
+    if exchange.status is not None and exchange.status >= 500:
+        exchange = context.client.send(request)
+    is_answer = exchange.status not in UNANSWERED and exchange.error is None
+    return exchange if is_answer else None
+
+
+@check(Stage.PROBES, "form.broken-characters")
+def broken_characters(context: Context) -> None:
+    """Bytes that are no UTF-8, in a form that is good otherwise: refused, or read with replacement
+    characters, as the URL standard does."""
+    workflow = context.workflows.untyped
+    plain, session = quote(workflow.message), context.ids.fresh("session")
+    for content, what in (
+        (f"message={plain}%ED%A0%BD&stream=false", "half of a surrogate pair"),
+        (f"message={plain}%F0%9F%98&stream=false", "a character without its last byte"),
+        (
+            f"message={plain}&stream=false&user_id=%ED%B8%80&session_id={session}%C3",
+            "the same as ids",
+        ),
+    ):
+        request = context.requests.make(
+            workflow.id, content=content.encode("ascii"), content_type=FORM
+        )
+        exchange = context.requests.ask_steadily(request)
+        if exchange.status is None or exchange.status >= 500:
+            message = f"a form with {what}: {exchange.summary}"
+            context.findings.require("form.broken-characters", False, message, exchange)
+        else:
+            context.findings.exercise("form.broken-characters", exchanges=[exchange])
 
 
 @check(Stage.PROBES, "form.control-characters")
@@ -149,3 +271,21 @@ def _arrived(text: str, said: object, what: str) -> str:
     if len(text) < 1000:
         return f"the message was {sent} and arrived as {came}"
     return f"{what} arrived as {len(said)}: {sent} was sent where {came} came"
+
+
+def _judge_stream(
+    context: Context, requirement: str, what: str, message: str, ids: Fields = ()
+) -> None:
+    """What was taken in batch is taken as a stream."""
+    workflow = context.workflows.untyped
+    exchange = context.runs.start_stream(workflow, message=message, extra=ids).result()
+    if exchange.status is not None and exchange.status >= 400:
+        if exchange.status not in UNANSWERED:
+            text = f"{what}: taken in batch, and as a stream answered with {exchange.summary}"
+            context.findings.require(requirement, False, text, exchange)
+        return
+    simpler = "identity.session-id"
+    rules = RunRules(
+        session_id=context.findings.unless_broken(requirement, simpler) if ids else simpler
+    )
+    context.runs.judge_stream(workflow, exchange, rules)

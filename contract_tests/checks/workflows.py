@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from agentos_contract.events import Scope
 from contract_tests.checks.stages import CannotDecide
 from contract_tests.judging.streams import StreamedRun
 from contract_tests.target.target import Workflow
+
+QUICK_SECONDS = 1.0
 
 LASTING_SECONDS = 2.0
 """Runs that are to overlap take no longer than that."""
@@ -52,6 +55,15 @@ class Workflows:
         if workflow.input_schema is not None:
             raise CannotDecide("every workflow that ran to its end has an input_schema")
         return workflow
+
+    def is_quick(self, workflow: Workflow) -> bool:
+        """Whether many runs of it take no time worth mentioning."""
+        return self._streams[workflow.id].seconds <= QUICK_SECONDS
+
+    def asks_models(self, workflow: Workflow) -> bool:
+        """Whether agents or teams had a part in its first stream."""
+        root = self._streams[workflow.id].judge.machine.root
+        return root is not None and any(span.scope is Scope.RUN for span in root.walk())
 
     @property
     def lasting(self) -> Workflow:

@@ -51,7 +51,7 @@ from contract_tests.running.run import (
 from contract_tests.target.redaction import redact
 
 
-@target_options(max_runs=80)
+@target_options(max_runs=120)
 @click.option(
     "--level",
     type=click.Choice([str(level) for level in Level]),

@@ -9,8 +9,56 @@ TRICKY = (
     "zwölf Ämter 日本語 \U0001f600 e\u0301 \ufb01\u00bd \u200f\u200b\u00a0\u2028\r\nsecond line\n "
 )
 
-ODD = "-Üß 日 \U0001f600+%2B&=/?#'\";:<>.Z"
-"""What may follow in an id."""
+SCRIPTS = (
+    "Straße ĳ Żółć Ελληνικά Кириллица Հայերեն עברית العربية فارسی हिन्दी বাংলা தமிழ் ไทยนี้ ລາວ བོད་ "
+    "မြန်မာ ქართული 한국어 አማርኛ ខ្មែរ ᠮᠣᠩᠭᠣᠯ ひらがな カタカナ 漢字 Tiếng Việt İıẞς "
+    "\U00010330\U00010331 \U00013000 \U00020000"
+)
+"""A word in each of many scripts, of the planes beyond the first too."""
+
+INVISIBLE = (
+    "a\u200bb\u200cc\u200dd\u2060e\ufefff\u00adg\u200eh\u200fi\u202aj\u202ek\u202cl\u2066m\u2069n"
+    "\u2763\ufe0fo\u3000p\u2003q\u00a0r\u2028s\u2029t\u0085u\u115fv\u3164w\u034fx\u061cy\ue000z\ufffd"
+    "\U000e0061\U000e007f \U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f44d\U0001f3fd"
+)
+"""Characters that are not seen, between letters; and those that join others into one."""
+
+ESCAPES = (
+    r"\n \t \\ \0 \" \u0041 \x41 \101 \U00000041 \ud83d %41 %u0041 %% &amp; &#65; &lt;b&gt; "
+    "=?utf-8?q?=41?= =41 $$ `x` ^M {{x}} {% x %} <%= x %> #{x} //x /*x*/ --x ;x 'x' \"x\" null"
+)
+"""What other languages read as another character, or as code."""
+
+TEXTS = {
+    "reserved characters, spaces and line ends": TRICKY,
+    "the scripts of the world": f" {SCRIPTS} ",
+    "invisible characters": f" {INVISIBLE} ",
+    "escapes": f" {ESCAPES} ",
+}
+"""By what they are."""
+
+EVERYTHING = "|".join(TEXTS.values())
+
+WORDS = ("null", "None", "undefined", "true", "NaN", "1e5", "007", "[1]", '{"a": 1}')
+"""Each is a text, and a value for whoever guesses types."""
+
+ODD = (
+    f"-Üß+%2B&=/?#'\";:<>.Z \U0001f600 {SCRIPTS}",
+    f"-日 {INVISIBLE} \\n \\u0041 %41 &amp; \\ null ﬁ½",
+)
+"""What may follow in an id, which then has fewer than 255 characters: no column is too short."""
 
 LONG_CHARACTERS = 70_000
 """More than 64 KiB."""
+
+VERY_LONG_CHARACTERS = 300_000
+"""More than 256 KiB."""
+
+LONG_ID_CHARACTERS = 2_000
+
+
+def lines(characters: int) -> str:
+    """A text of about so many, no two parts of which are alike."""
+    line = "line {:05} of a long message\n"
+    count = characters // len(line.format(0)) + 1
+    return "".join(line.format(number) for number in range(count)) + "."

@@ -126,6 +126,11 @@ class Findings:
     def is_broken(self, requirement: str) -> bool:
         return requirement in self.breaches
 
+    def unless_broken(self, requirement: str, simpler: str) -> str:
+        """The requirement that a fault breaks; the simpler one, where that is broken without the
+        circumstances that this one is about."""
+        return simpler if self.is_broken(simpler) else requirement
+
     def cannot(self, requirements: Iterable[str], reason: str) -> None:
         """These could not be exercised; the first reason given stays."""
         for requirement in requirements:

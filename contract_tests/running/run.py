@@ -58,7 +58,7 @@ class Options:
     known: KnownList = field(default_factory=dict)
     required: Collection[str] = ()
     max_examples: int = 50
-    max_runs: int = 80
+    max_runs: int = 120
     message: str | None = None
     settings: Mapping[str, WorkflowSettings] = field(default_factory=dict)
     """By workflow id; a message of theirs wins."""

@@ -59,6 +59,8 @@ class Limits:
     max_events: int = 20_000
 
 
+CHUNKED = (("Transfer-Encoding", "chunked"),)
+
 PATIENCE = 60.0
 """Seconds that all waiting for a gateway that says when to come again may take."""
 
@@ -160,7 +162,7 @@ class Client:
             below(self.url, request.path),
             connection=self._connection,
             authorization=shown,
-            headers=request.headers,
+            headers=(*request.headers, *(CHUNKED if request.is_chunked else ())),
             fields=request.fields,
             content=request.content,
             content_type=request.content_type,
@@ -240,7 +242,10 @@ class Client:
         if request.has_body and request.body_type is not None:
             headers.append(("content-type", request.body_type))
         given = {name.lower() for name, _ in request.headers}
-        own = [*(one for one in headers if one[0] not in given), *request.headers]
+        own = [
+            *(one for one in headers if one[0] not in given),
+            *(one for one in request.headers if one[1]),
+        ]
         names = [name for name, _ in own]
         if shown:
             values = dict(self._connection.shown_headers)
@@ -258,9 +263,12 @@ class Client:
         message = self._http.build_request(
             request.method,
             below(self.url, request.path),
-            content=request.body,
+            content=_in_chunks(request.body or b"") if request.is_chunked else request.body,
             headers=self._headers(request),
         )
+        for name, value in request.headers:
+            if not value:
+                message.headers.pop(name, None)
         # A batch run may think for as long as the whole may take; a stream has to begin.
         is_batch = request.field("stream") in ("false", "False", "0")
         idle = self.budget.timeout(self.limits.idle)
@@ -319,6 +327,13 @@ class Client:
                 raise _IdleTimeout(timeout) from None
             message = f"the stream was still open {closing:g} s after its terminal event"
             raise BodyOver(TransferError.LEFT_OPEN, message) from None
+
+
+async def _in_chunks(body: bytes) -> AsyncIterator[bytes]:
+    """A body in two pieces, of which a server learns no length."""
+    for piece in (body[: len(body) // 2], body[len(body) // 2 :]):
+        if piece:
+            yield piece
 
 
 @contextmanager

@@ -71,6 +71,9 @@ class Request:
     authorization: Authorization | None = OWN_TOKEN
     """None sends none."""
     headers: tuple[tuple[str, str], ...] = ()
+    """In the place of what is sent otherwise; one without a value is not sent."""
+    is_chunked: bool = False
+    """Whether the body comes in chunks, without a length."""
     timeout: float | None = None
     """Seconds that the whole answer may take, where that is less than the limit."""
     disconnect_after: int | None = None

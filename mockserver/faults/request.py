@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from agentos_contract.document import FORM
+from agentos_contract.document import EVENT_STREAM, FORM
 from agentos_contract.json_values import parse_object
 from mockserver.faults.exchange import Request
 from mockserver.faults.registry import on_request
@@ -152,24 +152,27 @@ def repeats_joined(request: Request) -> None:
         request.fields = [*others, ("message", ",".join(texts))]
 
 
-# -- the message
+# -- the message and other texts
 
 
-def _map_message(change: Callable[[str], str]) -> Callable[[Request], None]:
+def _map_field(change: Callable[[str], str], field: str = "message") -> Callable[[Request], None]:
     def fault(request: Request) -> None:
         fields = request.fields
         if fields:
-            request.fields = [(k, change(v) if k == "message" else v) for k, v in fields]
+            request.fields = [(k, change(v) if k == field else v) for k, v in fields]
 
     return fault
 
 
-on_request("form.latin-1", on="form")(_map_message(lambda text: text.encode().decode("latin-1")))
+on_request("form.latin-1", on="form")(_map_field(lambda text: text.encode().decode("latin-1")))
 on_request("form.normalised", on="form")(
-    _map_message(lambda text: unicodedata.normalize("NFC", text))
+    _map_field(lambda text: unicodedata.normalize("NFC", text))
 )
-on_request("form.decoded-twice", on="form")(_map_message(unquote))
-on_request("form.escaped", on="form")(_map_message(lambda text: html.escape(text, quote=False)))
+on_request("identity.user-compatible", on="form")(
+    _map_field(lambda text: unicodedata.normalize("NFKC", text), "user_id")
+)
+on_request("form.decoded-twice", on="form")(_map_field(unquote))
+on_request("form.escaped", on="form")(_map_field(lambda text: html.escape(text, quote=False)))
 
 
 # -- the body as a whole
@@ -185,6 +188,23 @@ def plus_is_plus(request: Request) -> None:
 def no_parameters(request: Request) -> None:
     if request.is_form and ";" in (request.header("content-type") or ""):
         request.set_header("content-type", "application/unknown")
+
+
+@on_request("http.media-type-case", on="form")
+def small_letters_only(request: Request) -> None:
+    content_type = request.header("content-type") or ""
+    if request.is_form and not content_type.startswith(FORM):
+        request.set_header("content-type", "application/unknown")
+
+
+@on_request("http.accept-decides", on="form")
+def accept_decides(request: Request) -> None:
+    """But for these tests' own, which has both."""
+    accept = request.header("accept") or ""
+    if accept.startswith("application/json") and EVENT_STREAM not in accept:
+        request.fields = [
+            (name, "false" if name == "stream" else text) for name, text in request.fields
+        ]
 
 
 @on_request("form.json-taken", on="form")

@@ -52,6 +52,13 @@ def dead_after_malformed(response: Response) -> None:
         response.refuse(*_CRASH)
 
 
+@on_response("form.half-character-fails", on="error")
+def half_a_character_fails(response: Response) -> None:
+    request = response.request
+    if response.is_error and request.is_form and re.search(rb"%ED%[AB]", request.body):
+        response.refuse(500, "surrogates not allowed")
+
+
 # -- batch runs
 
 
@@ -65,6 +72,12 @@ def batch_is_json_in_a_text(response: Response) -> None:
 def batch_as_a_list(response: Response) -> None:
     if response.is_batch:
         response.json = [response.json]
+
+
+@on_response("http.qualities-fail", on="batch")
+def qualities_fail(response: Response) -> None:
+    if response.is_batch and ";q=" in (response.request.header("accept") or ""):
+        response.refuse(*_CRASH)
 
 
 @on_response("error.now-and-then", on="batch")
@@ -106,6 +119,12 @@ def data_as_python_writes_it(chunk: bytes, response: Response) -> bytes:
 @on_frame("event.json-in-text", of="RunContentCompleted")
 def data_is_json_in_a_text(chunk: bytes, response: Response) -> bytes:
     return _DATA.sub(lambda match: match[1] + to_json(match[2].decode()), chunk)
+
+
+@on_frame("event.cut-at-8-kib")
+def event_cut_at_8_kib(chunk: bytes, response: Response) -> bytes:
+    frames = chunk.split(b"\n\n")
+    return b"\n\n".join(frame[: 8 * 1024] for frame in frames)
 
 
 _DATA = re.compile(rb"(event: RunContentCompleted\ndata: )(.*)")

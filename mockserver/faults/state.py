@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
 from agentos_contract.events import TERMINAL_EVENTS
 from mockserver.engine.actions import Event
 from mockserver.faults.memory import FaultState, Memory
-from mockserver.faults.registry import departure, on_event, on_start
+from mockserver.faults.registry import StartFault, departure, on_event, on_start
 from mockserver.runner.hooks import RunRequest
 from mockserver.sessions.hooks import SessionHooks
 
@@ -70,6 +71,35 @@ def the_run_beside(event: Event, state: FaultState) -> Iterable[Event]:
     return [event]
 
 
+# -- texts that runs fail at before they begin
+
+
+def _fails_at(pattern: str, of: str, *, streams_only: bool = False) -> StartFault:
+    found = re.compile(pattern).search
+
+    def fault(request: RunRequest, memory: Memory) -> RunRequest:
+        text = getattr(request, of)
+        if isinstance(text, str) and found(text) and (request.stream or not streams_only):
+            raise RuntimeError("character maps to <undefined>")
+        return request
+
+    return fault
+
+
+on_start("form.arabic-fails")(_fails_at("[\u0600-\u06ff]", "input"))
+on_start("form.arabic-stream-fails", on="stream")(
+    _fails_at("[\u0600-\u06ff]", "input", streams_only=True)
+)
+on_start("form.object-fails")(_fails_at(r"^\{.*\}$", "input"))
+on_start("form.long-stream-fails", on="stream")(
+    _fails_at("(?s)^.{262144}", "input", streams_only=True)
+)
+on_start("identity.thai-user-fails")(_fails_at("[\u0e00-\u0e7f]", "user_id"))
+on_start("identity.korean-session-fails", on="stream")(
+    _fails_at("[\uac00-\ud7af]", "session_id", streams_only=True)
+)
+
+
 # -- a session's state
 
 
@@ -91,6 +121,19 @@ def everybodys_state(request: RunRequest, memory: Memory) -> RunRequest:
 def remember_everybodys_state(event: Event, state: FaultState) -> Iterable[Event]:
     if event["event"] == "WorkflowCompleted":
         state.memory.values["state"] = dict(state.run.session_state)
+    return [event]
+
+
+# -- runs side by side
+
+
+@on_event("http.third-at-once-fails")
+def the_third_run_fails(event: Event, state: FaultState) -> Iterable[Event]:
+    if state.notes.get("is_over"):
+        return []
+    if event["event"] == "WorkflowStarted" and len(state.under_way()) >= 3:
+        state.notes["is_over"] = True
+        return [event, {**event, "event": "WorkflowError", "error": "no connection is left"}]
     return [event]
 
 

@@ -4,6 +4,7 @@ rule."""
 from __future__ import annotations
 
 import asyncio
+import zlib
 
 from mockserver.faults.exchange import Wire
 from mockserver.faults.registry import on_chunk
@@ -62,3 +63,26 @@ async def batch_trickles(chunk: bytes, is_last: bool, wire: Wire) -> None:
             await wire.write(b" ")
             await asyncio.sleep(COMMENT_SECONDS)
     await wire.write(chunk, is_last=is_last)
+
+
+@on_chunk("sse.compressed-held", on="stream")
+async def compressed_and_held(chunk: bytes, is_last: bool, wire: Wire) -> None:
+    await _compressed(chunk, is_last, wire, zlib.Z_NO_FLUSH)
+
+
+@on_chunk("sse.compressed", on="stream")
+async def compressed(chunk: bytes, is_last: bool, wire: Wire) -> None:
+    await _compressed(chunk, is_last, wire, zlib.Z_SYNC_FLUSH)
+
+
+async def _compressed(chunk: bytes, is_last: bool, wire: Wire, flush: int) -> None:
+    response = wire.response
+    if not response.is_stream or "gzip" not in (response.request.header("accept-encoding") or ""):
+        await wire.write(chunk, is_last=is_last)
+        return
+    if "packer" not in wire.notes:
+        wire.notes["packer"] = zlib.compressobj(wbits=31)
+        response.set_header("content-encoding", "gzip")
+    packer = wire.notes["packer"]
+    piece = packer.compress(chunk)
+    await wire.write(piece + packer.flush(zlib.Z_FINISH if is_last else flush), is_last=is_last)

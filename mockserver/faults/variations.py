@@ -10,9 +10,9 @@ from typing import Any
 
 from agentos_contract.json_values import parse_object
 from mockserver.engine.actions import Event
-from mockserver.faults.exchange import Response, Wire
+from mockserver.faults.exchange import Request, Response, Wire
 from mockserver.faults.memory import FaultState
-from mockserver.faults.registry import on_chunk, on_event, on_frame, on_response
+from mockserver.faults.registry import on_chunk, on_event, on_frame, on_request, on_response
 
 # -- how an event is written
 
@@ -186,6 +186,14 @@ def other_words_in_batch(response: Response) -> None:
 def batch_indented(response: Response) -> None:
     if response.is_batch:
         response.body = _indented(response.body)
+
+
+@on_request("form.length-limited", on="form")
+def too_long_is_refused(request: Request) -> None:
+    longest = {"message": 256 * 1024, "session_id": 255, "user_id": 255}
+    fields = request.fields
+    if any(len(text) > longest.get(name, len(text)) for name, text in fields):
+        request.fields = [*fields, ("stream", "maybe")]
 
 
 # -- errors and heads

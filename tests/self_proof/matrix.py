@@ -24,6 +24,7 @@ SCRIPTS = Path(__file__).parent / "scripts"
 TOKEN = "Let-Me-In-1"
 USUAL = ("showcase",)
 BROAD = ("showcase", "typed")
+QUICK = ("brief", "showcase")
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,14 @@ CONDITIONS: dict[str, Conditions] = {
     "error.left-behind": Conditions(("showcase", "lasting")),
     "sse.byte-by-byte": Conditions(("brief",)),
     "cancel.ignored": Conditions(("showcase", "slower")),
+    "http.third-at-once-fails": Conditions(("showcase", "lasting")),
     "session.mixed-up": Conditions(("showcase", "lasting")),
     "session.run-mixed-up": Conditions(("showcase", "lasting")),
     **dict.fromkeys(
         ("input-schema.in-run", "input-schema.unprocessable", "form.plus-kept"), _TYPED
     ),
+    # By a workflow that asks no model.
+    **dict.fromkeys(("form.cut-at-256-kib", "form.long-stream-fails"), Conditions(QUICK)),
     # What a real server has been seen to do.
     "agent.failure-answered": Conditions(("brief", "failing-agent")),
     "agent.retry-starts-again": Conditions(("brief", "agents")),
@@ -100,6 +104,8 @@ CONDITIONS: dict[str, Conditions] = {
     "media.as-text": Conditions(("brief", "media")),
     "step-index.shared": Conditions(("brief", "containers")),
     "error.trace-in-stream": Conditions(("brief", "failing")),
+    "sse.compressed-held": Conditions(("showcase", "lasting")),
+    "sse.compressed": Conditions(("showcase", "lasting")),
     "sse.buffered": Conditions(("showcase", "paced")),
     "sse.burst": Conditions(("showcase", "paced")),
 }

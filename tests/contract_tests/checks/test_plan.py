@@ -13,8 +13,8 @@ from contract_tests.target.target import Workflow
 @pytest.mark.parametrize(
     ("count", "max_runs", "streams", "batches", "generated"),
     [
-        (18, 80, 18, 18, 14),
-        (1, 60, 1, 1, 15),
+        (18, 100, 18, 18, 14),
+        (1, 80, 1, 1, 15),
         (2, 4, 2, 0, 0),
         (18, 1, 1, 0, 0),
         (18, 10, 5, 0, 0),
@@ -54,7 +54,7 @@ def test_streams_come_first(
 )
 def test_what_is_left_out_costs_nothing(needs: Needs, streams: int, limit: int) -> None:
     workflows = [Workflow(f"w{number}", "hello") for number in range(8)]
-    plan = make_plan(workflows, 60, 50, needs)
+    plan = make_plan(workflows, 100, 50, needs)
     assert (len(plan.streamed), plan.limit) == (streams, limit)
 
 

@@ -194,7 +194,7 @@ def test_what_is_written_is_as_narrow_as_it_was_seen(stage: Serve, tmp_path: Pat
     more = ("fourth", "fifth", "sixth")
     url = stage(Careless((*ALL, *more), ("other", "third", *more)))
     arguments = ("--known", str(file), "--report-dir", str(reports))
-    result = run_cli(url, *QUICK, "--max-runs", "60", *arguments)
+    result = run_cli(url, *QUICK, "--max-runs", "100", *arguments)
     assert result.exit_code == 1
     report = json.loads((reports / "report.json").read_text())
     [told] = [one for one in report["results"] if one["requirement"] == BROKEN]

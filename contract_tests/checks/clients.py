@@ -1,0 +1,154 @@
+"""Requests as real clients send them: how a body and its headers may be written, compression.
+
+What goes together in one request here is good in each of its parts. Where it is not taken, each
+part is tried by itself, to say which it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from agentos_contract.document import EVENT_STREAM, FORM
+from contract_tests.checks.context import Context
+from contract_tests.checks.registry import check
+from contract_tests.checks.stages import CannotDecide, Stage
+from contract_tests.checks.stream import LATE
+from contract_tests.target.exchange import Exchange, Request
+from contract_tests.target.target import Workflow
+
+LASTS = 0.3
+"""Seconds that a run has to take for its events to be seen held back."""
+
+UNREAD = ("br", "zstd")
+"""Content codings that browsers take, and these tests do not undo."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to send what is the same request."""
+
+    what: str
+    headers: tuple[tuple[str, str], ...] = ()
+    is_chunked: bool = False
+    content_type: str = FORM
+
+
+BATCH_WAYS = (
+    Way("a body in chunks, without a length", is_chunked=True),
+    Way("Accept: */*", (("Accept", "*/*"),)),
+    Way("Accept-Encoding of a browser", (("Accept-Encoding", "gzip, deflate, br, zstd"),)),
+    Way("Accept-Language of a browser", (("Accept-Language", "ar, fr-CH;q=0.9, *;q=0.5"),)),
+    Way("the media type in capitals", content_type=FORM.upper()),
+)
+STREAM_WAYS = (
+    Way("a body in chunks, without a length", is_chunked=True),
+    Way("Accept: text/event-stream", (("Accept", EVENT_STREAM),)),
+    Way("Accept-Encoding: gzip, deflate", (("Accept-Encoding", "gzip, deflate"),)),
+    Way("Cache-Control: no-cache", (("Cache-Control", "no-cache"),)),
+)
+"""Those of a kind go into one request."""
+
+OTHER_BATCH_WAYS = (
+    Way(
+        "an Accept with qualities",
+        (("Accept", "text/html, application/json;q=0.9, text/*;q=0.8, */*;q=0.1"),),
+    ),
+)
+OTHER_STREAM_WAYS = (
+    Way("Accept: */*", (("Accept", "*/*"),)),
+    Way("no Accept", (("Accept", ""),)),
+    Way(
+        "Accept as axios has it",
+        (("Accept", "application/json, text/plain, */*"),),
+    ),
+)
+"""Of which a request can have one."""
+
+
+@check(Stage.PROBES, "http.request-forms")
+def request_forms(context: Context) -> None:
+    """Good requests in other words of HTTP than the rest of these tests."""
+    workflow = context.workflows.probed
+    for stream, together, single in (
+        (False, BATCH_WAYS, OTHER_BATCH_WAYS),
+        (True, STREAM_WAYS, OTHER_STREAM_WAYS),
+    ):
+        if _send(context, workflow, together, stream=stream) is not None:
+            _find(context, workflow, together, stream=stream)
+        for way in single:
+            _find(context, workflow, [way], stream=stream)
+
+
+def _find(context: Context, workflow: Workflow, ways: Sequence[Way], *, stream: bool) -> None:
+    """Try each by itself."""
+    for way in ways:
+        found = _send(context, workflow, [way], stream=stream)
+        if found is None:
+            continue
+        problem, exchange = found
+        mode = "as a stream" if stream else "in batch"
+        text = f"{way.what}, {mode}: {problem}"
+        context.findings.require("http.request-forms", False, text, exchange)
+
+
+def _send(
+    context: Context, workflow: Workflow, ways: Sequence[Way], *, stream: bool
+) -> tuple[str, Exchange] | None:
+    """Send a good request in these ways; what is wrong with the answer, None where nothing is."""
+    fields = (("message", workflow.message), ("stream", "true" if stream else "false"))
+    request = _request(context.requests.make(workflow.id, fields), ways)
+    exchange = context.client.send(request)
+    context.findings.exercise("http.request-forms", exchanges=[exchange])
+    if exchange.status == 411 and any(way.is_chunked for way in ways):
+        others = [way for way in ways if not way.is_chunked]  # RFC 9110 section 15.5.12
+        return _send(context, workflow, others, stream=stream) if others else None
+    if exchange.headers.get("content-encoding", "").lower() in UNREAD:
+        return None
+    if exchange.status != 200 or exchange.error is not None:
+        return exchange.error_message or exchange.summary, exchange
+    if exchange.is_stream != stream:
+        return f"expected {'a stream' if stream else 'JSON'}, got {exchange.media_type}", exchange
+    if stream:
+        context.runs.judge_stream(workflow, exchange)
+    else:
+        context.findings.record(context.judge.batch(workflow, exchange)[0])
+    return None
+
+
+def _request(request: Request, ways: Sequence[Way]) -> Request:
+    content_type = next((way.content_type for way in ways if way.content_type != FORM), FORM)
+    return replace(
+        request,
+        fields=None,
+        content=request.body,
+        content_type=content_type,
+        headers=tuple(header for way in ways for header in way.headers),
+        is_chunked=any(way.is_chunked for way in ways),
+    )
+
+
+@check(Stage.PROBES, "sse.pacing")
+def compressed_pacing(context: Context) -> None:
+    """Whether events come as they happen where the client takes compression, too."""
+    workflow = context.workflows.lasting
+    plain = context.history.streams[workflow.id]
+    came = [at for at, _ in plain.exchange.events]
+    if plain.seconds < LASTS or len(came) < 3 or came[0] > plain.seconds / 2:
+        raise CannotDecide("no quick workflow takes long enough to see events held back")
+    fields = (("message", workflow.message), ("stream", "true"))
+    late: list[Exchange] = []
+    for _ in range(2):
+        request = context.requests.make(workflow.id, fields)
+        request = replace(request, headers=(("Accept-Encoding", "gzip, deflate"),))
+        exchange = context.client.send(request)
+        if not exchange.is_stream or not exchange.headers.get("content-encoding"):
+            return
+        if not exchange.events or exchange.events[0][0] < LATE * exchange.seconds:
+            break
+        late.append(exchange)
+    message = (
+        f"{workflow.id}: where the client takes gzip the first event came at the end of "
+        f"{exchange.seconds:.1f} s, and without at {came[0]:.1f} s of {plain.seconds:.1f}"
+    )
+    context.findings.require("sse.pacing", len(late) < 2, message, exchange)
