@@ -66,7 +66,7 @@ OTHER_STREAM_WAYS = (
 """Of which a request can have one."""
 
 
-@check(Stage.PROBES, "http.request-forms")
+@check(Stage.PROBES, "http.request-forms", runs=12)
 def request_forms(context: Context) -> None:
     """Good requests in other words of HTTP than the rest of these tests."""
     workflow = context.workflows.probed

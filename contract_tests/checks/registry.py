@@ -27,6 +27,8 @@ class Check:
     """Of a check whose requests are drawn: to have the same one again."""
     tries_each_workflow: bool = False
     """Whether it tries every workflow, and does not choose one."""
+    runs: int = 2
+    """How many a probe may start."""
     plugin: str = ""
     """The plugin that it is of; "" is the kit."""
 
@@ -39,12 +41,15 @@ def check(
     *decides: str,
     resend: Resend | None = None,
     tries_each_workflow: bool = False,
+    runs: int = 2,
 ) -> Callable[[CheckFunction], CheckFunction]:
     """Register a function as the check that decides these requirements."""
 
     def register(function: CheckFunction) -> CheckFunction:
         name = function.__name__
-        CHECKS.append(Check(name, stage, frozenset(decides), function, resend, tries_each_workflow))
+        CHECKS.append(
+            Check(name, stage, frozenset(decides), function, resend, tries_each_workflow, runs)
+        )
         return function
 
     return register

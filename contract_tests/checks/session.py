@@ -153,7 +153,7 @@ def _content(run: StreamedRun) -> Any:
     return (run.terminal or {}).get("content")
 
 
-@check(Stage.PROBES, "http.side-by-side")
+@check(Stage.PROBES, "http.side-by-side", runs=7)
 def side_by_side(context: Context) -> None:
     """Several runs at once. A server may say that it is busy (429, 503), and then has to be asked
     one by one."""
@@ -193,7 +193,7 @@ def side_by_side(context: Context) -> None:
             context.findings.record(judgement)
 
 
-@check(Stage.PROBES, "identity.ids-kept")
+@check(Stage.PROBES, "identity.ids-kept", runs=4)
 def ids_kept(context: Context) -> None:
     """A session_id and a user_id with everything that may stand in a text, in both modes."""
     workflow = context.workflows.probed

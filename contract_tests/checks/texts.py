@@ -37,7 +37,7 @@ QUICK_SECONDS = 2.0
 """A server that takes longer over a long message is not sent one that is far longer."""
 
 
-@check(Stage.PROBES, "form.text-kept")
+@check(Stage.PROBES, "form.text-kept", runs=10)
 def text_kept(context: Context) -> None:
     """A message with everything that a careless server reads as something else, in both modes;
     where that is not kept, each part by itself."""
@@ -53,7 +53,7 @@ def text_kept(context: Context) -> None:
         _judge_stream(context, "form.text-kept", "a message with all sorts of text", EVERYTHING)
 
 
-@check(Stage.PROBES, "form.text-kept", "identity.ids-kept")
+@check(Stage.PROBES, "form.text-kept", "identity.ids-kept", runs=12)
 def words_kept(context: Context) -> None:
     """Texts that are values for whoever guesses types: as message and as user_id. As session_id
     they are not sent: a session of that name may be somebody's."""
@@ -82,7 +82,7 @@ def words_kept(context: Context) -> None:
     _judge_stream(context, "form.text-kept", what, WORDS[0], (("user_id", WORDS[1]),))
 
 
-@check(Stage.PROBES, "form.long-message", "form.length-limit")
+@check(Stage.PROBES, "form.long-message", "form.length-limit", runs=6)
 def long_message(context: Context) -> None:
     """Longer than 64 KiB, and no two parts alike; then far longer, in both modes."""
     workflow, text = context.workflows.untyped, lines(LONG_CHARACTERS)
@@ -155,7 +155,7 @@ def _send(context: Context, fields: Fields) -> Exchange | None:
     return exchange if is_answer else None
 
 
-@check(Stage.PROBES, "form.broken-characters")
+@check(Stage.PROBES, "form.broken-characters", runs=4)
 def broken_characters(context: Context) -> None:
     """Bytes that are no UTF-8, in a form that is good otherwise: refused, or read with replacement
     characters, as the URL standard does."""
