@@ -56,6 +56,9 @@ TRACEBACK = re.compile(
     | File\ \\?"[^"\n]+\.py\\?",\ line\ \d+
     | site-packages/
     | ^[\ \t]*at\ [^\n(]+\([^\n()]{1,500}:\d+\)      # JavaScript, Java
+    | ^[\ \t]*at\ [^\n]{1,500}\ in\ [^\n]{1,500}:line\ \d+     # .NET
+    | ^\#0\ [^\n]{1,500}\(\d+\):\                            # PHP
+    | \.rb:\d+:in\ [`']                                   # Ruby
     | goroutine\ \d+\ \[running\]                   # Go
     | panicked\ at                                  # Rust
     """,

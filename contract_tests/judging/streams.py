@@ -123,12 +123,20 @@ def judge_stream(
             judgement.exercise(requirement, about=about)
     _add_violations(exchange, judge, judgement)
     for payload in judge.payloads:
-        if payload.get("event") == "WorkflowError":
+        for text in _errors_in(payload):
             judgement.exercise("error.no-traceback")
-            if found := TRACEBACK.search(str(payload.get("error"))):
-                message = f"WorkflowError shows {found[0].strip()!r}"
+            if found := TRACEBACK.search(text):
+                message = f"{payload.get('event')} shows {found[0].strip()!r}"
                 judgement.breach("error.no-traceback", message, exchange)
     return judgement, judge
+
+
+def _errors_in(payload: Mapping[str, Any]) -> list[str]:
+    """What an event says of what went wrong."""
+    texts = [payload.get("error")]
+    if str(payload.get("event")).endswith("Error"):
+        texts.append(payload.get("content"))
+    return [text for text in texts if isinstance(text, str)]
 
 
 def _judge_bytes(exchange: Exchange, decoder: EventStreamDecoder, judgement: Judgement) -> None:

@@ -104,6 +104,7 @@ CONDITIONS: dict[str, Conditions] = {
     "media.as-text": Conditions(("brief", "media")),
     "step-index.shared": Conditions(("brief", "containers")),
     "error.trace-in-stream": Conditions(("brief", "failing")),
+    "error.ruby-trace-in-stream": Conditions(("brief", "failing")),
     "sse.compressed-held": Conditions(("showcase", "lasting")),
     "sse.compressed": Conditions(("showcase", "lasting")),
     "sse.buffered": Conditions(("showcase", "paced")),
