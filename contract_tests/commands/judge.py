@@ -51,7 +51,13 @@ from contract_tests.running.run import (
 from contract_tests.target.redaction import redact
 
 
-@target_options(max_runs=120)
+@target_options(max_runs=120, idle_timeout=120.0, total_timeout=600.0)
+@click.option(
+    "--time-budget",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Begin nothing new after so many seconds: what is left is skipped, and says so.",
+)
 @click.option(
     "--level",
     type=click.Choice([str(level) for level in Level]),
@@ -154,6 +160,7 @@ def judge(
     known: str | None,
     update_known: Path | None,
     required: tuple[str, ...],
+    time_budget: float | None,
     report_dir: Path | None,
     allure_dir: Path | None,
     code: tuple[Path, ...],
@@ -185,6 +192,7 @@ def judge(
         known=known,
         required=required,
         code=code,
+        time_budget=time_budget,
         **target,
     )
     files = Files(report_dir, allure_dir)
@@ -213,6 +221,7 @@ def read_options(
     known: str | None,
     required: tuple[str, ...],
     code: tuple[Path, ...] = (),
+    time_budget: float | None = None,
     **target: Any,
 ) -> Options:
     """The parameters' meaning. Raises click.UsageError."""
@@ -239,6 +248,7 @@ def read_options(
         selection=selection,
         known=known_list,
         required=required,
+        time_budget=time_budget,
         files=replace(options.files, code=code, known=Path(known) if known and is_file else None),
     )
 

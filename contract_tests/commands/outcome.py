@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from typing import TypeVar
 
 import click
 from rich.console import Console
-from rich.markup import escape
-from rich.status import Status as Spinner
 
 from agentos_contract.output import echo, escaped
 from contract_tests.checks.plan import Plan
-from contract_tests.checks.registry import Check
+from contract_tests.commands.progress import Progress
 from contract_tests.reports.github import cell, error_command, is_github, write_summary
 from contract_tests.reports.terminal import MAX_COMMAND, cut, say
 from contract_tests.running.run import Listener, Options, Report, RunInterrupted
@@ -32,10 +30,10 @@ Tested = TypeVar("Tested")
 
 def tested(options: Options, console: Console, test: Callable[[Listener], Tested]) -> Tested | None:
     """What came of the tests; None, and said why, where they could not be run."""
-    spinner = console.status("looking for workflows") if console.is_terminal else None
+    progress = Progress(console)
     try:
-        with spinner or nullcontext():
-            return test(_listener(options, console, spinner))
+        with progress.shown():
+            return test(_listener(options, console, progress))
     except CouldNotRun as error:
         could_not_run(f"{options.url}: {redact(str(error), options.secrets)}")
     except KeyboardInterrupt as signal:
@@ -62,23 +60,22 @@ def say_plan(console: Console, options: Options, target: Target, plan: str) -> N
     say(console, *(cut(redact(line, options.secrets), MAX_COMMAND) for line in lines))
 
 
-def _listener(options: Options, console: Console, spinner: Spinner | None) -> Listener:
+def _listener(options: Options, console: Console, progress: Progress) -> Listener:
     listener = Listener()
 
     def planned(target: Target, plan: Plan) -> None:
         say_plan(console, options, target, f"{plan.describe()} (seed {options.seed})")
 
-    listener.planned = planned
-    if spinner is not None:
-        now = ""
+    def estimated(runs: int, seconds: float) -> None:
+        if seconds >= 60:
+            text = f"some {seconds / 60:.0f} minutes more, for at most {runs} runs"
+            say(console, f"{options.url}: {text}")
 
-        def checking(check: Check, position: int, count: int) -> None:
-            nonlocal now
-            now = f"{position + 1}/{count} {check.name.replace('_', ' ')}"
-            spinner.update(escape(escaped(now)))
-
-        listener.checking = checking
-        listener.progress = lambda text: spinner.update(escape(escaped(f"{now}: {text}")))
+    listener.planned, listener.estimated = planned, estimated
+    listener.checking = lambda check, position, count: progress.checking(
+        check.name, position, count
+    )
+    listener.progress = progress.doing
     return listener
 
 

@@ -18,6 +18,7 @@ OPTIONS: dict[str, str] = {
     "require": "A requirement that must be exercised; may be repeated.",
     "max-examples": "How many forms to generate of each kind.",
     "max-runs": "How many runs may be started, whatever happens.",
+    "time-budget": "Seconds after which nothing new is begun.",
     "message": "The message that runs are started with.",
     "seed": "Repeat an earlier run's requests.",
     "spec": "An OpenAPI 3.1 document, not the kit's.",

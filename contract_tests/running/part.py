@@ -46,10 +46,9 @@ def needs_of(checks: Sequence[Check], requirements: Collection[str] | None) -> N
     )
 
 
-def known_to(checks: Sequence[Check], known: KnownList) -> KnownList:
-    """What is known may show in the checks that are left out: it is not gone where it does not."""
-    if checks == ordered_checks():
-        return known
+def not_gone(known: KnownList) -> KnownList:
+    """What is known, where only checks of some names are made: it may show in the others, and is
+    not gone where it does not."""
     return {
         name: tuple(replace(entry, sometimes=True) for entry in entries)
         for name, entries in known.items()

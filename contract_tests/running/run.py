@@ -31,7 +31,7 @@ from contract_tests.judging.one_cause import settle_failing_batches
 from contract_tests.judging.results import Result, settle
 from contract_tests.judging.streams import DECIDES as BY_RUN
 from contract_tests.judging.streams import StreamedRun
-from contract_tests.running.part import checks_for, known_to, needs_of
+from contract_tests.running.part import checks_for, needs_of, not_gone
 from contract_tests.target.budget import NoMoreRuns, RunBudget
 from contract_tests.target.client import Client, Limits
 from contract_tests.target.configuration import WorkflowSettings
@@ -59,6 +59,8 @@ class Options:
     required: Collection[str] = ()
     max_examples: int = 50
     max_runs: int = 120
+    time_budget: float | None = None
+    """Seconds after which nothing new is begun; None: no end."""
     message: str | None = None
     settings: Mapping[str, WorkflowSettings] = field(default_factory=dict)
     """By workflow id; a message of theirs wins."""
@@ -122,6 +124,9 @@ class Listener:
     """Told what happens; each does nothing unless replaced."""
 
     planned: Callable[[Target, Plan], None] = lambda target, plan: None
+    estimated: Callable[[int, float], None] = lambda runs, seconds: None
+    """Told once, when streams have shown how long a run takes: how many runs may be left, and how
+    many seconds they would take."""
     checking: Callable[[Check, int, int], None] = lambda check, position, count: None
     progress: Callable[[str], None] = lambda text: None
     exchanged: Callable[[Exchange], None] = lambda exchange: None
@@ -209,6 +214,8 @@ class _Run:
             self._chosen = {requirement.id for requirement in options.requirements}
             self._checks = checks_for(self._chosen)
         self._left = list(self._checks)
+        self._late: list[Check] = []
+        """Those that were not begun, or not ended, before the time was over."""
         self._findings = Findings()
         self._judged: tuple[StreamedRun, ...] = ()
 
@@ -223,6 +230,8 @@ class _Run:
             needs = needs_of(checks, self._chosen)
             plan = make_plan(target.workflows, options.max_runs, options.max_examples, needs)
             self._budget.limit = plan.limit
+            if options.time_budget is not None:
+                self._budget.end_after(options.time_budget)
             listener.planned(target, plan)
             context = make_context(
                 options.document,
@@ -238,8 +247,13 @@ class _Run:
                 with client.refusing_gateways():
                     for position, check in enumerate(checks):
                         listener.checking(check, position, len(checks))
-                        _run_check(check, context, options.resent.get(check.name))
+                        if self._budget.why_over() is None:
+                            _run_check(check, context, options.resent.get(check.name))
+                        if self._budget.why_over() is not None:
+                            self._late.append(check)
                         self._left.remove(check)
+                        if check.name == "streams":
+                            self._estimate(context)
                 if checks == ordered_checks():
                     _require_a_run(context)
             finally:
@@ -248,6 +262,13 @@ class _Run:
                 self._judged = tuple(context.history.all_streams)
             self._budget.limit = options.max_runs
             listener.checked(context)
+
+    def _estimate(self, context: Context) -> None:
+        """Tell how long the rest will take, by what streams have taken."""
+        seconds = [run.seconds for run in context.history.all_streams]
+        if seconds:
+            runs = max(0, self._budget.limit - self._budget.started)
+            self._listener.estimated(runs, runs * sum(seconds) / len(seconds))
 
     def report(self, interrupted_by: str = "") -> Report:
         """What came of it; `interrupted_by`: the signal that ended it."""
@@ -259,11 +280,13 @@ class _Run:
             for check in self._left:
                 reason = f"interrupted by {interrupted_by} before it was tried"
                 findings.leave_undecided(check.decides, reason)
+        for check in self._late:
+            findings.leave_undecided(check.decides, self._budget.why_over() or "")
         asked_for = options.requirements
         results = settle(
             asked_for,
             findings,
-            known=known_to(self._checks, options.known),
+            known=options.known if self._chosen is not None else not_gone(options.known),
             required=options.required,
         )
         everything = load_catalogue().at_level(options.level)

@@ -4,6 +4,7 @@ bytes that come back."""
 from __future__ import annotations
 
 import threading
+import time
 
 from contract_tests.target.body import values_in
 from contract_tests.target.exchange import NOT_SENT, TIMEOUTS, Exchange, Request
@@ -35,6 +36,7 @@ class RunBudget:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self._seconds = self._until = float("inf")
         self.started = 0
         self.timeouts = 0
         self.kept = 0
@@ -44,6 +46,16 @@ class RunBudget:
     @property
     def left(self) -> int:
         return self.limit - self.started
+
+    def end_after(self, seconds: float) -> None:
+        """Begin nothing new once so many seconds have passed from now on."""
+        self._seconds, self._until = seconds, time.monotonic() + seconds
+
+    def why_over(self) -> str | None:
+        """Why nothing new may be begun; None: it may."""
+        if time.monotonic() < self._until:
+            return None
+        return f"its time was over ({self._seconds:g} s; --time-budget allows more)"
 
     def timeout(self, seconds: float) -> float:
         """How long to wait for what may take so many seconds: less once something ran into that."""
@@ -60,6 +72,8 @@ class RunBudget:
     def reserve(self) -> None:
         """Before a request that could start a run. Raises NoMoreRuns."""
         with self._lock:
+            if (reason := self.why_over()) is not None:
+                raise NoMoreRuns(reason)
             if self.kept >= MAX_KEPT:
                 raise NoMoreRuns(f"all answers together took {self.kept >> 20} MiB of memory")
             if self.timeouts >= MAX_TIMEOUTS:

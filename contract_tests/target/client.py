@@ -345,10 +345,14 @@ def _note_errors(exchange: Exchange, total: float) -> Iterator[None]:
         exchange.error, exchange.error_message = why.error, str(why)
     except _IdleTimeout as reached:
         exchange.error = TransferError.IDLE
-        exchange.error_message = f"{_so_far(exchange)}, then silence for {reached.seconds:g} s"
+        exchange.error_message = (
+            f"{_so_far(exchange)}, then silence for {reached.seconds:g} s (--idle-timeout)"
+        )
     except TimeoutError:
         exchange.error = TransferError.TOTAL
-        exchange.error_message = f"{_so_far(exchange)}, and no end within {total:g} s"
+        exchange.error_message = (
+            f"{_so_far(exchange)}, and no end within {total:g} s (--total-timeout)"
+        )
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
         exchange.error = TransferError.UNREACHABLE
         exchange.error_message = f"no connection: {_innermost(error)}"
