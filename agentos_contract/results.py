@@ -69,7 +69,7 @@ def _in_container(
     span: Span, siblings: Sequence[Span], results: Sequence[EventData], verdict: Verdict
 ) -> None:
     """Each child's result stands in its container's, by step_id and content; by its name where
-    the result has no step_id, which the document lets it leave out."""
+    no result has a step_id, which the document lets a server leave out."""
     by_id: dict[str, list[EventData]] = {}
     for result in results:
         by_id.setdefault(canonical(result.get("step_id")), []).append(result)
@@ -77,9 +77,9 @@ def _in_container(
         if not child.ended:
             continue
         child_id = child.started.get("step_id")
-        same_id = by_id.get(canonical(child_id)) or [
-            result for result in by_id.get(UNNAMED, ()) if result.get("step_name") == child.name
-        ]
+        same_id = by_id.get(canonical(child_id), [])
+        if set(by_id) == {UNNAMED}:
+            same_id = [result for result in results if result.get("step_name") == child.name]
         difference: str | None = f"(step_id {child_id}) has no result of that id"
         cause = "other-id" if _has_result(child, results) else "no-result"
         if same_id:

@@ -81,11 +81,13 @@ def request_forms(context: Context) -> None:
 
 
 def _find(context: Context, workflow: Workflow, ways: Sequence[Way], *, stream: bool) -> None:
-    """Try each by itself."""
+    """Try each by itself. What fails by accident, or however it is asked for, is another matter."""
     for way in ways:
         found = _send(context, workflow, [way], stream=stream)
-        if found is None:
+        if found is None or _send(context, workflow, [way], stream=stream) is None:
             continue
+        if _send(context, workflow, [], stream=stream) is not None:
+            return
         problem, exchange = found
         mode = "as a stream" if stream else "in batch"
         text = f"{way.what}, {mode}: {problem}"
@@ -100,8 +102,8 @@ def _send(
     request = _request(context.requests.make(workflow.id, fields), ways)
     exchange = context.client.send(request)
     context.findings.exercise("http.request-forms", exchanges=[exchange])
-    if exchange.status == 411 and any(way.is_chunked for way in ways):
-        others = [way for way in ways if not way.is_chunked]  # RFC 9110 section 15.5.12
+    if any(way.is_chunked for way in ways) and _takes_no_chunks(exchange):
+        others = [way for way in ways if not way.is_chunked]
         return _send(context, workflow, others, stream=stream) if others else None
     if exchange.headers.get("content-encoding", "").lower() in UNREAD:
         return None
@@ -114,6 +116,12 @@ def _send(
     else:
         context.findings.record(context.judge.batch(workflow, exchange)[0])
     return None
+
+
+def _takes_no_chunks(exchange: Exchange) -> bool:
+    """A server may ask for a length (RFC 9110 section 15.5.12); one of HTTP/1.0 knows no chunks
+    (RFC 9112 section 6.1)."""
+    return exchange.status == 411 or exchange.http_version == "HTTP/1.0"
 
 
 def _request(request: Request, ways: Sequence[Way]) -> Request:

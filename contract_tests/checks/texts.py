@@ -103,6 +103,8 @@ def long_message(context: Context) -> None:
 def _judge_lengths(context: Context, long: BatchRun) -> None:
     """Whether what is far longer arrives, or is refused. A server may have its limits."""
     workflow = context.workflows.untyped
+    if not long.body:
+        raise CannotDecide("no batch run had a body that a message could be read from")
     if long.exchange.seconds > QUICK_SECONDS:
         raise CannotDecide(f"{LONG_CHARACTERS} characters took {long.exchange.seconds:.1f} s")
     _judge_length(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
+from urllib.parse import parse_qsl
 
 from contract_tests.target.body import values_in
 from contract_tests.target.exchange import NOT_SENT, TIMEOUTS, Exchange, Request
@@ -99,11 +100,20 @@ class RunBudget:
                 self.timeouts += 1
 
 
+def _is_utf8(form: bytes) -> bool:
+    try:
+        parse_qsl(form.decode(), errors="strict")
+    except ValueError:
+        return False
+    return True
+
+
 def _looks_valid(request: Request) -> bool:
     """Whether its form may well be valid: a server error is then a run's that failed. Wrong forms
     that a server stumbles over are no runs, and there are many of them."""
     return (
         request.is_form
+        and _is_utf8(request.content or b"")
         and request.field("message") is not None
         and request.field("stream") in (None, "true", "false")
         and (request.field("version") or "null") in ("null", "0", "1")

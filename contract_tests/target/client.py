@@ -281,6 +281,7 @@ class Client:
         try:
             exchange.status = response.status_code
             exchange.reason = response.reason_phrase
+            exchange.http_version = response.http_version
             exchange.headers = response.headers
             if response.status_code == 200 and exchange.media_type == EVENT_STREAM:
                 exchange.decoder = EventStreamDecoder()

@@ -116,6 +116,8 @@ class Exchange:
     status: int | None = None
     """None where no answer came."""
     reason: str = ""
+    http_version: str = ""
+    """Of the answer, such as HTTP/1.0."""
     headers: httpx.Headers = field(default_factory=httpx.Headers)
     body: bytes = b""
     """Empty for an event stream that was answered with 200: its events are below."""

@@ -266,9 +266,9 @@ class FailsOnNonAscii(ConformingServer):
         return await super().batch(run)
 
 
-@breaks("batch.equals-stream", workflows=("main", "echo"))
+@breaks("batch.equals-stream", "identity.ids-kept", workflows=("main", "echo"))
 class StreamsAscii(ConformingServer):
-    """The workflow `echo` repeats its message; in streams, what is no ASCII is lost."""
+    """The workflow `echo` repeats its message; in streams, what is no ASCII is lost, of ids too."""
 
     def events(self, run: Run) -> Stream:
         text = json.dumps(super().events(run))
@@ -375,7 +375,7 @@ class LooksAtTypedInputInBatchOnly(ConformingServer):
             super().judge_message(message, stream)
 
 
-@breaks("form.valid-accepted", max_examples=10)
+@breaks("form.valid-accepted", "identity.ids-kept", max_examples=10)
 class TakesTheWordNullForNothing(ConformingServer):
     def judge_form(self, form: dict[str, str]) -> bool:
         if form.get("user_id") == "null":
@@ -501,6 +501,45 @@ class DiesOfADisconnect(ConformingServer):
             self.failures -= 1
             raise Refused(500, "broken pipe")
         return await super().batch(run)
+
+
+@breaks("http.request-forms")
+class StumblesOverALanguage(ConformingServer):
+    def let_in(self, request: Request) -> None:
+        if "*;q=0.5" in request.headers.get("accept-language", ""):
+            raise Refused(500, "no such locale")
+        super().let_in(request)
+
+
+@breaks("http.side-by-side")
+class FailsAtTheThird(ConformingServer):
+    at_once = 0
+
+    async def batch(self, run: Run) -> Response:
+        self.at_once += 1
+        try:
+            if self.at_once > 2:
+                raise Refused(500, "the pool has two connections")
+            await asyncio.sleep(0.1)  # for others to come
+            return await super().batch(run)
+        finally:
+            self.at_once -= 1
+
+
+@breaks("form.length-limit")
+class FailsOnLongIds(ConformingServer):
+    def judge_form(self, form: dict[str, str]) -> bool:
+        if len(form.get("session_id", "")) > 1000:
+            raise Refused(500, "the column is too narrow")
+        return super().judge_form(form)
+
+
+@breaks("form.broken-characters")
+class FailsOnHalfACharacter(ConformingServer):
+    def read_form(self, body: bytes) -> dict[str, str]:
+        if b"%ED%A0%BD" in body:
+            raise Refused(500, "codec can't decode")
+        return super().read_form(body)
 
 
 @breaks("error.sporadic")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qsl
 
 from tornado.web import Application, RequestHandler
 
@@ -46,8 +47,8 @@ class Described(Handler):
 
 class Run(Handler):
     async def post(self, name: str) -> None:
-        fields = self.request.body_arguments
-        form = {key: values[-1].decode("utf-8", "replace") for key, values in fields.items()}
+        # Tornado reads no form whose media type is in capitals.
+        form = dict(parse_qsl(self.request.body.decode("utf-8", "replace"), keep_blank_values=True))
         ask = self.story.ask(name, self.request.headers.get("Content-Type", ""), form)
         if not ask.stream:
             self.write(self.story.batch(ask))
