@@ -60,6 +60,7 @@ help:
 	@echo "make install-others  environments of Python 3.12 and 3.13, where they are, for the wheel's test"
 	@echo "make serve    the mock on its bundled scripts (PORT=7777, ARGS=...)"
 	@echo "make test     the whole suite"
+	@echo "make test-binary  builds the binary and tries it in an empty environment"
 	@echo "make fast     the suite without a real AgentOS and the matrix"
 	@echo "make differential  a thousand drawn workflows by a real AgentOS and by the mock (ARGS='--trees N --seed S')"
 	@echo "make matrix   docs/self-proof.md anew: what the contract tests find of each deviation"
@@ -123,8 +124,12 @@ serve: install
 	$(VENV)/bin/mockserver serve --port $(PORT) $(ARGS)
 
 test: install install-others agentos redis shells gateways $(NODE_INSTALLED) lint
-	$(VENV)/bin/pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	$(VENV)/bin/pytest -n $(WORKERS) --dist worksteal -m "not binary" $(ARGS)
 	$(MAKE) --no-print-directory js
+
+# The binary, built and tried in an empty environment: minutes that `make test` does not have.
+test-binary: install
+	$(VENV)/bin/pytest -m binary $(ARGS)
 
 fast: install install-others
 	$(VENV)/bin/pytest -n $(WORKERS) --dist worksteal -m "not agentos and not slow" $(ARGS)

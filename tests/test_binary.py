@@ -20,7 +20,7 @@ from mockserver.script.loader import BUNDLED_SCRIPTS
 from tests.conftest import ROOT
 from tests.runs import stream
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.binary, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

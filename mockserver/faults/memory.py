@@ -34,15 +34,8 @@ class Memory:
     def unmark(self, text: str) -> None:
         self._marks.pop(_digest(text), None)
 
-    def unmark_all(self) -> None:
-        self._marks.clear()
-
     def is_marked(self, text: str) -> bool:
         return _digest(text) in self._marks
-
-    @property
-    def has_marks(self) -> bool:
-        return bool(self._marks)
 
 
 def _digest(text: str) -> bytes:

@@ -142,18 +142,24 @@ def the_third_run_fails(event: Event, state: FaultState) -> Iterable[Event]:
 
 @on_event("error.left-behind")
 def remember_what_is_open(event: Event, state: FaultState) -> Iterable[Event]:
+    opened: set[str] = state.memory.values.setdefault("opened", set())
+    state.memory.values["under way"] = state.under_way
     if event["event"] == "WorkflowStarted":
-        state.memory.mark(state.run.run_id)
+        opened.add(state.run.run_id)
     elif event["event"] in TERMINAL_EVENTS:
-        state.memory.unmark(state.run.run_id)
+        opened.discard(state.run.run_id)
     return [event]
 
 
 @on_start("error.left-behind")
 def the_run_after_a_lost_client(request: RunRequest, memory: Memory) -> RunRequest:
-    if not request.stream and memory.has_marks:
-        memory.unmark_all()
-        raise RuntimeError("broken pipe")
+    opened: set[str] = memory.values.get("opened", set())
+    # A stream beside this one is open too, and under way.
+    if opened and not request.stream:
+        left = opened - {run.run_id for run in memory.values["under way"]()}
+        opened -= left
+        if left:
+            raise RuntimeError("broken pipe")
     return request
 
 

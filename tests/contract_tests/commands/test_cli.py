@@ -80,7 +80,8 @@ def test_the_seed_reproduces_the_run(stage: Serve) -> None:
         run_cli(stage(Recording()), "--seed", "11", "--max-examples", "8")
         outputs.append(bodies)
     assert len(outputs[0]) > 30
-    assert outputs[0] == outputs[1]
+    # Those that are sent side by side come in any order.
+    assert sorted(outputs[0]) == sorted(outputs[1])
 
 
 def test_the_budget_of_runs_is_kept(stage: Serve) -> None:
