@@ -53,7 +53,7 @@ js: install $(NODE_INSTALLED)
 		npm run --silent check && npm run --silent build && npm run --silent test && \
 		{ test ! -x /usr/bin/chromium || npm run --silent test:browser; }; fi
 
-.PHONY: docs docs-serve help install install-others agentos redis shells gateways serve test fast differential drift-agno3 drift-data matrix compositions lint format bench lock clean
+.PHONY: docs docs-serve help install install-others agentos redis shells gateways serve test test-binary fast differential drift-agno3 drift-data matrix compositions lint format bench lock clean
 
 help:
 	@echo "make install  .venv with the commands mockserver and contract-tests"
