@@ -53,8 +53,7 @@ def complete_requirements(ctx: click.Context, param: click.Parameter, incomplete
 
 
 def complete_areas(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
-    areas = dict.fromkeys(one.area for one in load_catalogue().requirements.values())
-    return _items(((area, "") for area in areas), incomplete)
+    return _items(((area, "") for area in load_catalogue().areas), incomplete)
 
 
 def complete_profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:

@@ -67,6 +67,11 @@ class Catalogue:
     def __getitem__(self, requirement_id: str) -> Requirement:
         return self.requirements[requirement_id]
 
+    @property
+    def areas(self) -> list[str]:
+        """In the catalogue's order."""
+        return list(dict.fromkeys(one.area for one in self.requirements.values()))
+
     def at_level(self, level: Level) -> Iterable[Requirement]:
         """The requirements of that level and those before it."""
         return [r for r in self.requirements.values() if r.level <= level]

@@ -32,6 +32,7 @@ from urllib.parse import urlencode
 
 import uvicorn
 from connexion import AsyncApp
+from connexion.resolver import Resolver
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -140,20 +141,12 @@ def connexion(body: bytes) -> Iterator[Server]:
 
     def application() -> ASGIApp:
         app = AsyncApp(__name__)
-        resolver = lambda operation_id: run  # noqa: E731 - what Connexion asks for
-        document = _document("3.0.3", content)
-        app.add_api(document, resolver=_resolver(resolver))
+        app.add_api(_document("3.0.3", content), resolver=Resolver(lambda operation_id: run))
         made: ASGIApp = app
         return made
 
     with _served("stock Connexion", application, {"batch": FORMS["batch"]}) as server:
         yield server
-
-
-def _resolver(find: Callable[[str], Any]) -> Any:
-    from connexion.resolver import Resolver
-
-    return Resolver(find)
 
 
 @contextlib.contextmanager

@@ -62,7 +62,7 @@ def measured(
         )
     found: dict[str, Any] = {}
     for place, server in enumerate(servers):
-        ratios = [ours / others[place] for others in rates for ours in others[:1]]
+        ratios = [each[0] / each[place] for each in rates]
         found[server.name] = {
             "rate": round(statistics.median(each[place] for each in rates)),
             "ratio": round(statistics.median(ratios), 2),

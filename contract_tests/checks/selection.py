@@ -42,10 +42,6 @@ class Selection:
     skip: Collection[str] = ()
     """As `only`; they win."""
 
-    def __bool__(self) -> bool:
-        """Whether anything was asked for."""
-        return bool(self.areas or self.only or self.skip)
-
     def of(self, requirements: Iterable[Requirement]) -> list[Requirement]:
         """Those of these that are asked for, in their order."""
         return [one for one in requirements if self._has(one)]
@@ -61,8 +57,7 @@ class Selection:
 
     def check(self, requirements: Sequence[Requirement]) -> None:
         """Raises SelectionError for what names nothing, and where nothing is left of these."""
-        everything = load_catalogue().requirements
-        areas = list(dict.fromkeys(one.area for one in everything.values()))
+        everything, areas = load_catalogue().requirements, load_catalogue().areas
         for area in self.areas:
             if area not in areas:
                 raise SelectionError(

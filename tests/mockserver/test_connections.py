@@ -8,7 +8,7 @@ import os
 import random
 import resource
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -216,7 +216,9 @@ def test_clients_that_break_off_leave_nothing_behind() -> None:
     _leaves_nothing(2_000, request, is_answer_awaited=False)
 
 
-def _leaves_nothing(count: int, request, *, is_answer_awaited: bool) -> None:  # type: ignore[no-untyped-def]
+def _leaves_nothing(
+    count: int, request: Callable[[random.Random], bytes], *, is_answer_awaited: bool
+) -> None:
     served = Served("--log-level", "error", *LIMITS)
     assert served.serves()
     draw = random.Random(count)
