@@ -193,14 +193,16 @@ def _side_by_side(context: Context, workflow: Workflow) -> list[Exchange]:
     """Runs at once, batch and stream in turn. Raises CannotDecide where the server is busy."""
     context.progress(f"{SIDE_BY_SIDE} runs of {workflow.id} side by side")
     futures = []
-    for number in range(SIDE_BY_SIDE):
-        fields = (
-            ("message", workflow.message),
-            ("stream", "true" if number % 2 else "false"),
-            ("session_id", context.ids.fresh("session")),
-        )
-        futures.append(context.client.start(context.requests.make(workflow.id, fields)))
-    wait(futures)  # where one was not sent others are under way
+    try:
+        for number in range(SIDE_BY_SIDE):
+            fields = (
+                ("message", workflow.message),
+                ("stream", "true" if number % 2 else "false"),
+                ("session_id", context.ids.fresh("session")),
+            )
+            futures.append(context.client.start(context.requests.make(workflow.id, fields)))
+    finally:
+        wait(futures)  # where there are no more runs others are under way
     exchanges = [future.result() for future in futures]
     if any(exchange.status in BUSY for exchange in exchanges):
         raise CannotDecide(f"the server does not take {SIDE_BY_SIDE} runs at once")
