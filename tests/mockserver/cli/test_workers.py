@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -57,10 +57,18 @@ def answering(url: str) -> str:
     return str(health.json()["instantiated_at"])
 
 
-def start(tmp_path: Path) -> tuple[subprocess.Popen[str], str]:
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Two workers: the process that has started them, and their URL."""
     store = f"sqlite:///{tmp_path / 'mock.db'}"
     process, url, _ = started("--workers", "2", "--store", store)
-    return process, url
+    yield process, url
+    assert process.stdout is not None
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+        print(process.stdout.read())  # pytest shows it where a test failed
+    process.stdout.close()
 
 
 def all_answer(url: str, count: int) -> None:
@@ -74,8 +82,10 @@ def all_answer(url: str, count: int) -> None:
     until(have_all)
 
 
-def test_workers_share_runs_and_end_together(tmp_path: Path) -> None:
-    process, url = start(tmp_path)
+def test_workers_share_runs_and_end_together(
+    served: tuple[subprocess.Popen[str], str], tmp_path: Path
+) -> None:
+    process, url = served
     all_answer(url, 2)
     form = {"message": "x", "stream": "false", "session_id": "s"}
     runs = [
@@ -92,8 +102,10 @@ def test_workers_share_runs_and_end_together(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mock.db"]
 
 
-def test_a_worker_that_is_killed_is_replaced_and_none_outlives_the_first(tmp_path: Path) -> None:
-    process, url = start(tmp_path)
+def test_a_worker_that_is_killed_is_replaced_and_none_outlives_the_first(
+    served: tuple[subprocess.Popen[str], str],
+) -> None:
+    process, url = served
     all_answer(url, 2)
     before = workers_of(process)
     assert len(before) == 2
@@ -106,7 +118,6 @@ def test_a_worker_that_is_killed_is_replaced_and_none_outlives_the_first(tmp_pat
     until(lambda: not any(map(is_alive, after)))
     assert process.stdout is not None
     assert "a worker has ended (SIGKILL): another takes its place" in process.stdout.read()
-    process.stdout.close()
     assert not is_served(url)
 
 
