@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from email.utils import formatdate
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -145,10 +146,12 @@ def serve(
     certificate: Certificate | None = None,
     parent: int | None = None,
     limits: Limits | None = None,
+    clock: float | None = None,
 ) -> int:
     """Serve until a signal comes; the exit code. `beside` is carried out meanwhile, `at_start`
     before anything is answered, `at_end` when nothing is any more. `parent`: a file
-    descriptor that can be read from once this process is to end in good order.
+    descriptor that can be read from once this process is to end in good order. `clock`: seconds
+    since the epoch that answers have as their Date; None: it is the machine's.
 
     The first ends in good order: what is not answered after SECONDS_TO_FINISH is ended by
     `end_answers`, and broken off after SECONDS_TO_END. A second ends at once.
@@ -159,6 +162,8 @@ def serve(
         log_config=None,
         access_log=False,
         lifespan="off",
+        date_header=clock is None,
+        headers=[] if clock is None else [("date", formatdate(clock, usegmt=True))],
         timeout_graceful_shutdown=SECONDS_TO_END,
         ssl_certfile=certificate.file if certificate else None,
         ssl_keyfile=certificate.key if certificate else None,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import math
 import os
 import re
 import sys
+import time
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from socket import socket
 from typing import Any
@@ -48,6 +52,10 @@ KIB = 1024
 MIB = 1024 * 1024
 
 
+END_OF_TIME = datetime.fromisoformat("9999-01-01T00:00:00Z").timestamp()
+"""Beyond it no date and time can be written."""
+
+
 class Positive(click.FloatRange):
     """A finite number above 0."""
 
@@ -56,6 +64,23 @@ class Positive(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value} is no finite number; expected such as 2 or 0.5", param, ctx)
         return number
+
+
+def checked_instant(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """Seconds since the epoch, of those or of a date and time with its zone (RFC 3339)."""
+    if value is None:
+        return None
+    seconds = math.nan
+    with contextlib.suppress(ValueError):
+        seconds = float(value)
+    with contextlib.suppress(ValueError):
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is not None:
+            seconds = moment.timestamp()
+    if not 0 <= seconds < END_OF_TIME:
+        expected = "expected seconds since the epoch, or such as 2026-01-31T09:00:00Z"
+        raise click.BadParameter(f"{value!r} is no time; {expected}", ctx, param)
+    return seconds
 
 
 def checked_origins(
@@ -148,6 +173,13 @@ def checked_origins(
     "--seed",
     type=int,
     help="The same seed gives the same ids to the same requests in the same order.",
+)
+@click.option(
+    "--clock",
+    metavar="TIME",
+    callback=checked_instant,
+    help="What time it is, for ever or until a test says otherwise: seconds since the epoch, or "
+    "like 2026-01-31T09:00:00Z. With --seed the same requests are answered with the same bytes.",
 )
 @click.option(
     "--max-memory",
@@ -243,6 +275,7 @@ def serve(
     store: str,
     speed: float,
     seed: int | None,
+    clock: float | None,
     max_memory: int,
     max_body: int,
     max_runs: int,
@@ -262,7 +295,7 @@ def serve(
         opens = opener(store)
     except UnknownStore as error:
         raise click.BadParameter(str(error), param_hint="--store") from error
-    _check_workers(workers, store, seed)
+    _check_workers(workers, store)
     if not host:
         raise click.BadParameter(
             "empty; expected an address, such as 127.0.0.1, or 0.0.0.0 for every network",
@@ -292,6 +325,7 @@ def serve(
         max_runs=-(-max_runs // workers),
         max_run_time=max_run_time,
         seed=seed,
+        clock=time.time if clock is None else partial(float, clock),
         speed=speed,
         deviations=deviations,
         allow_origins=allow_origins,
@@ -337,6 +371,7 @@ def serve(
             certificate=certificate,
             parent=is_here,
             limits=Limits(max_header_size * KIB, max_headers, client_timeout),
+            clock=clock,
         )
 
     if workers == 1:
@@ -352,14 +387,12 @@ def serve(
     sys.exit(team.run())
 
 
-def _check_workers(workers: int, store: str, seed: int | None) -> None:
+def _check_workers(workers: int, store: str) -> None:
     if workers == 1:
         return
     if store == "memory":
         message = f"{workers} workers need a store that they share, and memory is one process's; "
         message += "expected --store sqlite:///FILE or --store redis://HOST:PORT/NUMBER"
-    elif seed is not None:
-        message = f"{workers} workers would draw the same ids from --seed; leave one of them out"
     elif not hasattr(os, "fork"):
         message = "this operating system cannot fork a process; leave it out"
     else:

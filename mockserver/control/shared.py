@@ -24,7 +24,7 @@ from mockserver.control.watch import Watch
 from mockserver.http.errors import ApiError
 from mockserver.http.request import Answer, Catalogue
 from mockserver.runner.peers import Json, Peers
-from mockserver.runner.scopes import Scopes
+from mockserver.runner.scopes import Scopes, ids_of
 from mockserver.script.loader import load_text
 from mockserver.sessions.store import StoreError
 
@@ -181,7 +181,7 @@ class SharedControl:
         answers = await self._ask(operation_id, request, body=sent)
         bodies = [answer["body"] for answer in answers if answer["status"] == status]
         if closed:
-            await self._peers.forget(*map(_opening, closed))
+            await self._peers.forget(*map(_opening, closed), *map(ids_of, closed))
         if operation_id == "open_scope" and status == 201:
             # Of several who open it at the same time one is the first.
             status = 201 if await self._peers.count(_opening(body["scope"])) == 1 else 200

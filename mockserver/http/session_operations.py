@@ -85,7 +85,7 @@ async def _create_session(request: Request) -> Answer:
     _check_database(request.query, has_table=False)
     body = request.body or {}
     now = request.now()
-    session_id = body.get("session_id") or request.mock_scope.new_id()
+    session_id = body.get("session_id") or (await request.mock_scope.ids())()
     names = ("session_state", "session_name")
     data = {name: body[name] for name in names if body.get(name) is not None}
     # A workflow's session has mappings where the others have nothing.

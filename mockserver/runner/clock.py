@@ -14,14 +14,17 @@ class Clock:
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
         self._frozen: float | None = None
+        self._ahead = 0.0
+        """Of `now`."""
         self._advanced = 0.0
+        """Of what the machine says has passed."""
         self._sleepers: set[asyncio.Event] = set()
 
     def __call__(self) -> float:
         """Seconds since the epoch."""
         if self._frozen is not None:
             return self._frozen
-        return self._now() + self._advanced
+        return self._now() + self._ahead
 
     def monotonic(self) -> float:
         """Seconds that only ever grow, by which runs wait."""
@@ -34,6 +37,7 @@ class Clock:
     def advance(self, seconds: float) -> None:
         """Let so many seconds pass at once, of what runs wait for too."""
         self._advanced += seconds
+        self._ahead += seconds
         if self._frozen is not None:
             self._frozen += seconds
         for sleeper in self._sleepers:
@@ -53,18 +57,15 @@ class Clock:
             self._sleepers.discard(moved)
 
     def to_dict(self) -> dict[str, float | None]:
-        """How far it is ahead of the machine's, and where it stands still, if it does."""
-        return {"ahead": self._now() + self._advanced - time.time(), "frozen": self._frozen}
+        """How far it is ahead, and where it stands still, if it does."""
+        return {"ahead": self._ahead, "frozen": self._frozen}
 
     def follow(self, other: Mapping[str, float | None]) -> None:
         """Go as another does (`to_dict`), which a process has that is asked beside this one."""
-        ahead, frozen = other["ahead"] or 0.0, other["frozen"]
-        self.advance(ahead - (self._now() + self._advanced - time.time()))
-        self._frozen = frozen
+        self.advance((other["ahead"] or 0.0) - self._ahead)
+        self._frozen = other["frozen"]
 
     def reset(self) -> None:
         """It is the machine's time again. What has passed for runs under way has passed."""
         self._frozen = None
-        # `monotonic` may not go back; the epoch's seconds may.
-        advanced, now = self._advanced, self._now
-        self._now = lambda: now() - advanced
+        self._ahead = 0.0  # `monotonic` may not go back; the epoch's seconds may

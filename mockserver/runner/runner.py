@@ -91,7 +91,8 @@ class Runner:
         """`speed` is how much faster than its script a run goes; `clock` gives epoch seconds;
         `max_recent` is how many bytes of streams can be had again, those longest unused going;
         `max_runs` may be under way at one time; a run fails that takes `max_run_time` seconds."""
-        self.scopes = Scopes(store, seed, clock)
+        channel = store.channel()
+        self.scopes = Scopes(store, seed, clock, None if channel is None else channel.count)
         self.observer: RunObserver | None = None
         self._speed = speed
         self._max_runs = max_runs
@@ -104,7 +105,6 @@ class Runner:
         """Runs that were cancelled before they were started."""
         self._recent: Recent[StreamedRun] = Recent(max_recent)
         """Runs that were streamed, once they are over."""
-        channel = store.channel()
         self.sharing = None if channel is None else Sharing(self, channel)
         """What goes between the processes that share the store."""
         self._background: set[asyncio.Task[None]] = set()
@@ -128,7 +128,7 @@ class Runner:
     async def _start(self, request: RunRequest) -> ActiveRun:
         request = request.hooks.on_start(request)
         scope, steering = request.scope or self.scopes.unnamed, request.steering
-        ids = scope.run_ids(steering.seed)
+        ids = await scope.ids(steering.seed)
         run_id = request.run_id or ids()
         session_id = request.session_id or ids()
         now = int(scope.clock())

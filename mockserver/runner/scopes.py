@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from mockserver.engine.ids import Ids
 from mockserver.runner.clock import Clock
@@ -19,6 +20,19 @@ SEPARATOR = ":"
 """Between a scope's name and the rest of a session_id that belongs to it."""
 
 
+class Count(Protocol):
+    """Counts for all processes that share the store."""
+
+    async def __call__(self, name: str, *, is_kept: bool = False) -> int:
+        """How often that name was counted, this time included (`Channel.count`)."""
+        ...
+
+
+def ids_of(scope: str) -> str:
+    """The name that the requests of a scope are counted under, for their ids."""
+    return f"ids {scope}"
+
+
 @dataclass(eq=False)
 class MockScope:
     """What one scope has of its own. The unnamed one has what belongs to no test."""
@@ -27,21 +41,32 @@ class MockScope:
     """Empty: the unnamed one."""
     store: SessionStore
     """Its sessions, and no others."""
-    random: random.Random
     clock: Clock
+    seed: int | str | None = None
+    """Of its ids."""
+    count: Count | None = None
+    """Counts for all processes that share the store; None: there is one."""
     workflows: dict[str, Workflow | None] = field(default_factory=dict)
     """Its own, by id, over those that are served; None is where one was taken away."""
     released: set[str] = field(default_factory=set)
     """The gates that are released for all its runs, those to come too."""
 
     def __post_init__(self) -> None:
-        self.new_id = Ids(self.random)
+        self.begin_again()
 
-    def run_ids(self, seed: int | None = None) -> Ids:
-        """The source of one run's ids: its own, so that runs side by side don't change each
-        other's. `seed`: the same gives the same ids."""
-        drawn = self.random.getrandbits(64)
-        return Ids(random.Random(drawn if seed is None else seed))
+    def begin_again(self) -> None:
+        """Give the ids of the beginning again."""
+        self._random = random.Random(self.seed)
+
+    async def ids(self, seed: int | None = None) -> Ids:
+        """The source of one request's ids: its own, so that runs side by side don't change each
+        other's. `seed`: the same gives the same ids. Raises StoreError."""
+        if seed is not None or self.seed is None or self.count is None:
+            drawn = self._random.getrandbits(64)
+            return Ids(random.Random(drawn if seed is None else seed))
+        # Whichever process is asked: it is the n-th request of them all.
+        number = await self.count(ids_of(self.name), is_kept=True)
+        return Ids(random.Random(f"{self.seed} {number}"))
 
     def over(self, served: Mapping[str, Workflow]) -> Mapping[str, Workflow]:
         """The workflows of this scope, where these are served."""
@@ -54,10 +79,18 @@ class MockScope:
 class Scopes:
     """The scopes that there are: the unnamed one, and those that tests have opened."""
 
-    def __init__(self, store: SessionStore, seed: int | None, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: SessionStore,
+        seed: int | None,
+        now: Callable[[], float],
+        count: Count | None = None,
+    ) -> None:
         """`seed`: the same gives the same ids to the same requests of a scope in the same order,
-        whatever happens in others. `now` gives seconds since the epoch."""
+        whatever happens in others. `now` gives seconds since the epoch. `count` counts for all
+        processes that share the store."""
         self._store = store
+        self._count = count
         self._seed = seed
         self._now = now
         self.unnamed = self._make("")
@@ -102,8 +135,7 @@ class Scopes:
 
     def renew(self, scope: MockScope) -> None:
         """Make a scope as it was when it was made, its sessions aside."""
-        new = self._make(scope.name)
-        scope.random.setstate(new.random.getstate())
+        scope.begin_again()
         scope.clock.reset()
         scope.workflows.clear()
         scope.released.clear()
@@ -112,4 +144,5 @@ class Scopes:
         seed: int | str | None = self._seed
         if seed is not None and name:
             seed = f"{seed} {name}"
-        return MockScope(name, self._store.scoped(name), random.Random(seed), Clock(self._now))
+        store = self._store.scoped(name)
+        return MockScope(name, store, Clock(self._now), seed, self._count)

@@ -45,13 +45,14 @@ class RedisChannel:
         except (RedisError, OSError) as error:
             raise self._explained(error) from error
 
-    async def count(self, name: str) -> int:
+    async def count(self, name: str, *, is_kept: bool = False) -> int:
         key = self._count(name)
         try:
             async with self._connected().pipeline() as pipeline:
                 pipeline.incr(key)
-                pipeline.expire(key, SECONDS_COUNTED)
-                counted, _ = await pipeline.execute()
+                if not is_kept:
+                    pipeline.expire(key, SECONDS_COUNTED)
+                counted, *_ = await pipeline.execute()
         except (RedisError, OSError) as error:
             raise self._explained(error) from error
         return int(counted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -53,12 +54,13 @@ class SqliteChannel:
 
         await self._file.write(write)
 
-    async def count(self, name: str) -> int:
+    async def count(self, name: str, *, is_kept: bool = False) -> int:
         sql = (
             "INSERT INTO counts (name, counted, last) VALUES (?, 1, ?) ON CONFLICT (name) "
             "DO UPDATE SET counted = counted + 1, last = excluded.last RETURNING counted"
         )
-        values = (name.encode("utf-8", "surrogatepass"), time.time())
+        last = math.inf if is_kept else time.time()
+        values = (name.encode("utf-8", "surrogatepass"), last)
 
         def write(transaction: Transaction) -> int:
             counted: int = transaction.connection.execute(sql, values).fetchone()[0]

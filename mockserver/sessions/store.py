@@ -145,8 +145,9 @@ class Channel(Protocol):
         """Say something to all who listen."""
         ...
 
-    async def count(self, name: str) -> int:
-        """How often that name was counted in the last day by all, this time included."""
+    async def count(self, name: str, *, is_kept: bool = False) -> int:
+        """How often that name was counted by all, this time included. Where it is not kept, a name
+        that was not counted for a day begins from nothing."""
         ...
 
     async def forget(self, names: Sequence[str]) -> None:

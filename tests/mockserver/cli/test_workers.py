@@ -125,7 +125,6 @@ def test_a_worker_that_is_killed_is_replaced_and_none_outlives_the_first(
     ("arguments", "message"),
     [
         ((), "2 workers need a store that they share, and memory is one process's; expected"),
-        (("--store", "sqlite:///x.db", "--seed", "1"), "2 workers would draw the same ids"),
     ],
 )
 def test_workers_that_cannot_be_are_refused(arguments: tuple[str, ...], message: str) -> None:
