@@ -118,6 +118,11 @@ def target_options(
             show_default=True,
             help="How many runs may be started, whatever happens.",
         ),
+        click.option(
+            "--keep-sessions",
+            is_flag=True,
+            help="Leave the sessions that runs made; else they are deleted at the end.",
+        ),
         click.option("--message", metavar="TEXT", help="The message that runs are started with."),
         click.option(
             "--spec",
@@ -168,6 +173,7 @@ def make_options(
     token_command: str | None,
     workflows: tuple[str, ...],
     max_runs: int,
+    keep_sessions: bool,
     message: str | None,
     spec: Path | None,
     idle_timeout: float,
@@ -210,6 +216,7 @@ def make_options(
         workflows=workflows,
         max_examples=max_examples,
         max_runs=max_runs,
+        keep_sessions=keep_sessions,
         message=message,
         settings=settings,
         limits=Limits(idle=idle_timeout, total=total_timeout),

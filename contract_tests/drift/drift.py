@@ -85,6 +85,7 @@ def find_drift(options: Options, baseline: Baseline, listener: Listener | None =
         except KeyboardInterrupt as signal:
             reason = f"interrupted by {signal}" if str(signal) else "interrupted"
             notes.append(f"{reason}: not all was asked; nothing is called gone, or sent less often")
+        compared = tuple(exchanges)  # what is asked at the end to tidy up is not drift's
     is_whole = not notes
     notes += asking.notes
     changes: list[Change] = []
@@ -96,7 +97,7 @@ def find_drift(options: Options, baseline: Baseline, listener: Listener | None =
         notes += [f"{PUBLISHED_AT}: {reason}" for reason in reasons]
     if not options.document.event_schemas:
         notes.append("events not compared: the document has no schemas for them (no overlay)")
-    sent = compare_sent(options.document, exchanges, asking.asked, baseline.fields)
+    sent = compare_sent(options.document, compared, asking.asked, baseline.fields)
     changes = merged(
         [
             *(_still_answered(change, sent) for change in changes),

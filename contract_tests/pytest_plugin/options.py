@@ -19,6 +19,7 @@ OPTIONS: dict[str, str] = {
     "max-examples": "How many forms to generate of each kind.",
     "max-runs": "How many runs may be started, whatever happens.",
     "time-budget": "Seconds after which nothing new is begun.",
+    "keep-sessions": "Leave the sessions that runs made; else they are deleted at the end.",
     "message": "The message that runs are started with.",
     "seed": "Repeat an earlier run's requests.",
     "spec": "An OpenAPI 3.1 document, not the kit's.",
@@ -33,4 +34,4 @@ OPTIONS: dict[str, str] = {
 """Those of `contract-tests` that it has too, as --contract-NAME; a test holds them equal."""
 
 REPEATED = frozenset({"header", "workflow", "area", "only", "skip", "require", "code"})
-FLAGS = frozenset({"insecure"})
+FLAGS = frozenset({"insecure", "keep-sessions"})

@@ -88,6 +88,8 @@ def print_report(
         said += f"; {len(report.not_asked_for)} not asked for (--area, --only, --skip)"
     note = f"; {report.interrupted}" if report.interrupted else ""
     say(console, f"{said}; {report.runs} runs started; seed {report.seed}{note}")
+    if report.sessions_left:
+        say(console, report.sessions_left)
 
 
 def print_kept(report: Report, console: Console) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +37,7 @@ from contract_tests.target.budget import NoMoreRuns, RunBudget
 from contract_tests.target.client import Client, Limits
 from contract_tests.target.configuration import WorkflowSettings
 from contract_tests.target.exchange import Exchange, Request
+from contract_tests.target.made_sessions import MadeSessions
 from contract_tests.target.problems import CouldNotRun, GatewayAnswered
 from contract_tests.target.redaction import Secrets
 from contract_tests.target.target import Target, Workflow, discover, read_version
@@ -61,6 +63,8 @@ class Options:
     max_runs: int = 120
     time_budget: float | None = None
     """Seconds after which nothing new is begun; None: no end."""
+    keep_sessions: bool = False
+    """Whether the sessions that runs made are left there."""
     message: str | None = None
     settings: Mapping[str, WorkflowSettings] = field(default_factory=dict)
     """By workflow id; a message of theirs wins."""
@@ -107,6 +111,8 @@ class Report:
     """By which signal, and what that left out; "" where all was done."""
     not_asked_for: tuple[str, ...] = ()
     """Requirements of the level that were left out on request."""
+    sessions_left: str = ""
+    """Why sessions that were made are still there, where that was not asked for."""
 
     @property
     def crashes(self) -> tuple[str, ...]:
@@ -166,17 +172,39 @@ def find_target(options: Options, client: Client) -> Target:
         raise CouldNotRun(str(error)) from error
 
 
-def connect(options: Options, budget: RunBudget, exchanged: Callable[[Exchange], None]) -> Client:
-    """A client of the target, whose runs `budget` counts; `exchanged` is told each exchange."""
-    return Client(
+@contextmanager
+def connect(
+    options: Options,
+    budget: RunBudget,
+    exchanged: Callable[[Exchange], None],
+    left: Callable[[str], None] = lambda why: None,
+) -> Iterator[Client]:
+    """A client of the target, whose runs `budget` counts; `exchanged` is told each exchange.
+
+    At the end the sessions that were made are deleted, where the server can; `left` is told why
+    some were not.
+    """
+    is_run = is_run_of(options.document)
+    made = MadeSessions(options.document, is_run)
+
+    def heard(exchange: Exchange) -> None:
+        made.note(exchange)
+        exchanged(exchange)
+
+    with Client(
         options.url,
         token=options.token,
         connection=options.connection,
         limits=options.limits,
         budget=budget,
-        is_run=is_run_of(options.document),
-        on_exchange=exchanged,
-    )
+        is_run=is_run,
+        on_exchange=heard,
+    ) as client:
+        try:
+            yield client
+        finally:
+            if not options.keep_sessions and (why := made.delete(client)):
+                left(why)
 
 
 class RunInterrupted(KeyboardInterrupt):
@@ -217,12 +245,13 @@ class _Run:
         self._late: list[Check] = []
         """Those that were not begun, or not ended, before the time was over."""
         self._findings = Findings()
+        self._sessions_left = ""
         self._judged: tuple[StreamedRun, ...] = ()
 
     def make(self) -> None:
         """Discover, plan, check. Raises CouldNotRun."""
         options, listener = self._options, self._listener
-        with connect(options, self._budget, listener.exchanged) as client:
+        with connect(options, self._budget, listener.exchanged, self._leave) as client:
             target = find_target(options, client)
             self._workflows = target.workflows
             self._server = read_version(client, options.document)
@@ -263,6 +292,9 @@ class _Run:
             self._budget.limit = options.max_runs
             listener.checked(context)
 
+    def _leave(self, why: str) -> None:
+        self._sessions_left = why
+
     def _estimate(self, context: Context) -> None:
         """Tell how long the rest will take, by what streams have taken."""
         seconds = [run.seconds for run in context.history.all_streams]
@@ -302,6 +334,7 @@ class _Run:
             self._server,
             interrupted,
             tuple(one.id for one in everything if one not in asked_for),
+            self._sessions_left,
         )
 
 

@@ -101,6 +101,7 @@ class Configuration(_Table):
     max_examples: Annotated[int, Field(ge=0)] | None = None
     max_runs: Annotated[int, Field(ge=1)] | None = None
     time_budget: Annotated[float, Field(gt=0)] | None = None
+    keep_sessions: bool | None = None
     message: Message | None = None
     require: list[str] | None = None
     seed: Annotated[int, Field(ge=0)] | None = None

@@ -24,8 +24,14 @@ DOCUMENT = load_document()
 
 
 def test_target(url: str, **options: Any) -> Report:
-    """Run the contract tests at a depth that is enough for a small server."""
-    settings: dict[str, Any] = {"seed": 7, "max_examples": 0, "document": DOCUMENT}
+    """Run the contract tests at a depth that is enough for a small server, which is thrown away
+    with its sessions."""
+    settings: dict[str, Any] = {
+        "seed": 7,
+        "max_examples": 0,
+        "keep_sessions": True,
+        "document": DOCUMENT,
+    }
     return run_contract_tests(Options(url=url, **settings | options))
 
 
