@@ -8,6 +8,14 @@ from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.judging.answers import Expected
 from contract_tests.judging.rules import RunRules
 from contract_tests.judging.streams import fails_by_itself
+from contract_tests.target.exchange import Exchange
+from contract_tests.target.target import Workflow
+from contract_tests.target.wrong_messages import WrongMessage
+
+MODES = ("false", "true")
+
+MOST_RUNS = 8
+"""That messages with one wrong keyword may start, of a server that does not refuse them."""
 
 
 @check(Stage.REFUSALS, "form.message-required")
@@ -57,19 +65,46 @@ def json_refused(context: Context) -> None:
     )
 
 
-@check(Stage.REFUSALS, "form.input-schema", tries_each_workflow=True)
+@check(Stage.REFUSALS, "form.input-schema", tries_each_workflow=True, runs=12)
 def input_schema(context: Context) -> None:
-    """Messages that break the workflow's input_schema, in both modes."""
+    """Messages that break the workflow's input_schema, in both modes: two that are wrong as a
+    whole, then one for each keyword."""
     typed = [workflow for workflow in context.target.workflows if workflow.wrong_messages]
     if not typed:
         raise CannotDecide("no workflow has an input_schema")
     for workflow in typed[:3]:
-        for mode in ("false", "true"):
-            for message in workflow.wrong_messages[:2]:
-                fields = (("message", message), ("stream", mode))
+        for mode in MODES:
+            for wrong in workflow.wrong_messages[:2]:
+                fields = (("message", wrong.text), ("stream", mode))
                 request = context.requests.make(workflow.id, fields)
                 what = f"{workflow.id} with a message that breaks its input_schema, stream={mode}"
                 context.requests.expect("form.input-schema", 400, what, request, Expected.ANY)
+    runs_left = MOST_RUNS
+    for workflow in typed[:3]:
+        runs_left = _each_keyword(context, workflow, runs_left)
+
+
+def _each_keyword(context: Context, workflow: Workflow, runs_left: int) -> int:
+    """A message for each keyword, which no run may take. Which status refuses it was seen by those
+    that are wrong as a whole. Returns how many more runs may be started so."""
+    taken: dict[str, list[WrongMessage]] = {}
+    shown: dict[str, Exchange] = {}
+    asked = [(one, mode) for one in workflow.wrong_messages if one.keyword for mode in MODES]
+    for wrong, mode in asked:
+        if runs_left <= 0 or context.client.budget.left <= 0:
+            break
+        fields = (("message", wrong.text), ("stream", mode))
+        exchange = context.requests.ask(context.requests.make(workflow.id, fields), Expected.ANY)
+        status = exchange.status or 0
+        runs_left -= status == 200 or status >= 500
+        if status == 200 and not fails_by_itself(exchange):
+            taken.setdefault(mode, []).append(wrong)
+            shown.setdefault(mode, exchange)
+    if taken:
+        told = [f"stream={mode}: {', '.join(map(str, wrongs))}" for mode, wrongs in taken.items()]
+        message = f"{workflow.id} takes messages that break its input_schema by one keyword, "
+        context.findings.breach("form.input-schema", message + "; ".join(told), *shown.values())
+    return runs_left
 
 
 @check(Stage.PROBES, "form.stream-default")

@@ -28,7 +28,7 @@ class Check:
     tries_each_workflow: bool = False
     """Whether it tries every workflow, and does not choose one."""
     runs: int = 2
-    """How many a probe may start."""
+    """How many a probe may start, and wrong requests where a server does not refuse them."""
     plugin: str = ""
     """The plugin that it is of; "" is the kit."""
 
@@ -41,14 +41,15 @@ def check(
     *decides: str,
     resend: Resend | None = None,
     tries_each_workflow: bool = False,
-    runs: int = 2,
+    runs: int | None = None,
 ) -> Callable[[CheckFunction], CheckFunction]:
     """Register a function as the check that decides these requirements."""
 
     def register(function: CheckFunction) -> CheckFunction:
         name = function.__name__
+        most = runs or (1 if stage is Stage.REFUSALS else 2)
         CHECKS.append(
-            Check(name, stage, frozenset(decides), function, resend, tries_each_workflow, runs)
+            Check(name, stage, frozenset(decides), function, resend, tries_each_workflow, most)
         )
         return function
 

@@ -102,7 +102,7 @@ class Asking:
             self._note(workflow, "streamed", exchange)
         for workflow, stream in plan.refused:
             self._progress(f"wrong input for {workflow.id}")
-            exchange = self._run(workflow, workflow.wrong_messages[0], stream=stream)
+            exchange = self._run(workflow, workflow.wrong_messages[0].text, stream=stream)
             how = "streamed" if stream else "in batch"
             self.asked.append(Asked(exchange, f"input that breaks its input_schema, {how}", 400))
         for workflow in plan.batched:

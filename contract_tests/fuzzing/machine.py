@@ -129,7 +129,7 @@ def make_machine(
     lasting = [one for one in workflows if baseline.is_lasting(one.id)]
     quick = [one for one in workflows if one not in lasting]
     untyped = [one for one in quick if one.input_schema is None]
-    wrong = [(workflow.id, text) for workflow in quick for text in workflow.wrong_messages]
+    wrong = [(one.id, wrong.text) for one in quick for wrong in one.wrong_messages]
     a_quick, any_workflow = st.sampled_from(quick), st.sampled_from([*lasting, *workflows])
     companions = baseline.companions
     reading: list[type[ReadRun] | type[ReadSession]] = []

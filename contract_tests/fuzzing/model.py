@@ -111,7 +111,7 @@ class Model:
     def judge_run(self, run: InFlightRun, exchange: Exchange) -> Judgement:
         """A run's answer that is over."""
         step, workflow = run.step, self._workflows[run.step.workflow]
-        if run.message in workflow.wrong_messages:
+        if run.message in [wrong.text for wrong in workflow.wrong_messages]:
             judgement = self._context.answers.judge(exchange, Expected.ANY)
             said = f"a message that breaks the input_schema: got {exchange.summary}, not 400"
             is_refused = exchange.status in (400, None)

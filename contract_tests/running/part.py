@@ -26,9 +26,8 @@ def needs_of(checks: Sequence[Check], requirements: Collection[str] | None) -> N
     if checks == ordered_checks():
         return Needs()
     names = {check.name for check in checks}
-    probes = sum(check.runs for check in checks if check.stage is Stage.PROBES)
     # Wrong requests are runs where a server does not refuse them.
-    probes += sum(1 for check in checks if check.stage is Stage.REFUSALS)
+    probes = sum(check.runs for check in checks if check.stage in (Stage.REFUSALS, Stage.PROBES))
     by_workflow = {
         name
         for check in checks

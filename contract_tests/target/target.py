@@ -23,6 +23,7 @@ from contract_tests.target.exchange import TIMEOUTS, Exchange, Request, Transfer
 from contract_tests.target.gateway import describe, is_page
 from contract_tests.target.operations import companion_request, run_path
 from contract_tests.target.problems import CouldNotRun, GatewayAnswered
+from contract_tests.target.wrong_messages import WrongMessage, with_all_members, wrong_messages
 
 DEFAULT_MESSAGE = "Hello, what is new?"
 
@@ -31,8 +32,6 @@ MAX_WORKFLOWS = 1000
 
 MAX_ID = 2000
 """Characters of an id, as a URL has it, that servers and what stands before them take."""
-
-_UNREADABLE = "this is no JSON {"
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Workflow:
     message: str
     """A message that it takes."""
     input_schema: Mapping[str, Any] | None = None
-    wrong_messages: tuple[str, ...] = ()
+    wrong_messages: tuple[WrongMessage, ...] = ()
     """Messages that break its input_schema."""
     more_messages: tuple[str, ...] = ()
     """Others that it takes."""
@@ -233,10 +232,6 @@ def _workflow(
         validator = jsonschema_rs.Draft202012Validator(dict(schema), offline=True)
     except ValueError as error:
         return f"its input_schema is no JSON Schema: {error}"
-    values: list[Any] = [{}, [], "text", 0, None, True]
-    wrong = [json.dumps(value) for value in values if not validator.is_valid(value)]
-    if not validator.is_valid(_UNREADABLE):
-        wrong.insert(0, _UNREADABLE)
     samples = said.samples
     for position, sample in enumerate(samples):
         if not _fits(sample, validator):
@@ -251,9 +246,10 @@ def _workflow(
                 f"give one as workflows.{workflow_id}.message in the configuration"
             )
         samples = (json.dumps(made, ensure_ascii=False),)
-    return Workflow(
-        workflow_id, samples[0], schema, tuple(wrong), samples[1:], said.deterministic, name
-    )
+    full = sample_of(with_all_members(schema))
+    right = read_json(samples[0]) if full is None or not validator.is_valid(full) else full
+    wrong = wrong_messages(schema, right)
+    return Workflow(workflow_id, samples[0], schema, wrong, samples[1:], said.deterministic, name)
 
 
 def _fits(message: str, validator: jsonschema_rs.Draft202012Validator) -> bool:

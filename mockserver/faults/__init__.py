@@ -6,8 +6,26 @@ are a function each in the module of the site where a server goes wrong. Both ar
 classes in `mockserver.agno`. A request without any costs nothing.
 """
 
-from mockserver.faults import engine, registry, request, response, state, transport, variations
+from mockserver.faults import (
+    engine,
+    registry,
+    request,
+    response,
+    state,
+    transport,
+    typed_input,
+    variations,
+)
 
 registry.register_rules()
 
-__all__ = ["engine", "registry", "request", "response", "state", "transport", "variations"]
+__all__ = [
+    "engine",
+    "registry",
+    "request",
+    "response",
+    "state",
+    "transport",
+    "typed_input",
+    "variations",
+]

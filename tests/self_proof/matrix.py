@@ -79,6 +79,16 @@ CONDITIONS: dict[str, Conditions] = {
     **dict.fromkeys(
         ("input-schema.in-run", "input-schema.unprocessable", "form.plus-kept"), _TYPED
     ),
+    **dict.fromkeys(
+        (
+            "input-schema.pattern-unchecked",
+            "input-schema.more-taken",
+            "input-schema.choices-unchecked",
+            "input-schema.shallow",
+            "input-schema.formats-unchecked",
+        ),
+        Conditions(("showcase", "strict")),
+    ),
     # By a workflow that asks no model.
     **dict.fromkeys(("form.cut-at-256-kib", "form.long-stream-fails"), Conditions(QUICK)),
     # What a real server has been seen to do.
