@@ -19,6 +19,7 @@ from contract_tests.forms.texts import (
     EVERYTHING,
     LONG_CHARACTERS,
     LONG_ID_CHARACTERS,
+    MEDIUM_CHARACTERS,
     TEXTS,
     VERY_LONG_CHARACTERS,
     WORDS,
@@ -82,22 +83,36 @@ def words_kept(context: Context) -> None:
     _judge_stream(context, "form.text-kept", what, WORDS[0], (("user_id", WORDS[1]),))
 
 
-@check(Stage.PROBES, "form.long-message", "form.length-limit", runs=6)
+@check(Stage.PROBES, "form.long-message", "form.length-limit", runs=7)
 def long_message(context: Context) -> None:
-    """Longer than 64 KiB, and no two parts alike; then far longer, in both modes."""
-    workflow, text = context.workflows.untyped, lines(LONG_CHARACTERS)
+    """Long, then longer than 64 KiB, and no two parts alike; then far longer, in both modes."""
+    workflow = context.workflows.untyped
+    medium = _judge_long(context, MEDIUM_CHARACTERS)
+    more = medium.exchange.seconds - context.workflows.seconds(workflow)
+    expected = more * LONG_CHARACTERS / MEDIUM_CHARACTERS
+    # What repeats it word by word, as a model may, takes as long as it is long.
+    if expected > context.client.limits.idle / 2:
+        raise CannotDecide(
+            f"a message of {MEDIUM_CHARACTERS} characters took {more:.1f} s longer than a short "
+            f"one: one of {LONG_CHARACTERS} would take some {expected:.0f} s"
+        )
+    _judge_lengths(context, _judge_long(context, LONG_CHARACTERS))
+
+
+def _judge_long(context: Context, characters: int) -> BatchRun:
+    """The run of a message of so many characters, which arrived. Raises CannotDecide."""
+    text = lines(characters)
     rules = RunRules(refused="form.long-message", input="form.long-message")
-    run = context.runs.batch(workflow, message=text, rules=rules)
+    run = context.runs.batch(context.workflows.untyped, message=text, rules=rules)
     what = f"a message of {len(text)} characters"
     if run.exchange.status == 413:
-        context.findings.require(
-            "form.long-message", False, f"{what}: {run.exchange.summary}", run.exchange
-        )
-        return
-    _judge_arrival(context, "form.long-message", text, run, what)
+        message = f"{what}: {run.exchange.summary}"
+        context.findings.require("form.long-message", False, message, run.exchange)
+    else:
+        _judge_arrival(context, "form.long-message", text, run, what)
     if run.exchange.status != 200 or context.findings.is_broken("form.long-message"):
         raise CannotDecide(f"{what} did not arrive")
-    _judge_lengths(context, run)
+    return run
 
 
 def _judge_lengths(context: Context, long: BatchRun) -> None:

@@ -56,9 +56,13 @@ class Workflows:
             raise CannotDecide("every workflow that ran to its end has an input_schema")
         return workflow
 
+    def seconds(self, workflow: Workflow) -> float:
+        """What its first stream took."""
+        return self._streams[workflow.id].seconds
+
     def is_quick(self, workflow: Workflow) -> bool:
         """Whether many runs of it take no time worth mentioning."""
-        return self._streams[workflow.id].seconds <= QUICK_SECONDS
+        return self.seconds(workflow) <= QUICK_SECONDS
 
     def asks_models(self, workflow: Workflow) -> bool:
         """Whether agents or teams had a part in its first stream."""

@@ -48,6 +48,9 @@ ODD = (
 )
 """What may follow in an id, which then has fewer than 255 characters: no column is too short."""
 
+MEDIUM_CHARACTERS = 7_000
+"""Long, and still below what servers limit."""
+
 LONG_CHARACTERS = 70_000
 """More than 64 KiB."""
 

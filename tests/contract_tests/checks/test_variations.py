@@ -12,9 +12,12 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from contract_tests.checks.selection import Selection
+from contract_tests.judging.results import Status
+from contract_tests.target.client import Limits
 from tests.agentos_contract.test_judge import Stream, event
 from tests.conftest import Serve
-from tests.contract_tests.conftest import broken, test_target
+from tests.contract_tests.conftest import broken, by_status, test_target
 from tests.contract_tests.server import ConformingServer, Refused, Run
 
 VARIANTS: list[type[ConformingServer]] = []
@@ -181,6 +184,17 @@ class ListsRunsToo(ConformingServer):
 
 
 @legal
+class ListsRunsOfASession(ConformingServer):
+    """AgentOS from 2.6 on: GET on the path wants a session in its query."""
+
+    async def answer(self, request: Request) -> Response:
+        if request.method == "GET" and request.url.path.endswith("/main/runs"):
+            missing = {"type": "missing", "loc": ["query", "session_id"], "msg": "Field required"}
+            return JSONResponse({"detail": [missing]}, 422)
+        return await super().answer(request)
+
+
+@legal
 class StartsColdOnce(ConformingServer):
     """The first run waits for something that later ones don't."""
 
@@ -201,3 +215,22 @@ def test_a_legal_difference_is_no_breach(variant: type[ConformingServer], stage:
     examples = 0 if issubclass(variant, Framed) else 6
     report = test_target(stage(variant(("main",))), max_examples=examples)
     assert broken(report) == set()
+
+
+class SpeaksSlowly(ConformingServer):
+    """A model that says the message again takes as long as the message is long."""
+
+    async def run(self, request: Request, workflow_id: str) -> Response:
+        await asyncio.sleep(len(await request.body()) / 20_000)
+        return await super().run(request, workflow_id)
+
+
+def test_a_message_that_would_take_too_long_is_not_sent(stage: Serve) -> None:
+    """70,000 characters would take longer than an answer may."""
+    server = SpeaksSlowly(("main",))
+    chosen = Selection(only=["form.long-message", "form.length-limit"])
+    report = test_target(stage(server), selection=chosen, limits=Limits(idle=2.0))
+    assert broken(report) == set()
+    skipped = by_status(report, Status.SKIPPED)["form.length-limit"]
+    assert "one of 70000 would take some" in skipped.message
+    assert max(len(run.message) for run in server.runs.values()) < 10_000
