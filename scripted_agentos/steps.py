@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from inspect import signature
 from typing import Any
 
-from agno.workflow import Condition, Loop, Parallel, Router, Step, Steps
+from agno.workflow import Condition, Loop, Parallel, Router, Step, Steps, types
 from agno.workflow.cel import (
     _build_loop_step_output_context,
     _build_step_input_context,
@@ -63,7 +64,7 @@ def build_plain_step(described: Mapping[str, Any], place: Place) -> Step:
         warn(f"{place}.mock.stop: Agno's agents and teams can't stop a workflow; ignored")
     if mocked.tools and "executor" in executor:
         warn(f"{place}.mock: a function step calls no tools; ignored")
-    return Step(name=name, **executor, **given(described, STEP_SETTINGS))
+    return Step(name=name, **executor, **settings(Step, described, STEP_SETTINGS))
 
 
 def build_parallel(described: Mapping[str, Any], place: Place) -> Parallel:
@@ -77,7 +78,7 @@ def build_condition(described: Mapping[str, Any], place: Place) -> Condition:
         evaluator=decided(described, "evaluator", "evaluates", place, evaluator_of, True),
         steps=build_steps(described.get("steps"), place / "steps"),
         else_steps=build_steps(otherwise, place / "else_steps") if otherwise else None,
-        **given(described, ("name", "description", *CONFIRMATION_SETTINGS)),
+        **settings(Condition, described, ("name", "description", *CONFIRMATION_SETTINGS)),
     )
 
 
@@ -85,7 +86,9 @@ def build_loop(described: Mapping[str, Any], place: Place) -> Loop:
     return Loop(
         steps=build_steps(described.get("steps"), place / "steps"),
         end_condition=decided(described, "end_condition", "ends", place, end_condition_of, None),
-        **given(described, ("name", "description", "max_iterations", *CONFIRMATION_SETTINGS)),
+        **settings(
+            Loop, described, ("name", "description", "max_iterations", *CONFIRMATION_SETTINGS)
+        ),
     )
 
 
@@ -95,7 +98,7 @@ def build_router(described: Mapping[str, Any], place: Place) -> Router:
     return Router(
         choices=build_steps(described.get(key), place / key),
         selector=selector(described, place),
-        **given(described, ("name", "description", *ROUTER_SETTINGS)),
+        **settings(Router, described, ("name", "description", *ROUTER_SETTINGS)),
     )
 
 
@@ -142,7 +145,10 @@ def select_first(step_input: StepInput, step_choices: list[StepLike]) -> StepLik
 
 def build_group(described: Mapping[str, Any], place: Place) -> Steps:
     steps = build_steps(described.get("steps"), place / "steps")
-    return Steps(steps=steps, **given(described, ("name", "description", *CONFIRMATION_SETTINGS)))
+    return Steps(
+        steps=steps,
+        **settings(Steps, described, ("name", "description", *CONFIRMATION_SETTINGS)),
+    )
 
 
 BUILDERS: dict[str, Callable[[Mapping[str, Any], Place], StepLike]] = {
@@ -168,6 +174,16 @@ STEP_SETTINGS = (
     "add_workflow_history",
     "num_history_runs",
 )
+
+
+def settings(
+    kind: Callable[..., StepLike], described: Mapping[str, Any], keys: Iterable[str]
+) -> dict[str, Any]:
+    """`given` as this Agno takes it: from 3 on what asks a person is an object of its own."""
+    found = given(described, keys)
+    taken = signature(kind).parameters
+    asking = {key: found.pop(key) for key in [*found] if key not in taken}
+    return found | ({"human_review": types.HumanReview(**asking)} if asking else {})
 
 
 def decision(described: Mapping[str, Any], key: str, default: Any) -> Any:
