@@ -10,6 +10,7 @@ from contract_tests.checks import (  # noqa: F401
     generated,
     routing,
     session,
+    session_ids,
     session_state,
     stream,
     texts,

@@ -368,6 +368,13 @@ class TakesJson(ConformingServer):
         return await self.batch(Run(workflow_id, body))
 
 
+@breaks("session.apart")
+class KeepsSessionsInLowerCase(ConformingServer):
+    def listed_runs(self, session_id: str) -> list[dict[str, str]]:
+        alike = [name for name in self.sessions if name.lower() == session_id.lower()]
+        return [{"run_id": run_id} for name in alike for run_id in self.sessions[name]]
+
+
 @breaks("form.input-schema", workflows=("main", "typed"))
 class LooksAtTypedInputInBatchOnly(ConformingServer):
     def judge_message(self, message: str, stream: bool) -> None:

@@ -1,0 +1,65 @@
+"""Sessions whose ids are nearly the same are sessions of their own.
+
+Where a server takes two ids for one shows in the list of a session's runs, which has the other's
+then: that it answers with the id it was asked for (identity.ids-kept) says nothing of how it keeps
+it.
+"""
+
+from __future__ import annotations
+
+from agentos_contract.json_values import mapping, parse_json
+from contract_tests.checks.context import Context
+from contract_tests.checks.registry import check
+from contract_tests.checks.stages import CannotDecide, Stage
+from contract_tests.target.exchange import Exchange
+from contract_tests.target.operations import read_session
+
+LONG = 300
+"""Characters that two ids have in common: more than a column of 64, 128 or 255."""
+
+
+@check(Stage.PROBES, "session.apart", runs=5)
+def alike_sessions(context: Context) -> None:
+    """A run in each of five sessions: an id, the same with capitals, the same with a space behind;
+    a long one and another with the same beginning. All begin as the tests' own do."""
+    if "get_session_runs" not in context.document.operations:
+        raise CannotDecide("the document does not list a session's runs")
+    its_own = context.ids.fresh("session")
+    plain, capital = f"{its_own}-ab", f"{its_own}-AB"
+    long = context.ids.fresh("session").ljust(LONG, "-")
+    decided = False
+    for first, others in (
+        (plain, ((capital, "differs in case only"), (f"{plain} ", "has a space behind"))),
+        (f"{long}a", ((f"{long}b", f"differs after {LONG} characters"),)),
+    ):
+        its = _run(context, first)
+        besides = [(_run(context, other), how) for other, how in others] if its else []
+        if its is None or not any(run for run, _ in besides):
+            continue
+        exchange = context.client.send(read_session(context.document, first))
+        runs = parse_json(exchange.body) if exchange.succeeded else None
+        listed = [mapping(run).get("run_id") for run in runs] if isinstance(runs, list) else []
+        if its[0] not in listed:
+            continue  # a server that lists no runs, or loses them: session.continuity
+        decided = True
+        for run, how in besides:
+            if run is not None:
+                text = f"a session lists the run {run[0]} of another session, whose id {how}"
+                exchanges = its[1], run[1], exchange
+                is_apart = run[0] not in listed
+                context.findings.require("session.apart", is_apart, text, *exchanges)
+    if not decided:
+        raise CannotDecide("the server lists no runs of a session that was made for that")
+
+
+def _run(context: Context, session_id: str) -> tuple[str, Exchange] | None:
+    """The id of a batch run in that session; None where the server does not take such an id, or
+    says another: both are judged elsewhere."""
+    workflow = context.workflows.probed
+    ids = (("session_id", session_id), ("stream", "false"))
+    request = context.requests.make(workflow.id, (("message", workflow.message), *ids))
+    exchange = context.client.send(request)
+    body = mapping(parse_json(exchange.body)) if exchange.status == 200 else {}
+    run_id = body.get("run_id")
+    is_its = isinstance(run_id, str) and body.get("session_id") == session_id
+    return (run_id, exchange) if is_its and isinstance(run_id, str) else None
