@@ -102,7 +102,7 @@ class RunJudge:
     ) -> None:
         """`workflow_id` and `session_id` are those asked for, where there were any; `workflow_name`
         is the one that the server lists; `now` is when the stream was over (seconds since the
-        epoch), where a created_at after it is a fault."""
+        epoch), where a created_at after it, or hours before, is a fault."""
         self.machine = RunStateMachine(rules.end)
         self.verdict = Verdict()
         self.verdict.exercise("order.first-event", rules.end or "order.terminal-event")
@@ -413,6 +413,10 @@ def fault_of(error: Any) -> tuple[str, str]:
 SKEW = 600.0
 """Seconds by which two machines' clocks may differ."""
 
+ZONES = (3000.0, 14 * 3600 + SKEW)
+"""Seconds between which a time that is behind is another time zone's, or that of the server's
+start. A run takes less; a clock that is further behind is one that was set, as tests do."""
+
 
 def wrong_time(created_at: float, now: float | None) -> str | None:
     """What is wrong with a created_at as seconds since the epoch; None where nothing is."""
@@ -422,4 +426,6 @@ def wrong_time(created_at: float, now: float | None) -> str | None:
         return "is more than 3,000 years ahead in seconds: it counts something smaller"
     if now is not None and created_at > now + SKEW:
         return f"is {created_at - now:.0f} s ahead of the time"
+    if now is not None and ZONES[0] < now - created_at < ZONES[1]:
+        return f"is {now - created_at:.0f} s behind the time"
     return None

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from agentos_contract.document import Document
 from agentos_contract.events import EVENTS
-from agentos_contract.judge import JUDGED_REQUIREMENTS, RunJudge
+from agentos_contract.judge import JUDGED_REQUIREMENTS, RunJudge, wrong_time
 from agentos_contract.sse import ServerSentEvent
 
 Payload = dict[str, Any]
@@ -714,3 +714,14 @@ def test_nothing_that_a_server_sends_makes_the_judge_raise(events: list[tuple[st
         judge.receive(ServerSentEvent(name, data))
     judge.end()
     assert {violation.requirement for violation in judge.violations} <= JUDGED_REQUIREMENTS
+
+
+@pytest.mark.parametrize(
+    ("seconds_ago", "is_wrong"),
+    [(0, False), (300, False), (3600, True), (12 * 3600, True), (86400, False), (-86400, True)],
+)
+def test_a_time_of_another_zone_is_wrong_and_a_clock_that_was_set_is_not(
+    seconds_ago: int, is_wrong: bool
+) -> None:
+    now = 1_795_553_243.0
+    assert (wrong_time(now - seconds_ago, now) is not None) == is_wrong
