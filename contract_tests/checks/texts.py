@@ -20,6 +20,7 @@ from contract_tests.forms.texts import (
     LONG_CHARACTERS,
     LONG_ID_CHARACTERS,
     MEDIUM_CHARACTERS,
+    NO_USERS,
     TEXTS,
     VERY_LONG_CHARACTERS,
     WORDS,
@@ -62,7 +63,7 @@ def words_kept(context: Context) -> None:
     echo = context.findings.unless_broken("identity.ids-kept", "identity.batch-echo")
     words = WORDS if context.workflows.is_quick(workflow) else WORDS[:3]
     for position, word in enumerate(words):
-        user_id = ("user_id", WORDS[position - 3])
+        user_id = ("user_id", NO_USERS[position - 3])
         fields = (("message", word), ("stream", "false"), user_id)
         exchange = _send(context, fields)
         what = f"the message {word!r}"
@@ -79,8 +80,8 @@ def words_kept(context: Context) -> None:
         if alone.exchange.status == 200:
             text = f"{what} is taken, but not with the user_id {user_id[1]!r}: {exchange.summary}"
             context.findings.require("identity.ids-kept", False, text, exchange, alone.exchange)
-    what = f"the message {WORDS[0]!r} with the user_id {WORDS[1]!r}"
-    _judge_stream(context, "form.text-kept", what, WORDS[0], (("user_id", WORDS[1]),))
+    what = f"the message {WORDS[0]!r} with the user_id {NO_USERS[1]!r}"
+    _judge_stream(context, "form.text-kept", what, WORDS[0], (("user_id", NO_USERS[1]),))
 
 
 @check(Stage.PROBES, "form.long-message", "form.length-limit", runs=7)

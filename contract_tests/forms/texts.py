@@ -42,6 +42,9 @@ EVERYTHING = "|".join(TEXTS.values())
 WORDS = ("null", "None", "undefined", "true", "NaN", "1e5", "007", "[1]", '{"a": 1}')
 """Each is a text, and a value for whoever guesses types."""
 
+NO_USERS = ("null", "None", "undefined", "false", "NaN", "0", "007", "[]", "{}")
+"""Each is a user_id, and nobody for who guesses its type. As many as WORDS: one for each."""
+
 ODD = (
     f"-Üß+%2B&=/?#'\";:<>.Z \U0001f600 {SCRIPTS}",
     f"-日 {INVISIBLE} \\n \\u0041 %41 &amp; \\ null ﬁ½",
