@@ -127,17 +127,34 @@ def load_known(profile_name: str, requirement_ids: Collection[str]) -> dict[str,
     if entries is None:
         raise KnownError(f"{file}: expected `known:` with a reason by requirement id")
     known = {}
+    own = _own_events(entries.get(OF_OTHER_NAMES))
     for name, entry in entries.items():
         requirement_id = str(name)
         check_id(requirement_id, requirement_ids, where=f"{file}: ")
         where = f"{file}: {requirement_id}"
         known[requirement_id] = tuple(
             _entry(
-                one, f"{where}[{position}]" if isinstance(entry, list) else where, requirement_id
+                one,
+                f"{where}[{position}]" if isinstance(entry, list) else where,
+                requirement_id,
+                own,
             )
             for position, one in enumerate(entry if isinstance(entry, list) else [entry])
         )
     return known
+
+
+OF_OTHER_NAMES = "event.known-name"
+"""The requirement whose entries name events that the vocabulary does not have."""
+
+
+def _own_events(entries: Any) -> list[str]:
+    """The events that a server has of its own, as its entries say."""
+    found = []
+    for entry in entries if isinstance(entries, list) else [entries]:
+        names = entry.get("event") if isinstance(entry, Mapping) else None
+        found += [one for one in (names if isinstance(names, list) else [names]) if one]
+    return [one for one in found if isinstance(one, str)]
 
 
 def check_id(requirement_id: str, requirement_ids: Collection[str], *, where: str = "") -> None:
@@ -155,7 +172,7 @@ MAX_LISTED = 40
 _KEYS = ("reason", "sometimes", "workflows", "when", "event", "at", "cause", "status")
 
 
-def _entry(entry: Any, where: str, requirement_id: str) -> Known:
+def _entry(entry: Any, where: str, requirement_id: str, own_events: Sequence[str]) -> Known:
     settings = entry if isinstance(entry, Mapping) else {"reason": entry}
     unknown = sorted(set(map(str, settings)) - set(_KEYS))
     if unknown:
@@ -173,7 +190,7 @@ def _entry(entry: Any, where: str, requirement_id: str) -> Known:
     if status is not None and (type(status) is not int or not 100 <= status <= 599):
         raise KnownError(f"{where}.status: expected an HTTP status, found {status!r}")
     requirement = load_catalogue()[requirement_id]
-    names = [*EVENTS, CUSTOM_EVENT]
+    names = [*EVENTS, CUSTOM_EVENT, *own_events]
     names += [f"{name}{AFTER_END}" for name in names]
     when = _words(settings, "when", where, CONDITIONS)
     return Known(

@@ -162,6 +162,29 @@ def test_a_narrow_entry_gets_another_beside_it(stage: Serve, tmp_path: Path) -> 
     assert [entry.when for entry in load_known(str(file), IDS)[BROKEN]] == ["cancelled", None]
 
 
+class HasEventsOfItsOwn(ConformingServer):
+    """As AgentOS from 2.6 on, where a run pauses: names that the document does not have."""
+
+    def events(self, run: Run) -> Stream:
+        events = super().events(run)
+        return [
+            *events[:-1],
+            {**events[0], "event": "StepExecutorPaused"},
+            *events[-1:],
+        ]
+
+
+def test_what_is_written_may_name_events_that_the_document_does_not_have(
+    stage: Serve, tmp_path: Path
+) -> None:
+    file, url = tmp_path / "known.yaml", stage(HasEventsOfItsOwn(("main",)))
+    assert run_cli(url, *QUICK, "--update-known", str(file)).exit_code == 0
+    [entry] = load_known(str(file), IDS)["event.known-name"]
+    assert entry.event == ("StepExecutorPaused",)
+    result = run_cli(url, *QUICK, "--known", str(file))
+    assert result.exit_code == 0, result.output
+
+
 class Careless(Flawed):
     """Several workflows are flawed, and in batch one has a status of its own making."""
 
