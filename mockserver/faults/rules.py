@@ -134,7 +134,11 @@ class EventRule(Changes):
             notes["last"] = event
         if not _are(self._place, event) or "last" not in notes:
             return [event]
-        return [notes["last"], event] if self.before else [event, notes["last"]]
+        # It is sent at this one's time, and of another one nobody spoke.
+        again = notes["last"]
+        if "created_at" in again and "created_at" in event:
+            again = {**again, "created_at": event["created_at"]}
+        return [again, event] if self.before else [event, again]
 
     def _is_meant(self, event: Event, state: FaultState, notes: dict[str, Any]) -> bool:
         if self.within is not None:

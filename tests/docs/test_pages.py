@@ -12,6 +12,10 @@ from tests.docs.said import GIVEN, NAMES, RUN, SAID, Page, commands, examples, p
 from tests.docs.shell import Shell
 
 
+SHORTER = "max-examples = 3\nmax-runs = 30\n"
+"""A page's contract tests go less far than a reader's, where it has no configuration of its own."""
+
+
 def marks(name: str) -> list[pytest.MarkDecorator]:
     texts = [e.text for e in examples(name) if e.language in RUN]
     wants = ["slow"] if SAID.get(name, Page()).slow else []
@@ -24,6 +28,7 @@ def marks(name: str) -> list[pytest.MarkDecorator]:
 @pytest.mark.parametrize("name", [pytest.param(name, marks=marks(name)) for name in NAMES])
 def test_a_page_runs(name: str, tmp_path: Path) -> None:
     said = SAID.get(name, Page())
+    (tmp_path / "contract-tests.toml").write_text(SHORTER)
     if (GIVEN / name).is_dir():
         shutil.copytree(GIVEN / name, tmp_path, dirs_exist_ok=True)
     with Shell(
