@@ -13,6 +13,7 @@ import celpy
 import lark
 from celpy import celtypes
 
+from mockserver.script.bounds import MAX_LENGTH, TOO_LONG
 from mockserver.script.problems import elided, first_line, instead_of
 
 STEP_INPUT_VARIABLES = (
@@ -59,9 +60,6 @@ _METHODS_ONLY = {**dict.fromkeys(_MACROS, (3, 3)), "reduce": (5, 5), "min": (1, 
 MAX_STEPS = 100_000
 """Parts of an expression that one evaluation looks at, each as often as it is reached."""
 
-MAX_LENGTH = 4_000_000
-"""Characters of a text, and items of a list, that an expression may come to on its way."""
-
 
 class CelError(ValueError):
     """An expression that cannot be compiled, or that failed on the values it met."""
@@ -87,7 +85,7 @@ class _Evaluator(celpy.Evaluator):  # type: ignore[misc]
             raise _TooMuch(f"it takes more than {MAX_STEPS:,} steps")
         value = super()._visit_tree(tree)
         if isinstance(value, str | bytes | list) and len(value) > MAX_LENGTH:
-            raise _TooMuch(f"it has more than {MAX_LENGTH:,} characters or items")
+            raise _TooMuch(TOO_LONG)
         return value
 
 

@@ -16,6 +16,12 @@ from jinja2 import meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from agentos_contract.json_values import MAX_DIGITS, check_json_value
+from mockserver.script.bounds import (
+    bounded_filters,
+    check_binop,
+    check_call,
+    check_length,
+)
 from mockserver.script.cel import STEP_INPUT_VARIABLES, VALUES
 from mockserver.script.problems import elided, instead_of
 
@@ -28,9 +34,6 @@ VARIABLES = (
     "attempt",
     "answers",
 )
-MAX_LENGTH = 4_000_000
-"""Characters of a text, and items of a list, that a template may make."""
-
 MAX_STEPS = 1_000_000
 """Turns of loops in one rendering; a call, which takes as long as ten, counts as so many."""
 
@@ -47,8 +50,7 @@ def _bounded(pieces: Iterable[str]) -> str:
     length = 0
     for piece in pieces:
         length += len(piece)
-        if length > MAX_LENGTH:
-            raise OverflowError(_TOO_LONG)
+        check_length(length)
         kept.append(piece)
     return "".join(kept)
 
@@ -56,16 +58,16 @@ def _bounded(pieces: Iterable[str]) -> str:
 class _Environment(ImmutableSandboxedEnvironment):
     """Jinja2's sandbox, in which a short template cannot fill the memory.
 
-    Its own bounds are those of `range`; here what `*` and `**` give is measured before it is made,
-    and each block's text while it is. (Filters such as `center` are not: scripts are trusted, it
-    is what they do with a caller's number that is bounded.)
+    Its own bounds are those of `range`; here what operators, filters and methods give is measured
+    before it is made (bounds), and each block's text while it is.
     """
 
-    intercepted_binops = frozenset({"*", "**"})
+    intercepted_binops = frozenset({"*", "**", "%"})
     concat = staticmethod(_bounded)
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        self.filters.update(bounded_filters(self.filters))
         self.filters[_COUNTED] = self._counted
         self.steps_left = MAX_STEPS
 
@@ -79,8 +81,9 @@ class _Environment(ImmutableSandboxedEnvironment):
         return super().from_string(tree, *arguments, **more)
 
     def call(self, context: Any, called: Any, *arguments: Any, **more: Any) -> Any:
-        """Call what a template calls. Raises OverflowError beyond MAX_STEPS."""
+        """Call what a template calls. Raises OverflowError beyond MAX_STEPS, and for too much."""
         self._step(10)
+        check_call(called, arguments, more)
         return super().call(context, called, *arguments, **more)
 
     def _step(self, count: int = 1) -> None:
@@ -96,14 +99,9 @@ class _Environment(ImmutableSandboxedEnvironment):
             yield item
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """`left * right` or `left ** right`. Raises OverflowError where it would be too long."""
+        """`*`, `**` or `%`. Raises OverflowError where it would be too long."""
+        check_binop(operator, left, right)
         match operator, left, right:
-            case ("*", str() | list() as repeated, int() as count) | (
-                "*",
-                int() as count,
-                str() | list() as repeated,
-            ) if len(repeated) * count > MAX_LENGTH:
-                raise OverflowError(_TOO_LONG)
             case "**", int(), int() if left.bit_length() * right > 4 * MAX_DIGITS:
                 raise OverflowError(f"it has an integer of more than {MAX_DIGITS} digits")
         return super().call_binop(context, operator, left, right)
@@ -112,7 +110,6 @@ class _Environment(ImmutableSandboxedEnvironment):
 _COUNTED = "(counted)"
 """A filter's name that no template can say."""
 
-_TOO_LONG = f"it has more than {MAX_LENGTH:,} characters or items"
 _environment = _Environment(
     undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
 )

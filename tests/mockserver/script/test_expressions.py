@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from mockserver.script.bounds import MAX_LENGTH
 from mockserver.script.cel import Cel, CelError
 from mockserver.script.loader import load_scripts
-from mockserver.script.templates import MAX_LENGTH, TemplateProblem, compile_value
+from mockserver.script.templates import TemplateProblem, compile_value
 from tests.scripts import problems_of
 
 
@@ -123,6 +124,62 @@ steps:
 
 # -- what a template may give
 
+HOSTILE = (
+    "'x' | center(10**9)",
+    "'x' | center(width=input | int)",
+    "'x' | indent(10**9, true)",
+    "('a\\n' * 4000) | indent(4000)",
+    "('a\\n' * 4000) | indent('y' * 4000)",
+    "[1, 2] | batch(10**9, 0) | list",
+    "[1] | tojson(indent=10**9)",
+    "('x' * 4000) | replace('', 'y' * 4000)",
+    "('x' * 4000).replace('', 'y' * 4000)",
+    "range(4000) | join('y' * 4000)",
+    "['a', 'b'] | map('center', 10**9) | join",
+    "['y' * 4000] | map('replace', 'y', 'z' * 4000) | join",
+    "('y' * 4000).join(['a'] * 4000)",
+    "('ab ' * 4000) | wordwrap(1, true, 'y' * 4000)",
+    "'x'.center(10**9)",
+    "'x'.ljust(10**9)",
+    "'x'.zfill(10**9)",
+    "'\\t'.expandtabs(10**9)",
+    "(1).to_bytes(10**9)",
+    "'%1000000000d' % 1",
+    "'%.1000000000f' % 1",
+    "'%*d' % (10**9, 1)",
+    "'%(a)1000000000s' % {'a': 1}",
+    "'%1000000000d' | format(1)",
+    "'{:1000000000}'.format(1)",
+    "'{:{}}'.format(1, 10**9)",
+    "'{a:>1000000000}'.format_map({'a': 1})",
+)
+"""What would make a text of a gigabyte, or of sixteen million characters."""
+
+
+@pytest.mark.parametrize(
+    ("expression", "given"),
+    [
+        ("'x' | center(5)", "  x  "),
+        ("'a\\nb' | indent(2)", "a\n  b"),
+        ("[1, 2, 3] | batch(2, 0) | map('list') | list", [[1, 2], [3, 0]]),
+        ("[{'a': 1}, {'a': 2}] | join(', ', attribute='a')", "1, 2"),
+        ("range(3) | join('-')", "0-1-2"),
+        ("['a', 'b'] | map('upper') | join('-')", "A-B"),
+        ("'abc' | replace('b', 'xx')", "axxc"),
+        ("'%05.1f %s %%' % (1.25, 'order 123456789')", "001.2 order 123456789 %"),
+        ("'order 123456789: %s' | format('x')", "order 123456789: x"),
+        ("'{:>4}|{b:{w}}|{{123456789}}'.format(1, b=2, w=3)", "   1|  2|{123456789}"),
+        ("','.join(['a', 'b'])", "a,b"),
+        ("{'a': [1]} | tojson(indent=2)", '{\n  "a": [\n    1\n  ]\n}'),
+        ("7 % 4", 3),
+        ("(input | int) + 1", 1000000000),
+    ],
+)
+def test_what_is_no_longer_than_it_may_be_is_as_jinja_has_it(
+    expression: str, given: object
+) -> None:
+    assert compile_value(f"{{{{ {expression} }}}}")({"input": "999999999"}) == given
+
 
 @pytest.mark.parametrize(
     ("template", "said"),
@@ -133,6 +190,10 @@ steps:
         (
             "{% for i in range(99999) %}{% for j in range(99999) %}12345{% endfor %}{% endfor %}",
             "more than 4,000,000 characters",
+        ),
+        *(
+            (f"{{{{ {expression} }}}}", "more than 4,000,000 characters or items")
+            for expression in HOSTILE
         ),
         ("{{ 10 ** 5000 }}", "an integer of more than 4300 digits"),
         ("{{ 7 ** (7 ** (7 ** 7)) }}", "an integer of more than 4300 digits"),
