@@ -142,6 +142,7 @@ def serve(
     beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
     at_start: Callable[[], Coroutine[Any, Any, None]] | None = None,
     at_end: Callable[[], Coroutine[Any, Any, None]] | None = None,
+    end_waits: Callable[[], None] = lambda: None,
     end_answers: Callable[[], None] = lambda: None,
     certificate: Certificate | None = None,
     parent: int | None = None,
@@ -153,8 +154,9 @@ def serve(
     descriptor that can be read from once this process is to end in good order. `clock`: seconds
     since the epoch that answers have as their Date; None: it is the machine's.
 
-    The first ends in good order: what is not answered after SECONDS_TO_FINISH is ended by
-    `end_answers`, and broken off after SECONDS_TO_END. A second ends at once.
+    The first ends in good order: `end_waits` answers at once who waits for what may happen; what
+    is not answered after SECONDS_TO_FINISH is ended by `end_answers`, and broken off after
+    SECONDS_TO_END. A second ends at once.
     """
     config = uvicorn.Config(
         application,
@@ -169,7 +171,7 @@ def serve(
         ssl_keyfile=certificate.key if certificate else None,
     )
     server = _Server(config)
-    server.beside, server.end_answers = beside, end_answers
+    server.beside, server.end_waits, server.end_answers = beside, end_waits, end_answers
     server.at_start, server.at_end = at_start, at_end
     server.parent = parent
     # Before uvicorn has taken the signals over, and once it has given them back.
@@ -208,6 +210,7 @@ class _Server(uvicorn.Server):
     beside: Callable[[], Coroutine[Any, Any, None]] | None = None
     at_start: Callable[[], Coroutine[Any, Any, None]] | None = None
     at_end: Callable[[], Coroutine[Any, Any, None]] | None = None
+    end_waits: Callable[[], None] | None = None
     end_answers: Callable[[], None] | None = None
     parent: int | None = None
     _task: asyncio.Task[None] | None = None
@@ -227,6 +230,8 @@ class _Server(uvicorn.Server):
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        if self.end_waits is not None:
+            self.end_waits()
         if self.end_answers is not None:
             asyncio.get_running_loop().call_later(SECONDS_TO_FINISH, self.end_answers)
         await super().shutdown(sockets)

@@ -367,6 +367,7 @@ def serve(
             beside=None if files is None else Reloader(app, files).follow,
             at_start=app.open,
             at_end=app.close,
+            end_waits=app.watch.changes.end,
             end_answers=lambda: app.runner.fail_all("the server is shutting down"),
             certificate=certificate,
             parent=is_here,

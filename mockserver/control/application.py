@@ -283,6 +283,7 @@ class Control:
         async for id, item in operations.follow(request.query.get("scope"), after):
             piece = b"id: %d\ndata: %s\n\n" % (id, to_json(item)) if item else encode_comment("")
             await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
 
 class _Operations:

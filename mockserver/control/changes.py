@@ -14,6 +14,13 @@ class Changes:
 
     def __init__(self) -> None:
         self._waiting: set[asyncio.Future[None]] = set()
+        self.are_over = False
+        """Whether nobody is to wait any more."""
+
+    def end(self) -> None:
+        """Whoever waits, or comes to wait, has waited long enough: the server ends."""
+        self.are_over = True
+        self.notify()
 
     def notify(self) -> None:
         """Something has changed."""
@@ -33,7 +40,7 @@ class Changes:
         deadline = loop.time() + seconds
         while (found := find()) is None:
             left = deadline - loop.time()
-            if left <= 0:
+            if left <= 0 or self.are_over:
                 return None
             waiting = loop.create_future()
             self._waiting.add(waiting)

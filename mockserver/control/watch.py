@@ -254,7 +254,7 @@ class Watch:
 
     async def follow(self, after: int | None = None) -> AsyncGenerator[Item | None, None]:
         """What happens from now on, or from after that item on; None where nothing has happened
-        for SECONDS_OF_SILENCE.
+        for SECONDS_OF_SILENCE. It ends where the server does.
 
         An item of the kind `missed` stands for those that are not remembered.
         """
@@ -272,6 +272,8 @@ class Watch:
                     last = item.id
                     yield item
                 if not await self.changes.until(partial(self._is_after, last), SECONDS_OF_SILENCE):
+                    if self.changes.are_over:
+                        return
                     yield None
         finally:
             self._leave()

@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from mockserver.app import Mock, Settings, create_app
+from mockserver.control.changes import Changes
 from mockserver.runner.hooks import RunRequest
 from mockserver.runner.runner import Runner
 from mockserver.script.loader import load_text
@@ -152,3 +154,32 @@ def test_what_is_under_way_at_the_end_is_ended_by_the_protocol(
     assert batch.status_code == 500
     assert batch.json()["detail"] == "Error running workflow: the server is shutting down"
     rest_of(process, 0)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_who_follows_what_happens_is_told_the_end(workers: str, tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path / 'mock.db'}"
+    process, url, _ = started("--store", store, "--workers", workers)
+    with httpx.stream("GET", f"{url}/__mock__/feed", timeout=30) as feed:
+        text = feed.iter_text()
+        assert next(text).startswith(":")
+        process.send_signal(signal.SIGTERM)
+        assert list(text) == []  # where it is broken off there is no final chunk, and this raises
+    rest_of(process, 0)
+
+
+def test_who_waits_at_the_end_waits_no_more() -> None:
+    changes = Changes()
+
+    def nothing() -> str | None:
+        return None
+
+    async def wait() -> None:
+        waiting = asyncio.create_task(changes.until(nothing, 3600))
+        await asyncio.sleep(0)
+        changes.end()
+        assert await waiting is None
+        assert await changes.until(nothing, 3600) is None
+        assert await changes.until(lambda: "there", 3600) == "there"
+
+    asyncio.run(wait())
