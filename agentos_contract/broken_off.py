@@ -8,7 +8,7 @@ from typing import Any
 
 from agentos_contract.conditions import about
 from agentos_contract.events import TERMINAL_EVENTS, Scope
-from agentos_contract.json_values import mappings
+from agentos_contract.json_values import canonical, mappings
 from agentos_contract.results import results_of
 from agentos_contract.spans import EventData, Span, steps_of
 
@@ -37,13 +37,14 @@ class BrokenOff:
 def broken_off(root: Span, payloads: Sequence[EventData]) -> BrokenOff:
     """What broke off in a run whose payloads these are."""
     names = {skipped_name(result) for result in all_results(payloads)}
+    failed_for_good = _Ends().failed
     failed: set[Span] = set()
     skipped: set[Span] = set()
     for step in root.walk():
-        if not step.ended and step.scope in (Scope.LOOP, Scope.STEPS) and _failed(step):
+        if not step.ended and step.scope in (Scope.LOOP, Scope.STEPS) and failed_for_good(step):
             failed.add(step)
             failed.update(child for child in step.children if child.scope is Scope.ITERATION)
-        if step.scope is not Scope.STEP or not _failed(step):
+        if step.scope is not Scope.STEP or not failed_for_good(step):
             continue
         if step.name in names:
             skipped.add(step)
@@ -54,26 +55,41 @@ def broken_off(root: Span, payloads: Sequence[EventData]) -> BrokenOff:
         span = step.parent
         while span is not None and span.scope is Scope.ITERATION:
             loop = span.parent
-            if loop is None or not _failed(loop):
+            if loop is None or not failed_for_good(loop):
                 break
             failed |= {span, loop}
             span = loop.parent
-        if span is not None and span.scope is Scope.STEPS and _failed(span):
+        if span is not None and span.scope is Scope.STEPS and failed_for_good(span):
             failed.add(span)
     stops = {r.get("step_name") for r in results_in(root) or () if r.get("stop")}
     stopped = {span for span in steps_of(root) if span.name in stops}
     return BrokenOff(frozenset(failed - stopped), frozenset(skipped - stopped), frozenset(stopped))
 
 
-def _failed(span: Span) -> bool:
-    """Whether a step failed for good; or a Loop or a Steps with a step that did."""
-    results = (results_in(span.parent) if span.parent else None) or []
-    own = [result for result in results if result.get("step_id") == span.started.get("step_id")]
-    if not span.ended:  # nobody says that it ended well
-        return not any(result.get("success") for result in own)
-    if span.scope is Scope.STEP:
-        return span.ended.get("event") != "StepCompleted"
-    return any(result.get("success") is False for result in own)
+class _Ends:
+    """How steps ended, by their own last event and by the results of what they stand in."""
+
+    def __init__(self) -> None:
+        self._results: dict[Span, dict[str, list[EventData]]] = {}
+        """By container, then by step_id."""
+
+    def failed(self, span: Span) -> bool:
+        """Whether a step failed for good; or a Loop or a Steps with a step that did."""
+        if not span.ended:  # nobody says that it ended well
+            return not any(result.get("success") for result in self._own(span))
+        if span.scope is Scope.STEP:
+            return span.ended.get("event") != "StepCompleted"
+        return any(result.get("success") is False for result in self._own(span))
+
+    def _own(self, span: Span) -> list[EventData]:
+        if span.parent is None:
+            return []
+        by_id = self._results.get(span.parent)
+        if by_id is None:
+            by_id = self._results[span.parent] = {}
+            for result in results_in(span.parent) or ():
+                by_id.setdefault(canonical(result.get("step_id")), []).append(result)
+        return by_id.get(canonical(span.started.get("step_id")), [])
 
 
 def failures(root: Span, payloads: Sequence[EventData]) -> Iterator[tuple[Span, bool]]:

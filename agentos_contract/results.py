@@ -71,17 +71,23 @@ def _in_container(
     """Each child's result stands in its container's, by step_id and content; by its name where
     no result has a step_id, which the document lets a server leave out."""
     by_id: dict[str, list[EventData]] = {}
+    by_name: dict[str, list[EventData]] = {}
+    kinds = set()
     for result in results:
+        name = canonical(result.get("step_name"))
         by_id.setdefault(canonical(result.get("step_id")), []).append(result)
+        by_name.setdefault(name, []).append(result)
+        kinds.add((name, canonical(result.get("step_type"))))
+    has_ids = set(by_id) != {UNNAMED}
     for child in siblings:
         if not child.ended:
             continue
-        child_id = child.started.get("step_id")
-        same_id = by_id.get(canonical(child_id), [])
-        if set(by_id) == {UNNAMED}:
-            same_id = [result for result in results if result.get("step_name") == child.name]
+        child_id, name = child.started.get("step_id"), canonical(child.name)
+        same_id = by_id.get(canonical(child_id), []) if has_ids else by_name.get(name, [])
         difference: str | None = f"(step_id {child_id}) has no result of that id"
-        cause = "other-id" if _has_result(child, results) else "no-result"
+        # Whether there is one of its name and type, whatever its id.
+        kind = "Step" if child.scope is Scope.STEP else child.scope.value
+        cause = "other-id" if (name, canonical(kind)) in kinds else "no-result"
         if same_id:
             cause = "other-result"
             # Of very many nobody can say whose is whose; identity.step-id-unique reports them.
@@ -96,15 +102,6 @@ def _in_container(
             cause=cause,
             when=about(child),
         )
-
-
-def _has_result(child: Span, results: Sequence[EventData]) -> bool:
-    """Whether there is a result of its name and type, whatever its id."""
-    kind = "Step" if child.scope is Scope.STEP else child.scope.value
-    return any(
-        result.get("step_name") == child.name and result.get("step_type") == kind
-        for result in results
-    )
 
 
 def _no_others(
