@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import csv
 import os
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from agentos_contract.deviations import check_deviations
 from mockserver.app import Settings, create_app
 from tests.conftest import ROOT, Serve
+
+pytestmark = pytest.mark.timeout(400)
 
 LOCUST = Path(sys.executable).parent / "locust"
 
@@ -28,14 +33,18 @@ class Load:
 
 def load(url: str, folder: Path, *options: str) -> Load:
     command = [str(LOCUST), "-f", str(ROOT / "benchmarks" / "locustfile.py"), "--host", url]
+    with socket.socket() as free:  # as tests run side by side
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    command += ["--master-bind-port", port, "--master-port", port]
     command += ["--headless", "--only-summary", "--processes", "2", "-u", "4", "-r", "4"]
     done = subprocess.run(
-        [*command, "--runs", "150", "--csv", str(folder / "load"), *options],
+        [*command, "--runs", "100", "--csv", str(folder / "load"), *options],
         env={**os.environ, "AGENTOS_TOKEN": "letmein"},
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=300,
     )
 
     def rows(name: str) -> list[dict[str, str]]:

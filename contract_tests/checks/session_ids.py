@@ -41,9 +41,9 @@ def alike_sessions(context: Context) -> None:
         listed = [mapping(run).get("run_id") for run in runs] if isinstance(runs, list) else []
         if its[0] not in listed:
             continue  # a server that lists no runs, or loses them: session.continuity
-        decided = True
         for run, how in besides:
-            if run is not None:
+            if run is not None and run[0] != its[0]:  # else nobody can say whose it is
+                decided = True
                 text = f"a session lists the run {run[0]} of another session, whose id {how}"
                 exchanges = its[1], run[1], exchange
                 is_apart = run[0] not in listed

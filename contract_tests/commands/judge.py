@@ -51,7 +51,7 @@ from contract_tests.running.run import (
 from contract_tests.target.redaction import redact
 
 
-@target_options(max_runs=120, idle_timeout=120.0, total_timeout=600.0)
+@target_options(max_runs=140, idle_timeout=120.0, total_timeout=600.0)
 @click.option(
     "--time-budget",
     metavar="SECONDS",

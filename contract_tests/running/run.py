@@ -60,7 +60,7 @@ class Options:
     known: KnownList = field(default_factory=dict)
     required: Collection[str] = ()
     max_examples: int = 50
-    max_runs: int = 120
+    max_runs: int = 140
     time_budget: float | None = None
     """Seconds after which nothing new is begun; None: no end."""
     keep_sessions: bool = False

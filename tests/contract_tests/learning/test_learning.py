@@ -75,6 +75,7 @@ def test_every_deviation_that_can_be_told_is_looked_for_in_one_place() -> None:
 
 
 @pytest.mark.agentos
+@pytest.mark.timeout(900)
 def test_the_real_server_and_the_mock_as_it_have_one_profile(
     serve: Serve, others: Path, tmp_path: Path
 ) -> None:
