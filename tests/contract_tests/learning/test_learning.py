@@ -87,6 +87,9 @@ def test_the_real_server_and_the_mock_as_it_have_one_profile(
     assert set(learned.deviations) == LEARNABLE
     with agentos(others) as url:
         of_fewer = learn(url, elsewhere, others)
+        # Whether a cancel is noticed late shows by the clock: a busy moment may hide it.
+        if "cancel.noticed-late" not in of_fewer.deviations:
+            of_fewer = learn(url, elsewhere, others)
     assert 20 < len(of_fewer.deviations) < len(learned.deviations)
     for old, new in ((ours, theirs), (elsewhere, theirs), (theirs, elsewhere)):
         result = run_cli("diff", str(old), str(new))
