@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from agentos_contract.document import Document
+from agentos_contract.json_values import mapping, parse_json, parse_object
 from contract_tests.target.client import Client
 from contract_tests.target.exchange import Exchange, Request
 from contract_tests.target.operations import companion_request
@@ -79,11 +80,10 @@ class MadeSessions:
             self._document, "get_session_runs", _query(query), session_id=session_id
         )
         exchange = client.send(replace(request, timeout=SECONDS_FOR_ONE))
-        try:
-            runs = json.loads(exchange.body)
-            return exchange.status == 200 and self._runs.issuperset(run["run_id"] for run in runs)
-        except (ValueError, TypeError, KeyError):
-            return False
+        runs = parse_json(exchange.body) if exchange.status == 200 else None
+        return isinstance(runs, list) and all(
+            str(mapping(run).get("run_id")) in self._runs for run in runs
+        )
 
     def _deleting(self, ids: Iterable[str], user_id: str | None) -> Request:
         query = _query({} if user_id is None else {"user_id": user_id})
@@ -117,9 +117,4 @@ def _is_segment(text: str) -> bool:
 
 def _about(exchange: Exchange) -> Mapping[str, Any]:
     """What says whose a run is: its first event, or its body."""
-    text: str | bytes = exchange.events[0][1].data if exchange.events else exchange.body
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    return parse_object(exchange.events[0][1].data if exchange.events else exchange.body) or {}

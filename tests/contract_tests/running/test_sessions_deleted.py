@@ -15,7 +15,7 @@ from mockserver.app import Mock, Settings, create_app
 from mockserver.script.loader import load_scripts
 from tests.conftest import ROOT, Serve
 from tests.contract_tests.conftest import DOCUMENT, run_cli
-from tests.contract_tests.server import ConformingServer
+from tests.contract_tests.server import ConformingServer, Run
 from tests.runs import batch
 
 FORM = {"message": "x", "stream": "false"}
@@ -124,3 +124,16 @@ def test_they_are_deleted_where_a_signal_ends_the_run(stage: Serve) -> None:
         run_contract_tests(Options(url, DOCUMENT, 7, max_examples=0), Listener(checking=checking))
     assert ended.value.report.runs > 5
     assert sessions(url) == before
+
+
+class Nested(ConformingServer):
+    """What it answers is nested deeper than a reader of JSON may go."""
+
+    async def batch(self, run: Run) -> Response:
+        return Response("[" * 100_000 + "]" * 100_000, media_type="application/json")
+
+
+def test_an_answer_that_is_no_json_names_no_session(stage: Serve) -> None:
+    result = run_cli(stage(Nested()), "--max-examples", "0", "--max-runs", "20")
+    assert result.exit_code == 1, result.output
+    assert "RecursionError" not in result.output

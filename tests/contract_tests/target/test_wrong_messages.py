@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 import jsonschema_rs
 import pytest
@@ -122,7 +122,7 @@ SCHEMA = {
 class OverlooksKeywords(ConformingServer):
     """In batch it reads no pattern, in a stream no bound."""
 
-    input_schemas = {"typed": SCHEMA}  # noqa: RUF012
+    input_schemas: ClassVar[dict[str, Any]] = {"typed": SCHEMA}
 
     def judge_message(self, message: str, stream: bool) -> None:
         overlooked = "minimum" if stream else "pattern"

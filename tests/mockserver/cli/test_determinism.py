@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -35,8 +36,8 @@ def answers(url: str) -> Bytes:
     several workers have their share."""
     heard: Bytes = []
 
-    def ask(method: str, path: str, **more: object) -> httpx.Response:
-        response = httpx.request(method, f"{url}{path}", timeout=30, **more)  # type: ignore[arg-type]
+    def ask(method: str, path: str, **more: Any) -> httpx.Response:
+        response = httpx.request(method, f"{url}{path}", timeout=30, **more)
         headers = [f"{name}: {value}" for name, value in response.headers.items()]
         heard.append("\n".join([f"{response.status_code} {method} {path}", *headers]).encode())
         heard.append(response.content)
