@@ -38,6 +38,10 @@ settings.load_profile("suite")
 # in the middle of a test.
 Cel("true", ())
 
+# Hundreds of processes are started, xdist's workers first: each would compile the kit anew, and
+# each pytest rewrite the assertions of all that has plugins for it, for 6 s.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 ROOT = Path(__file__).parent.parent
 AGENTOS_PYTHON = ROOT / ".venv-agentos" / "bin" / "python"
 START_SECONDS = 90
