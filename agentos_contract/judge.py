@@ -234,10 +234,12 @@ class RunJudge:
                 continue
             if (expected := self._expected[key]) is None:
                 expected = self._expected[key] = value
-            came, asked = unlike(value, expected)
-            message = f"{name}: {key} is {came}, not {asked}"
-            cause = "another" if value else "missing"
-            self.verdict.require(requirement, value == expected, message, index, cause=cause)
+            self.verdict.exercise(requirement)
+            if value != expected:
+                came, asked = unlike(value, expected)
+                message = f"{name}: {key} is {came}, not {asked}"
+                cause = "another" if value else "missing"
+                self.verdict.report(requirement, message, index, cause=cause)
         self._name_of_workflow(name, data, index)
         # Within an agent's run, run_id is the agent's and workflow_run_id the workflow's.
         of_workflow = kind.scope in _OF_WORKFLOW
@@ -247,12 +249,14 @@ class RunJudge:
             return
         if self._run_id is None:
             self._run_id = value
-        if self._rules.run_id is not None:
+        if self._rules.run_id is None:
+            return
+        self.verdict.exercise(self._rules.run_id)
+        if not value or value != self._run_id:
             came, began = unlike(value, self._run_id)
             message = f"{name}: {key} is {came}, not {began}"
-            is_kept = bool(value) and value == self._run_id
             cause = "another" if value else "missing"
-            self.verdict.require(self._rules.run_id, is_kept, message, index, cause=cause)
+            self.verdict.report(self._rules.run_id, message, index, cause=cause)
 
     def _name_of_workflow(self, name: str, data: EventData, index: int) -> None:
         """Agno leaves it out, or empty, where a workflow has none."""
@@ -265,10 +269,11 @@ class RunJudge:
         self._names.add(str(value))
         if self._workflow_name is None:
             self._workflow_name = value
-        came, listed = unlike(value, self._workflow_name)
-        message = f"{name}: workflow_name is {came}, not {listed}"
-        is_kept = value == self._workflow_name
-        self.verdict.require("identity.workflow-name", is_kept, message, index)
+        self.verdict.exercise("identity.workflow-name")
+        if value != self._workflow_name:
+            came, listed = unlike(value, self._workflow_name)
+            message = f"{name}: workflow_name is {came}, not {listed}"
+            self.verdict.report("identity.workflow-name", message, index)
 
     def _created_at(self, name: str, data: EventData, index: int) -> None:
         value = data.get("created_at")

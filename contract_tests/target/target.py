@@ -6,6 +6,7 @@ import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -261,7 +262,21 @@ def _fits(message: str, validator: jsonschema_rs.Draft202012Validator) -> bool:
 
 
 def sample_of(schema: Mapping[str, Any]) -> Any:
-    """A small value that fits a JSON Schema, by Schemathesis's generators; None if none came."""
+    """A small value that fits a JSON Schema, by Schemathesis's generators; None if none came.
+
+    The same one each time, so it is drawn once in a process: drawing takes as long as many runs.
+    """
+    try:
+        made = _sample_of(json.dumps(schema))
+    except (ValueError, RecursionError):
+        return None
+    return None if made is None else json.loads(made)
+
+
+@lru_cache(maxsize=64)
+def _sample_of(text: str) -> str | None:
+    """A sample as JSON, of a schema as JSON."""
+    schema: dict[str, Any] = json.loads(text)
     document = {
         "openapi": "3.1.0",
         "info": {"title": "sample", "version": "1"},
@@ -273,7 +288,7 @@ def sample_of(schema: Mapping[str, Any]) -> Any:
                 "post": {
                     "requestBody": {
                         "required": True,
-                        "content": {"application/json": {"schema": dict(schema)}},
+                        "content": {"application/json": {"schema": schema}},
                     },
                     "responses": {"200": {"description": "ok"}},
                 }
@@ -297,16 +312,15 @@ def sample_of(schema: Mapping[str, Any]) -> Any:
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )(test)()
-        validator = jsonschema_rs.Draft202012Validator(dict(schema), offline=True)
+        validator = jsonschema_rs.Draft202012Validator(schema, offline=True)
     except Exception:
         return None
-    fitting = [body for body in found if _is_json(body) and validator.is_valid(body)]
-    return min(fitting, key=lambda body: len(json.dumps(body)), default=None)
+    fitting = [text for body in found if (text := _as_json(body)) and validator.is_valid(body)]
+    return min(fitting, key=len, default=None)
 
 
-def _is_json(body: Any) -> bool:
+def _as_json(body: Any) -> str | None:
     try:
-        json.dumps(body)
+        return json.dumps(body)
     except (TypeError, ValueError):
-        return False
-    return True
+        return None

@@ -83,7 +83,7 @@ def stage() -> Iterator[Serve]:
         yield show
 
 
-SHORT = Limits(idle=0.5, total=1.0, max_bytes=200_000, max_events=2_000)
+SHORT = Limits(idle=1.0, total=2.0, max_bytes=200_000, max_events=2_000)
 
 
 def run_cli(*arguments: str, env: Mapping[str, str | None] | None = None) -> Outcome:

@@ -1,4 +1,4 @@
-"""The mock with one deviation of the HTTP surface: the contract tests find what that breaks."""
+"""The mock with deviations of the HTTP surface that break nothing: no requirement is broken."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ from mockserver.app import Settings, create_app
 from tests.conftest import Serve
 from tests.contract_tests.conftest import broken, test_target
 
-NAMES = yaml.safe_load((Path(DEVIATIONS) / "http.yaml").read_text(encoding="utf-8"))
+NAMES = [
+    name
+    for name in yaml.safe_load((Path(DEVIATIONS) / "http.yaml").read_text(encoding="utf-8"))
+    if not load_deviations()[name].breaks
+]
+"""Those that break something are in the matrix (tests/self_proof)."""
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_deviation_breaks_what_it_says_and_nothing_else(stage: Serve, name: str) -> None:
-    settings = Settings(seed=1, token="letmein", deviations=frozenset({name}))
+@pytest.mark.parametrize("third", [0, 1, 2])
+def test_nothing_is_broken(stage: Serve, third: int) -> None:
+    """By a third of them at a time: so that few keep another from showing."""
+    settings = Settings(seed=1, token="letmein", deviations=frozenset(NAMES[third::3]))
     report = test_target(
         stage(create_app(settings)), token="letmein", workflows=["content-pipeline", "order-intake"]
     )
-    assert broken(report) == set(load_deviations()[name].breaks)
+    assert broken(report) == set()

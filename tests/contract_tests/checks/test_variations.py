@@ -212,16 +212,18 @@ class StartsColdOnce(ConformingServer):
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=[v.__name__ for v in VARIANTS])
 def test_a_legal_difference_is_no_breach(variant: type[ConformingServer], stage: Serve) -> None:
-    examples = 0 if issubclass(variant, Framed) else 6
-    report = test_target(stage(variant(("main",))), max_examples=examples)
+    # Another framing is of each stream alike: a few are enough, and these are read byte by byte.
+    few = {"max_examples": 0, "max_runs": 5} if issubclass(variant, Framed) else {"max_examples": 6}
+    report = test_target(stage(variant(("main",))), **few)
     assert broken(report) == set()
+    assert {"order.ended", "sse.complete"} <= set(by_status(report, Status.PASSED))
 
 
 class SpeaksSlowly(ConformingServer):
     """A model that says the message again takes as long as the message is long."""
 
     async def run(self, request: Request, workflow_id: str) -> Response:
-        await asyncio.sleep(len(await request.body()) / 20_000)
+        await asyncio.sleep(len(await request.body()) / 10_000)
         return await super().run(request, workflow_id)
 
 
@@ -229,7 +231,7 @@ def test_a_message_that_would_take_too_long_is_not_sent(stage: Serve) -> None:
     """70,000 characters would take longer than an answer may."""
     server = SpeaksSlowly(("main",))
     chosen = Selection(only=["form.long-message", "form.length-limit"])
-    report = test_target(stage(server), selection=chosen, limits=Limits(idle=2.0))
+    report = test_target(stage(server), selection=chosen, limits=Limits(idle=8.0))
     assert broken(report) == set()
     skipped = by_status(report, Status.SKIPPED)["form.length-limit"]
     assert "one of 70000 would take some" in skipped.message

@@ -123,28 +123,30 @@ def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
     return changed
 
 
+ODD = {"parent_run_id": "", "user_id": "", "tool": {}}
+"""What an event may have besides."""
 PLACES = {
-    (event["event"], path): position
+    (event["event"], tuple(key for key in path if isinstance(key, str))): (position, path)
     for position, event in enumerate(EVENTS)
-    for path in places(event | {"parent_run_id": "", "user_id": "", "tool": event.get("tool", {})})
+    for path in places(ODD | event)
 }
-"""Each member of each kind of event: in the last event of that kind that has it."""
+"""Each member of each kind of event: in the last event of that kind that has it, and in the last
+of a list's items."""
 
 
 @pytest.mark.parametrize("name", sorted({name for name, _ in PLACES}))
 def test_any_value_in_any_place_of_an_event(name: str) -> None:
-    """As the server sends it, in one event of that name, and in every event of it."""
-    for (event_name, path), position in PLACES.items():
+    """In every event of that name."""
+    sent = [ServerSentEvent(event["event"], json.dumps(event)) for event in EVENTS]
+    for (event_name, _), (position, path) in PLACES.items():
         if event_name != name:
             continue
         for value in ANYTHING:
-            changed = replaced(
-                {"parent_run_id": "", "user_id": "", "tool": {}, **EVENTS[position]}, path, value
-            )
+            data = json.dumps(replaced({**ODD, **EVENTS[position]}, path, value))
+            changed = ServerSentEvent(name, data)
             judge = RunJudge(validators=VALIDATORS)
-            for n, event in enumerate(EVENTS):
-                data = changed if n == position or (event["event"] == name) else event
-                judge.receive(ServerSentEvent(event["event"], json.dumps(data)))
+            for event in sent:
+                judge.receive(changed if event.event == name else event)
             judge.end()
             assert all(breach.message.encode("utf-8", "replace") for breach in judge.violations)
 
