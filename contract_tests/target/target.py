@@ -315,7 +315,7 @@ def _sample_of(text: str) -> str | None:
         validator = jsonschema_rs.Draft202012Validator(schema, offline=True)
     except Exception:
         return None
-    fitting = [text for body in found if (text := _as_json(body)) and validator.is_valid(body)]
+    fitting = [made for body in found if (made := _as_json(body)) and validator.is_valid(body)]
     return min(fitting, key=len, default=None)
 
 
