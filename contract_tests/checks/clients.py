@@ -102,7 +102,7 @@ def _send(
     request = _request(context.requests.make(workflow.id, fields), ways)
     exchange = context.client.send(request)
     context.findings.exercise("http.request-forms", exchanges=[exchange])
-    if any(way.is_chunked for way in ways) and _takes_no_chunks(exchange):
+    if any(way.is_chunked for way in ways) and _takes_no_chunks(context, exchange):
         others = [way for way in ways if not way.is_chunked]
         return _send(context, workflow, others, stream=stream) if others else None
     if exchange.headers.get("content-encoding", "").lower() in UNREAD:
@@ -118,10 +118,10 @@ def _send(
     return None
 
 
-def _takes_no_chunks(exchange: Exchange) -> bool:
+def _takes_no_chunks(context: Context, exchange: Exchange) -> bool:
     """A server may ask for a length (RFC 9110 section 15.5.12); one of HTTP/1.0 knows no chunks
-    (RFC 9112 section 6.1)."""
-    return exchange.status == 411 or exchange.http_version == "HTTP/1.0"
+    (RFC 9112 section 6.1), and may close the connection on them before its answer is read."""
+    return exchange.status == 411 or context.client.http_version == "HTTP/1.0"
 
 
 def _request(request: Request, ways: Sequence[Way]) -> Request:

@@ -93,6 +93,8 @@ class Client:
         self._portal: BlockingPortal | None = None
         self._http: httpx.AsyncClient | None = None
         self._under_way: set[asyncio.Task[Any]] = set()
+        self.http_version = ""
+        """The version of HTTP that the last answer was of."""
         self.asked_again: Request | None = None
         """A harmless request that the server answers, but not with a page: where it gets one too,
         pages are a gateway's."""
@@ -281,7 +283,7 @@ class Client:
         try:
             exchange.status = response.status_code
             exchange.reason = response.reason_phrase
-            exchange.http_version = response.http_version
+            exchange.http_version = self.http_version = response.http_version
             exchange.headers = response.headers
             if response.status_code == 200 and exchange.media_type == EVENT_STREAM:
                 exchange.decoder = EventStreamDecoder()

@@ -1,7 +1,10 @@
-"""Python's http.server: HTTP/1.0, each connection closed; CR line ends and a BOM."""
+"""Python's http.server: HTTP/1.0, each connection closed, a body in chunks not even answered; CR
+line ends and a BOM."""
 
 from __future__ import annotations
 
+import socket
+import struct
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -18,6 +21,9 @@ def server(style: Style) -> ThreadingHTTPServer:
         do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = do_GET
 
         def answer(self) -> None:
+            if self.headers.get("transfer-encoding"):
+                self.reset()
+                return
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             try:
                 self.route(body)
@@ -46,6 +52,13 @@ def server(style: Style) -> ThreadingHTTPServer:
                     self.send(405, b'{"detail": "POST"}', {"Allow": "POST"})
                 case _:
                     self.send(404, b'{"detail": "Nothing is here."}')
+
+        def reset(self) -> None:
+            """What a client may see where its request is answered, but not read to its end."""
+            self.close_connection = True
+            at_once = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+            self.connection.close()
 
         def send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
             length = {"Content-Type": "application/json", "Content-Length": str(len(body))}
