@@ -25,8 +25,10 @@ OTHERS = $(foreach version,3.12 3.13,$(if $(call other-python,$(version)),.venv-
 pip-install = $(VENV)/bin/uv pip install --quiet --python $(1)/bin/python $(2) || \
 	$(VENV)/bin/pip --python $(1)/bin/python install --quiet $(2)
 
+# Hundreds of processes are to come: each would compile the kit anew.
+unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# As pip does it: many short processes are to come.
+# As pip does it.
 export UV_COMPILE_BYTECODE := 1
 
 # Node.js, npm and Chromium, for the package in js/ and the pages' tests. System packages: apt-get
