@@ -3,6 +3,7 @@
 from contract_tests.checks import (  # noqa: F401
     authentication,
     batch,
+    browser,
     cancel,
     clients,
     error,

@@ -53,6 +53,8 @@ class Context:
     """Makes ids of sessions and users that are nobody else's."""
     progress: Callable[[str], None]
     """Told what is being done."""
+    browser_origin: str | None = None
+    """Of the pages that read the answers."""
 
 
 def make_context(
@@ -64,6 +66,7 @@ def make_context(
     seed: int,
     max_examples: int = 0,
     progress: Callable[[str], None] = lambda text: None,
+    browser_origin: str | None = None,
 ) -> Context:
     """The context of a new run of the tests."""
     answers, forms, validators = _compiled(document)
@@ -87,6 +90,7 @@ def make_context(
         findings=findings,
         ids=OwnIds(seed),
         progress=progress,
+        browser_origin=browser_origin,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import httpx
 from click.core import ParameterSource
 from rich.console import Console
 
@@ -51,12 +52,38 @@ from contract_tests.running.run import (
 from contract_tests.target.redaction import redact
 
 
+def _origin(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """An origin as browsers send it. Raises click.BadParameter."""
+    if value is None:
+        return None
+    try:
+        url = httpx.URL(value)
+    except httpx.InvalidURL as error:
+        raise click.BadParameter(f"{value!r}: {error}") from error
+    port = f":{url.port}" if url.port is not None else ""
+    host = f"[{url.host}]" if ":" in url.host else url.raw_host.decode("ascii")
+    origin = f"{url.scheme}://{host}{port}"
+    if not url.scheme or not url.host or url.path not in ("", "/") or url.query or url.userinfo:
+        raise click.BadParameter(
+            f"{value!r} is no origin; expected a scheme, a host and a port where it is another"
+            " than the scheme's, such as http://localhost:5173"
+        )
+    return origin
+
+
 @target_options(max_runs=140, idle_timeout=120.0, total_timeout=600.0)
 @click.option(
     "--time-budget",
     metavar="SECONDS",
     type=click.FloatRange(min=0, min_open=True),
     help="Begin nothing new after so many seconds: what is left is skipped, and says so.",
+)
+@click.option(
+    "--browser-origin",
+    metavar="ORIGIN",
+    callback=_origin,
+    help="Also test that a page of this origin, such as http://localhost:5173, can read the"
+    " answers (CORS).",
 )
 @click.option(
     "--level",
@@ -161,6 +188,7 @@ def judge(
     update_known: Path | None,
     required: tuple[str, ...],
     time_budget: float | None,
+    browser_origin: str | None,
     report_dir: Path | None,
     allure_dir: Path | None,
     code: tuple[Path, ...],
@@ -193,6 +221,7 @@ def judge(
         required=required,
         code=code,
         time_budget=time_budget,
+        browser_origin=browser_origin,
         **target,
     )
     files = Files(report_dir, allure_dir)
@@ -222,6 +251,7 @@ def read_options(
     required: tuple[str, ...],
     code: tuple[Path, ...] = (),
     time_budget: float | None = None,
+    browser_origin: str | None = None,
     **target: Any,
 ) -> Options:
     """The parameters' meaning. Raises click.UsageError."""
@@ -249,6 +279,7 @@ def read_options(
         known=known_list,
         required=required,
         time_budget=time_budget,
+        browser_origin=browser_origin,
         files=replace(options.files, code=code, known=Path(known) if known and is_file else None),
     )
 

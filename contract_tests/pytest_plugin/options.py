@@ -20,6 +20,7 @@ OPTIONS: dict[str, str] = {
     "max-runs": "How many runs may be started, whatever happens.",
     "time-budget": "Seconds after which nothing new is begun.",
     "keep-sessions": "Leave the sessions that runs made; else they are deleted at the end.",
+    "browser-origin": "Also test that a page of this origin can read the answers (CORS).",
     "message": "The message that runs are started with.",
     "seed": "Repeat an earlier run's requests.",
     "spec": "An OpenAPI 3.1 document, not the kit's.",

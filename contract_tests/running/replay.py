@@ -79,6 +79,7 @@ class SavedFailures(_Saved):
     spec: Path | None = None
     idle_timeout: float
     total_timeout: float
+    browser_origin: str | None = None
     failures: list[SavedFailure]
 
 
@@ -104,6 +105,7 @@ def save_failures(
         spec=options.spec and options.spec.absolute(),
         idle_timeout=options.limits.idle,
         total_timeout=options.limits.total,
+        browser_origin=options.browser_origin,
         failures=failures,
     )
     directory.mkdir(parents=True, exist_ok=True)
@@ -248,6 +250,7 @@ def _options_for(failure: SavedFailure, saved: SavedFailures, options: Options) 
         settings=failure.workflows,
         message=None,
         level=Level.OBSERVED,
+        browser_origin=saved.browser_origin,
         known={},
         required=(),
         checks=failure.checks,

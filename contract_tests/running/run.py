@@ -65,6 +65,8 @@ class Options:
     """Seconds after which nothing new is begun; None: no end."""
     keep_sessions: bool = False
     """Whether the sessions that runs made are left there."""
+    browser_origin: str | None = None
+    """Of pages that have to be able to read the answers."""
     message: str | None = None
     settings: Mapping[str, WorkflowSettings] = field(default_factory=dict)
     """By workflow id; a message of theirs wins."""
@@ -270,6 +272,7 @@ class _Run:
                 seed=options.seed,
                 max_examples=options.max_examples,
                 progress=listener.progress,
+                browser_origin=options.browser_origin,
             )
             self._findings = context.findings
             try:

@@ -102,6 +102,7 @@ class Configuration(_Table):
     max_runs: Annotated[int, Field(ge=1)] | None = None
     time_budget: Annotated[float, Field(gt=0)] | None = None
     keep_sessions: bool | None = None
+    browser_origin: str | None = None
     message: Message | None = None
     require: list[str] | None = None
     seed: Annotated[int, Field(ge=0)] | None = None

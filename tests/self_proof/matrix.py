@@ -38,10 +38,12 @@ class Conditions:
 _TYPED = Conditions(BROAD)
 _CANCELLED = Conditions(("showcase", "slow"))
 _HANGING = Conditions(("brief",), {"limits": SHORT})
+_BROWSER = Conditions(options={"browser_origin": "http://localhost:5173"})
 _GENERATED = Conditions(options={"max_examples": 10})
 
 CONDITIONS: dict[str, Conditions] = {
     **{name: _CANCELLED for name in load_deviations() if name.startswith("cancel.")},
+    **{name: _BROWSER for name in load_deviations() if name.startswith("cors.")},
     **dict.fromkeys(
         (
             "sse.silent-from-start",

@@ -18,6 +18,7 @@ from zlib import crc32
 import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from agentos_contract.document import load_document
 from agentos_contract.judge import JUDGED_REQUIREMENTS
@@ -584,6 +585,101 @@ class FailsInAStreamNowAndThen(ConformingServer):
         return events
 
 
+# -- pages of another origin
+
+PAGE = "http://localhost:5173"
+BY_A_PAGE: dict[str, Any] = {"browser_origin": PAGE, "selection": Selection(areas=["browser"])}
+
+
+class Readable(ConformingServer):
+    """Lets the page read everything."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = Request(scope)
+
+        async def readable(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                said = self.said(asked, message["status"])
+                headers = [(name.encode(), value.encode()) for name, value in said]
+                message = {**message, "headers": [*message["headers"], *headers]}
+            await send(message)
+
+        await super().__call__(scope, receive, readable)
+
+    async def answer(self, request: Request) -> Response:
+        self.let_in(request)
+        return Response() if request.method == "OPTIONS" else await super().answer(request)
+
+    def said(self, request: Request, status: int) -> list[tuple[str, str]]:
+        if request.headers.get("origin") != PAGE:
+            return [("vary", "Origin")]
+        headers = [("access-control-allow-origin", PAGE), ("vary", "Origin")]
+        if request.method == "OPTIONS":
+            headers.append(("access-control-allow-headers", "Authorization, Content-Type"))
+        return headers
+
+
+class LetsOnePageReadWithAToken(Readable):
+    token = TOKEN
+
+    def let_in(self, request: Request) -> None:
+        if request.method != "OPTIONS":
+            super().let_in(request)
+
+
+class LetsAllPagesRead(Readable):
+    def said(self, request: Request, status: int) -> list[tuple[str, str]]:
+        return [("access-control-allow-origin", "*"), ("access-control-allow-headers", "*")]
+
+
+@breaks("browser.readable", **BY_A_PAGE)
+class KnowsNoPages(ConformingServer):
+    """As it was before."""
+
+
+@breaks("browser.preflight", **BY_A_PAGE, token=TOKEN)
+class WantsATokenOfABrowser(Readable):
+    token = TOKEN
+
+
+@breaks("browser.preflight", **BY_A_PAGE, token=TOKEN)
+class AllowsAllHeadersButTheOne(LetsOnePageReadWithAToken):
+    def said(self, request: Request, status: int) -> list[tuple[str, str]]:
+        said = super().said(request, status)
+        return [(n, "*" if n == "access-control-allow-headers" else value) for n, value in said]
+
+
+@breaks("browser.readable", **BY_A_PAGE)
+class HidesStreams(Readable):
+    def said(self, request: Request, status: int) -> list[tuple[str, str]]:
+        is_run = status == 200 and request.method == "POST"
+        return [] if is_run else super().said(request, status)
+
+
+@breaks("browser.errors-readable", **BY_A_PAGE)
+class HidesUnknownWorkflows(Readable):
+    def said(self, request: Request, status: int) -> list[tuple[str, str]]:
+        return [] if status == 404 else super().said(request, status)
+
+
+@breaks("browser.one-origin", **BY_A_PAGE)
+class AllowsAsItsGatewayDoes(Readable):
+    def said(self, request: Request, status: int) -> list[tuple[str, str]]:
+        return [*super().said(request, status), ("access-control-allow-origin", PAGE)]
+
+
+@breaks("browser.credentials", **BY_A_PAGE)
+class AllowsAllWithCredentials(LetsAllPagesRead):
+    def said(self, request: Request, status: int) -> list[tuple[str, str]]:
+        return [*super().said(request, status), ("access-control-allow-credentials", "true")]
+
+
+@breaks("browser.vary", **BY_A_PAGE)
+class ForgetsCaches(Readable):
+    def said(self, request: Request, status: int) -> list[tuple[str, str]]:
+        return [(name, value) for name, value in super().said(request, status) if name != "vary"]
+
+
 # -- batch
 
 
@@ -912,8 +1008,8 @@ def test_a_conforming_server_keeps_everything(stage: Serve, token: str | None) -
     assert not broken(report)
     skipped = set(by_status(report, Status.SKIPPED))
     expected = {"sse.pacing", "batch.paused"}  # it never pauses
-    if token is None:
-        expected |= {name for name in decided_requirements() if name.startswith("authentication.")}
+    not_asked_for = ("browser.",) if token else ("authentication.", "browser.")
+    expected |= {name for name in decided_requirements() if name.startswith(not_asked_for)}
     assert skipped == expected
 
 
@@ -946,6 +1042,16 @@ def test_a_broken_server_is_caught(mutant: Mutant, stage: Serve) -> None:
         assert result.message
         assert result.reproduce.startswith(("curl ", "printf "))
         assert TOKEN not in result.message + result.reproduce
+
+
+@pytest.mark.parametrize("server", [Readable, LetsOnePageReadWithAToken, LetsAllPagesRead])
+def test_a_server_that_lets_the_page_read_is_not(
+    server: type[ConformingServer], stage: Serve
+) -> None:
+    report = test_target(stage(server()), token=server.token, **BY_A_PAGE)
+    assert not broken(report)
+    skipped = set(by_status(report, Status.SKIPPED))
+    assert skipped == ({"browser.vary"} if server is LetsAllPagesRead else set())
 
 
 class BrokenStreams(ConformingServer):
