@@ -13,7 +13,7 @@ from contract_tests.target.target import Workflow
 @pytest.mark.parametrize(
     ("count", "max_runs", "streams", "batches", "generated"),
     [
-        (18, 107, 18, 18, 14),
+        (18, PROBE_RUNS + 50, 18, 18, 14),
         (1, 80, 1, 1, 15),
         (2, 4, 2, 0, 0),
         (18, 1, 1, 0, 0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from contract_tests.judging.results import Status
@@ -33,7 +34,7 @@ SOMETIMES = {"time.created-at"}
 
 
 def test_the_mock_keeps_everything(brisk_mock_url: str) -> None:
-    report = test_target(brisk_mock_url, max_examples=30)
+    report = test_target(brisk_mock_url, max_examples=30, browser_origin="http://localhost:5173")
     assert broken(report) == set()
     skipped = set(by_status(report, Status.SKIPPED))
     assert {name for name in skipped if not name.startswith("authentication.")} == set()
@@ -57,6 +58,15 @@ def test_a_real_agentos_has_these_deviations(agentos_url: str, tmp_path: Path) -
     for entry in report["results"]:
         if entry["status"] == "failed":
             assert entry["reproduce"].startswith("curl ")
+
+
+def test_a_real_agentos_is_read_by_the_pages_it_knows(agentos_url: str) -> None:
+    page = ("--area", "browser", "--workflow", "poster", "--browser-origin")
+    known = run_cli(agentos_url, *page, "http://localhost:3000")
+    assert known.exit_code == 0, known.output
+    other = run_cli(agentos_url, *page, "http://localhost:5173")
+    assert other.exit_code == 1
+    assert re.findall(r"^FAILED (\S+)", other.output, re.MULTILINE) == ["browser.readable"]
 
 
 def test_a_real_agentos_is_as_known(agentos_url: str, tmp_path: Path) -> None:
