@@ -42,6 +42,10 @@ Cel("true", ())
 # each pytest rewrite the assertions of all that has plugins for it, for 6 s.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# httpx's clients read the certificates of all the world's authorities, 50 ms each, whatever they
+# speak to. Here nobody speaks to the world.
+os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "authority.pem")
+
 ROOT = Path(__file__).parent.parent
 AGENTOS_PYTHON = ROOT / ".venv-agentos" / "bin" / "python"
 START_SECONDS = 90
