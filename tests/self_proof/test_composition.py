@@ -117,7 +117,7 @@ DEVIATIONS = st.lists(st.sampled_from(QUICK), min_size=2, max_size=3, unique=Tru
 
 
 @pytest.mark.slow
-@settings(SETTINGS, max_examples=int(COMPOSITIONS or 12))
+@settings(SETTINGS, max_examples=int(COMPOSITIONS or 5))
 @given(deviations=DEVIATIONS, variations=VARIATIONS)
 def test_each_of_several_deviations_is_found(
     mock: MockUnderTest, deviations: list[Deviation], variations: list[str]
@@ -138,7 +138,7 @@ def test_each_of_several_deviations_is_found(
 
 
 @pytest.mark.slow
-@settings(SETTINGS, max_examples=int(COMPOSITIONS or 8))
+@settings(SETTINGS, max_examples=int(COMPOSITIONS or 3))
 @given(variations=VARIATIONS)
 def test_any_variations_together_break_nothing(mock: MockUnderTest, variations: list[str]) -> None:
     asked = variations
