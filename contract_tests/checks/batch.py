@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import wait
 from typing import NamedTuple
 
 from agentos_contract.json_values import canonical, unlike
 from contract_tests.checks.context import Context
 from contract_tests.checks.plan import SAMPLES
 from contract_tests.checks.registry import check
+from contract_tests.checks.runs import started_ahead
 from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.forms.texts import EVERYTHING, lines
 from contract_tests.judging.batches import BatchRun
@@ -56,11 +58,11 @@ def batch_runs(context: Context) -> None:
     workflow that the configuration calls deterministic is not asked again; of one that it calls
     not deterministic only the structure is compared.
     """
-    for workflow in context.target.workflows:
-        if workflow.id not in context.plan.batched:
-            continue
+    planned = [one for one in context.target.workflows if one.id in context.plan.batched]
+    started = started_ahead(planned, context.runs.start_batch, context.parallel)
+    for workflow, future in started:
         context.progress(f"batch {workflow.id}")
-        batch = context.runs.batch(workflow, rules=MAY_FAIL)
+        batch = context.runs.finish_batch(workflow, future, rules=MAY_FAIL)
         stream = context.history.streams.get(workflow.id)
         context.history.batches[workflow.id] = batch
         if stream is None and batch.body and workflow.id in context.history.failed_streams:
@@ -151,10 +153,7 @@ def _compare(
     batches, streams = [outcomes[0]], [outcomes[1]]
     for _ in range(SAMPLES - 1):
         try:
-            again = (
-                context.runs.batch(workflow, message=message, rules=MAY_FAIL),
-                context.runs.stream(workflow, message=message),
-            )
+            again = _both_again(context, workflow, message)
         except NoMoreRuns:
             reason = "too few runs were left to see what is constant"
             context.findings.cannot(["batch.equals-stream"], reason)
@@ -175,6 +174,20 @@ def _compare(
             break  # it was the one mode's or the other's accident
     context.findings.exercise("batch.equals-stream", exchanges=exchanges, about=about)
     return None if kept[0] == kept[1] else Unlike(difference(*kept), views[0] is structure)
+
+
+def _both_again(
+    context: Context, workflow: Workflow, message: str
+) -> tuple[BatchRun, StreamedRun | None]:
+    """The workflow in both modes, at once where that was allowed. Raises NoMoreRuns."""
+    batch = context.runs.start_batch(workflow, message=message)
+    if context.parallel == 1:
+        wait([batch])
+    stream = context.runs.start_stream(workflow, message=message)
+    return (
+        context.runs.finish_batch(workflow, batch, message=message, rules=MAY_FAIL),
+        context.runs.finish_stream(workflow, stream),
+    )
 
 
 def _is_constant(
@@ -210,7 +223,7 @@ def _compare_runs(
     if sorted(map(canonical, runs[0])) == sorted(map(canonical, runs[1])):
         return
     for _ in range(SAMPLES - 1 if workflow.deterministic is None else 0):
-        again = context.runs.batch(workflow, rules=MAY_FAIL), context.runs.stream(workflow)
+        again = _both_again(context, workflow, workflow.message)
         if again[1] is None or (runs_of_batch(again[0]), runs_of_stream(again[1])) != runs:
             return
     told = [{canonical(one) for one in found} for found in runs]

@@ -55,6 +55,8 @@ class Context:
     """Told what is being done."""
     browser_origin: str | None = None
     """Of the pages that read the answers."""
+    parallel: int = 1
+    """How many workflows run at once, where each is looked at by itself."""
 
 
 def make_context(
@@ -67,6 +69,7 @@ def make_context(
     max_examples: int = 0,
     progress: Callable[[str], None] = lambda text: None,
     browser_origin: str | None = None,
+    parallel: int = 1,
 ) -> Context:
     """The context of a new run of the tests."""
     answers, forms, validators = _compiled(document)
@@ -91,6 +94,7 @@ def make_context(
         ids=OwnIds(seed),
         progress=progress,
         browser_origin=browser_origin,
+        parallel=parallel,
     )
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
+from typing import TypeVar
 from urllib.parse import urlencode
 
 from agentos_contract.events import TERMINAL_EVENTS
@@ -15,9 +18,32 @@ from contract_tests.judging.history import History
 from contract_tests.judging.rules import ANY_RUN, RunRules
 from contract_tests.judging.runs import RunsJudge
 from contract_tests.judging.streams import StreamedRun
+from contract_tests.target.budget import NoMoreRuns
 from contract_tests.target.client import Client, EventListener
 from contract_tests.target.exchange import Exchange
 from contract_tests.target.target import Workflow
+
+T = TypeVar("T")
+
+
+def started_ahead(
+    items: Iterable[T], start: Callable[[T], Future[Exchange]], parallel: int
+) -> Iterator[tuple[T, Future[Exchange]]]:
+    """Each with what `start` gives for it, in their order; while one is waited for, `parallel` are
+    under way. Raises the NoMoreRuns of `start` once those that were started are handed out."""
+    under_way: deque[tuple[T, Future[Exchange]]] = deque()
+    problem: NoMoreRuns | None = None
+    for item in items:
+        try:
+            under_way.append((item, start(item)))
+        except NoMoreRuns as error:
+            problem = error
+            break
+        if len(under_way) == parallel:
+            yield under_way.popleft()
+    yield from under_way
+    if problem is not None:
+        raise problem
 
 
 class Runs:
@@ -53,6 +79,18 @@ class Runs:
         future = self.start_stream(
             workflow, message=message, explicit=explicit, session_id=session_id
         )
+        return self.finish_stream(workflow, future, explicit=explicit, rules=rules)
+
+    def finish_stream(
+        self,
+        workflow: Workflow,
+        future: Future[Exchange],
+        *,
+        explicit: bool = True,
+        rules: RunRules = ANY_RUN,
+    ) -> StreamedRun | None:
+        """Wait for a stream that was started, and judge it; None where it was not answered with
+        one."""
         exchange = self._second_try(workflow, future.result(), rules)
         run = self.judge_stream(workflow, exchange, rules, explicit=explicit)
         if run is not None:
@@ -114,6 +152,27 @@ class Runs:
         `content_type` is the form's, where not the plain one. `once`: not again where the server
         fails, as what it had been asked before may be why.
         """
+        future = self.start_batch(
+            workflow,
+            message=message,
+            extra=extra,
+            session_id=session_id,
+            user_id=user_id,
+            content_type=content_type,
+        )
+        return self.finish_batch(workflow, future, message=message, rules=rules, once=once)
+
+    def start_batch(
+        self,
+        workflow: Workflow,
+        *,
+        message: str | None = None,
+        extra: Fields = (),
+        session_id: str | None = None,
+        user_id: str | None = None,
+        content_type: str | None = None,
+    ) -> Future[Exchange]:
+        """Start a batch run; wait for it with `finish_batch`."""
         message = workflow.message if message is None else message
         fields = [("message", message), ("stream", "false")]
         if session_id is not None:
@@ -126,7 +185,20 @@ class Runs:
         else:
             content = urlencode(fields).encode("ascii")
             request = self._requests.make(workflow.id, content=content, content_type=content_type)
-        exchange = self._client.send(replace(request, timeout=self._timeout(workflow)))
+        return self._client.start(replace(request, timeout=self._timeout(workflow)))
+
+    def finish_batch(
+        self,
+        workflow: Workflow,
+        future: Future[Exchange],
+        *,
+        message: str | None = None,
+        rules: RunRules = ANY_RUN,
+        once: bool = False,
+    ) -> BatchRun:
+        """Wait for a batch run that was started, and judge it."""
+        message = workflow.message if message is None else message
+        exchange = future.result()
         if not once:
             exchange = self._second_try(workflow, exchange, rules)
         judgement, run = self._judge.batch(workflow, exchange, rules, message=message)

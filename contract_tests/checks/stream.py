@@ -5,6 +5,7 @@ from __future__ import annotations
 from agentos_contract.judge import JUDGED_REQUIREMENTS
 from contract_tests.checks.context import Context
 from contract_tests.checks.registry import check
+from contract_tests.checks.runs import started_ahead
 from contract_tests.checks.stages import Stage
 from contract_tests.judging.streams import describe, held_back, shows_pacing
 from contract_tests.target.budget import NoMoreRuns
@@ -33,11 +34,11 @@ LATE = 0.9
 )
 def streams(context: Context) -> None:
     """One stream of each workflow that the plan has."""
-    for workflow in context.target.workflows:
-        if workflow.id not in context.plan.streamed:
-            continue
+    planned = [one for one in context.target.workflows if one.id in context.plan.streamed]
+    started = started_ahead(planned, context.runs.start_stream, context.parallel)
+    for workflow, future in started:
         context.progress(f"stream {workflow.id}")
-        run = context.runs.stream(workflow)
+        run = context.runs.finish_stream(workflow, future)
         if run is not None:
             context.history.streams[workflow.id] = run
             context.progress(f"stream {workflow.id}: {describe(run)}")
@@ -46,13 +47,18 @@ def streams(context: Context) -> None:
 @check(Stage.BATCHES, *sorted(JUDGED_REQUIREMENTS), tries_each_workflow=True)
 def further_messages(context: Context) -> None:
     """One stream of each further message that the configuration has."""
-    left = context.plan.samples
-    for workflow in context.target.workflows:
-        if workflow.id in context.plan.streamed:
-            for message in workflow.more_messages[:left]:
-                context.progress(f"stream {workflow.id}: another message")
-                context.runs.stream(workflow, message=message)
-            left = max(0, left - len(workflow.more_messages))
+    further = [
+        (workflow, message)
+        for workflow in context.target.workflows
+        if workflow.id in context.plan.streamed
+        for message in workflow.more_messages
+    ][: context.plan.samples]
+    started = started_ahead(
+        further, lambda one: context.runs.start_stream(one[0], message=one[1]), context.parallel
+    )
+    for (workflow, _), future in started:
+        context.progress(f"stream {workflow.id}: another message")
+        context.runs.finish_stream(workflow, future)
 
 
 @check(Stage.STREAMS, "sse.pacing", tries_each_workflow=True)

@@ -73,6 +73,14 @@ def _origin(ctx: click.Context, param: click.Parameter, value: str | None) -> st
 
 @target_options(max_runs=140, idle_timeout=120.0, total_timeout=600.0)
 @click.option(
+    "--parallel",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How many workflows run at once, where each is looked at by itself.",
+)
+@click.option(
     "--time-budget",
     metavar="SECONDS",
     type=click.FloatRange(min=0, min_open=True),
@@ -187,6 +195,7 @@ def judge(
     known: str | None,
     update_known: Path | None,
     required: tuple[str, ...],
+    parallel: int,
     time_budget: float | None,
     browser_origin: str | None,
     report_dir: Path | None,
@@ -220,6 +229,7 @@ def judge(
         known=known,
         required=required,
         code=code,
+        parallel=parallel,
         time_budget=time_budget,
         browser_origin=browser_origin,
         **target,
@@ -250,6 +260,7 @@ def read_options(
     known: str | None,
     required: tuple[str, ...],
     code: tuple[Path, ...] = (),
+    parallel: int = 1,
     time_budget: float | None = None,
     browser_origin: str | None = None,
     **target: Any,
@@ -278,6 +289,7 @@ def read_options(
         selection=selection,
         known=known_list,
         required=required,
+        parallel=parallel,
         time_budget=time_budget,
         browser_origin=browser_origin,
         files=replace(options.files, code=code, known=Path(known) if known and is_file else None),

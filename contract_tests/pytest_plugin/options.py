@@ -18,6 +18,7 @@ OPTIONS: dict[str, str] = {
     "require": "A requirement that must be exercised; may be repeated.",
     "max-examples": "How many forms to generate of each kind.",
     "max-runs": "How many runs may be started, whatever happens.",
+    "parallel": "How many workflows run at once, where each is looked at by itself.",
     "time-budget": "Seconds after which nothing new is begun.",
     "keep-sessions": "Leave the sessions that runs made; else they are deleted at the end.",
     "browser-origin": "Also test that a page of this origin can read the answers (CORS).",

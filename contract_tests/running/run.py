@@ -61,6 +61,8 @@ class Options:
     required: Collection[str] = ()
     max_examples: int = 50
     max_runs: int = 140
+    parallel: int = 1
+    """How many workflows run at once, where each is looked at by itself."""
     time_budget: float | None = None
     """Seconds after which nothing new is begun; None: no end."""
     keep_sessions: bool = False
@@ -273,6 +275,7 @@ class _Run:
                 max_examples=options.max_examples,
                 progress=listener.progress,
                 browser_origin=options.browser_origin,
+                parallel=options.parallel,
             )
             self._findings = context.findings
             try:
@@ -301,9 +304,16 @@ class _Run:
     def _estimate(self, context: Context) -> None:
         """Tell how long the rest will take, by what streams have taken."""
         seconds = [run.seconds for run in context.history.all_streams]
-        if seconds:
-            runs = max(0, self._budget.limit - self._budget.started)
-            self._listener.estimated(runs, runs * sum(seconds) / len(seconds))
+        if not seconds:
+            return
+        runs = max(0, self._budget.limit - self._budget.started)
+        plan = context.plan
+        # Probes, and generated forms, run the quickest workflow; the rest each one.
+        of_each = len(plan.batched) + plan.repeats + plan.samples
+        of_quickest = max(0, runs - of_each)
+        mean = sum(seconds) / len(seconds)
+        left = of_quickest * min(seconds) + of_each * mean / self._options.parallel
+        self._listener.estimated(runs, left)
 
     def report(self, interrupted_by: str = "") -> Report:
         """What came of it; `interrupted_by`: the signal that ended it."""

@@ -100,6 +100,7 @@ class Configuration(_Table):
     known: str | None = None
     max_examples: Annotated[int, Field(ge=0)] | None = None
     max_runs: Annotated[int, Field(ge=1)] | None = None
+    parallel: Annotated[int, Field(ge=1)] | None = None
     time_budget: Annotated[float, Field(gt=0)] | None = None
     keep_sessions: bool | None = None
     browser_origin: str | None = None

@@ -34,7 +34,9 @@ SOMETIMES = {"time.created-at"}
 
 
 def test_the_mock_keeps_everything(brisk_mock_url: str) -> None:
-    report = test_target(brisk_mock_url, max_examples=30, browser_origin="http://localhost:5173")
+    report = test_target(
+        brisk_mock_url, max_examples=30, browser_origin="http://localhost:5173", parallel=3
+    )
     assert broken(report) == set()
     skipped = set(by_status(report, Status.SKIPPED))
     assert {name for name in skipped if not name.startswith("authentication.")} == set()
