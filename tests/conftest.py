@@ -20,6 +20,9 @@ from contract_tests.target.serving import serving as serve_in_thread
 from mockserver.app import Settings, create_app
 from mockserver.script.cel import Cel
 from mockserver.script.loader import load_scripts
+from tests.processes import AGENTOS_PYTHON as AGENTOS_PYTHON
+from tests.processes import ROOT as ROOT
+from tests.processes import Forked
 from tests.redis_server import redis_server
 from tests.scripts import write_brisk_scripts
 
@@ -46,8 +49,6 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # speak to. Here nobody speaks to the world.
 os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "authority.pem")
 
-ROOT = Path(__file__).parent.parent
-AGENTOS_PYTHON = ROOT / ".venv-agentos" / "bin" / "python"
 START_SECONDS = 90
 
 Serve = Callable[[ASGIApp], str]
@@ -118,6 +119,13 @@ def server_process(
         env=environment,
         cwd=cwd,
     )
+    with listening(process, " ".join(command)) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def listening(process: subprocess.Popen[str] | Forked, name: str) -> Iterator[str]:
+    """The URL that a process says it listens on; at the end it is ended."""
     timer = threading.Timer(START_SECONDS, process.kill)
     timer.start()
     assert process.stdout is not None
@@ -131,7 +139,7 @@ def server_process(
                 break
         timer.cancel()
         drain.start()
-        assert url, f"{' '.join(command)} did not start within {START_SECONDS} s"
+        assert url, f"{name} did not start within {START_SECONDS} s"
         yield url
     finally:
         timer.cancel()
@@ -157,9 +165,10 @@ def agentos(
     """A real AgentOS, 2.5.6 or that of `python`, which serves a folder of scripts; its URL."""
     if not python.exists():
         pytest.fail(f"{python} is missing; `make agentos` makes the one of 2.5.6")
-    command = [str(python), "-m", "scripted_agentos", "--workflows", str(workflows)]
-    command += ["--port", "0", "--id", os_id, *(["--token", token] if token else [])]
-    with server_process(command, environment={**os.environ, "PYTHONWARNINGS": "ignore"}) as url:
+    options = ["--workflows", str(workflows), "--port", "0", "--id", os_id]
+    options += ["--token", token] if token else []
+    process = Forked("scripted_agentos", *options, python=python, is_quiet=True)
+    with listening(process, str(python)) as url:
         yield url
 
 

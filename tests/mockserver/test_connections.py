@@ -170,7 +170,6 @@ def test_who_has_too_many_files_open_is_told() -> None:
     with contextlib.ExitStack() as open_ones:
         for _ in range(100):  # the system takes them all; the mock has no room for some
             open_ones.enter_context(served.connect())
-        assert served.process.stdout is not None
         said = served.process.stdout.readline()
     assert "of the 60 files and connections" in said
     assert "`ulimit -n` allows more" in said

@@ -3,6 +3,7 @@ whichever process answers."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.conftest import server_process
 from tests.mockserver.cli.test_cli import invoke, started
 
 OPTIONS = ("--seed", "7", "--clock", "2026-01-31T09:00:00Z", "--speed", "1000")
@@ -27,8 +29,16 @@ def served(*arguments: str) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
-        assert process.stdout is not None
         process.stdout.close()
+
+
+@contextmanager
+def served_by_another_python(*arguments: str) -> Iterator[str]:
+    """By one whose sets and hashes are in another order."""
+    command = [sys.executable, "-m", "mockserver", "serve", "--port", "0", *OPTIONS, *arguments]
+    environment = {**os.environ, "PYTHONHASHSEED": "1"}
+    with server_process(command, environment=environment) as url:
+        yield url
 
 
 def answers(url: str) -> Bytes:
@@ -69,18 +79,18 @@ def answers(url: str) -> Bytes:
 def test_the_same_requests_have_the_same_bytes() -> None:
     with served() as url:
         first = answers(url)
-    with served() as url:
+    with served_by_another_python() as url:
         assert answers(url) == first
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="workers share a port as Linux does it")
 def test_so_they_have_whichever_worker_answers(tmp_path: Path) -> None:
     heard = []
-    for workers in ("1", "2", "3"):
+    for workers in ("1", "3"):
         store = f"sqlite:///{tmp_path / workers}.db"
         with served("--store", store, "--workers", workers) as url:
             heard.append(answers(url))
-    assert heard[0] == heard[1] == heard[2]
+    assert heard[0] == heard[1]
 
 
 def test_a_time_may_be_seconds() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,13 +13,14 @@ import httpx
 import pytest
 
 from tests.mockserver.cli.test_cli import invoke, rest_of, started
+from tests.processes import Forked
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks /proc for processes")
 
 WORKFLOW = "content-pipeline"
 
 
-def workers_of(process: subprocess.Popen[str]) -> list[int]:
+def workers_of(process: Forked) -> list[int]:
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
     return [int(pid) for pid in children.split()]
 
@@ -58,12 +58,11 @@ def answering(url: str) -> str:
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def served(tmp_path: Path) -> Iterator[tuple[Forked, str]]:
     """Two workers: the process that has started them, and their URL."""
     store = f"sqlite:///{tmp_path / 'mock.db'}"
     process, url, _ = started("--workers", "2", "--store", store)
     yield process, url
-    assert process.stdout is not None
     if process.poll() is None:
         process.kill()
         process.wait()
@@ -82,9 +81,7 @@ def all_answer(url: str, count: int) -> None:
     until(have_all)
 
 
-def test_workers_share_runs_and_end_together(
-    served: tuple[subprocess.Popen[str], str], tmp_path: Path
-) -> None:
+def test_workers_share_runs_and_end_together(served: tuple[Forked, str], tmp_path: Path) -> None:
     process, url = served
     all_answer(url, 2)
     form = {"message": "x", "stream": "false", "session_id": "s"}
@@ -103,7 +100,7 @@ def test_workers_share_runs_and_end_together(
 
 
 def test_a_worker_that_is_killed_is_replaced_and_none_outlives_the_first(
-    served: tuple[subprocess.Popen[str], str],
+    served: tuple[Forked, str],
 ) -> None:
     process, url = served
     all_answer(url, 2)
@@ -116,7 +113,6 @@ def test_a_worker_that_is_killed_is_replaced_and_none_outlives_the_first(
     process.kill()
     process.wait()
     until(lambda: not any(map(is_alive, after)))
-    assert process.stdout is not None
     assert "a worker has ended (SIGKILL): another takes its place" in process.stdout.read()
     assert not is_served(url)
 

@@ -23,7 +23,7 @@ from mockserver.server import listen, serve
 from mockserver.sessions.records import INTERRUPTED
 from mockserver.sessions.sqlite import SqliteStore
 
-KILLS = int(os.environ.get("KILLS", "100"))
+KILLS = int(os.environ.get("KILLS", "20"))
 CLIENTS = 8
 
 SCRIPT = """
@@ -140,7 +140,6 @@ async def check(url: str, seen: Seen) -> tuple[int, int]:
     return len(seen.answered), marked
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_nothing_that_was_answered_is_lost(tmp_path: Path) -> None:
     file, draw = tmp_path / "mock.db", random.Random(0)

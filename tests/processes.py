@@ -1,0 +1,114 @@
+"""The kit's commands and the real server, each in a process of its own that tests start and end."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).parent.parent
+AGENTOS_PYTHON = ROOT / ".venv-agentos" / "bin" / "python"
+
+
+class Forked:
+    """`python -m MODULE ARGUMENTS` in a process of its own, with what subprocess.Popen has. Its
+    standard output and error are one pipe, `stdout`."""
+
+    def __init__(
+        self,
+        module: str,
+        *arguments: str,
+        python: Path | None = None,
+        folder: Path = ROOT,
+        environment: Mapping[str, str] = os.environ,
+        is_quiet: bool = False,
+    ) -> None:
+        """`is_quiet`: its standard error is nobody's."""
+        self.returncode: int | None = None
+        asked = {
+            "module": module,
+            "arguments": arguments,
+            "folder": str(folder),
+            "environment": dict(environment),
+            "is_quiet": is_quiet,
+        }
+        read, written = os.pipe()
+        read_status, status = os.pipe()
+        self.stdout: IO[str] = os.fdopen(read)
+        self._status = os.fdopen(read_status)
+        server = _fork_server(python or Path(sys.executable), module)
+        socket.send_fds(server, [json.dumps(asked).encode()], [status, written])
+        os.close(written)
+        os.close(status)
+        self.pid = int(self._status.readline())
+
+    def poll(self) -> int | None:
+        """Its exit code, or None: it has not ended."""
+        return self.returncode if self._has_ended(0) else None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, once it has ended. Raises subprocess.TimeoutExpired."""
+        if not self._has_ended(timeout):
+            raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
+        assert self.returncode is not None
+        return self.returncode
+
+    def _has_ended(self, timeout: float | None) -> bool:
+        if self.returncode is None:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._status, selectors.EVENT_READ)
+                if not selector.select(timeout):
+                    return False
+            self.returncode = int(self._status.readline())
+            self._status.close()
+        return True
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+_LOADED = {
+    "mockserver": ["tests.loaded"],
+    # Not agno.os, which reads the token of the environment as it is imported.
+    "scripted_agentos": ["agno.workflow", "agno.team", "agno.db.sqlite", "fastapi", "uvicorn"],
+}
+
+"""What has been imported where each is forked."""
+
+_SETTINGS = {"scripted_agentos": {"AGNO_TELEMETRY": "false", "PYTHONWARNINGS": "ignore"}}
+
+
+@functools.cache
+def _fork_server(python: Path, module: str) -> socket.socket:
+    """What forks the processes of a module."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        descriptor = theirs.fileno()
+        command = [str(python), "-m", "tests.fork_server", str(descriptor), *_LOADED[module]]
+        environment = {**os.environ, **_SETTINGS.get(module, {})}
+        process = subprocess.Popen(
+            command, pass_fds=[descriptor], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL
+        )
+
+    def end() -> None:
+        ours.close()
+        process.wait()
+
+    atexit.register(end)
+    return ours
