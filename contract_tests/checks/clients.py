@@ -46,6 +46,7 @@ STREAM_WAYS = (
     Way("Accept: text/event-stream", (("Accept", EVENT_STREAM),)),
     Way("Accept-Encoding: gzip, deflate", (("Accept-Encoding", "gzip, deflate"),)),
     Way("Cache-Control: no-cache", (("Cache-Control", "no-cache"),)),
+    Way("CONTENT-TYPE, its name in capitals", (("CONTENT-TYPE", FORM),)),
 )
 """Those of a kind go into one request."""
 
@@ -125,13 +126,15 @@ def _takes_no_chunks(context: Context, exchange: Exchange) -> bool:
 
 
 def _request(request: Request, ways: Sequence[Way]) -> Request:
+    headers = tuple(header for way in ways for header in way.headers)
     content_type = next((way.content_type for way in ways if way.content_type != FORM), FORM)
+    is_named = any(name.lower() == "content-type" for name, _ in headers)
     return replace(
         request,
         fields=None,
         content=request.body,
-        content_type=content_type,
-        headers=tuple(header for way in ways for header in way.headers),
+        content_type=None if is_named else content_type,
+        headers=headers,
         is_chunked=any(way.is_chunked for way in ways),
     )
 

@@ -7,7 +7,13 @@ from contract_tests.checks.context import Context
 from contract_tests.checks.registry import check
 from contract_tests.checks.runs import started_ahead
 from contract_tests.checks.stages import Stage
-from contract_tests.judging.streams import describe, held_back, shows_pacing
+from contract_tests.judging.streams import (
+    LASTS,
+    describe,
+    held_back,
+    shows_pacing,
+    time_stands_still,
+)
 from contract_tests.target.budget import NoMoreRuns
 
 # How late the first event is, as a part of the whole run, where all come in one burst at the end.
@@ -101,3 +107,23 @@ def pacing(context: Context) -> None:
             f"request and the last at {run.seconds:.1f} s: all in one burst when the run was over"
         )
         context.findings.require("sse.pacing", not late, message, run.exchange)
+
+
+@check(Stage.STREAMS, "time.advances", tries_each_workflow=True)
+def time_advances(context: Context) -> None:
+    """Whether created_at goes on in long streams, of those that there already are. One whose events
+    were late by accident may look as if it did not: it is asked for again."""
+    reason = f"no run's own events came over {LASTS:g} s"
+    context.findings.cannot(["time.advances"], reason)
+    for workflow in context.target.workflows:
+        run = context.history.streams.get(workflow.id)
+        stands_still = run and time_stands_still(run)
+        if stands_still:
+            try:
+                run = context.runs.stream(workflow)
+            except NoMoreRuns:
+                continue
+            stands_still = run and time_stands_still(run)
+        if run is not None and stands_still is not None:
+            message = f"{workflow.id}: all events have one created_at, and took {run.seconds:.1f} s"
+            context.findings.require("time.advances", not stands_still, message, run.exchange)

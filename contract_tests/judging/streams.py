@@ -218,6 +218,18 @@ def shows_pacing(run: StreamedRun) -> bool:
     return bool(times) and times == sorted(times) and times[-1] - times[0] >= 3
 
 
+LASTS = 3.0
+"""Seconds from a stream's first own event to its last, in which whole seconds go on."""
+
+
+def time_stands_still(run: StreamedRun) -> bool | None:
+    """Whether all events of a stream that took LASTS have one created_at; None of a shorter one."""
+    timed = _timed(run)
+    if not timed or timed[-1][0] - timed[0][0] < LASTS:
+        return None
+    return len({created for _, _, created in timed}) == 1
+
+
 def _timed(run: StreamedRun) -> list[tuple[float, str, float]]:
     """Arrival, name and created_at of the workflow's own events: a nested run's created_at may
     be that of its start."""

@@ -92,7 +92,10 @@ class Request:
 
     @property
     def body_type(self) -> str | None:
-        return FORM if self.fields is not None else self.content_type
+        if self.fields is not None:
+            return FORM
+        named = (value for name, value in self.headers if name.lower() == "content-type")
+        return next(named, self.content_type)
 
     @property
     def is_form(self) -> bool:

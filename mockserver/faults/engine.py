@@ -82,6 +82,11 @@ def each_chunk_has_those_before(event: Event, state: FaultState) -> Events:
     return [{**event, "content": state.notes["text"]}]
 
 
+@on_event("time.stands-still")
+def one_time_for_all(event: Event, state: FaultState) -> Events:
+    return [{**event, "created_at": state.notes.setdefault("created_at", event["created_at"])}]
+
+
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:
     """A copy in which these texts are others, at every depth."""
     if isinstance(value, Mapping):

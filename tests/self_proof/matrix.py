@@ -13,6 +13,7 @@ from zlib import crc32
 
 from agentos_contract.deviations import Deviation, load_deviations
 from agentos_contract.requirements import load_catalogue
+from contract_tests.checks.selection import Selection
 from contract_tests.running.run import Report
 from contract_tests.target.configuration import WorkflowSettings
 from mockserver.app import Settings, create_app
@@ -120,6 +121,9 @@ CONDITIONS: dict[str, Conditions] = {
     "sse.compressed-held": Conditions(("showcase", "lasting")),
     "sse.compressed": Conditions(("showcase", "lasting")),
     "sse.buffered": Conditions(("showcase", "paced")),
+    "time.stands-still": Conditions(
+        ("showcase", "long"), {"selection": Selection(only=["time.*", "order.*", "sse.*"])}
+    ),
     "sse.burst": Conditions(("showcase", "paced")),
 }
 """Where the usual workflows without generated requests are not enough."""

@@ -77,7 +77,7 @@ def test_a_deviation_breaks_what_it_says_and_nothing_else(mock: MockUnderTest, n
     finders = {check.name for check in checks_for({one.id for one in part.of(EVERYTHING)})}
     is_whole = name in WHOLE or crc32(name.encode()) % 16 == 0 or row.found_by not in finders
     if not is_whole:
-        conditions = replace(conditions, options={**conditions.options, "selection": part})
+        conditions = replace(conditions, options={"selection": part, **conditions.options})
     report = mock.report([name], conditions)
     found = broken(report)
     assert set(found) == set(deviation.breaks)

@@ -885,6 +885,18 @@ class SendsAllAtOnce(ConformingServer):
         return events
 
 
+@breaks("time.advances", max_runs=2)
+class StampsARunOnce(ConformingServer):
+    async def frames(self, run: Run) -> AsyncIterator[bytes]:
+        async for frame in super().frames(run):
+            if b"event: WorkflowCompleted" in frame:
+                await asyncio.sleep(3.1)
+            yield frame
+
+    def events(self, run: Run) -> Stream:
+        return [{**event, "created_at": 1000} for event in super().events(run)]
+
+
 # -- runs compared
 
 
@@ -1007,7 +1019,7 @@ def test_a_conforming_server_keeps_everything(stage: Serve, token: str | None) -
     report = test_target(stage(server), token=token, max_examples=20)
     assert not broken(report)
     skipped = set(by_status(report, Status.SKIPPED))
-    expected = {"sse.pacing", "batch.paused"}  # it never pauses
+    expected = {"sse.pacing", "time.advances", "batch.paused"}  # it is quick, and never pauses
     not_asked_for = ("browser.",) if token else ("authentication.", "browser.")
     expected |= {name for name in decided_requirements() if name.startswith(not_asked_for)}
     assert skipped == expected

@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from tests.contract_tests.servers.story import Refused, Story, Style
 
 
-def server(style: Style) -> ThreadingHTTPServer:
+def server(style: Style, *, names_have_case: bool = False) -> ThreadingHTTPServer:
+    """`names_have_case`: a fault, with which a CONTENT-TYPE is none."""
     story = Story(style)
 
     class Handler(BaseHTTPRequestHandler):
@@ -32,7 +33,9 @@ def server(style: Style) -> ThreadingHTTPServer:
 
         def route(self, body: bytes) -> None:
             path = [unquote(part) for part in urlsplit(self.path).path.strip("/").split("/")]
-            content_type = self.headers.get("content-type", "")
+            names = self.headers.keys() if names_have_case else ()
+            is_lost = any(name.isupper() for name in names)
+            content_type = "" if is_lost else self.headers.get("content-type", "")
             story.let_in(self.headers.get("authorization"))
             match self.command, path:
                 case "GET", ["workflows"]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from contract_tests.checks.selection import Selection
 from contract_tests.judging.results import Status
 from tests.conftest import serving
 from tests.contract_tests.conftest import broken, by_status, test_target
@@ -55,6 +56,16 @@ def test_a_conforming_server_passes(stack: str) -> None:
         report = test_target(url, token=TOKEN if stack == "fastapi" else None, max_examples=20)
     assert broken(report) == set()
     assert {"order.first-event", "batch.equals-stream"} <= set(by_status(report, Status.PASSED))
+
+
+def test_one_that_tells_names_of_headers_apart_by_case_does_not() -> None:
+    with threaded(on_http_server.server(Style(agents=True), names_have_case=True)) as url:
+        report = test_target(url, selection=Selection(areas=["http"]))
+    (breach,) = report.breaches
+    assert breach.requirement == "http.request-forms"
+    assert "CONTENT-TYPE" in breach.message
+    assert breach.reproduce.count("-TYPE") == 1
+    assert breach.reproduce.lower().count("content-type") == 1
 
 
 @pytest.mark.parametrize("seed", range(3))
