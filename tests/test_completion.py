@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pexpect
 import pytest
+from click.testing import CliRunner
 
+import contract_tests.cli
+import mockserver.cli
 from tests.docs.pages import EXAMPLES
 
 BIN = Path(sys.executable).parent
@@ -81,23 +84,49 @@ LINES = [
     "contract-tests drift u --since agn|o-2.5.6",
     "contract-tests diff agn|o-2.5.6",
 ]
+IN_SHELLS = ["agentos-mock serve --fault stream.no-cache|-control", "contract-tests dri|ft"]
+"""A command takes seconds to say what it completes, and what that is does not go by the shell."""
+
+COMMANDS = {"agentos-mock": mockserver.cli.main, "contract-tests": contract_tests.cli.main}
+
+
+def offered(typed: str) -> list[str]:
+    """What a command offers a shell for the last word, as bash asks it; files are `file`."""
+    name, *words = typed.split(" ")
+    variable = f"_{name.replace('-', '_').upper()}_COMPLETE"
+    asked = {variable: "bash_complete", "COMP_WORDS": typed, "COMP_CWORD": str(len(words))}
+    result = CliRunner(env=asked).invoke(COMMANDS[name], prog_name=name)
+    assert result.exit_code == 0, result.output
+    kinds = [line.split(",", 1) for line in result.output.split()]
+    return [value if kind == "plain" else kind for kind, value in kinds]
 
 
 @pytest.mark.parametrize("line", LINES)
+def test_names_are_offered(line: str) -> None:
+    typed, _, rest = line.partition("|")
+    assert offered(typed) == [typed.rpartition(" ")[2] + rest]
+
+
+@pytest.mark.parametrize("line", IN_SHELLS)
 def test_names_are_completed(completed: Completed, line: str) -> None:
     typed, _, rest = line.partition("|")
     assert completed(typed) == typed + rest
 
 
-def test_workflows_are_those_of_the_server(completed: Completed, mock_url: str) -> None:
-    for command in ("contract-tests", "contract-tests fuzz", "agentos-mock record"):
-        line = f"{command} {mock_url} --workflow content-p"
-        assert completed(line) == f"{line}ipeline"
+@pytest.mark.parametrize(
+    "command", ["contract-tests", "contract-tests fuzz", "agentos-mock record"]
+)
+def test_workflows_are_those_of_the_server(command: str, mock_url: str) -> None:
+    assert offered(f"{command} {mock_url} --workflow content-p") == ["content-pipeline"]
 
 
-def test_where_no_server_answers_nothing_is_said(completed: Completed) -> None:
-    line = "contract-tests http://127.0.0.1:9 --workflow cont"
-    assert completed(line) == line
+def test_a_server_is_asked_from_a_shell(completed: Completed, mock_url: str) -> None:
+    line = f"contract-tests {mock_url} --workflow content-p"
+    assert completed(line) == f"{line}ipeline"
+
+
+def test_where_no_server_answers_nothing_is_said() -> None:
+    assert offered("contract-tests http://127.0.0.1:9 --workflow cont") == []
 
 
 def test_files_are_completed_where_no_name_is_meant(completed: Completed) -> None:
