@@ -22,7 +22,7 @@ from mockserver.script.cel import Cel
 from mockserver.script.loader import load_scripts
 from tests.processes import AGENTOS_PYTHON as AGENTOS_PYTHON
 from tests.processes import ROOT as ROOT
-from tests.processes import Forked
+from tests.processes import Forked, module_of
 from tests.redis_server import redis_server
 from tests.scripts import write_brisk_scripts
 
@@ -111,14 +111,18 @@ def server_process(
     command: list[str], *, cwd: Path = ROOT, environment: Mapping[str, str] = os.environ
 ) -> Iterator[str]:
     """A command that says `listening on URL` once it does; the URL."""
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=environment,
-        cwd=cwd,
-    )
+    process: subprocess.Popen[str] | Forked
+    if module := module_of(command):
+        process = Forked(module, *command[1:], folder=cwd, environment=environment, is_quiet=True)
+    else:
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment,
+            cwd=cwd,
+        )
     with listening(process, " ".join(command)) as url:
         yield url
 

@@ -11,7 +11,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -76,6 +77,16 @@ class Forked:
         if self.poll() is None:
             os.kill(self.pid, number)
 
+    def communicate(self, timeout: float) -> tuple[str, None]:
+        """What it says until it ends. When the time is over it is killed."""
+        timer = threading.Timer(timeout, self.kill)
+        timer.start()
+        with self.stdout:
+            said = self.stdout.read()
+        timer.cancel()
+        self.wait(timeout)
+        return said, None
+
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)
 
@@ -83,12 +94,26 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
+KIT = {
+    "agentos-mock": "mockserver",
+    "mockserver": "mockserver",
+    "contract-tests": "contract_tests",
+}
+"""The kit's commands: their modules."""
+
+
+def module_of(command: Sequence[str]) -> str | None:
+    """The module of a command of the kit, of the path or of `.venv`; None: it is another's."""
+    file = Path(command[0])
+    return KIT.get(file.name) if str(file.parent) in (".", ".venv/bin") else None
+
+
 _LOADED = {
     "mockserver": ["tests.loaded"],
+    "contract_tests": ["tests.loaded_contract_tests"],
     # Not agno.os, which reads the token of the environment as it is imported.
     "scripted_agentos": ["agno.workflow", "agno.team", "agno.db.sqlite", "fastapi", "uvicorn"],
 }
-
 """What has been imported where each is forked."""
 
 _SETTINGS = {"scripted_agentos": {"AGNO_TELEMETRY": "false", "PYTHONWARNINGS": "ignore"}}

@@ -14,16 +14,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from tests.conftest import ROOT, server_process
 from tests.docs.pages import Command
+from tests.processes import Forked, module_of
 
 BIN = Path(sys.executable).parent
 MOCK = "http://localhost:7777"
 SECONDS = 300
 # Programs that a machine may lack.
 SYSTEM = ("openssl", "npx")
+SHELL_S = re.compile(r"[|&;<>$`*?~(){}\n]")
+"""What a shell does something about."""
 VARIES = re.compile(r'"created_at":\d+')
 # What a checkout has and a command on a page reads.
 CHECKOUT = (".venv-agentos", "fixtures", "openapi", "scripted_agentos")
@@ -103,21 +106,31 @@ class Shell:
         text = re.sub(r"^curl ", curl, self.here(command.text))
         with (self._folder / ".said").open("w+", encoding="utf-8") as said:
             # A file, as what is left in the background keeps a pipe open.
-            done = subprocess.run(
-                ["bash", "-c", text],
-                cwd=self._folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                timeout=SECONDS,
-            )
+            code = self._code_of(text, environment, said)
             said.seek(0)
             output = said.read()
         output = replaced(output, {here: there for there, here in self._places.items()})
-        assert done.returncode == command.exit_code, f"{command.text}\n{output}"
+        assert code == command.exit_code, f"{command.text}\n{output}"
         missing = line_missing(output, command.shown)
         assert missing is None, f"{command.text}\ndoes not say\n{missing}\nbut\n{output}"
+
+    def _code_of(self, text: str, environment: Mapping[str, str], said: IO[str]) -> int:
+        words = shlex.split(text, comments=True)
+        module = module_of(words)
+        if module and not SHELL_S.search(shlex.join(words)):
+            process = Forked(module, *words[1:], folder=self._folder, environment=environment)
+            said.write(process.communicate(SECONDS)[0])
+            return process.wait()
+        done = subprocess.run(
+            ["bash", "-c", text],
+            cwd=self._folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            timeout=SECONDS,
+        )
+        return done.returncode
 
     def here(self, text: str) -> str:
         """A text of the page as it is on this machine; the servers that it names are there."""

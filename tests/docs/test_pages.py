@@ -49,6 +49,12 @@ def test_a_page_runs(name: str, tmp_path: Path) -> None:
                     run_python(example, tmp_path, shell, said.python)
 
 
+def runs_all_tests(command: Command) -> bool:
+    """Whether it is a pytest of the whole folder."""
+    first, *words = command.words
+    return first.endswith("pytest") and not any(word.endswith(".py") for word in words)
+
+
 def run_python(example: Example, folder: Path, shell: Shell, python: str) -> None:
     """By pytest where it has tests, unless a command of the page does; as a program where it is
     no file that something else imports."""
@@ -57,7 +63,9 @@ def run_python(example: Example, folder: Path, shell: Shell, python: str) -> Non
         name = f"test_line_{example.line}.py"
         (folder / name).write_text(shell.here(example.text), encoding="utf-8")
     elif has_tests and not any(
-        example.file in command.text for e in examples(example.page) for command in commands(e)
+        example.file in command.text or (e.line > example.line and runs_all_tests(command))
+        for e in examples(example.page)
+        for command in commands(e)
     ):
         name = example.file
     else:

@@ -17,6 +17,7 @@ import pytest
 
 from agentos_contract.requirements import Level, load_catalogue
 from tests.hostile_server import JSON, STREAM, HostileServer, head, hostile, plain
+from tests.processes import Forked, module_of
 
 SECONDS = 120
 pytestmark = pytest.mark.timeout(300)
@@ -58,9 +59,13 @@ def held(runs: int) -> Iterator[tuple[HostileServer, Holding]]:
 def interrupted(command: list[str], holding: Holding, *signals: signal.Signals) -> tuple[int, str]:
     """Exit code and output of a command that is sent the signals while a run is held."""
     environment = {key: value for key, value in os.environ.items() if "AGENTOS" not in key}
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    )
+    process: subprocess.Popen[str] | Forked
+    if module := module_of(command):
+        process = Forked(module, *command[1:], environment=environment)
+    else:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        )
     try:
         assert holding.holds.wait(SECONDS)
         for one in signals:
@@ -68,18 +73,20 @@ def interrupted(command: list[str], holding: Holding, *signals: signal.Signals) 
         output, _ = process.communicate(timeout=SECONDS)
     finally:
         process.kill()
-    return process.returncode, output
+    return process.wait(), output
 
 
 def contract_tests(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "contract_tests", *arguments]
+    return ["contract-tests", *arguments]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_tests_leave_all_reports(number: signal.Signals, tmp_path: Path) -> None:
     with held(6) as (server, holding):
-        command = contract_tests(server.url, "--report-dir", str(tmp_path), "--log")
-        code, output = interrupted([*command, str(tmp_path / "log.har")], holding, number)
+        # One as a shell starts it: the others are processes that have imported the kit.
+        command = [sys.executable, "-m", "contract_tests", server.url]
+        command += ["--report-dir", str(tmp_path), "--log", str(tmp_path / "log.har")]
+        code, output = interrupted(command, holding, number)
     assert code == 128 + number
     *_, last = output.strip().splitlines()
     assert last.startswith(f"contract-tests: interrupted by {number.name}, before ")
@@ -139,10 +146,11 @@ def test_drift_says_what_came(tmp_path: Path) -> None:
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_fuzzing_has_what_it_found(workers: str, tmp_path: Path) -> None:
     with held(10) as (server, holding):
-        command = contract_tests(
-            *("fuzz", server.url, "--time", "50s", "--workers", workers),
+        command = [
+            *(sys.executable, "-m", "contract_tests", "fuzz", server.url),
+            *("--time", "50s", "--workers", workers),
             *("--report-dir", str(tmp_path), "--database", str(tmp_path / "examples")),
-        )
+        ]
         code, output = interrupted(command, holding, signal.SIGTERM)
     assert code == 143
     assert "Traceback" not in output
@@ -154,14 +162,14 @@ def test_fuzzing_has_what_it_found(workers: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "runs", "said"),
     [
-        (("contract_tests", "learn", "--out"), 6, "contract-tests: interrupted by SIGTERM, before"),
+        (("contract-tests", "learn", "--out"), 6, "contract-tests: interrupted by SIGTERM, before"),
         (("mockserver", "record", "--out"), 1, "mockserver record: interrupted by SIGTERM; "),
     ],
 )
 def test_the_others_say_so(command: tuple[str, ...], runs: int, said: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with held(runs) as (server, holding):
-        words = [sys.executable, "-m", *command, str(out), server.url]
+        words = [*command, str(out), server.url]
         code, output = interrupted(words, holding, signal.SIGTERM)
     assert code == 143
     assert said in output.strip().splitlines()[-1]

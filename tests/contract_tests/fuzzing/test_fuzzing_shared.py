@@ -32,9 +32,9 @@ class TripsOverTheSecondRun(ConformingServer):
         return stream
 
 
-def run_suite(suite: str, folder: Path) -> str:
-    """What pytest says of it, with two workers."""
-    command = [sys.executable, "-m", "pytest", "-n", "2", suite]
+def run_suite(suite: str, folder: Path, workers: int) -> str:
+    """What pytest says of it."""
+    command = [sys.executable, "-m", "pytest", "-n", str(workers), suite]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
     assert done.returncode == 1, done.stdout + done.stderr
     return done.stdout
@@ -48,10 +48,10 @@ def test_what_one_found_the_other_replays_first(
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     suite = tmp_path / "test_fuzz.py"
     suite.write_text(SUITE.replace("{url}", url).replace("{database}", empty_redis))
-    first = run_suite(f"{suite}::test_nothing_is_found[0]", tmp_path)
+    first = run_suite(f"{suite}::test_nothing_is_found[0]", tmp_path, 0)
     assert "found: error.documented-status" in first
     # The other has a seed of its own, and begins with what the first has found.
-    both = run_suite(str(suite), tmp_path)
+    both = run_suite(str(suite), tmp_path, 2)
     assert both.count("replayed: error.documented-status") >= 2
     assert "found: error.documented-status" not in both
 

@@ -210,7 +210,7 @@ def test_what_is_written_is_as_narrow_as_it_was_seen(stage: Serve, tmp_path: Pat
     [entry] = load_known(str(file), IDS)[BROKEN]
     assert entry.workflows == ("other", "third")
     assert (entry.event, entry.cause) == (("WorkflowCompleted",), ("another",))
-    for seed in range(4):
+    for seed in range(2):
         result = run_cli(url, "--max-examples", "5", "--seed", str(seed), "--known", str(file))
         assert result.exit_code == 0, result.output
     # Three more workflows with the same fault are three new ones, by name.
@@ -271,18 +271,6 @@ def judge_by_the_profile(report: Report, workflow: str = "") -> int:
             found = failed(settled(report, {**known, name: left}))
             assert found == expected, (workflow, name, position)
     return len(needed)
-
-
-@pytest.mark.agentos
-def test_the_profile_is_that_of_the_real_server(agentos_url: str) -> None:
-    report = test_target(agentos_url, max_examples=20)
-    assert judge_by_the_profile(report) > 20
-    # And whatever the real server was seen to keep is refused.
-    kept = set(report.findings.probed_at) - set(report.findings.breaches)
-    assert len(kept) > 40
-    for name in kept & {r.id for r in load_catalogue().at_level(Level.PROTOCOL)}:
-        entries = (*profile().get(name, ()), Known("they say so"))
-        assert failed(settled(report, {**profile(), name: entries})) == {name}
 
 
 @pytest.mark.agentos

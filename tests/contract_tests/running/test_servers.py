@@ -6,8 +6,14 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
+from agentos_contract.requirements import Level, load_catalogue
+from contract_tests.judging.known import Known, load_known
 from contract_tests.judging.results import Status
+from contract_tests.running.run import Report
 from tests.contract_tests.conftest import broken, by_status, run_cli, test_target
+from tests.contract_tests.judging.test_known import failed, judge_by_the_profile, profile, settled
 
 # Seen by hand, each by the curl command that the failure prints.
 GENUINE = {
@@ -52,15 +58,17 @@ def test_the_locked_mock_keeps_authentication(locked_mock_url: str) -> None:
     }
 
 
-def test_a_real_agentos_has_these_deviations(agentos_url: str, tmp_path: Path) -> None:
-    result = run_cli(agentos_url, "--seed", "1", "--report-dir", str(tmp_path))
-    assert result.exit_code == 1, result.output
-    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
-    found = {r["requirement"] for r in report["results"] if r["status"] == "failed"}
-    assert found - SOMETIMES == GENUINE
-    for entry in report["results"]:
-        if entry["status"] == "failed":
-            assert entry["reproduce"].startswith("curl ")
+@pytest.fixture(scope="module")
+def of_agentos(agentos_url: str) -> Report:
+    """What a real AgentOS does, once for all that look at it."""
+    return test_target(agentos_url, max_examples=20)
+
+
+def test_a_real_agentos_has_these_deviations(of_agentos: Report) -> None:
+    found = by_status(of_agentos, Status.FAILED)
+    assert set(found) - SOMETIMES == GENUINE
+    for result in found.values():
+        assert result.reproduce.startswith("curl ")
 
 
 def test_a_real_agentos_is_read_by_the_pages_it_knows(agentos_url: str) -> None:
@@ -72,10 +80,20 @@ def test_a_real_agentos_is_read_by_the_pages_it_knows(agentos_url: str) -> None:
     assert re.findall(r"^FAILED (\S+)", other.output, re.MULTILINE) == ["browser.readable"]
 
 
-def test_a_real_agentos_is_as_known(agentos_url: str, tmp_path: Path) -> None:
+def test_a_real_agentos_is_as_known(of_agentos: Report, tmp_path: Path) -> None:
     known = dict.fromkeys(sorted(GENUINE), "seen by hand")
     sometimes = {name: {"reason": "by the second", "sometimes": True} for name in SOMETIMES}
     file = tmp_path / "known.yaml"
     file.write_text(json.dumps({"known": known | sometimes}))
-    result = run_cli(agentos_url, "--seed", "2", "--max-examples", "20", "--known", str(file))
-    assert result.exit_code == 0, result.output
+    listed = load_known(str(file), load_catalogue().requirements)
+    assert failed(settled(of_agentos, listed)) == set()
+
+
+def test_the_profile_is_that_of_a_real_agentos(of_agentos: Report) -> None:
+    assert judge_by_the_profile(of_agentos) > 20
+    # And whatever the real server was seen to keep is refused.
+    kept = set(of_agentos.findings.probed_at) - set(of_agentos.findings.breaches)
+    assert len(kept) > 40
+    for name in kept & {r.id for r in load_catalogue().at_level(Level.PROTOCOL)}:
+        entries = (*profile().get(name, ()), Known("they say so"))
+        assert failed(settled(of_agentos, {**profile(), name: entries})) == {name}
