@@ -55,7 +55,7 @@ js: install $(NODE_INSTALLED)
 		npm run --silent check && npm run --silent build && npm run --silent test && \
 		{ test ! -x /usr/bin/chromium || npm run --silent test:browser; }; fi
 
-.PHONY: docs docs-serve help install install-others agentos redis shells gateways serve test test-binary fast differential drift-agno3 drift-data matrix compositions lint format bench lock clean
+.PHONY: docs docs-serve help install install-others agentos redis shells gateways serve test test-binary fast differential drift-agno3 drift-data matrix compositions lint format bench soak lock clean
 
 help:
 	@echo "make install  .venv with the commands mockserver and contract-tests"
@@ -73,6 +73,7 @@ help:
 	@echo "make browser  Node.js, npm and Chromium, system packages, where they are missing (make js calls it)"
 	@echo "make binary   dist/agentos-mock, one file that needs no Python (and dist/contract-tests, its second name)"
 	@echo "make bench    the benchmarks, as ratios"
+	@echo "make soak     what an hour of everything at once leaves behind (ARGS='--seconds 60')"
 	@echo "make drift-agno3   contract-tests drift on a real AgentOS 3.1.10, installed in .venv-agno3"
 	@echo "make drift-data    what drift starts from (AgentOS 2.5.6) and is tried on (3.1.10), anew"
 	@echo "make agentos  .venv-agentos with a real AgentOS 2.5.6 (make test calls it)"
@@ -202,6 +203,10 @@ $(PEERS_INSTALLED): benchmarks/peers/package-lock.json
 
 bench: install agentos $(PEERS_INSTALLED)
 	$(VENV)/bin/python -m benchmarks.throughput $(ARGS)
+
+# What an hour of everything at once leaves behind; shorter by ARGS='--seconds 60'.
+soak: install
+	$(VENV)/bin/python -m benchmarks.soak $(ARGS)
 
 lock: install
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header \
