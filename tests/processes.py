@@ -46,7 +46,8 @@ class Forked:
         read_status, status = os.pipe()
         self.stdout: IO[str] = os.fdopen(read)
         self._status = os.fdopen(read_status)
-        server = _fork_server(python or Path(sys.executable), module)
+        package = next(name for name in _LOADED if module.startswith(name))
+        server = _fork_server(python or Path(sys.executable), package)
         socket.send_fds(server, [json.dumps(asked).encode()], [status, written])
         os.close(written)
         os.close(status)
@@ -113,20 +114,21 @@ _LOADED = {
     "contract_tests": ["tests.loaded_contract_tests"],
     # Not agno.os, which reads the token of the environment as it is imported.
     "scripted_agentos": ["agno.workflow", "agno.team", "agno.db.sqlite", "fastapi", "uvicorn"],
+    "tests.agentos": ["agno.client"],
 }
-"""What has been imported where each is forked."""
-
-_SETTINGS = {"scripted_agentos": {"AGNO_TELEMETRY": "false", "PYTHONWARNINGS": "ignore"}}
+"""What has been imported where each is forked, by its package."""
 
 
 @functools.cache
-def _fork_server(python: Path, module: str) -> socket.socket:
-    """What forks the processes of a module."""
+def _fork_server(python: Path, package: str) -> socket.socket:
+    """What forks the processes of a package."""
     ours, theirs = socket.socketpair()
     with theirs:
         descriptor = theirs.fileno()
-        command = [str(python), "-m", "tests.fork_server", str(descriptor), *_LOADED[module]]
-        environment = {**os.environ, **_SETTINGS.get(module, {})}
+        command = [str(python), "-m", "tests.fork_server", str(descriptor), *_LOADED[package]]
+        environment = {**os.environ, "AGNO_TELEMETRY": "false"}
+        if package not in KIT.values():
+            environment["PYTHONWARNINGS"] = "ignore"  # Agno's own
         process = subprocess.Popen(
             command, pass_fds=[descriptor], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL
         )

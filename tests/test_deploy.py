@@ -23,7 +23,8 @@ import yaml
 from click.testing import CliRunner
 
 from mockserver.cli import main
-from tests.conftest import ROOT, server_process
+from tests.conftest import ROOT, listening
+from tests.processes import Forked
 from tests.runs import batch
 
 LINES = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
@@ -141,8 +142,8 @@ def test_replicas_of_an_example_share_what_they_have(
 @contextlib.contextmanager
 def replica(words: list[str]) -> Iterator[httpx.Client]:
     environment = {**os.environ, "AGENTOS_TOKEN": "letmein"}
-    command = [str(BIN / "agentos-mock"), *words, "--port", "0"]
-    with server_process(command, environment=environment) as url:
+    process = Forked("mockserver", *words, "--port", "0", environment=environment)
+    with listening(process, "agentos-mock") as url:
         here = url.replace("0.0.0.0", "127.0.0.1")
         headers = {"Authorization": "Bearer letmein"}
         with httpx.Client(base_url=here, headers=headers, timeout=30) as client:

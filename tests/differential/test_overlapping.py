@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -135,12 +135,13 @@ CASES: dict[str, tuple[Meanwhile, bool, dict[str, str]]] = {
 """What happens meanwhile, whether the session had a run before, and what the slow run is given."""
 
 
-async def shown_by(url: str) -> dict[str, list[Any]]:
-    """What each case's session shows before, meanwhile and after."""
+async def shown_by(url: str, names: Iterable[str] = CASES, time: int = 1) -> dict[str, list[Any]]:
+    """What each case's session shows before, meanwhile and after; in sessions of its own each
+    time."""
 
     async def one(client: httpx.AsyncClient, name: str) -> list[Any]:
         meanwhile, is_old, more = CASES[name]
-        conversation = Conversation(client, name)
+        conversation = Conversation(client, f"{name} {time}")
         if is_old:
             await conversation.quick()
         shown = []
@@ -153,8 +154,8 @@ async def shown_by(url: str) -> dict[str, list[Any]]:
         return [*shown, await conversation.shown()]
 
     async with httpx.AsyncClient(base_url=url, timeout=60) as client:
-        found = await asyncio.gather(*(one(client, name) for name in CASES))
-    return dict(zip(CASES, found, strict=True))
+        found = await asyncio.gather(*(one(client, name) for name in names))
+    return dict(zip(names, found, strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -172,11 +173,15 @@ def test_a_session_that_is_written_meanwhile_is_as_the_real_servers(folder: Path
         seed=1,
         deviations=load_profile("agno-2.5.6").deviations,
     )
-    with serving(create_app(settings)) as url:
-        ours = asyncio.run(shown_by(url))
-    with agentos(folder) as url:
-        theirs = asyncio.run(shown_by(url))
-    assert ours == theirs
+    differ = list(CASES)
+    with serving(create_app(settings)) as here, agentos(folder) as there:
+        for time in (1, 2, 3):  # with a busy processor what comes meanwhile may come too late
+            ours = asyncio.run(shown_by(here, differ, time))
+            theirs = asyncio.run(shown_by(there, differ, time))
+            differ = [name for name in differ if ours[name] != theirs[name]]
+            if not differ:
+                break
+    assert {name: ours[name] for name in differ} == {name: theirs[name] for name in differ}
 
 
 def test_by_the_contract_nothing_is_lost(folder: Path) -> None:

@@ -72,7 +72,7 @@ def test_each_exception_has_a_case_that_shows_it() -> None:
 
 def test_drawn_requests_are_answered_alike(servers: Servers) -> None:
     @hypothesis.settings(
-        max_examples=400,
+        max_examples=200,
         derandomize=True,
         database=None,
         deadline=None,

@@ -15,7 +15,7 @@ from tests.differential.sessions_machine import machine
 @pytest.mark.agentos
 def test_drawn_sequences_of_calls_are_answered_alike() -> None:
     settings = hypothesis.settings(
-        max_examples=20,
+        max_examples=12,
         stateful_step_count=25,
         derandomize=True,
         database=None,

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import Any
 
 import pytest
 
 from mockserver.app import Settings, create_app
-from tests.conftest import AGENTOS_PYTHON, ROOT, Serve
+from tests.conftest import Serve
+from tests.processes import AGENTOS_PYTHON, Forked
 
-PROGRAM = ROOT / "tests" / "agentos" / "use_client.py"
+PROGRAM = "tests.agentos.use_client"
 
 
 def use_client(url: str, *arguments: str) -> dict[str, Any]:
     """Let Agno's client loose on a server; what each call gave."""
-    finished = subprocess.run(
-        [str(AGENTOS_PYTHON), str(PROGRAM), url, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr
-    seen: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
+    process = Forked(PROGRAM, url, *arguments, python=AGENTOS_PYTHON)
+    with process.stdout:
+        said = process.stdout.read()
+    assert process.wait() == 0, said
+    seen: dict[str, Any] = json.loads(said.splitlines()[-1])
     return seen
 
 

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import Any
 
 import pytest
 
 from agentos_contract.profiles import load_profile
 from mockserver.app import Settings, create_app
-from tests.conftest import AGENTOS_PYTHON, ROOT, Serve
+from tests.conftest import Serve
+from tests.processes import AGENTOS_PYTHON, Forked
 from tests.runs import masked
 
-PROGRAM = ROOT / "tests" / "agentos" / "typed_events.py"
+PROGRAM = "tests.agentos.typed_events"
 
 
 def typed_events(url: str) -> dict[str, list[Any]]:
-    finished = subprocess.run(
-        [str(AGENTOS_PYTHON), str(PROGRAM), url],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr
-    text = finished.stdout.splitlines()[-1].replace(url, "URL")
+    process = Forked(PROGRAM, url, python=AGENTOS_PYTHON)
+    with process.stdout:
+        said = process.stdout.read()
+    assert process.wait() == 0, said
+    text = said.splitlines()[-1].replace(url, "URL")
     seen: dict[str, list[Any]] = json.loads(text)
     return seen
 
