@@ -73,7 +73,7 @@ def take_connection(parameters: dict[str, Any]) -> Connection:
 
 
 def _check_proxies() -> None:
-    """httpx wants each proxy of the environment to be one that it can use, asked for or not."""
+    """httpx2 wants each proxy of the environment to be one that it can use, asked for or not."""
     proxies = getproxies()
     for name in ("http", "https", "all"):
         scheme, colon, _ = proxies.get(name, "").partition("://")

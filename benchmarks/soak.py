@@ -25,7 +25,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, fields
 from multiprocessing.connection import Connection
 
-import httpx
+import httpx2
 import uvicorn
 import uvloop
 from websockets.asyncio.client import connect
@@ -113,7 +113,7 @@ class Client:
     def __init__(self, port: int, seed: int) -> None:
         self._port = port
         self._draw = random.Random(seed)
-        self._http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60)
+        self._http = httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60)
         self.done: Counter[str] = Counter()
 
     async def go_on(self, seconds: float) -> None:

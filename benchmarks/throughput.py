@@ -17,7 +17,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import uvloop
 
 from agentos_contract.sse import EventStreamDecoder, encode_event
@@ -41,8 +41,8 @@ RESULTS = Path(__file__).parent / "results" / "throughput.json"
 def answers_of(server: Server) -> tuple[bytes, list[bytes]]:
     """The body of a batch run, and the frames of a stream."""
     url = f"http://127.0.0.1:{server.port}{PATH}"
-    body = httpx.post(url, data={"message": "tea", "stream": "false"}).content
-    raw = httpx.post(url, data={"message": "tea", "stream": "true"}).content
+    body = httpx2.post(url, data={"message": "tea", "stream": "false"}).content
+    raw = httpx2.post(url, data={"message": "tea", "stream": "true"}).content
     events = EventStreamDecoder().feed(raw)
     return body, [encode_event(event.event, event.data) for event in events]
 

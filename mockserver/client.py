@@ -8,7 +8,7 @@ from functools import cache
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
+import httpx2
 
 Json = dict[str, Any]
 
@@ -28,7 +28,7 @@ class ControlError(AssertionError):
 @cache
 def _tls() -> ssl.SSLContext:
     """Made once: reading the certificates of authorities takes 50 ms."""
-    return httpx.create_ssl_context()
+    return httpx2.create_ssl_context()
 
 
 class MockClient:
@@ -46,8 +46,10 @@ class MockClient:
         self.headers = {"Mock-Scope": scope, **authorization}
         """What a request of the AgentOS API needs to belong to the scope."""
         verify = _tls() if self.url.startswith("https:") else False
-        self.http = httpx.Client(base_url=self.url, headers=self.headers, timeout=60, verify=verify)
-        self._control = httpx.Client(
+        self.http = httpx2.Client(
+            base_url=self.url, headers=self.headers, timeout=60, verify=verify
+        )
+        self._control = httpx2.Client(
             base_url=f"{self.url}/__mock__/",
             headers=authorization,
             timeout=LONG_POLL + 30,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-import httpx
+import httpx2
 from click.core import ParameterSource
 from rich.console import Console
 
@@ -57,8 +57,8 @@ def _origin(ctx: click.Context, param: click.Parameter, value: str | None) -> st
     if value is None:
         return None
     try:
-        url = httpx.URL(value)
-    except httpx.InvalidURL as error:
+        url = httpx2.URL(value)
+    except httpx2.InvalidURL as error:
         raise click.BadParameter(f"{value!r}: {error}") from error
     port = f":{url.port}" if url.port is not None else ""
     host = f"[{url.host}]" if ":" in url.host else url.raw_host.decode("ascii")

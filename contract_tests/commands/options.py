@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-import httpx
+import httpx2
 from click.core import ParameterSource
 
 from agentos_contract.completion import complete_workflows
@@ -233,7 +233,7 @@ def _check_url(url: str) -> None:
         )
         raise click.BadParameter(message, param_hint="URL")
     try:
-        check_url(url, lambda: httpx.URL(url).host)
+        check_url(url, lambda: httpx2.URL(url).host)
     except ConnectionMistake as error:
         raise click.BadParameter(str(error), param_hint="URL") from error
 

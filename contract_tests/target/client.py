@@ -20,7 +20,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any
 
-import httpx
+import httpx2
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from agentos_contract.connection import PLAIN, Connection, below, causes, why_untrusted
@@ -91,7 +91,7 @@ class Client:
         self._on_exchange = on_exchange
         self._connection = connection
         self._portal: BlockingPortal | None = None
-        self._http: httpx.AsyncClient | None = None
+        self._http: httpx2.AsyncClient | None = None
         self._under_way: set[asyncio.Task[Any]] = set()
         self.http_version = ""
         """The version of HTTP that the last answer was of."""
@@ -104,15 +104,15 @@ class Client:
     def __enter__(self) -> Client:
         # Reading all certificates that are trusted takes longer than a request.
         is_tls = self.url.lower().startswith("https:")
-        self._http = httpx.AsyncClient(
-            verify=self._connection.tls(httpx.create_ssl_context) if is_tls else False,
+        self._http = httpx2.AsyncClient(
+            verify=self._connection.tls(httpx2.create_ssl_context) if is_tls else False,
             proxy=self._connection.proxy,
             # A gateway's cookie would let the next probe in.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             follow_redirects=False,
-            # Time-outs are ours: httpx has none for the whole.
-            timeout=httpx.Timeout(None, connect=min(10.0, self.limits.total)),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=4),
+            # Time-outs are ours: httpx2 has none for the whole.
+            timeout=httpx2.Timeout(None, connect=min(10.0, self.limits.total)),
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=4),
         )
         self._portal_context = start_blocking_portal()
         self._portal = self._portal_context.__enter__()
@@ -293,7 +293,7 @@ class Client:
 
     async def _read_body(
         self,
-        response: httpx.Response,
+        response: httpx2.Response,
         exchange: Exchange,
         started: float,
         on_event: EventListener | None,
@@ -356,29 +356,29 @@ def _note_errors(exchange: Exchange, total: float) -> Iterator[None]:
         exchange.error_message = (
             f"{_so_far(exchange)}, and no end within {total:g} s (--total-timeout)"
         )
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
+    except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.UnsupportedProtocol) as error:
         exchange.error = TransferError.UNREACHABLE
         exchange.error_message = f"no connection: {_innermost(error)}"
         if (text := why_untrusted(error)) is not None:
             exchange.error, exchange.error_message = TransferError.UNTRUSTED, text
-    except httpx.ProxyError as error:
+    except httpx2.ProxyError as error:
         exchange.error = TransferError.UNREACHABLE
         exchange.error_message = f"no connection: the proxy says {_innermost(error)}"
-    except httpx.InvalidURL as error:
+    except httpx2.InvalidURL as error:
         # An id of the server's may be longer than any URL.
         exchange.error = TransferError.UNSENDABLE
         exchange.error_message = f"the request cannot be sent: {error}"
-    except httpx.LocalProtocolError as error:
+    except httpx2.LocalProtocolError as error:
         # Ours: what we built cannot be sent.
         raise RuntimeError(f"the request cannot be sent: {error}") from error
-    except httpx.HTTPError as error:
+    except httpx2.HTTPError as error:
         text = str(error) or type(error).__name__
         if exchange.status is None and (untrusted := why_untrusted(error)) is not None:
             exchange.error, exchange.error_message = TransferError.UNTRUSTED, untrusted
         elif exchange.status is not None:
             exchange.error = TransferError.CUT
             exchange.error_message = f"the connection was cut in the middle of the answer: {text}"
-        elif isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in text:
+        elif isinstance(error, httpx2.RemoteProtocolError) and "disconnected" not in text:
             exchange.error = TransferError.MALFORMED
             exchange.error_message = f"the answer is no HTTP: {text}"
         else:

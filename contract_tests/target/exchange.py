@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from urllib.parse import parse_qsl, urlencode
 
-import httpx
+import httpx2
 
 from agentos_contract.document import FORM
 from agentos_contract.sse import EventStreamDecoder, ServerSentEvent
@@ -121,7 +121,7 @@ class Exchange:
     reason: str = ""
     http_version: str = ""
     """Of the answer, such as HTTP/1.0."""
-    headers: httpx.Headers = field(default_factory=httpx.Headers)
+    headers: httpx2.Headers = field(default_factory=httpx2.Headers)
     body: bytes = b""
     """Empty for an event stream that was answered with 200: its events are below."""
     received: bytearray = field(default_factory=bytearray)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-import httpx
+import httpx2
 
 from agentos_contract.completion import complete_workflows
 from agentos_contract.connection import ConnectionMistake, check_url
@@ -74,7 +74,7 @@ def record(
         _infer(Path(url), workflows, out)
         return
     try:
-        check_url(url, lambda: httpx.URL(url).host)
+        check_url(url, lambda: httpx2.URL(url).host)
     except ConnectionMistake as error:
         # It may have a password in it.
         why = str(error) if "@" not in url else "it is no server's URL"
@@ -97,7 +97,7 @@ def record(
         files = len(recorder.written)
         echo(f"mockserver record: interrupted by {signal}; {out}: {files} files", err=True)
         sys.exit(signals.exit_code(1))
-    except (CouldNotRecord, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+    except (CouldNotRecord, httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
         echo(f"mockserver record: {redacted(url)}: {error}", err=True)
         sys.exit(2)
     except OSError as error:
@@ -129,6 +129,6 @@ def _infer(folder: Path, workflow_ids: tuple[str, ...], out: Path) -> None:
 def redacted(url: str) -> str:
     """A URL without what may be a secret in it."""
     try:
-        return str(httpx.URL(url).copy_with(userinfo=b"", query=None))
-    except httpx.InvalidURL:
+        return str(httpx2.URL(url).copy_with(userinfo=b"", query=None))
+    except httpx2.InvalidURL:
         return "the URL"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import httpx
+import httpx2
 import yaml
 
 from agentos_contract.connection import PLAIN, Connection, below, why_untrusted
@@ -95,12 +95,12 @@ class Recorder:
         headers = {"accept-encoding": "identity"}
         if self.token:
             headers["authorization"] = f"Bearer {self.token}"
-        timeout = httpx.Timeout(self.limits.idle, connect=10.0)
+        timeout = httpx2.Timeout(self.limits.idle, connect=10.0)
         is_tls = self.url.lower().startswith("https:")
-        async with httpx.AsyncClient(
+        async with httpx2.AsyncClient(
             headers=[*self.connection.headers, *headers.items()],
             timeout=timeout,
-            verify=self.connection.tls(httpx.create_ssl_context) if is_tls else False,
+            verify=self.connection.tls(httpx2.create_ssl_context) if is_tls else False,
             proxy=self.connection.proxy,
             # A gateway's cookie would make later requests other than the first.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
@@ -110,7 +110,7 @@ class Recorder:
                 ids = list(dict.fromkeys(workflow_ids or await self._listed(client)))
                 for workflow_id in ids:
                     await self._workflow(client, workflow_id)
-            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+            except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
                 why = why_untrusted(error) or f"cannot be reached: {error or type(error).__name__}"
                 raise CouldNotRecord(why) from error
             except NotRecorded as error:
@@ -118,7 +118,7 @@ class Recorder:
         if not self.written:
             raise CouldNotRecord("; ".join(self.failures) or "nothing was recorded")
 
-    async def _listed(self, client: httpx.AsyncClient) -> list[str]:
+    async def _listed(self, client: httpx2.AsyncClient) -> list[str]:
         listed = await self._get(client, "/workflows")
         items = listed if isinstance(listed, list) else []
         ids = [item.get("id") for item in items if isinstance(item, dict)]
@@ -130,7 +130,7 @@ class Recorder:
             raise CouldNotRecord(message)
         return named
 
-    async def _workflow(self, client: httpx.AsyncClient, workflow_id: str) -> None:
+    async def _workflow(self, client: httpx2.AsyncClient, workflow_id: str) -> None:
         shown = workflow_id if workflow_id.isprintable() else ascii(workflow_id)
         path = f"/workflows/{quote(workflow_id, safe='')}"
         name = self._file_name(workflow_id)
@@ -169,7 +169,7 @@ class Recorder:
         return name
 
     async def _describe(
-        self, client: httpx.AsyncClient, path: str, workflow_id: str, name: str
+        self, client: httpx2.AsyncClient, path: str, workflow_id: str, name: str
     ) -> None:
         """Write a workflow's description, which the mock can serve as a script."""
         description = self._clean(await self._get(client, path, self.limits.description))
@@ -188,7 +188,7 @@ class Recorder:
         self.written.append(file)
 
     async def _run(
-        self, client: httpx.AsyncClient, path: str, workflow_id: str, message: str, stream: bool
+        self, client: httpx2.AsyncClient, path: str, workflow_id: str, message: str, stream: bool
     ) -> Recording:
         form = {"message": message, "stream": "true" if stream else "false"}
         if self.session_id is not None:
@@ -218,7 +218,7 @@ class Recorder:
                     frames.append(Frame(at, event.event, data))
                     if len(frames) > self.limits.events:
                         raise NotRecorded(f"a stream of more than {self.limits.events:,} events")
-        except (httpx.RemoteProtocolError, httpx.ReadError):
+        except (httpx2.RemoteProtocolError, httpx2.ReadError):
             return frames, "cut"
         except ValueError as error:
             message = f"event {len(frames) + 1} has no JSON object for its data: {error}"
@@ -227,7 +227,7 @@ class Recorder:
 
     # -- what the server answers
 
-    async def _get(self, client: httpx.AsyncClient, path: str, limit: int | None = None) -> Any:
+    async def _get(self, client: httpx2.AsyncClient, path: str, limit: int | None = None) -> Any:
         async with self._answer(client, "GET", path, limit) as (response, chunks):
             if response.status_code != 200:
                 raise NotRecorded(f"GET {path} was answered with {response.status_code}")
@@ -236,12 +236,12 @@ class Recorder:
     @contextlib.asynccontextmanager
     async def _answer(
         self,
-        client: httpx.AsyncClient,
+        client: httpx2.AsyncClient,
         method: str,
         path: str,
         limit: int | None = None,
         **options: Any,
-    ) -> AsyncIterator[tuple[httpx.Response, AsyncIterator[bytes]]]:
+    ) -> AsyncIterator[tuple[httpx2.Response, AsyncIterator[bytes]]]:
         """An answer and its bytes, within limits. Raises NotRecorded, CouldNotRecord."""
         asked, seconds = f"{method} {path}", self.limits.seconds
         try:
@@ -258,17 +258,17 @@ class Recorder:
                 yield response, self._chunks(asked, response, limit or self.limits.bytes)
         except TimeoutError as error:
             raise NotRecorded(f"{asked}: not over after {seconds:g} s") from error
-        except (httpx.ConnectTimeout, httpx.ConnectError, httpx.ProxyError):
+        except (httpx2.ConnectTimeout, httpx2.ConnectError, httpx2.ProxyError):
             raise
-        except httpx.TimeoutException as error:
+        except httpx2.TimeoutException as error:
             raise NotRecorded(f"{asked}: silent for {self.limits.idle:g} s") from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             if (why := why_untrusted(error)) is not None:
                 raise CouldNotRecord(why) from error
             raise NotRecorded(f"{asked}: {error or type(error).__name__}") from error
 
     async def _chunks(
-        self, asked: str, response: httpx.Response, limit: int
+        self, asked: str, response: httpx2.Response, limit: int
     ) -> AsyncIterator[bytes]:
         length = values = 0
         async for chunk in response.aiter_raw():

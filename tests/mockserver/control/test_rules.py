@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from websockets.sync.client import connect
 
@@ -14,7 +14,7 @@ from tests.mockserver.control.conftest import Start
 RUN = "/workflows/content-pipeline/runs"
 
 
-def run(mock: MockClient, **form: str) -> httpx.Response:
+def run(mock: MockClient, **form: str) -> httpx2.Response:
     return mock.http.post(RUN, data={"message": "bees", "stream": "false", **form})
 
 
@@ -55,7 +55,7 @@ def test_an_error_can_be_slow_and_its_time_passes_with_the_clock(mock: MockClien
     mock.rule(status=504, delay=3000, times=1)
     import threading
 
-    answers: list[httpx.Response] = []
+    answers: list[httpx2.Response] = []
     thread = threading.Thread(target=lambda: answers.append(run(mock)))
     thread.start()
     while thread.is_alive():

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from mockserver.app import Settings, create_app
@@ -30,13 +30,13 @@ def run(mock: MockClient, **form: str) -> Any:
     return answer.raise_for_status().json()
 
 
-def sessions(client: httpx.Client) -> list[str]:
+def sessions(client: httpx2.Client) -> list[str]:
     found = client.get("/sessions?type=workflow&limit=100").json()["data"]
     return [session["session_id"] for session in found]
 
 
 def test_sessions_are_seen_by_nobody_else(
-    mock: MockClient, other: MockClient, client: httpx.Client
+    mock: MockClient, other: MockClient, client: httpx2.Client
 ) -> None:
     for each in (mock, other):
         run(each, session_id="same", session_state=json.dumps({"who": each.scope}))
@@ -66,7 +66,7 @@ def test_rules_gates_journal_and_runs_are_a_scopes_own(
 
 
 def test_who_sends_no_header_belongs_by_the_session_id(
-    mock: MockClient, client: httpx.Client
+    mock: MockClient, client: httpx2.Client
 ) -> None:
     session_id = mock.session_id()
     answer = client.post(RUN, data={"message": "x", "stream": "false", "session_id": session_id})
@@ -80,14 +80,14 @@ def test_who_sends_no_header_belongs_by_the_session_id(
     assert client.get(f"/sessions/{session_id}/runs?type=workflow").status_code == 503
 
 
-def test_a_colon_alone_is_no_scope(client: httpx.Client) -> None:
+def test_a_colon_alone_is_no_scope(client: httpx2.Client) -> None:
     data = {"message": "x", "stream": "false", "session_id": "nobodys:1"}
     assert client.post(RUN, data=data).status_code == 200
     assert "nobodys:1" in sessions(client)
 
 
 def test_a_run_is_cancelled_by_its_id_alone(
-    mock: MockClient, client: httpx.Client, start: Start
+    mock: MockClient, client: httpx2.Client, start: Start
 ) -> None:
     mock.hold("g", before="StepStarted")
     answer = start()
@@ -121,7 +121,7 @@ def test_the_end_of_a_scope_says_what_was_left_undone(mock_url: str) -> None:
     thread = threading.Thread(target=lambda: mock.http.post(RUN, data=data))
     thread.start()
     run_id = mock.wait(gate="g")["run_id"]
-    report = httpx.delete(f"{mock_url}/__mock__/scopes/left-undone").json()
+    report = httpx2.delete(f"{mock_url}/__mock__/scopes/left-undone").json()
     thread.join(20)
     assert report == {
         "unreleased_gates": ["g"],
@@ -145,7 +145,7 @@ def test_a_reset_leaves_a_scope_as_it_was_opened(mock: MockClient) -> None:
     assert run(mock, session_id="s")["run_id"] == first
 
 
-def test_who_opens_a_scope_is_told_whether_it_was_open(client: httpx.Client) -> None:
+def test_who_opens_a_scope_is_told_whether_it_was_open(client: httpx2.Client) -> None:
     body = {"scope": "opened-twice"}
     assert [client.post("/__mock__/scopes", json=body).status_code for _ in "12"] == [201, 200]
     client.delete("/__mock__/scopes/opened-twice")
@@ -157,8 +157,8 @@ def test_a_reset_of_everything_closes_all_scopes(serve: Serve) -> None:
     url = serve(create_app(Settings()))
     mock = MockClient(url, "a")
     run(mock)
-    assert httpx.post(f"{url}/__mock__/reset").status_code == 204
-    assert httpx.get(f"{url}/__mock__/scopes").json() == []
+    assert httpx2.post(f"{url}/__mock__/reset").status_code == 204
+    assert httpx2.get(f"{url}/__mock__/scopes").json() == []
     with pytest.raises(ControlError, match="there is no scope"):
         mock.close()
 
@@ -186,10 +186,10 @@ def test_a_script_is_served_in_its_scope_alone(mock: MockClient, other: MockClie
     assert run(other)["content"] != "mine"
     url = f"{mock.url}/__mock__/workflows/content-pipeline"
     query = {"scope": mock.scope}
-    assert httpx.get(url, params=query).json()["steps"] == [step]
-    assert httpx.delete(url, params=query).status_code == 204
+    assert httpx2.get(url, params=query).json()["steps"] == [step]
+    assert httpx2.delete(url, params=query).status_code == 204
     assert run(mock)["content"] != "mine"
-    assert httpx.delete(url, params=query).status_code == 204
+    assert httpx2.delete(url, params=query).status_code == 204
     assert mock.http.get("/workflows/content-pipeline").status_code == 404
     assert other.http.get("/workflows/content-pipeline").status_code == 200
 
@@ -199,14 +199,14 @@ def test_a_script_in_yaml_is_told_its_faults_with_their_lines(mock: MockClient) 
     query = {"scope": mock.scope}
     headers = {"content-type": "application/yaml"}
     text = "id: w\nsteps:\n  - type: Step\n    name: s\n    mock: {contnt: x}\n"
-    answer = httpx.put(url, params=query, content=text, headers=headers)
+    answer = httpx2.put(url, params=query, content=text, headers=headers)
     assert answer.status_code == 422
     assert "w:5: steps[0].mock.contnt" in answer.json()["detail"]
     right = text.replace("contnt", "content")
-    assert httpx.put(url, params=query, content=right, headers=headers).status_code == 200
-    assert httpx.put(f"{url}x", params=query, content=right, headers=headers).status_code == 422
+    assert httpx2.put(url, params=query, content=right, headers=headers).status_code == 200
+    assert httpx2.put(f"{url}x", params=query, content=right, headers=headers).status_code == 422
 
 
 @pytest.mark.parametrize("name", ["a:b", "", "a\nb"])
-def test_a_scopes_name_has_no_colon(client: httpx.Client, name: str) -> None:
+def test_a_scopes_name_has_no_colon(client: httpx2.Client, name: str) -> None:
     assert client.post("/__mock__/scopes", json={"scope": name}).status_code == 422

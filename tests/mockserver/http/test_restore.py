@@ -6,7 +6,7 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 
 from agentos_contract.profiles import load_profile
@@ -29,7 +29,7 @@ def held(profile: str | None) -> Iterator[tuple[MockClient, str]]:
         mock.hold("g", before="StepStarted", step="headline", times=1)
 
         def stream() -> None:
-            with contextlib.suppress(httpx.HTTPError):  # it may be cut
+            with contextlib.suppress(httpx2.HTTPError):  # it may be cut
                 mock.http.post(RUN, data={"message": "bees", "session_id": "s"})
 
         thread = threading.Thread(target=stream)
@@ -41,7 +41,7 @@ def held(profile: str | None) -> Iterator[tuple[MockClient, str]]:
             thread.join(20)
 
 
-def run_of(client: httpx.Client, run_id: str) -> httpx.Response:
+def run_of(client: httpx2.Client, run_id: str) -> httpx2.Response:
     return client.get(f"{RUN}/{run_id}", params={"session_id": "s"})
 
 
@@ -90,10 +90,10 @@ def test_so_does_a_real_agentos(agentos_url: str) -> None:
     url = f"{agentos_url}/workflows/slow-report/runs"
     query = {"session_id": "restore-real"}
     run_id = ""
-    with httpx.stream("POST", url, data=form, timeout=60) as answer:
+    with httpx2.stream("POST", url, data=form, timeout=60) as answer:
         for line in answer.iter_lines():
             if line.startswith("data:") and not run_id:
                 run_id = line.partition('"run_id":"')[2].partition('"')[0]
                 run_id = run_id or line.partition('"run_id": "')[2].partition('"')[0]
-                assert httpx.get(f"{url}/{run_id}", params=query).status_code == 404
-    assert httpx.get(f"{url}/{run_id}", params=query).json()["status"] == "COMPLETED"
+                assert httpx2.get(f"{url}/{run_id}", params=query).status_code == 404
+    assert httpx2.get(f"{url}/{run_id}", params=query).json()["status"] == "COMPLETED"
