@@ -112,7 +112,16 @@ def server_process(
 ) -> Iterator[str]:
     """A command that says `listening on URL` once it does; the URL."""
     process: subprocess.Popen[str] | Forked
-    if module := module_of(command):
+    if command[1:3] == ["-m", "scripted_agentos"]:
+        process = Forked(
+            command[2],
+            *command[3:],
+            python=AGENTOS_PYTHON,
+            folder=cwd,
+            environment=environment,
+            is_quiet=True,
+        )
+    elif module := module_of(command):
         process = Forked(module, *command[1:], folder=cwd, environment=environment, is_quiet=True)
     else:
         process = subprocess.Popen(

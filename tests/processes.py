@@ -99,12 +99,13 @@ KIT = {
     "agentos-mock": "mockserver",
     "mockserver": "mockserver",
     "contract-tests": "contract_tests",
+    "pytest": "pytest",
 }
-"""The kit's commands: their modules."""
+"""The kit's commands, and the one that has its plugins: their modules."""
 
 
 def module_of(command: Sequence[str]) -> str | None:
-    """The module of a command of the kit, of the path or of `.venv`; None: it is another's."""
+    """The module of such a command, of the path or of `.venv`; None: it is another's."""
     file = Path(command[0])
     return KIT.get(file.name) if str(file.parent) in (".", ".venv/bin") else None
 
@@ -112,6 +113,7 @@ def module_of(command: Sequence[str]) -> str | None:
 _LOADED = {
     "mockserver": ["tests.loaded"],
     "contract_tests": ["tests.loaded_contract_tests"],
+    "pytest": ["pytest", "tests.loaded", "tests.loaded_contract_tests"],
     # Not agno.os, which reads the token of the environment as it is imported.
     "scripted_agentos": ["agno.workflow", "agno.team", "agno.db.sqlite", "fastapi", "uvicorn"],
     "tests.agentos": ["agno.client"],

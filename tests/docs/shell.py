@@ -26,7 +26,9 @@ SECONDS = 300
 # Programs that a machine may lack.
 SYSTEM = ("openssl", "npx")
 SHELL_S = re.compile(r"[|&;<>$`*?~(){}\n]")
-"""What a shell does something about."""
+"""What a shell does something about, where it is not quoted."""
+QUOTED = re.compile(r"'[^']*'|\s#.*")
+"""What it leaves as it is, or leaves out."""
 VARIES = re.compile(r'"created_at":\d+')
 # What a checkout has and a command on a page reads.
 CHECKOUT = (".venv-agentos", "fixtures", "openapi", "scripted_agentos")
@@ -117,7 +119,7 @@ class Shell:
     def _code_of(self, text: str, environment: Mapping[str, str], said: IO[str]) -> int:
         words = shlex.split(text, comments=True)
         module = module_of(words)
-        if module and not SHELL_S.search(shlex.join(words)):
+        if module and not SHELL_S.search(QUOTED.sub("", text)):
             process = Forked(module, *words[1:], folder=self._folder, environment=environment)
             said.write(process.communicate(SECONDS)[0])
             return process.wait()

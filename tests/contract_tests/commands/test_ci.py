@@ -15,7 +15,6 @@ from markdown_it import MarkdownIt
 
 from tests.conftest import ROOT, Serve
 from tests.contract_tests.checks.test_mutations import TOKEN, Locked
-from tests.contract_tests.commands.test_cli import Broken
 
 ACTION = ROOT / ".github" / "actions" / "contract-tests"
 PAGE = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
@@ -167,17 +166,8 @@ def commands() -> Iterator[str]:
     yield from re.findall(r"^contract-tests .*", example("sh", "--replay"), re.M)
 
 
-def test_the_page_s_commands_run(stage: Serve, tmp_path: Path) -> None:
-    (tmp_path / "known.yaml").write_text("known: {form.version-null: as ever}")
-    (tmp_path / "contract-tests.toml").write_text("max-examples = 0\n")
-    url = stage(Broken())
+def test_the_page_s_commands_are_one() -> None:
+    """tests/docs runs it."""
     first, *same, replay = commands()
     assert same == [first, first]
-    environment = {**os.environ, "SERVER_URL": url, "PATH": f"{BIN}:{os.environ['PATH']}"}
-    environment.pop("AGENTOS_TOKEN", None)
-    for command, status in ((first, 0), (replay.replace("http://localhost:7777", url), 1)):
-        done = subprocess.run(
-            command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True
-        )
-        assert done.returncode == status, done.stdout + done.stderr
-    assert (tmp_path / "contract-tests-report" / "junit.xml").is_file()
+    assert "--replay" in replay
