@@ -96,7 +96,7 @@ class _Places:
             if keyword in schema:
                 for name, broken in make(schema[keyword], value, schema):
                     yield keyword, place, broken, f"{place} {keyword} {name}"
-        for part in _list(schema.get("allOf")):
+        for part in (*_list(schema.get("allOf")), *self._conditional(schema, value)):
             yield from self.wrong(part, value, place, depth + 1)
         for keyword in ("anyOf", "oneOf"):
             for part in _list(schema.get(keyword)):
@@ -108,14 +108,25 @@ class _Places:
             for keyword, at, broken, where in self.wrong(part, member, below, depth + 1):
                 yield keyword, at, _with(value, key, broken), where
 
+    def _conditional(self, schema: Mapping[str, Any], value: Any) -> Iterator[Any]:
+        """What a schema says of a value like this one: `if`, `dependentSchemas`."""
+        if "if" in schema:
+            yield schema.get("then" if self._fits(schema["if"], value) else "else", {})
+        for name, part in mapping(schema.get("dependentSchemas")).items():
+            if isinstance(value, dict) and name in value:
+                yield part
+
     def _members(self, schema: Mapping[str, Any], value: Any) -> Iterator[tuple[Any, Any, Any]]:
         """Key, schema and value of what a schema says more of."""
         if isinstance(value, dict):
             properties = mapping(schema.get("properties"))
+            patterns = mapping(schema.get("patternProperties"))
             for key, member in value.items():
-                part = properties.get(key, schema.get("additionalProperties"))
-                if isinstance(part, Mapping):
-                    yield key, part, member
+                said = [part for pattern, part in patterns.items() if _is_match(pattern, key)]
+                said += [properties[key]] if key in properties else []
+                for part in said or [schema.get("additionalProperties")]:
+                    if isinstance(part, Mapping):
+                        yield key, part, member
         elif isinstance(value, list):
             first = _list(schema.get("prefixItems"))
             yield from ((at, part, value[at]) for at, part in enumerate(first[: len(value)]))
@@ -140,6 +151,11 @@ class _Places:
             return bool(jsonschema_rs.Draft202012Validator(whole, offline=True).is_valid(value))
         except ValueError:
             return False
+
+
+def _is_match(pattern: str, name: str) -> bool:
+    validator = jsonschema_rs.Draft202012Validator({"pattern": pattern})
+    return bool(validator.is_valid(name))
 
 
 def _with(value: Any, key: Any, member: Any) -> Any:
@@ -222,6 +238,76 @@ def _no_other(said: Any, value: Any, schema: Mapping[str, Any]) -> Iterable[Wron
     return [("", {**value, "contractTestsUnknown": 1})] if is_closed else []
 
 
+def _too_few_members(said: Any, value: Any, schema: Mapping[str, Any]) -> Iterable[Wrong]:
+    if not isinstance(value, dict) or not isinstance(said, int):
+        return []
+    needed = _list(schema.get("required"))
+    order = sorted(value, key=lambda name: name not in needed)
+    return [("", {name: value[name] for name in order[: max(0, said - 1)]})]
+
+
+def _too_many_members(said: Any, value: Any, schema: Mapping[str, Any]) -> Iterable[Wrong]:
+    if not isinstance(value, dict) or not isinstance(said, int) or said >= MAX_LENGTH:
+        return []
+    more = range(said + 1 - len(value))
+    return [
+        ("", {**value, **{f"contractTests{number}": member for number in more}})
+        for member in (*list(value.values())[:1], *_OTHERS)
+    ]
+
+
+def _names(said: Any, value: Any, schema: Mapping[str, Any]) -> Iterable[Wrong]:
+    if not isinstance(value, dict):
+        return []
+    names = ("contractTestsUnknown", "contract tests", *_TEXTS, "x" * 1_000)
+    member = next(iter(value.values()), 1)
+    return [("", {**value, name: member}) for name in names]
+
+
+def _contained(said: Any, value: Any, schema: Mapping[str, Any]) -> Iterable[Wrong]:
+    """A list with none that fits."""
+    if not isinstance(value, list):
+        return []
+    others = (*_OTHERS, *_TEXTS, *_NUMBERS)
+    return [*(("", [other] * max(1, len(value))) for other in others), ("", [])]
+
+
+def _contained_too_rarely(said: Any, value: Any, schema: Mapping[str, Any]) -> Iterable[Wrong]:
+    is_some = isinstance(value, list) and isinstance(said, int) and said > 1
+    return [("", [item] * (said - 1)) for item in value] if is_some else []
+
+
+def _contained_too_often(said: Any, value: Any, schema: Mapping[str, Any]) -> Iterable[Wrong]:
+    if not isinstance(value, list) or not isinstance(said, int) or said >= MAX_LENGTH:
+        return []
+    return [("", [*value, *[item] * (said + 1)]) for item in value]
+
+
+def _dependent(said: Any, value: Any, schema: Mapping[str, Any]) -> Iterable[Wrong]:
+    """A member whose companion is missing."""
+    if not isinstance(value, dict):
+        return []
+    return [
+        (f"{name} {other}", {key: member for key, member in value.items() if key != other})
+        for name, others in mapping(said).items()
+        for other in _list(others)
+        if name in value and other in value
+    ]
+
+
+def _excluded(said: Any, value: Any, schema: Mapping[str, Any]) -> Iterable[Wrong]:
+    """What is not to be: a value of it, else whatever may be one."""
+    excluded = mapping(said)
+    named = [excluded["const"]] if "const" in excluded else _list(excluded.get("enum"))
+    found = [("", other) for other in (*named, *_OTHERS, *_TEXTS, *_NUMBERS)]
+    if isinstance(value, dict):
+        names = _list(excluded.get("required"))
+        found.append(("", {**value, **{name: value.get(name, 1) for name in names}}))
+    if isinstance(value, str):
+        found += [("", value + more) for more in ("!", "0", "x", " ")]
+    return found
+
+
 _MAKERS: dict[str, Callable[[Any, Any, Mapping[str, Any]], Iterable[Wrong]]] = {
     "type": _type,
     "required": _required,
@@ -239,7 +325,16 @@ _MAKERS: dict[str, Callable[[Any, Any, Mapping[str, Any]], Iterable[Wrong]]] = {
     "pattern": _pattern,
     "minItems": _too_few,
     "maxItems": _too_many,
+    "minProperties": _too_few_members,
+    "maxProperties": _too_many_members,
+    "propertyNames": _names,
+    "contains": _contained,
+    "minContains": _contained_too_rarely,
+    "maxContains": _contained_too_often,
+    "dependentRequired": _dependent,
     "additionalProperties": _no_other,
+    "unevaluatedProperties": _no_other,
+    "not": _excluded,
 }
 
 

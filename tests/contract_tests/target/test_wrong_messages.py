@@ -49,6 +49,23 @@ KEYWORDS: dict[str, dict[str, Any]] = {
     "required": {"type": "object", "required": ["b"], "properties": {"b": {"type": "string"}}},
     "anyOf": {"anyOf": [{"type": "string"}, {"type": "null"}]},
     "oneOf": {"oneOf": [{"type": "string"}, {"type": "boolean"}]},
+    "minProperties": {"type": "object", "minProperties": 2},
+    "maxProperties": {"type": "object", "maxProperties": 1},
+    "propertyNames": {"type": "object", "propertyNames": {"pattern": "^[a-z]+$"}},
+    "contains": {"type": "array", "contains": {"type": "integer"}},
+    "minContains": {"type": "array", "contains": {"const": 7}, "minContains": 2},
+    "maxContains": {"type": "array", "contains": {"const": 7}, "maxContains": 1},
+    "dependentRequired": {
+        "type": "object",
+        "properties": {"b": {"type": "string"}, "c": {"type": "string"}},
+        "dependentRequired": {"b": ["c"]},
+    },
+    "unevaluatedProperties": {
+        "type": "object",
+        "properties": {"b": {"type": "string"}},
+        "unevaluatedProperties": False,
+    },
+    "not": {"type": "string", "not": {"enum": ["x", "y"]}},
 }
 
 
@@ -71,6 +88,33 @@ def test_a_keyword_is_broken_and_nothing_else_is(keyword: str) -> None:
         ({"type": "object", "properties": {"b/c": {"type": "string", "minLength": 2}}}, "/a/b~1c"),
         ({"allOf": [{"type": "string", "minLength": 2}]}, "/a"),
         ({"anyOf": [{"type": "null"}, {"type": "string", "minLength": 2}]}, "/a"),
+        ({"if": {"type": "string"}, "then": {"minLength": 2}, "type": "string"}, "/a"),
+        (
+            {
+                "if": {"type": "null"},
+                "else": {"type": "string", "minLength": 2},
+                "not": {"type": "null"},
+            },
+            "/a",
+        ),
+        (
+            {
+                "type": "object",
+                "required": ["x-b"],
+                "patternProperties": {"^x-": {"type": "string", "minLength": 2}},
+            },
+            "/a/x-b",
+        ),
+        (
+            {
+                "type": "object",
+                "required": ["b"],
+                "dependentSchemas": {
+                    "b": {"properties": {"b": {"type": "string", "minLength": 2}}}
+                },
+            },
+            "/a/b",
+        ),
     ],
 )
 def test_a_keyword_is_found_wherever_it_stands(schema: dict[str, Any], place: str) -> None:
