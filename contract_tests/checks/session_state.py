@@ -1,6 +1,6 @@
 """A session's state: kept from run to run in either mode, and nobody else's.
 
-Which workflows keep a state shows after their batch runs, where the server tells a session's state;
+Which workflows keep a state shows after their streams, where the server tells a session's state;
 what the state means nobody knows. So runs are compared: the second run in a session of streams with
 the second one in a session of batch runs, and the states that the four leave.
 """
@@ -31,7 +31,7 @@ MOST_SECONDS = 3.0
 """A workflow that takes longer is left alone: four runs of it are made."""
 
 
-@check(Stage.BATCHES, "session.kept-state", "session.fresh-state")
+@check(Stage.BATCHES, "session.kept-state", "session.fresh-state", runs=4)
 def session_state(context: Context) -> None:
     """Two runs in each of two sessions of a workflow that keeps a state: streams, batch runs."""
     workflow = _stateful(context)
@@ -57,16 +57,15 @@ def session_state(context: Context) -> None:
 def _stateful(context: Context) -> Workflow:
     """The quickest workflow whose sessions have a state. Raises CannotDecide."""
     candidates = sorted(
-        (context.history.streams[workflow.id].seconds, position)
+        (run.seconds, position)
         for position, workflow in enumerate(context.target.workflows)
-        if workflow.id in context.history.batches
-        and workflow.id in context.history.streams
-        and context.history.streams[workflow.id].is_completed
-        and context.history.streams[workflow.id].seconds <= MOST_SECONDS
+        if (run := context.history.streams.get(workflow.id)) is not None
+        and run.is_completed
+        and run.seconds <= MOST_SECONDS
     )
     for _, position in candidates:
         workflow = context.target.workflows[position]
-        session_id = context.history.batches[workflow.id].body.get("session_id")
+        session_id = context.history.streams[workflow.id].judge.payloads[0].get("session_id")
         if isinstance(session_id, str) and _state(context, session_id):
             return workflow
     raise CannotDecide("no quick workflow's session has a state that the server tells")

@@ -27,7 +27,12 @@ def needs_of(checks: Sequence[Check], requirements: Collection[str] | None) -> N
         return Needs()
     names = {check.name for check in checks}
     # Wrong requests are runs where a server does not refuse them.
-    probes = sum(check.runs for check in checks if check.stage in (Stage.REFUSALS, Stage.PROBES))
+    probes = sum(
+        check.runs
+        for check in checks
+        if check.stage in (Stage.REFUSALS, Stage.PROBES)
+        or (check.stage is Stage.BATCHES and not check.tries_each_workflow)
+    )
     by_workflow = {
         name
         for check in checks

@@ -84,6 +84,16 @@ def test_each_alone_is_exercised_as_it_is_among_all(
     assert (result["status"] == "passed") == (requirement in exercised)
 
 
+@pytest.mark.parametrize("requirement", ["session.kept-state", "session.fresh-state"])
+def test_what_takes_a_state_is_exercised_alone(
+    stage: Serve, tmp_path: Path, requirement: str
+) -> None:
+    server = ConformingServer(("main", "counting"))
+    report, started = report_of(stage(server), tmp_path, "--only", requirement)
+    assert [one["status"] for one in report["results"]] == ["passed"]
+    assert started == 2 + 4
+
+
 @pytest.fixture(scope="module")
 def exercised(tmp_path_factory: pytest.TempPathFactory) -> frozenset[str]:
     """What all checks together exercise on that server."""
