@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agentos_contract.events import Scope
 from agentos_contract.json_values import mappings
@@ -17,7 +17,7 @@ from contract_tests.target.exchange import Exchange
 LATE, PROMPT = 0.7, 0.4
 """What part of the pause goes by before a late server says something, and before a prompt one."""
 TRIES = 3
-"""As often is a server late before it counts as late."""
+"""As often is a server late before it counts as late, or prompt before it counts as prompt."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Cancelled:
     """Seconds from the cancelling to the next event; None where none came."""
     results: list[Json] | None
     """What came of it, by the last event that says so, else by the run's record."""
+    is_sure: bool = True
+    """Whether others that were cancelled in it were as late, or as prompt."""
 
     @property
     def has_skipped(self) -> bool:
@@ -45,6 +47,12 @@ class Cancelled:
         """Whether the server went on with its pause."""
         after = self.next_event_after
         return after is not None and after >= LATE * self.pause.seconds
+
+    @property
+    def is_prompt(self) -> bool:
+        """Whether it did not."""
+        after = self.next_event_after
+        return after is not None and after <= PROMPT * self.pause.seconds
 
     @property
     def is_cancelled(self) -> bool:
@@ -71,7 +79,7 @@ def _observations(run: Cancelled) -> Iterator[Observation]:
         where = run.say(
             f"the next event came {after:.2f} s later, in a pause of {pause.seconds:.2f} s"
         )
-        if run.is_late or after <= PROMPT * pause.seconds:
+        if run.is_sure and (run.is_late or run.is_prompt):
             yield Observation("cancel.noticed-late", run.is_late, where)
     if run.is_cancelled:
         later = run.names[run.names.index("WorkflowCancelled") + 1 :]
@@ -93,14 +101,18 @@ def _observations(run: Cancelled) -> Iterator[Observation]:
 
 
 def _cancel_surely(evidence: Evidence, pause: Pause) -> Cancelled | None:
-    """A run that was cancelled in that pause, the last of TRIES where each was late: a busy machine
-    is late now and then, a server that goes on with its pause each time. None where it cannot be
-    done."""
+    """A run that was cancelled in that pause, the last of TRIES. A busy machine is late now and
+    then, and now and then asks so late that a late server looks prompt; a server is what it is each
+    time. None where it cannot be done."""
     found = _cancel(evidence, pause)
     for _ in range(TRIES - 1):
-        if found is None or not found.is_late:
+        again = _cancel(evidence, pause) if found is not None else None
+        if found is None or again is None:
             break
-        found = _cancel(evidence, pause) or found
+        is_alike = (again.is_late, again.is_prompt) == (found.is_late, found.is_prompt)
+        if not is_alike:
+            return replace(again, is_sure=False)
+        found = again
     return found
 
 
