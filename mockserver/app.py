@@ -30,7 +30,7 @@ from mockserver.http.request import Catalogue, PathMethods, Served
 from mockserver.http.websocket import WorkflowSocket
 from mockserver.recordings.format import Recordings
 from mockserver.runner.runner import DEFAULT_MAX_RUN_TIME, DEFAULT_MAX_RUNS, Runner
-from mockserver.script.loader import BUNDLED_SCRIPTS, load_scripts
+from mockserver.script.loader import bundled_workflows
 from mockserver.script.model import Workflow
 from mockserver.sessions.memory import MemoryStore
 from mockserver.sessions.store import SessionStore, StoreError
@@ -98,7 +98,7 @@ class Mock:
         self.settings = settings
         workflows = settings.workflows
         if workflows is None:
-            workflows = load_scripts(BUNDLED_SCRIPTS).workflows
+            workflows = bundled_workflows()
         self.catalogue = Catalogue(workflows, settings.recordings or Recordings())
         self._store = settings.store or MemoryStore(settings.max_memory * 3 // 4)
         self.runner = Runner(

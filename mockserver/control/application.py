@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -76,8 +77,9 @@ class Access:
     """Why nobody may; None: it is open."""
 
 
+@cache
 def load_control_document() -> Document:
-    """The control API's own OpenAPI document."""
+    """The control API's own OpenAPI document, which is read once."""
     return Document(read_yaml(CONTROL_DOCUMENT), str(CONTROL_DOCUMENT))
 
 

@@ -17,7 +17,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from connexion.lifecycle import ConnexionRequest, ConnexionResponse
 from connexion.middleware import ConnexionMiddleware
@@ -60,15 +60,21 @@ class OpenAPI31Specification(OpenAPISpecification):
         """Done by `_check`."""
 
 
-_CHECKED: WeakSet[Document] = WeakSet()
-"""Those that are valid: to find out takes half of the time in which a mock starts, and a process
-may start many on one document."""
+_SPECIFICATIONS: WeakKeyDictionary[Document, OpenAPI31Specification] = WeakKeyDictionary()
+"""Connexion's form of documents that are valid: to find that out and to make it takes most of the
+time in which a mock starts, and a process may start many on one document."""
+
+
+def _specification(document: Document) -> OpenAPI31Specification:
+    """Raises DocumentError where openapi-spec-validator refuses the document."""
+    if document not in _SPECIFICATIONS:
+        if Path(document.source).parent != OPENAPI_DIRECTORY:  # the kit's tests hold its own
+            _check(document)
+        _SPECIFICATIONS[document] = OpenAPI31Specification(document.content)
+    return _SPECIFICATIONS[document]
 
 
 def _check(document: Document) -> None:
-    """Raises DocumentError where openapi-spec-validator refuses the document."""
-    if document in _CHECKED or Path(document.source).parent == OPENAPI_DIRECTORY:
-        return  # the kit's tests hold its own
     # Here: loading it is a fifth of the time in which a mock starts, and it is seldom wanted.
     import openapi_spec_validator
     from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
@@ -77,7 +83,6 @@ def _check(document: Document) -> None:
         openapi_spec_validator.validate(document.content)
     except OpenAPIValidationError as error:
         raise DocumentError(f"{document.source}: no valid OpenAPI 3.1: {error.message}") from error
-    _CHECKED.add(document)
 
 
 class OperationIdResolver(Resolver):
@@ -213,7 +218,7 @@ def connexion_application(
 
     Raises DocumentError where openapi-spec-validator refuses the document.
     """
-    _check(document)
+    specification = _specification(document)
     connexion = ConnexionMiddleware(
         application,
         middlewares=[ExceptionMiddleware, PathRoutingMiddleware, StagesMiddleware],
@@ -222,7 +227,7 @@ def connexion_application(
     )
     connexion.apis.append(
         API(
-            OpenAPI31Specification(document.content),
+            specification,
             base_path=None,
             name=None,
             document=document,

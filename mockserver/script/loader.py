@@ -8,9 +8,11 @@ at once, each with its file and line, its key, and what was expected.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from agentos_contract.yaml_files import UnreadableFile, read_text
 from mockserver.script.compiler import compile_scenarios, compile_workflow
@@ -44,6 +46,12 @@ class Scripts:
 def load_scripts(path: Path | str) -> Scripts:
     """Load one script, or every script of a folder. Raises ScriptError with all problems."""
     return load_files(script_files(Path(path)))
+
+
+@cache
+def bundled_workflows() -> Mapping[str, Workflow]:
+    """Those of the bundled scripts, which are read once."""
+    return MappingProxyType(load_scripts(BUNDLED_SCRIPTS).workflows)
 
 
 def script_files(path: Path) -> list[Path]:
