@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import mockserver.cli  # noqa: F401
-from agentos_contract.document import load_document
-from mockserver.control.application import load_control_document
-from mockserver.script.cel import Cel
+from mockserver.app import create_app
 
-load_document()
-load_control_document()
-Cel("true", ())  # makes CEL's parser
+create_app()  # what is made once in a process has been made

@@ -192,6 +192,11 @@ def test_a_host_that_is_none_is_named(host: str) -> None:
 )
 def test_a_second_signal_ends_at_once(first: signal.Signals, second: signal.Signals) -> None:
     """What the first one does is in test_limits.py."""
+    assert any(ended_at_once(first, second) for _ in range(5))
+
+
+def ended_at_once(first: signal.Signals, second: signal.Signals) -> bool:
+    """False: a busy processor let the server end in good order before the second signal came."""
     process, url, _ = started()
     form = {"message": "x"}
     with httpx.stream("POST", f"{url}/workflows/slow-report/runs", data=form, timeout=20) as answer:
@@ -203,7 +208,11 @@ def test_a_second_signal_ends_at_once(first: signal.Signals, second: signal.Sign
             while True:
                 socket.create_connection(address, timeout=20).close()
         process.send_signal(second)
+        if process.wait(20) == 0:
+            process.stdout.close()
+            return False
         assert "slow-report/runs 200" in rest_of(process, 128 + second)
+        return True
 
 
 def test_each_request_is_in_the_log_without_what_may_be_secret() -> None:
