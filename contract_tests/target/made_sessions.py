@@ -55,8 +55,10 @@ class MadeSessions:
         if "delete_sessions" not in self._document.operations:
             return ""
         until = time.monotonic() + SECONDS
-        left = sum(map(len, self._ids.values()))
-        for user_id, ids in self._ids.items():
+        # A run that nobody waits for any more may end meanwhile, in the client's thread.
+        made = [(user_id, list(ids)) for user_id, ids in list(self._ids.items())]
+        left = sum(len(ids) for _, ids in made)
+        for user_id, ids in made:
             own: list[str] = []
             for session_id in ids:
                 if time.monotonic() > until:

@@ -87,10 +87,13 @@ class SpreadsDataOverLines(Framed):
 
 @legal
 class SendsByteByByte(Framed):
+    """But for the middle of long frames, which would take seconds."""
+
     async def frames(self, run: Run) -> AsyncIterator[bytes]:
         async for frame in ConformingServer.frames(self, run):
-            for byte in frame:
-                yield bytes([byte])
+            begin, middle, end = frame[:60], frame[60:-60], frame[60:][-60:]
+            for piece in (*begin, middle, *end):
+                yield bytes([piece]) if isinstance(piece, int) else piece
 
 
 @legal
