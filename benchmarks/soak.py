@@ -78,7 +78,8 @@ def _serve(pipe: Connection) -> None:
     listener.bind(("127.0.0.1", 0))
     listener.listen(512)
     app = create_app(Settings(max_memory=MAX_MEMORY))
-    config = uvicorn.Config(app, log_level="critical", access_log=False)
+    # On a busy machine clients pause for longer than the usual 5 s.
+    config = uvicorn.Config(app, log_level="critical", access_log=False, timeout_keep_alive=120)
     config.load()
 
     def look() -> None:
