@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from hypothesis import HealthCheck, settings
 from redis import Redis
@@ -45,7 +45,7 @@ Cel("true", ())
 # each pytest rewrite the assertions of all that has plugins for it, for 6 s.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# httpx's clients read the certificates of all the world's authorities, 50 ms each, whatever they
+# httpx2's clients read the certificates of all the world's authorities, 50 ms each, whatever they
 # speak to. Here nobody speaks to the world.
 os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "authority.pem")
 
@@ -101,8 +101,8 @@ def empty_redis(redis_url: str) -> str:
 
 
 @pytest.fixture
-def client(mock_url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=mock_url, timeout=30) as client:
+def client(mock_url: str) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=mock_url, timeout=30) as client:
         yield client
 
 

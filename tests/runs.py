@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+import httpx2
 
 from agentos_contract.judge import RunJudge
 from agentos_contract.sse import EventStreamDecoder, ServerSentEvent
@@ -62,7 +62,7 @@ def message_for(workflow_id: str, text: str = "tea") -> str:
     return TYPED.get(workflow_id, text)
 
 
-def stream(client: httpx.Client, workflow_id: str, **form: Any) -> Stream:
+def stream(client: httpx2.Client, workflow_id: str, **form: Any) -> Stream:
     """Run a workflow as a stream."""
     form.setdefault("message", message_for(workflow_id))
     with client.stream("POST", f"/workflows/{workflow_id}/runs", data=form) as response:
@@ -75,7 +75,7 @@ def stream(client: httpx.Client, workflow_id: str, **form: Any) -> Stream:
     return Stream(raw, frames, [json.loads(frame.data) for frame in frames])
 
 
-def batch(client: httpx.Client, workflow_id: str, **form: Any) -> dict[str, Any]:
+def batch(client: httpx2.Client, workflow_id: str, **form: Any) -> dict[str, Any]:
     """Run a workflow in batch; the body."""
     form.setdefault("message", message_for(workflow_id))
     response = client.post(f"/workflows/{workflow_id}/runs", data={**form, "stream": "false"})

@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from filelock import FileLock
 
@@ -67,7 +67,7 @@ def mock(folder: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen[st
 
 
 def test_it_serves_what_the_checkout_serves(folder: Path) -> None:
-    with mock(folder) as (url, process), httpx.Client(base_url=url, timeout=30) as client:
+    with mock(folder) as (url, process), httpx2.Client(base_url=url, timeout=30) as client:
         listed = {one["id"] for one in client.get("/workflows").json()}
         assert listed == {file.stem for file in BUNDLED_SCRIPTS.glob("*.yaml")}
         for workflow in sorted(listed - {"lost-connection", "slow-report"}):
@@ -108,9 +108,9 @@ def test_it_has_workers(folder: Path) -> None:
         url = process.stdout.readline().split()[-1]
         form = {"message": "bees", "stream": "false", "session_id": "s"}
         for _ in range(6):
-            with httpx.Client(base_url=url, timeout=30) as client:
+            with httpx2.Client(base_url=url, timeout=30) as client:
                 assert client.post("/workflows/content-pipeline/runs", data=form).is_success
-        assert len(httpx.get(f"{url}/sessions/s/runs", params={"type": "workflow"}).json()) == 6
+        assert len(httpx2.get(f"{url}/sessions/s/runs", params={"type": "workflow"}).json()) == 6
     finally:
         process.terminate()
         process.communicate(timeout=20)
@@ -127,5 +127,5 @@ def test_where_it_is_killed_nothing_of_it_goes_on(folder: Path) -> None:
         process.wait(timeout=20)  # its output is held open by its child
         assert select.select([serving], [], [], 20)[0], "the server goes on"
         os.close(serving)
-        with pytest.raises(httpx.ConnectError):
-            httpx.get(url)
+        with pytest.raises(httpx2.ConnectError):
+            httpx2.get(url)

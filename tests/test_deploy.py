@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import kubernetes_validate
 import pytest
 import yaml
@@ -135,16 +135,16 @@ def test_replicas_of_an_example_share_what_they_have(
         other.post("/__mock__/rules", json={"answer": {"status": 503}, "times": 1})
         assert one.get("/sessions").status_code == 503
         # Who looks whether it is well has no token.
-        assert httpx.get(one.base_url.join("/health")).status_code == 200
-        assert httpx.get(one.base_url.join("/__mock__/rules")).status_code == 401
+        assert httpx2.get(one.base_url.join("/health")).status_code == 200
+        assert httpx2.get(one.base_url.join("/__mock__/rules")).status_code == 401
 
 
 @contextlib.contextmanager
-def replica(words: list[str]) -> Iterator[httpx.Client]:
+def replica(words: list[str]) -> Iterator[httpx2.Client]:
     environment = {**os.environ, "AGENTOS_TOKEN": "letmein"}
     process = Forked("mockserver", *words, "--port", "0", environment=environment)
     with listening(process, "agentos-mock") as url:
         here = url.replace("0.0.0.0", "127.0.0.1")
         headers = {"Authorization": "Bearer letmein"}
-        with httpx.Client(base_url=here, headers=headers, timeout=30) as client:
+        with httpx2.Client(base_url=here, headers=headers, timeout=30) as client:
             yield client

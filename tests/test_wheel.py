@@ -11,7 +11,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from mockserver.script.loader import BUNDLED_SCRIPTS
@@ -79,7 +79,7 @@ def test_its_commands_run(wheel: Path, tmp_path: Path, version: str) -> None:
     try:
         assert server.stdout is not None
         url = server.stdout.readline().strip().removeprefix("listening on ")
-        with httpx.Client(base_url=url, timeout=30) as client:
+        with httpx2.Client(base_url=url, timeout=30) as client:
             assert stream(client, "content-pipeline").judge().violations == []
         quick = ["--workflow", "content-pipeline", "--max-examples", "2", "--seed", "1"]
         assert " passed, " in run("contract-tests", url, *quick)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any, Literal
 
-import httpx
+import httpx2
 
 from agentos_contract.profiles import load_profile
 from agentos_contract.sse import EventStreamDecoder
@@ -49,8 +49,8 @@ class Pair:
 
     def __init__(
         self,
-        real: httpx.Client,
-        mock: httpx.Client,
+        real: httpx2.Client,
+        mock: httpx2.Client,
         workflows: dict[str, Workflow],
         worker: subprocess.Popen[str],
         pausing: dict[str, bool],
@@ -84,7 +84,7 @@ class Pair:
         if answer != "ok":
             raise ScriptRefused(answer)
 
-    def _ask(self, client: httpx.Client, case: Case) -> Outcome:
+    def _ask(self, client: httpx2.Client, case: Case) -> Outcome:
         path = f"/workflows/{WORKFLOW_ID}/runs"
         form = {"message": case.message, "user_id": "ada", **case.form}
         # Like the ids that servers make, so that they are masked like them.
@@ -150,8 +150,8 @@ def both_servers() -> Iterator[Pair]:
             serving(
                 create_app(Settings(workflows=workflows, seed=1, deviations=performed))
             ) as ours,
-            httpx.Client(base_url=url, timeout=60) as real,
-            httpx.Client(base_url=ours, timeout=60) as mock,
+            httpx2.Client(base_url=url, timeout=60) as real,
+            httpx2.Client(base_url=ours, timeout=60) as mock,
         ):
             yield Pair(real, mock, workflows, worker, pausing)
     finally:

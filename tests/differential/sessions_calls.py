@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 from agentos_contract.profiles import load_profile
 from agentos_contract.sse import EventStreamDecoder
@@ -64,7 +64,7 @@ class Answer:
 class Server:
     """One of the two, and what it called things in this sequence."""
 
-    def __init__(self, client: httpx.Client) -> None:
+    def __init__(self, client: httpx2.Client) -> None:
         self.client = client
         self.names: dict[str, list[str]] = {}
         self._ids: dict[str, str] = {}
@@ -135,7 +135,7 @@ class Differs(AssertionError):
 class Both:
     """Both servers, asked the same."""
 
-    def __init__(self, mock: httpx.Client, real: httpx.Client, clock: Clock) -> None:
+    def __init__(self, mock: httpx2.Client, real: httpx2.Client, clock: Clock) -> None:
         self.mock, self.real = Server(mock), Server(real)
         self.asked = 0
         """How many calls so far."""
@@ -196,11 +196,11 @@ def both_servers() -> Iterator[Both]:
         deviations=load_profile("agno-2.5.6").deviations,
     )
     # The real server closes a connection on which it crashed, without a word.
-    limits = httpx.Limits(max_keepalive_connections=0)
+    limits = httpx2.Limits(max_keepalive_connections=0)
     with (
         agentos(WORKFLOWS, os_id=OS_ID) as theirs,
         serving(create_app(settings)) as ours,
-        httpx.Client(base_url=ours, timeout=60, limits=limits) as mock,
-        httpx.Client(base_url=theirs, timeout=60, limits=limits) as real,
+        httpx2.Client(base_url=ours, timeout=60, limits=limits) as mock,
+        httpx2.Client(base_url=theirs, timeout=60, limits=limits) as real,
     ):
         yield Both(mock, real, clock)

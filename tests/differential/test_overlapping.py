@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from agentos_contract.profiles import load_profile
@@ -39,7 +39,7 @@ SCRIPTS["slow"]["steps"][0]["mock"]["session_state"] = {"n": "{{ session_state.n
 class Conversation:
     """One session of a server."""
 
-    def __init__(self, client: httpx.AsyncClient, session_id: str) -> None:
+    def __init__(self, client: httpx2.AsyncClient, session_id: str) -> None:
         self._client = client
         self._path = f"/sessions/{session_id}"
         self.form = {"session_id": session_id}
@@ -139,7 +139,7 @@ async def shown_by(url: str, names: Iterable[str] = CASES, time: int = 1) -> dic
     """What each case's session shows before, meanwhile and after; in sessions of its own each
     time."""
 
-    async def one(client: httpx.AsyncClient, name: str) -> list[Any]:
+    async def one(client: httpx2.AsyncClient, name: str) -> list[Any]:
         meanwhile, is_old, more = CASES[name]
         conversation = Conversation(client, f"{name} {time}")
         if is_old:
@@ -153,7 +153,7 @@ async def shown_by(url: str, names: Iterable[str] = CASES, time: int = 1) -> dic
         await conversation.slow(then, **more)
         return [*shown, await conversation.shown()]
 
-    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+    async with httpx2.AsyncClient(base_url=url, timeout=60) as client:
         found = await asyncio.gather(*(one(client, name) for name in names))
     return dict(zip(names, found, strict=True))
 

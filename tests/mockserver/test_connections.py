@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests.mockserver.cli.test_cli import started, stop
@@ -28,7 +28,7 @@ class Served:
 
     def __init__(self, *options: str) -> None:
         self.process, self.url, _ = started(*options)
-        self.port = httpx.URL(self.url).port or 0
+        self.port = httpx2.URL(self.url).port or 0
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=30)
@@ -44,7 +44,7 @@ class Served:
 
     def serves(self) -> bool:
         form = {"message": "tea", "stream": "false"}
-        answer = httpx.post(f"{self.url}{RUNS.decode()}", data=form, timeout=30)
+        answer = httpx2.post(f"{self.url}{RUNS.decode()}", data=form, timeout=30)
         return answer.status_code == 200
 
     def descriptors(self) -> int:
@@ -158,7 +158,7 @@ def test_a_client_that_takes_nothing_is_left(tmp_path: Path) -> None:
         head = HEAD.replace(b"content-pipeline", b"long") + FORM_HEADERS.replace(b"24", b"11")
         connection.sendall(head + b"\r\nmessage=tea")
         url = f"{served.url}/__mock__/runs"
-        while (runs := httpx.get(url).json()) == [] or runs[0]["state"] == "running":
+        while (runs := httpx2.get(url).json()) == [] or runs[0]["state"] == "running":
             pass
     assert runs[0]["state"] in ("cancelled", "disconnected")
     assert "took nothing of its answer for 1 s" in stop(served.process)
@@ -238,6 +238,6 @@ def _leaves_nothing(
     while served.descriptors() > before + 1:
         pass
     assert served.memory() < memory + 32 * 1024 * 1024
-    runs = httpx.get(f"{served.url}/__mock__/runs").json()
+    runs = httpx2.get(f"{served.url}/__mock__/runs").json()
     assert {run["state"] for run in runs} <= {"completed", "cancelled", "disconnected"}
     assert stop(served.process) == ""

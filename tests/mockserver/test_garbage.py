@@ -6,7 +6,7 @@ import asyncio
 import gc
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 
 from mockserver.app import create_app
@@ -46,8 +46,8 @@ def test_what_a_request_made_needs_no_collector(
     }  # of servers of other tests, which still follow what happens there
 
     async def ask() -> list[object]:
-        transport = httpx.ASGITransport(create_app())
-        async with httpx.AsyncClient(transport=transport, base_url="http://mock") as client:
+        transport = httpx2.ASGITransport(create_app())
+        async with httpx2.AsyncClient(transport=transport, base_url="http://mock") as client:
             for _ in range(3):
                 await client.request(method, path, data=form)
             # Within the loop: the end of an event loop is no part of a request.

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from starlette.testclient import TestClient
 
@@ -37,10 +37,10 @@ def mock(**settings: Any) -> Mock:
     return create_app(Settings(workflows={"held": load_text(SCRIPT, "held.yaml")}, **settings))
 
 
-def asked(app: Mock, ask: Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]) -> Any:
-    async def run() -> httpx.Response:
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://mock") as client:
+def asked(app: Mock, ask: Callable[[httpx2.AsyncClient], Awaitable[httpx2.Response]]) -> Any:
+    async def run() -> httpx2.Response:
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://mock") as client:
             return await ask(client)
 
     return asyncio.run(run())
@@ -84,7 +84,7 @@ def test_one_run_too_many_over_the_websocket_is_an_error() -> None:
 def test_a_run_that_ended_makes_room() -> None:
     app = mock(max_runs=1, max_run_time=0.01)
 
-    async def twice(client: httpx.AsyncClient) -> httpx.Response:
+    async def twice(client: httpx2.AsyncClient) -> httpx2.Response:
         await client.post(RUNS, data={"message": "x"})
         return await client.post(RUNS, data={"message": "x"})
 
@@ -133,8 +133,8 @@ def test_what_is_under_way_at_the_end_is_ended_by_the_protocol(
     process, url, _ = started("--workflows", str(tmp_path))
     form = {"message": "x"}
 
-    async def ask() -> tuple[str, httpx.Response]:
-        async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+    async def ask() -> tuple[str, httpx2.Response]:
+        async with httpx2.AsyncClient(base_url=url, timeout=30) as client:
             data = {**form, "stream": "false"}
             async with client.stream("POST", RUNS, data=form) as answer:
                 text = answer.aiter_text()
@@ -160,7 +160,7 @@ def test_what_is_under_way_at_the_end_is_ended_by_the_protocol(
 def test_who_follows_what_happens_is_told_the_end(workers: str, tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path / 'mock.db'}"
     process, url, _ = started("--store", store, "--workers", workers)
-    with httpx.stream("GET", f"{url}/__mock__/feed", timeout=30) as feed:
+    with httpx2.stream("GET", f"{url}/__mock__/feed", timeout=30) as feed:
         text = feed.iter_text()
         assert next(text).startswith(":")
         process.send_signal(signal.SIGTERM)

@@ -9,7 +9,7 @@ import shutil
 import signal
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from agentos_contract.document import DEFAULT_DOCUMENT
@@ -38,7 +38,7 @@ def look(reloader: Reloader) -> bool:
 
 def run(url: str, workflow_id: str = "one") -> str:
     form = {"message": "x", "stream": "false"}
-    answer = httpx.post(f"{url}/workflows/{workflow_id}/runs", data=form)
+    answer = httpx2.post(f"{url}/workflows/{workflow_id}/runs", data=form)
     return str(answer.json().get("content", answer.json().get("detail")))
 
 
@@ -79,7 +79,7 @@ def test_what_is_broken_is_not_served_and_said(
     write(tmp_path, "two", "edited at the same time")
     assert look(reloader)
     assert (run(url), run(url, "two")) == ("hello", "hello")
-    state = httpx.get(f"{url}/__mock__/status").json()["reload"]
+    state = httpx2.get(f"{url}/__mock__/status").json()["reload"]
     assert state["since"] == since
     assert said in "\n".join(state["problems"])
     assert said in caplog.text
@@ -87,7 +87,7 @@ def test_what_is_broken_is_not_served_and_said(
     write(tmp_path, "one", "mended")
     assert look(reloader)
     assert (run(url), run(url, "two")) == ("mended", "edited at the same time")
-    assert httpx.get(f"{url}/__mock__/status").json()["reload"]["problems"] == []
+    assert httpx2.get(f"{url}/__mock__/status").json()["reload"]["problems"] == []
 
 
 def test_a_run_under_way_ends_on_what_it_began_with(tmp_path: Path, serve: Serve) -> None:
@@ -95,13 +95,13 @@ def test_a_run_under_way_ends_on_what_it_began_with(tmp_path: Path, serve: Serve
     mock, reloader = reloader_of(tmp_path)
     url = serve(mock)
     rule = {"answer": {"hold": {"before": "StepStarted", "gate": "g"}}, "times": 1}
-    httpx.post(f"{url}/__mock__/rules", json=rule)
-    with httpx.stream("POST", f"{url}/workflows/one/runs", data={"message": "x"}) as answer:
-        httpx.get(f"{url}/__mock__/wait?gate=g", timeout=40)
+    httpx2.post(f"{url}/__mock__/rules", json=rule)
+    with httpx2.stream("POST", f"{url}/workflows/one/runs", data={"message": "x"}) as answer:
+        httpx2.get(f"{url}/__mock__/wait?gate=g", timeout=40)
         write(tmp_path, "one", "new")
         look(reloader)
         assert run(url) == "new"
-        httpx.post(f"{url}/__mock__/gates/g/release")
+        httpx2.post(f"{url}/__mock__/gates/g/release")
         assert '"old"' in "".join(answer.iter_text())
 
 
@@ -155,11 +155,11 @@ def test_a_scopes_own_script_stays_above_what_is_read(tmp_path: Path, serve: Ser
     mock, reloader = reloader_of(tmp_path)
     url = serve(mock)
     step = {"type": "Step", "name": "s", "mock": {"content": "put"}}
-    httpx.put(f"{url}/__mock__/workflows/one", json={"id": "one", "steps": [step]})
+    httpx2.put(f"{url}/__mock__/workflows/one", json={"id": "one", "steps": [step]})
     write(tmp_path, "one", "read again")
     look(reloader)
     assert run(url) == "put"
-    httpx.delete(f"{url}/__mock__/workflows/one")
+    httpx2.delete(f"{url}/__mock__/workflows/one")
     assert run(url) == "read again"
 
 
@@ -174,15 +174,15 @@ def test_the_document_and_its_overlay_are_read_again(tmp_path: Path, serve: Serv
     assert look(reloader) is False
     spec.write_text(spec.read_text().replace("Agno API Reference", "Edited"))
     assert look(reloader)
-    assert httpx.get(f"{url}/openapi.json").json()["info"]["title"] == "Edited"
-    assert httpx.get(f"{url}/sessions").status_code == 404  # no overlay lies beside it
+    assert httpx2.get(f"{url}/openapi.json").json()["info"]["title"] == "Edited"
+    assert httpx2.get(f"{url}/sessions").status_code == 404  # no overlay lies beside it
     overlay = DEFAULT_DOCUMENT.with_name("agentos-2.5.6.overlay.yaml")
     shutil.copy(overlay, tmp_path / "agentos.overlay.yaml")
     assert look(reloader)
-    assert httpx.get(f"{url}/sessions").status_code == 200
+    assert httpx2.get(f"{url}/sessions").status_code == 200
     spec.write_text("openapi: 2.0\n")
     assert look(reloader)
-    assert httpx.get(f"{url}/sessions").status_code == 200
+    assert httpx2.get(f"{url}/sessions").status_code == 200
     assert "expected 3.1.x" in mock.reload.problems[0]
 
 
@@ -190,7 +190,7 @@ def test_served_by_the_command_an_edit_is_told_to_who_follows(tmp_path: Path) ->
     write(tmp_path, "one")
     process, url, _ = started("--workflows", str(tmp_path))
     try:
-        with httpx.stream("GET", f"{url}/__mock__/feed", timeout=30) as feed:
+        with httpx2.stream("GET", f"{url}/__mock__/feed", timeout=30) as feed:
             lines = feed.iter_lines()
             next(lines)
             write(tmp_path, "one", "edited")

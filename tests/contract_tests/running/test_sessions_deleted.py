@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
@@ -29,13 +29,13 @@ def mock(**changes: Any) -> Mock:
 
 def sessions(url: str) -> set[str]:
     query = {"type": "workflow", "limit": "100"}
-    found = httpx.get(f"{url}/sessions", params=query, timeout=30).json()
+    found = httpx2.get(f"{url}/sessions", params=query, timeout=30).json()
     return {session["session_id"] for session in found["data"]}
 
 
 def users_own(url: str) -> set[str]:
     """Sessions that somebody had before: one named, one not."""
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx2.Client(base_url=url, timeout=30) as client:
         named = batch(client, "brief", session_id="theirs")
         return {named["session_id"], batch(client, "brief")["session_id"]}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.runs import batch, masked, message_for, stream
@@ -32,7 +32,7 @@ IDENTICAL = [
 
 @pytest.mark.parametrize("workflow_id", IDENTICAL)
 def test_the_stream_is_the_real_servers_frame_by_frame(
-    client: httpx.Client, real: httpx.Client, workflow_id: str
+    client: httpx2.Client, real: httpx2.Client, workflow_id: str
 ) -> None:
     ours, theirs = (stream(server, workflow_id).comparable() for server in (client, real))
     for our_frame, their_frame in zip(ours, theirs, strict=True):
@@ -41,7 +41,7 @@ def test_the_stream_is_the_real_servers_frame_by_frame(
 
 @pytest.mark.parametrize("message", ["a\nb\r\n", "Zürich 東京 😀", "{{ input }}", '"\\'])
 def test_odd_messages_give_the_same_frames(
-    client: httpx.Client, real: httpx.Client, message: str
+    client: httpx2.Client, real: httpx2.Client, message: str
 ) -> None:
     ours, theirs = (
         stream(server, "content-pipeline", message=message).comparable()
@@ -64,7 +64,7 @@ FUNCTIONS_ONLY = [
 
 @pytest.mark.parametrize("workflow_id", FUNCTIONS_ONLY)
 def test_the_batch_body_is_the_real_servers(
-    client: httpx.Client, real: httpx.Client, workflow_id: str
+    client: httpx2.Client, real: httpx2.Client, workflow_id: str
 ) -> None:
     form = {"message": message_for(workflow_id, "cats"), "user_id": "ada"}
     ours = masked(batch(client, workflow_id, **form))
@@ -88,7 +88,7 @@ def _without_values(value: Any) -> Any:
 
 @pytest.mark.parametrize("path", ["/health", "/workflows", "/workflows/content-pipeline"])
 def test_descriptions_have_the_real_servers_form(
-    client: httpx.Client, real: httpx.Client, path: str
+    client: httpx2.Client, real: httpx2.Client, path: str
 ) -> None:
     ours, theirs = client.get(path), real.get(path)
     assert ours.status_code == theirs.status_code == 200

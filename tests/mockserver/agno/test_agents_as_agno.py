@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import yaml
 
@@ -85,7 +85,7 @@ SCRIPTS: dict[str, list[Json]] = {
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[httpx.Client]]:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[httpx2.Client]]:
     """The mock and the real server, both with these scripts."""
     folder = tmp_path_factory.mktemp("scripts")
     for name, steps in SCRIPTS.items():
@@ -100,14 +100,14 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[httpx.Cli
     with (
         serving(create_app(settings)) as ours,
         agentos(folder) as theirs,
-        httpx.Client(base_url=ours, timeout=60) as mock,
-        httpx.Client(base_url=theirs, timeout=60) as real,
+        httpx2.Client(base_url=ours, timeout=60) as mock,
+        httpx2.Client(base_url=theirs, timeout=60) as real,
     ):
         yield [mock, real]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_the_stream_is_the_real_servers(servers: list[httpx.Client], name: str) -> None:
+def test_the_stream_is_the_real_servers(servers: list[httpx2.Client], name: str) -> None:
     runs = [stream(server, name, message="tea").payloads for server in servers]
     ours, theirs = ([json.dumps(event) for event in masked(events)] for events in runs)
     for mine, yours in zip(ours, theirs, strict=True):
@@ -115,15 +115,15 @@ def test_the_stream_is_the_real_servers(servers: list[httpx.Client], name: str) 
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_the_batch_body_is_the_real_servers(servers: list[httpx.Client], name: str) -> None:
+def test_the_batch_body_is_the_real_servers(servers: list[httpx2.Client], name: str) -> None:
     form = {"message": "tea", "stream": "false"}
     ours, theirs = (server.post(f"/workflows/{name}/runs", data=form) for server in servers)
     assert ours.status_code == theirs.status_code == 200
     assert json.dumps(masked(ours.json()), indent=1) == json.dumps(masked(theirs.json()), indent=1)
 
 
-def test_a_session_adds_up_what_its_runs_used(servers: list[httpx.Client]) -> None:
-    def metrics(server: httpx.Client) -> Any:
+def test_a_session_adds_up_what_its_runs_used(servers: list[httpx2.Client]) -> None:
+    def metrics(server: httpx2.Client) -> Any:
         for streamed in ("true", "false"):
             form = {"message": "tea", "session_id": "adds-up", "stream": streamed}
             server.post("/workflows/looks/runs", data=form)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from agentos_contract.profiles import load_profile
@@ -27,7 +27,7 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def mock(brisk_scripts: Path) -> Iterator[httpx.Client]:
+def mock(brisk_scripts: Path) -> Iterator[httpx2.Client]:
     settings = Settings(
         workflows=load_scripts(brisk_scripts).workflows,
         seed=1,
@@ -35,14 +35,14 @@ def mock(brisk_scripts: Path) -> Iterator[httpx.Client]:
     )
     with (
         serving(create_app(settings)) as url,
-        httpx.Client(base_url=url, timeout=60) as client,
+        httpx2.Client(base_url=url, timeout=60) as client,
     ):
         yield client
 
 
 @pytest.mark.parametrize(("message", "workflow_id"), CASES)
 def test_the_stream_is_the_real_servers(
-    mock: httpx.Client, real: httpx.Client, workflow_id: str, message: str
+    mock: httpx2.Client, real: httpx2.Client, workflow_id: str, message: str
 ) -> None:
     form = {"message": message_for(workflow_id, message)}
     ours, theirs = (stream(server, workflow_id, **form).comparable() for server in (mock, real))
@@ -52,9 +52,9 @@ def test_the_stream_is_the_real_servers(
 
 @pytest.mark.parametrize(("message", "workflow_id"), CASES)
 def test_the_batch_body_is_the_real_servers(
-    mock: httpx.Client, real: httpx.Client, workflow_id: str, message: str
+    mock: httpx2.Client, real: httpx2.Client, workflow_id: str, message: str
 ) -> None:
-    def answer(server: httpx.Client) -> tuple[int, Any]:
+    def answer(server: httpx2.Client) -> tuple[int, Any]:
         form = {"message": message_for(workflow_id, message), "stream": "false", "user_id": "ada"}
         response = server.post(f"/workflows/{workflow_id}/runs", data=form)
         return response.status_code, json.dumps(masked(response.json()), ensure_ascii=False)
@@ -64,9 +64,9 @@ def test_the_batch_body_is_the_real_servers(
 
 @pytest.mark.parametrize("workflow_id", ["content-pipeline", "slow-report", "doomed"])
 def test_a_background_run_is_answered_as_the_real_server_does(
-    mock: httpx.Client, real: httpx.Client, workflow_id: str
+    mock: httpx2.Client, real: httpx2.Client, workflow_id: str
 ) -> None:
-    def answer(server: httpx.Client) -> tuple[int, str]:
+    def answer(server: httpx2.Client) -> tuple[int, str]:
         form = {"message": "tea", "stream": "false", "background": "true"}
         response = server.post(f"/workflows/{workflow_id}/runs", data=form)
         return response.status_code, json.dumps(masked(response.json()))

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from agentos_contract.profiles import load_profile
@@ -67,23 +67,23 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def real(folder: Path) -> Iterator[httpx.Client]:
-    with agentos(folder) as url, httpx.Client(base_url=url, timeout=30) as client:
+def real(folder: Path) -> Iterator[httpx2.Client]:
+    with agentos(folder) as url, httpx2.Client(base_url=url, timeout=30) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
-def mock(folder: Path) -> Iterator[httpx.Client]:
+def mock(folder: Path) -> Iterator[httpx2.Client]:
     settings = Settings(
         workflows=load_scripts(folder).workflows,
         seed=1,
         deviations=load_profile("agno-2.5.6").deviations,
     )
-    with serving(create_app(settings)) as url, httpx.Client(base_url=url, timeout=30) as client:
+    with serving(create_app(settings)) as url, httpx2.Client(base_url=url, timeout=30) as client:
         yield client
 
 
-def cancelled(client: httpx.Client, name: str) -> list[Any]:
+def cancelled(client: httpx2.Client, name: str) -> list[Any]:
     """The events of a stream that is cancelled in the step `slow`, then the stored run."""
     decoder = EventStreamDecoder()
     events: list[Any] = []
@@ -102,14 +102,14 @@ def cancelled(client: httpx.Client, name: str) -> list[Any]:
     return [*events, stored.status_code, stored.json()]
 
 
-def batch_cancelled(client: httpx.Client, name: str, *, at_once: bool) -> list[Any]:
+def batch_cancelled(client: httpx2.Client, name: str, *, at_once: bool) -> list[Any]:
     """The answer of a batch run that is cancelled before it begins, or while its slow step is
     carried out."""
     path = f"/workflows/{name}/runs"
     while True:
         run_id = str(uuid.uuid4())
         form = {"message": "tea", "stream": "false", "run_id": run_id}
-        answers: list[httpx.Response] = []
+        answers: list[httpx2.Response] = []
         ask = functools.partial(client.post, path, data=form)
         thread = threading.Thread(target=lambda ask=ask, to=answers: to.append(ask()))
         if at_once:
@@ -126,10 +126,10 @@ def batch_cancelled(client: httpx.Client, name: str, *, at_once: bool) -> list[A
             return [answers[0].status_code, body]
 
 
-Ask = Callable[[httpx.Client, str], list[Any]]
+Ask = Callable[[httpx2.Client, str], list[Any]]
 
 
-def compare(mock: httpx.Client, real: httpx.Client, ask: Ask) -> None:
+def compare(mock: httpx2.Client, real: httpx2.Client, ask: Ask) -> None:
     """Ask both of all scripts at a time. Where they differ, they are asked again: with a busy
     processor a cancellation may come after its step."""
     differ = dict.fromkeys(SCRIPTS)
@@ -146,12 +146,12 @@ def compare(mock: httpx.Client, real: httpx.Client, ask: Ask) -> None:
             assert our_part == their_part, name
 
 
-def test_streams_that_are_cancelled(mock: httpx.Client, real: httpx.Client) -> None:
+def test_streams_that_are_cancelled(mock: httpx2.Client, real: httpx2.Client) -> None:
     compare(mock, real, cancelled)
 
 
 @pytest.mark.parametrize("at_once", [True, False], ids=["at once", "in its slow step"])
 def test_batch_runs_that_are_cancelled(
-    mock: httpx.Client, real: httpx.Client, at_once: bool
+    mock: httpx2.Client, real: httpx2.Client, at_once: bool
 ) -> None:
     compare(mock, real, functools.partial(batch_cancelled, at_once=at_once))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.runs import batch, stream
@@ -29,19 +29,19 @@ DEPARTURES = {
 
 
 @pytest.fixture(scope="module")
-def client(brisk_mock_url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=brisk_mock_url, timeout=30) as client:
+def client(brisk_mock_url: str) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=brisk_mock_url, timeout=30) as client:
         yield client
 
 
-def broken(client: httpx.Client, workflow_id: str) -> set[str]:
+def broken(client: httpx2.Client, workflow_id: str) -> set[str]:
     violations = stream(client, workflow_id).judge().violations
     return {violation.requirement for violation in violations}
 
 
 @pytest.mark.parametrize("workflow_id", DEPARTURES)
 def test_a_stream_breaks_there_what_it_keeps_here(
-    client: httpx.Client, real: httpx.Client, workflow_id: str
+    client: httpx2.Client, real: httpx2.Client, workflow_id: str
 ) -> None:
     assert broken(real, workflow_id) == DEPARTURES[workflow_id]
     assert broken(client, workflow_id) == set()
@@ -61,8 +61,8 @@ def test_a_stream_breaks_there_what_it_keeps_here(
     ],
 )
 def test_a_form_is_answered_with_another_status(
-    client: httpx.Client,
-    real: httpx.Client,
+    client: httpx2.Client,
+    real: httpx2.Client,
     workflow_id: str,
     form: dict[str, str],
     theirs: int,
@@ -73,8 +73,8 @@ def test_a_form_is_answered_with_another_status(
     assert client.post(path, data=form).status_code == ours
 
 
-def test_a_422_has_a_list_for_its_detail_there(client: httpx.Client, real: httpx.Client) -> None:
-    def detail(server: httpx.Client) -> Any:
+def test_a_422_has_a_list_for_its_detail_there(client: httpx2.Client, real: httpx2.Client) -> None:
+    def detail(server: httpx2.Client) -> Any:
         return server.post("/workflows/content-pipeline/runs").json()["detail"]
 
     assert isinstance(detail(real), list)
@@ -82,12 +82,12 @@ def test_a_422_has_a_list_for_its_detail_there(client: httpx.Client, real: httpx
 
 
 def test_a_false_condition_has_a_result_in_batch_only_there(
-    client: httpx.Client, real: httpx.Client
+    client: httpx2.Client, real: httpx2.Client
 ) -> None:
     def names(results: list[dict[str, Any]]) -> list[str]:
         return [result["step_name"] for result in results]
 
-    def both(server: httpx.Client) -> tuple[list[str], list[str]]:
+    def both(server: httpx2.Client) -> tuple[list[str], list[str]]:
         streamed = stream(server, "pet-advice", message="fish").payloads[-1]["step_results"]
         return names(streamed), names(batch(server, "pet-advice", message="fish")["step_results"])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import yaml
 
@@ -28,7 +28,7 @@ MULTIPART = (
 PAGE = {"origin": "https://somewhere.example"}
 
 Request = dict[str, Any]
-"""httpx's arguments."""
+"""httpx2's arguments."""
 
 # A request that each deviation changes the answer to; the status without it, and with it.
 SHOWN_BY: dict[str, tuple[Request, int, int]] = {
@@ -108,7 +108,7 @@ CHANGED_HEADERS = {
 }
 
 
-def ask(client: httpx.Client, request: Request, faults: str) -> httpx.Response:
+def ask(client: httpx2.Client, request: Request, faults: str) -> httpx2.Response:
     request = {"method": "POST", **request}
     headers = {**request.pop("headers", {}), **({"prefer": f"fault={faults}"} if faults else {})}
     return client.request(**request, headers=headers)
@@ -121,7 +121,7 @@ def test_every_deviation_is_shown() -> None:
 
 @pytest.mark.parametrize("name", SHOWN_BY)
 def test_a_deviation_alone_does_what_it_says(
-    client: httpx.Client, locked: httpx.Client, serve: Serve, name: str
+    client: httpx2.Client, locked: httpx2.Client, serve: Serve, name: str
 ) -> None:
     request, without, performed = SHOWN_BY[name]
     request = dict(request)
@@ -129,7 +129,7 @@ def test_a_deviation_alone_does_what_it_says(
         # Departures from authentication are the command line's alone.
         departing = create_app(Settings(token="letmein", deviations=frozenset({name})))
         plain = ask(locked, request, "")
-        with httpx.Client(base_url=serve(departing)) as server:
+        with httpx2.Client(base_url=serve(departing)) as server:
             with_it = ask(server, request, "")
     else:
         besides = request.pop("with", "")
@@ -149,13 +149,13 @@ def test_a_deviation_alone_does_what_it_says(
 @pytest.mark.parametrize(
     "name", sorted(set(SHOWN_BY) - {"form.limits", "authentication.no-challenge"})
 )
-def test_what_it_is_not_about_stays(client: httpx.Client, name: str) -> None:
+def test_what_it_is_not_about_stays(client: httpx2.Client, name: str) -> None:
     form = {"message": "tea", "stream": "false"}
     response = client.post(RUN, data=form, headers={"prefer": f"fault={name}"})
     assert masked(response.json()) == masked(batch(client, "content-pipeline", message="tea"))
 
 
-def test_a_422_lists_each_fault(client: httpx.Client) -> None:
+def test_a_422_lists_each_fault(client: httpx2.Client) -> None:
     form = {"stream": "maybe", "version": "x"}
     faults = {"prefer": "fault=error.detail-list, fault=values.pydantic"}
     detail = client.post(RUN, data=form, headers=faults).json()["detail"]
@@ -167,7 +167,7 @@ def test_a_422_lists_each_fault(client: httpx.Client) -> None:
     assert [entry["type"] for entry in detail] == ["missing", "bool_parsing", "int_parsing"]
 
 
-def test_a_typed_message_is_what_pydantic_reads(client: httpx.Client) -> None:
+def test_a_typed_message_is_what_pydantic_reads(client: httpx2.Client) -> None:
     message = '{"customer": "Ada", "items": [{"sku": "A", "quantity": "7"}], "more": 1}'
     form = {"message": message, "stream": "false"}
     headers = {"prefer": "fault=input-schema.lax"}
@@ -192,14 +192,14 @@ def test_the_stages_of_the_real_server_are_what_its_two_departures_make() -> Non
 
 
 @pytest.mark.parametrize("path", ["/workflows/", "/workflows///", "/health/"])
-def test_a_slash_at_the_end_changes_nothing(client: httpx.Client, path: str) -> None:
+def test_a_slash_at_the_end_changes_nothing(client: httpx2.Client, path: str) -> None:
     answer, plain = client.get(path), client.get(path.rstrip("/"))
     assert (answer.status_code, answer.content) == (200, plain.content)
 
 
 @pytest.mark.parametrize("path", ["/workflows%0A", "/sessions/a%0Ab", "/workflows/a%0A/runs/x%0A"])
 def test_a_line_feed_in_the_path_does_not_get_past_the_token(
-    locked: httpx.Client, path: str
+    locked: httpx2.Client, path: str
 ) -> None:
     assert locked.get(path).status_code == 401
     response = locked.get(path, headers={"authorization": "Bearer letmein"})

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import IO
 
-import httpx
+import httpx2
 import pytest
 import yaml
 from click.testing import CliRunner, Result
@@ -69,7 +69,7 @@ def test_serve_serves_until_interrupted() -> None:
         assert process.stdout is not None
         said = said_at_start(process.stdout)
         url = said.splitlines()[0].removeprefix("listening on ")
-        with httpx.Client(base_url=url, timeout=30) as client:
+        with httpx2.Client(base_url=url, timeout=30) as client:
             assert client.get("/health").json()["status"] == "ok"
             assert batch(client, "content-pipeline")["status"] == "COMPLETED"
         process.send_signal(signal.SIGINT)
@@ -85,10 +85,10 @@ def test_serve_takes_another_document(tmp_path: Path) -> None:
     file.write_text(yaml.safe_dump(document), encoding="utf-8")
     process, url, _ = started("--spec", str(file))
     form = {"message": "x", "stream": "false"}
-    moved = httpx.post(f"{url}/v2/workflows/content-pipeline/execute", data=form, timeout=30)
+    moved = httpx2.post(f"{url}/v2/workflows/content-pipeline/execute", data=form, timeout=30)
     assert moved.json()["status"] == "COMPLETED"
     assert (
-        httpx.post(f"{url}/workflows/content-pipeline/runs", data=form, timeout=30).status_code
+        httpx2.post(f"{url}/workflows/content-pipeline/runs", data=form, timeout=30).status_code
         == 404
     )
     stop(process)
@@ -158,12 +158,12 @@ def test_a_store_that_cannot_be_opened_is_refused() -> None:
 def test_a_run_outlives_the_server(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path / 'mock.db'}"
     process, url, _ = started("--store", store)
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx2.Client(base_url=url, timeout=30) as client:
         run = batch(client, "content-pipeline")
     stop(process)
     process, url, _ = started("--store", store)
     path = f"/workflows/content-pipeline/runs/{run['run_id']}"
-    again = httpx.get(f"{url}{path}", params={"session_id": run["session_id"]}, timeout=30)
+    again = httpx2.get(f"{url}{path}", params={"session_id": run["session_id"]}, timeout=30)
     stop(process)
     assert again.json() == {**run, "events": []}
 
@@ -199,7 +199,9 @@ def ended_at_once(first: signal.Signals, second: signal.Signals) -> bool:
     """False: a busy processor let the server end in good order before the second signal came."""
     process, url, _ = started()
     form = {"message": "x"}
-    with httpx.stream("POST", f"{url}/workflows/slow-report/runs", data=form, timeout=20) as answer:
+    with httpx2.stream(
+        "POST", f"{url}/workflows/slow-report/runs", data=form, timeout=20
+    ) as answer:
         next(answer.iter_bytes())
         process.send_signal(first)
         # It listens no more once the first signal has been taken.
@@ -217,7 +219,7 @@ def ended_at_once(first: signal.Signals, second: signal.Signals) -> bool:
 
 def test_each_request_is_in_the_log_without_what_may_be_secret() -> None:
     process, url, _ = started("--token", "s3cret", "--as", "agno-2.5.6")
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx2.Client(base_url=url, timeout=30) as client:
         client.get("/sessions?user_id=s3cret", headers={"authorization": "Bearer s3cret"})
         client.get("/health", headers={"origin": "https://evil.example"})
         client.request(
@@ -246,7 +248,7 @@ def test_each_request_is_in_the_log_without_what_may_be_secret() -> None:
 
 def test_the_log_can_be_quieter() -> None:
     process, url, _ = started("--log-level", "warning")
-    httpx.get(f"{url}/health", timeout=30)
+    httpx2.get(f"{url}/health", timeout=30)
     assert stop(process, signal.SIGTERM) == ""
 
 
@@ -259,7 +261,7 @@ def test_an_empty_token_in_the_environment_is_refused(variable: str) -> None:
 
 def test_the_token_comes_from_the_environment_too() -> None:
     process, url, _ = started(AGENTOS_TOKEN="letmein")
-    assert httpx.get(f"{url}/workflows", timeout=30).status_code == 401
+    assert httpx2.get(f"{url}/workflows", timeout=30).status_code == 401
     headers = {"authorization": "Bearer letmein"}
-    assert httpx.get(f"{url}/workflows", headers=headers, timeout=30).status_code == 200
+    assert httpx2.get(f"{url}/workflows", headers=headers, timeout=30).status_code == 200
     stop(process)

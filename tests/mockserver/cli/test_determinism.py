@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.conftest import server_process
@@ -46,8 +46,8 @@ def answers(url: str) -> Bytes:
     several workers have their share."""
     heard: Bytes = []
 
-    def ask(method: str, path: str, **more: Any) -> httpx.Response:
-        response = httpx.request(method, f"{url}{path}", timeout=30, **more)
+    def ask(method: str, path: str, **more: Any) -> httpx2.Response:
+        response = httpx2.request(method, f"{url}{path}", timeout=30, **more)
         headers = [f"{name}: {value}" for name, value in response.headers.items()]
         heard.append("\n".join([f"{response.status_code} {method} {path}", *headers]).encode())
         heard.append(response.content)
@@ -95,7 +95,7 @@ def test_so_they_have_whichever_worker_answers(tmp_path: Path) -> None:
 
 def test_a_time_may_be_seconds() -> None:
     with served("--clock", "1.5") as url:
-        assert httpx.get(f"{url}/__mock__/clock", timeout=30).json() == {"now": 1.5}
+        assert httpx2.get(f"{url}/__mock__/clock", timeout=30).json() == {"now": 1.5}
 
 
 @pytest.mark.parametrize("time", ["noon", "2026-01-31T09:00:00", "-1", "nan", "inf", "1e300"])

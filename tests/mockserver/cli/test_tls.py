@@ -6,7 +6,7 @@ import signal
 import ssl
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import trustme
 from click.testing import CliRunner
@@ -35,7 +35,7 @@ def test_a_run_is_streamed_over_tls(pair: tuple[Path, Path, ssl.SSLContext]) -> 
         assert url.startswith("https://")
         form = {"message": "bees"}
         with (
-            httpx.Client(verify=context, timeout=30) as client,
+            httpx2.Client(verify=context, timeout=30) as client,
             client.stream("POST", f"{url}/workflows/content-pipeline/runs", data=form) as answer,
         ):
             assert "WorkflowCompleted" in "".join(answer.iter_text())

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests.mockserver.cli.test_cli import invoke, rest_of, started
@@ -43,16 +43,16 @@ def until(is_so: Callable[[], bool]) -> None:
 
 def is_served(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health", timeout=30).status_code == 200
-    except httpx.TransportError:
+        return httpx2.get(f"{url}/health", timeout=30).status_code == 200
+    except httpx2.TransportError:
         return False
 
 
 def answering(url: str) -> str:
     """Which of the workers answers a new connection: each says when it was made."""
     try:
-        health = httpx.get(f"{url}/health", timeout=30)
-    except httpx.TransportError:  # it was killed meanwhile
+        health = httpx2.get(f"{url}/health", timeout=30)
+    except httpx2.TransportError:  # it was killed meanwhile
         return ""
     return str(health.json()["instantiated_at"])
 
@@ -86,13 +86,13 @@ def test_workers_share_runs_and_end_together(served: tuple[Forked, str], tmp_pat
     all_answer(url, 2)
     form = {"message": "x", "stream": "false", "session_id": "s"}
     runs = [
-        httpx.post(f"{url}/workflows/{WORKFLOW}/runs", data=form, timeout=30).json()
+        httpx2.post(f"{url}/workflows/{WORKFLOW}/runs", data=form, timeout=30).json()
         for _ in range(8)
     ]
     for run in runs:
         path, session = f"{url}/workflows/{WORKFLOW}/runs/{run['run_id']}", {"session_id": "s"}
         for _ in range(4):  # by one or the other
-            assert httpx.get(path, params=session, timeout=30).json()["status"] == "COMPLETED"
+            assert httpx2.get(path, params=session, timeout=30).json()["status"] == "COMPLETED"
     process.send_signal(signal.SIGTERM)
     rest_of(process, 0)
     assert not is_served(url)

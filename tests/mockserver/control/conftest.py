@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 
-import httpx
+import httpx2
 import jsonschema_rs
 import pytest
 from starlette.routing import compile_path
@@ -38,7 +38,7 @@ class Answer:
                 for piece in answer.iter_text():
                     self.text += piece
             self.is_whole = True
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             self.error = str(error)
         finally:
             self._begun.set()
@@ -66,7 +66,7 @@ ROUTES = [
 ]
 
 
-def is_as_documented(answer: httpx.Response) -> None:
+def is_as_documented(answer: httpx2.Response) -> None:
     """Every answer of the control API that a test gets is one that its document has."""
     path = answer.url.path.removeprefix("/__mock__")
     method = answer.request.method.lower()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-import httpx
+import httpx2
 import pytest
 
 from agentos_contract.run import RunStateMachine
@@ -287,7 +287,7 @@ def test_only_where_a_run_waits_still_is_a_gate_unreleased(mock: MockClient, sta
     mock.release("g", run_id)
     first.ended()
     other = mock.gates("g")[0]["run_id"]
-    report = httpx.delete(f"{mock.url}/__mock__/scopes/{mock.scope}").json()
+    report = httpx2.delete(f"{mock.url}/__mock__/scopes/{mock.scope}").json()
     assert (report["unreleased_gates"], report["open_runs"]) == (["g"], [other])
     second.ended()
     again = MockClient(mock.url, mock.scope)
@@ -295,11 +295,11 @@ def test_only_where_a_run_waits_still_is_a_gate_unreleased(mock: MockClient, sta
     third = start()
     again.cancel(again.wait(gate="g")["run_id"])
     third.ended()
-    report = httpx.delete(f"{mock.url}/__mock__/scopes/{mock.scope}").json()
+    report = httpx2.delete(f"{mock.url}/__mock__/scopes/{mock.scope}").json()
     assert report["unreleased_gates"] == []
     again.http.close()
     again._control.close()
-    httpx.post(f"{mock.url}/__mock__/scopes", json={"scope": mock.scope})
+    httpx2.post(f"{mock.url}/__mock__/scopes", json={"scope": mock.scope})
 
 
 def test_a_teams_member_is_held_and_the_other_goes_on(mock: MockClient, start: Start) -> None:

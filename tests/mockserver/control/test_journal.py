@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 
 from mockserver.client import MockClient
 from mockserver.control.journal import Journal
@@ -91,7 +91,7 @@ def test_the_token_is_nowhere_in_the_journal() -> None:
     assert "s3cret" not in json.dumps(journal.to_har([entry]))
 
 
-def follow(answer: httpx.Response) -> Iterator[tuple[str, dict[str, Any]]]:
+def follow(answer: httpx2.Response) -> Iterator[tuple[str, dict[str, Any]]]:
     last = ""
     for line in answer.iter_lines():
         name, _, value = line.partition(": ")
@@ -104,7 +104,7 @@ def follow(answer: httpx.Response) -> Iterator[tuple[str, dict[str, Any]]]:
 def test_who_follows_is_told_what_happens(mock: MockClient, start: Start) -> None:
     url = f"{mock.url}/__mock__/feed"
     query = {"scope": mock.scope}
-    with httpx.stream("GET", url, params=query, timeout=30) as answer:
+    with httpx2.stream("GET", url, params=query, timeout=30) as answer:
         items = follow(answer)
         mock.hold("g", before="StepStarted", step="draft")
         run = start()
@@ -129,7 +129,7 @@ def test_who_follows_is_told_what_happens(mock: MockClient, start: Start) -> Non
     mock.release("g")
     run.ended()
     headers = {"last-event-id": last}
-    with httpx.stream("GET", url, params=query, headers=headers, timeout=30) as answer:
+    with httpx2.stream("GET", url, params=query, headers=headers, timeout=30) as answer:
         for _, item in follow(answer):
             if item["kind"] == "response":
                 break
@@ -148,7 +148,7 @@ def test_what_breaks_the_contract_is_said_at_its_event(mock: MockClient) -> None
     assert "had ended before" in wrong[0]["violations"][0]
 
 
-def test_nothing_is_kept_of_events_while_nobody_follows(client: httpx.Client) -> None:
+def test_nothing_is_kept_of_events_while_nobody_follows(client: httpx2.Client) -> None:
     watch = Watch()
     watch.happened("rules", "")
     assert not watch.items
@@ -157,7 +157,7 @@ def test_nothing_is_kept_of_events_while_nobody_follows(client: httpx.Client) ->
 def test_who_followed_another_mock_is_told_that_something_was_missed(mock: MockClient) -> None:
     url = f"{mock.url}/__mock__/feed"
     headers = {"last-event-id": "1000000"}
-    with httpx.stream("GET", url, params={"scope": mock.scope}, headers=headers) as answer:
+    with httpx2.stream("GET", url, params={"scope": mock.scope}, headers=headers) as answer:
         items = follow(answer)
         first = next(items)
         mock.hold("g", before="StepStarted")

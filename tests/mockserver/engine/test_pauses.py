@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from mockserver.app import Settings, create_app
@@ -184,15 +184,15 @@ def asked() -> Workflow:
 
 
 @pytest.fixture(scope="module")
-def client(asked: Workflow) -> Iterator[httpx.Client]:
+def client(asked: Workflow) -> Iterator[httpx2.Client]:
     with (
         serving(create_app(Settings(workflows={"asked": asked}))) as url,
-        httpx.Client(base_url=url) as client,
+        httpx2.Client(base_url=url) as client,
     ):
         yield client
 
 
-def test_it_is_paused_for_who_asks_later(client: httpx.Client) -> None:
+def test_it_is_paused_for_who_asks_later(client: httpx2.Client) -> None:
     run_id = stream(client, "asked", session_id="s").payloads[0]["run_id"]
     path = f"/workflows/asked/runs/{run_id}"
     body = client.get(path, params={"session_id": "s"}).json()
@@ -204,7 +204,7 @@ def test_it_is_paused_for_who_asks_later(client: httpx.Client) -> None:
     assert client.get(path, params={"session_id": "s"}).json()["status"] == "PAUSED"
 
 
-def test_a_recording_tells_what_a_step_asks(client: httpx.Client, tmp_path: Path) -> None:
+def test_a_recording_tells_what_a_step_asks(client: httpx2.Client, tmp_path: Path) -> None:
     sent = stream(client, "asked").payloads
     frames = tuple(Frame(0.0, payload["event"], payload) for payload in sent)
     description = client.get("/workflows/asked").json()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
+import httpx2
 import pytest
 from click.testing import CliRunner
 
@@ -18,19 +18,19 @@ def event_names(text: str) -> list[str]:
     return [event.event for event in EventStreamDecoder().feed(text.encode())]
 
 
-def stream(client: httpx.Client, *preferences: str) -> httpx.Response:
+def stream(client: httpx2.Client, *preferences: str) -> httpx2.Response:
     headers = [("prefer", preference) for preference in preferences]
     return client.post(RUN, data={"message": "bees"}, headers=headers)
 
 
 def test_a_request_asks_for_a_deviation_and_the_next_is_answered_without(
-    client: httpx.Client,
+    client: httpx2.Client,
 ) -> None:
     assert "WorkflowCompleted" not in event_names(stream(client, "fault=order.bare-end").text)
     assert "WorkflowCompleted" in event_names(stream(client).text)
 
 
-def test_several_compose_in_one_header_or_in_many(client: httpx.Client) -> None:
+def test_several_compose_in_one_header_or_in_many(client: httpx2.Client) -> None:
     one = stream(client, "fault=order.no-start, fault=order.bare-end, vary=sse.crlf")
     many = stream(client, "fault=order.no-start", "fault=order.bare-end", "vary=sse.crlf")
     for answer in (one, many):
@@ -52,7 +52,7 @@ def test_several_compose_in_one_header_or_in_many(client: httpx.Client) -> None:
         ("fault=sse.crlf", "Prefer: fault: there is no deviation 'sse.crlf'"),
     ],
 )
-def test_an_unknown_name_is_refused(client: httpx.Client, preference: str, said: str) -> None:
+def test_an_unknown_name_is_refused(client: httpx2.Client, preference: str, said: str) -> None:
     answer = stream(client, preference)
     assert answer.status_code == 400
     assert answer.json()["detail"].startswith(said)
@@ -60,18 +60,20 @@ def test_an_unknown_name_is_refused(client: httpx.Client, preference: str, said:
 
 def test_a_server_performs_them_for_everybody(serve: Serve) -> None:
     names = frozenset({"order.bare-end", "sse.crlf"})
-    with httpx.Client(base_url=serve(create_app(Settings(deviations=names))), timeout=30) as client:
+    with httpx2.Client(
+        base_url=serve(create_app(Settings(deviations=names))), timeout=30
+    ) as client:
         answer = stream(client)
     assert "\r\n" in answer.text
     assert "WorkflowCompleted" not in event_names(answer.text)
 
 
-def test_a_connection_is_cut(client: httpx.Client) -> None:
-    with pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"):
+def test_a_connection_is_cut(client: httpx2.Client) -> None:
+    with pytest.raises(httpx2.RemoteProtocolError, match="incomplete chunked read"):
         stream(client, "fault=sse.cut-before-end")
 
 
-def test_a_large_body_is_refused_as_ever(client: httpx.Client) -> None:
+def test_a_large_body_is_refused_as_ever(client: httpx2.Client) -> None:
     body = {"message": "x" * (17 * 1024 * 1024)}
     answer = client.post(RUN, data=body, headers={"prefer": "fault=form.trimmed"})
     assert answer.status_code == 413

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
+import httpx2
 import pytest
 
 from agentos_contract.profiles import load_profile
@@ -21,7 +21,7 @@ def read(*values: str) -> Preferences:
     return read_preferences([(b"Prefer", value.encode()) for value in values])
 
 
-def run(client: httpx.Client, preference: str, url: str = STEPS, **form: str) -> httpx.Response:
+def run(client: httpx2.Client, preference: str, url: str = STEPS, **form: str) -> httpx2.Response:
     form = {"message": "bees", **form}
     return client.post(url, data=form, headers={"prefer": preference})
 
@@ -110,7 +110,7 @@ def test_what_is_no_preference_of_the_mocks_is_said(value: str, problem: str) ->
     ],
 )
 def test_what_cannot_apply_is_refused_with_what_can(
-    client: httpx.Client, preference: str, form: dict[str, str], reason: str
+    client: httpx2.Client, preference: str, form: dict[str, str], reason: str
 ) -> None:
     answer = run(client, preference, **form)
     assert answer.status_code == 400
@@ -126,7 +126,7 @@ def test_what_cannot_apply_is_refused_with_what_can(
         assert run(client, f"{key}={name}", **form).status_code != 400, name
 
 
-def test_other_operations_have_no_runs(client: httpx.Client) -> None:
+def test_other_operations_have_no_runs(client: httpx2.Client) -> None:
     for preference in ("fault=form.trimmed", "fault=order.bare-end", "vary=batch.indented"):
         answer = client.get("/workflows", headers={"prefer": preference})
         assert answer.status_code == 400, preference
@@ -134,7 +134,7 @@ def test_other_operations_have_no_runs(client: httpx.Client) -> None:
     assert "only a run has a scenario" in scenario.json()["detail"]
 
 
-def test_a_scenario_that_the_workflow_has_not_is_refused(client: httpx.Client) -> None:
+def test_a_scenario_that_the_workflow_has_not_is_refused(client: httpx2.Client) -> None:
     answer = run(client, "scenario=nope")
     assert answer.status_code == 400
     assert "'content-pipeline' has none" in answer.json()["detail"]
@@ -142,7 +142,7 @@ def test_a_scenario_that_the_workflow_has_not_is_refused(client: httpx.Client) -
 
 def test_as_a_real_server_it_is_refused_too(serve: Serve) -> None:
     deviations = load_profile("agno-2.5.6").deviations
-    with httpx.Client(base_url=serve(create_app(Settings(deviations=deviations)))) as client:
+    with httpx2.Client(base_url=serve(create_app(Settings(deviations=deviations)))) as client:
         unknown = run(client, "fault=order.bare-ende")
         impossible = run(client, "fault=loop.from-0")
         applied = run(client, "fault=order.bare-end")
@@ -181,18 +181,18 @@ def test_as_a_real_server_it_is_refused_too(serve: Serve) -> None:
     ],
 )
 def test_an_answer_says_what_was_applied(
-    client: httpx.Client, preference: str, form: dict[str, str], applied: str | None
+    client: httpx2.Client, preference: str, form: dict[str, str], applied: str | None
 ) -> None:
     assert run(client, preference, **form).headers.get("preference-applied") == applied
 
 
-def test_a_scenario_is_applied_too(client: httpx.Client) -> None:
+def test_a_scenario_is_applied_too(client: httpx2.Client) -> None:
     answer = run(client, "scenario=overloaded", url="/workflows/rush-hour/runs")
     assert answer.status_code == 500
     assert answer.headers["preference-applied"] == "scenario=overloaded"
 
 
-def test_a_page_can_read_what_was_applied(client: httpx.Client) -> None:
+def test_a_page_can_read_what_was_applied(client: httpx2.Client) -> None:
     headers = {"origin": "https://page.example", "prefer": "fault=order.bare-end"}
     answer = client.post(STEPS, data={"message": "bees"}, headers=headers)
     assert "Preference-Applied" in answer.headers["access-control-expose-headers"]
@@ -201,7 +201,7 @@ def test_a_page_can_read_what_was_applied(client: httpx.Client) -> None:
 
 def test_a_workflow_has_no_events_but_those_that_it_may_have(serve: Serve) -> None:
     scripts = load_scripts(BUNDLED_SCRIPTS).workflows
-    with httpx.Client(base_url=serve(create_app(Settings(speed=1000)))) as client:
+    with httpx2.Client(base_url=serve(create_app(Settings(speed=1000)))) as client:
         for workflow_id, workflow in scripts.items():
             form = {"message": "bees"}
             text = client.post(f"/workflows/{workflow_id}/runs", data=form).text
@@ -212,7 +212,7 @@ def test_a_workflow_has_no_events_but_those_that_it_may_have(serve: Serve) -> No
 # -- the mock's own values
 
 
-def test_a_status_is_asked_for(client: httpx.Client) -> None:
+def test_a_status_is_asked_for(client: httpx2.Client) -> None:
     for code in (400, 404, 429, 500, 503):
         answer = run(client, f"code={code}")
         assert answer.status_code == code
@@ -222,7 +222,7 @@ def test_a_status_is_asked_for(client: httpx.Client) -> None:
     assert run(client, "code=200", "/workflows/rush-hour/runs", message="x").status_code == 200
 
 
-def test_a_seed_gives_the_same_ids(client: httpx.Client) -> None:
+def test_a_seed_gives_the_same_ids(client: httpx2.Client) -> None:
     one, same, other = (
         run(client, f"seed={seed}", stream="false").json()["run_id"] for seed in (7, 7, 8)
     )
@@ -230,7 +230,7 @@ def test_a_seed_gives_the_same_ids(client: httpx.Client) -> None:
     assert run(client, "seed=7, speed=10").headers["preference-applied"] == "seed=7, speed=10"
 
 
-def test_an_answer_is_delayed(client: httpx.Client) -> None:
+def test_an_answer_is_delayed(client: httpx2.Client) -> None:
     answer = run(client, "delay=0.05, code=503")
     assert answer.elapsed.total_seconds() >= 0.05
     assert answer.headers["preference-applied"] == "delay=0.05, code=503"
@@ -251,14 +251,14 @@ def test_an_answer_is_delayed(client: httpx.Client) -> None:
         ("seed", "expected a whole number, such as seed=1"),
     ],
 )
-def test_a_value_that_cannot_be_is_refused(client: httpx.Client, value: str, said: str) -> None:
+def test_a_value_that_cannot_be_is_refused(client: httpx2.Client, value: str, said: str) -> None:
     answer = run(client, value)
     assert answer.status_code == 400
     assert said in answer.json()["detail"]
     assert "preference-applied" not in answer.headers
 
 
-def test_a_speed_and_a_seed_are_a_runs(client: httpx.Client) -> None:
+def test_a_speed_and_a_seed_are_a_runs(client: httpx2.Client) -> None:
     for value in ("speed=2", "seed=2"):
         answer = client.get("/sessions", headers={"prefer": value})
         assert answer.status_code == 400

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 
 from agentos_contract.profiles import load_profile
@@ -41,13 +41,13 @@ def server(request: pytest.FixtureRequest, serve: Serve) -> str:
 
 
 @pytest.fixture
-def ui(server: str) -> Iterator[httpx.Client]:
+def ui(server: str) -> Iterator[httpx2.Client]:
     headers = {"Origin": PAGE, "Referer": f"{PAGE}/", "Content-Type": "application/json"}
-    with httpx.Client(base_url=server, headers=headers, timeout=30) as client:
+    with httpx2.Client(base_url=server, headers=headers, timeout=30) as client:
         yield client
 
 
-def asked(ui: httpx.Client, path: str) -> httpx.Response:
+def asked(ui: httpx2.Client, path: str) -> httpx2.Response:
     """As a browser does it: its JSON Content-Type and its token make each GET ask beforehand."""
     wanted = {
         "Access-Control-Request-Method": "GET",
@@ -58,14 +58,14 @@ def asked(ui: httpx.Client, path: str) -> httpx.Response:
     return answer
 
 
-def test_it_starts(ui: httpx.Client) -> None:
+def test_it_starts(ui: httpx2.Client) -> None:
     health, teams, agents = (asked(ui, path) for path in START)
     assert health.json()["status"] == "ok"
     assert (teams.json(), agents.json()) == ([], [])
 
 
 @pytest.mark.parametrize(("path", "status"), AGAIN)
-def test_it_looks_for_sessions(ui: httpx.Client, path: str, status: int) -> None:
+def test_it_looks_for_sessions(ui: httpx2.Client, path: str, status: int) -> None:
     answer = asked(ui, path)
     assert answer.status_code == status
     if status == 200:
@@ -77,5 +77,5 @@ def test_it_looks_for_sessions(ui: httpx.Client, path: str, status: int) -> None
 def test_with_a_token_it_starts_too(serve: Serve) -> None:
     url = serve(create_app(Settings(seed=1, token="letmein")))
     headers = {"Origin": PAGE, "Authorization": "Bearer letmein"}
-    with httpx.Client(base_url=url, headers=headers, timeout=30) as client:
+    with httpx2.Client(base_url=url, headers=headers, timeout=30) as client:
         assert [asked(client, path).status_code for path in START] == [200, 200, 200]

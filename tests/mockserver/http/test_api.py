@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-import httpx
+import httpx2
 import jsonschema_rs
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,7 +18,7 @@ from tests.runs import ORDER, batch, stream
 PIPELINE = "/workflows/content-pipeline/runs"
 
 
-def check_error(document: Document, response: httpx.Response, status: int) -> str:
+def check_error(document: Document, response: httpx2.Response, status: int) -> str:
     """The answer is that error, with the document's body; its detail."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/json"
@@ -45,7 +45,7 @@ def check_error(document: Document, response: httpx.Response, status: int) -> st
     ],
 )
 def test_a_form_that_the_document_does_not_allow_is_422(
-    client: httpx.Client, document: Document, form: dict[str, str], field: str
+    client: httpx2.Client, document: Document, form: dict[str, str], field: str
 ) -> None:
     detail = check_error(document, client.post(PIPELINE, data=form), 422)
     assert f"body.{field}" in detail
@@ -64,7 +64,7 @@ def test_a_form_that_the_document_does_not_allow_is_422(
     ],
 )
 def test_a_form_that_the_document_allows_is_accepted(
-    client: httpx.Client, form: dict[str, str]
+    client: httpx2.Client, form: dict[str, str]
 ) -> None:
     body = batch(client, "content-pipeline", **form)
     assert body["input"] == form["message"]
@@ -80,13 +80,13 @@ def test_any_text_is_a_message_and_comes_back_as_it_was(
 ) -> None:
     reserved = {"message", "stream", "session_id", "user_id", "version", "session_state"}
     form = {key: value for key, value in extra.items() if key not in reserved}
-    with httpx.Client(base_url=mock_url, timeout=30) as client:
+    with httpx2.Client(base_url=mock_url, timeout=30) as client:
         assert batch(client, "rush-hour", **form, message=message.replace("forbidden", ""))[
             "input"
         ] == message.replace("forbidden", "")
 
 
-def test_a_field_that_comes_twice_has_its_last_value(client: httpx.Client) -> None:
+def test_a_field_that_comes_twice_has_its_last_value(client: httpx2.Client) -> None:
     content = "message=first&stream=false&message=second"
     headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
     response = client.post(PIPELINE, content=content, headers=headers)
@@ -94,7 +94,7 @@ def test_a_field_that_comes_twice_has_its_last_value(client: httpx.Client) -> No
 
 
 @pytest.mark.parametrize("body", [b"message=%ff", b"message=\xff", b"\xfe\x00", b"a=1&" * 2000])
-def test_an_unreadable_body_is_422(client: httpx.Client, document: Document, body: bytes) -> None:
+def test_an_unreadable_body_is_422(client: httpx2.Client, document: Document, body: bytes) -> None:
     headers = {"content-type": "application/x-www-form-urlencoded"}
     response = client.post(PIPELINE, content=body, headers=headers)
     assert "no readable form" in check_error(document, response, 422)
@@ -110,7 +110,7 @@ def test_an_unreadable_body_is_422(client: httpx.Client, document: Document, bod
     ],
 )
 def test_another_media_type_is_415(
-    client: httpx.Client, document: Document, content_type: str, body: bytes
+    client: httpx2.Client, document: Document, content_type: str, body: bytes
 ) -> None:
     response = client.post(PIPELINE, content=body, headers={"content-type": content_type})
     detail = check_error(document, response, 415)
@@ -119,12 +119,12 @@ def test_another_media_type_is_415(
 
 def test_a_body_beyond_the_limit_is_413(serve: Serve, document: Document) -> None:
     url = serve(create_app(Settings(max_body=1000)))
-    response = httpx.post(url + PIPELINE, data={"message": "x" * 1000}, timeout=30)
+    response = httpx2.post(url + PIPELINE, data={"message": "x" * 1000}, timeout=30)
     assert "longer than 1000 bytes" in check_error(document, response, 413)
 
 
 def test_an_unknown_workflow_is_404_before_its_form_is_read(
-    client: httpx.Client, document: Document
+    client: httpx2.Client, document: Document
 ) -> None:
     check_error(document, client.post("/workflows/nope/runs"), 404)
     detail = check_error(document, client.post("/workflows/article-wirter/runs"), 404)
@@ -136,14 +136,14 @@ def test_an_unknown_workflow_is_404_before_its_form_is_read(
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
 def test_another_method_is_405_and_says_which_there_are(
-    client: httpx.Client, document: Document, method: str
+    client: httpx2.Client, document: Document, method: str
 ) -> None:
     response = client.request(method, PIPELINE)
     assert "expected POST" in check_error(document, response, 405)
     assert response.headers["allow"] == "POST"
 
 
-def test_allow_lists_all_methods_of_a_path(client: httpx.Client) -> None:
+def test_allow_lists_all_methods_of_a_path(client: httpx2.Client) -> None:
     assert client.put("/sessions").headers["allow"] == "DELETE, GET, HEAD, POST"
 
 
@@ -153,7 +153,7 @@ def test_allow_lists_all_methods_of_a_path(client: httpx.Client) -> None:
 )
 @pytest.mark.parametrize("mode", ["true", "false"])
 def test_a_message_that_breaks_the_input_schema_is_400(
-    client: httpx.Client, document: Document, message: str, fault: str, mode: str
+    client: httpx2.Client, document: Document, message: str, fault: str, mode: str
 ) -> None:
     form = {"message": message, "stream": mode}
     detail = check_error(document, client.post("/workflows/order-intake/runs", data=form), 400)
@@ -162,27 +162,27 @@ def test_a_message_that_breaks_the_input_schema_is_400(
 
 @pytest.mark.parametrize("depth", [201, 995, 20_000])
 def test_a_message_nested_without_end_is_400(
-    client: httpx.Client, document: Document, depth: int
+    client: httpx2.Client, document: Document, depth: int
 ) -> None:
     form = {"message": "[" * depth + "]" * depth, "stream": "false"}
     detail = check_error(document, client.post("/workflows/order-intake/runs", data=form), 400)
     assert "nested more than 200 deep" in detail
 
 
-def test_a_message_that_keeps_the_input_schema_runs(client: httpx.Client) -> None:
+def test_a_message_that_keeps_the_input_schema_runs(client: httpx2.Client) -> None:
     body = batch(client, "order-intake", message=ORDER)
     assert body["input"]["customer"] == "Ada"
     assert body["content"] == "A courier is on the way."
 
 
 def test_a_run_that_fails_for_good_is_500_in_batch(
-    client: httpx.Client, document: Document
+    client: httpx2.Client, document: Document
 ) -> None:
     response = client.post("/workflows/doomed/runs", data={"message": "x", "stream": "false"})
     assert "card declined by the bank" in check_error(document, response, 500)
 
 
-def test_a_run_that_fails_for_good_ends_its_stream_with_one_error(client: httpx.Client) -> None:
+def test_a_run_that_fails_for_good_ends_its_stream_with_one_error(client: httpx2.Client) -> None:
     run = stream(client, "doomed")
     assert run.names[-1] == "WorkflowError"
     assert run.names.count("WorkflowError") == 1
@@ -191,7 +191,7 @@ def test_a_run_that_fails_for_good_ends_its_stream_with_one_error(client: httpx.
     assert run.judge().violations == []
 
 
-def test_scenarios_answer_for_the_whole_run(client: httpx.Client, document: Document) -> None:
+def test_scenarios_answer_for_the_whole_run(client: httpx2.Client, document: Document) -> None:
     path = "/workflows/rush-hour/runs"
     form = {"message": "x"}
     response = client.post(path, data=form, headers={"prefer": "scenario=overloaded"})
@@ -212,7 +212,7 @@ def test_scenarios_answer_for_the_whole_run(client: httpx.Client, document: Docu
 )
 @pytest.mark.parametrize("path", [PIPELINE, "/workflows/nope/runs", "/sessions"])
 def test_without_the_token_it_is_401_and_nothing_else(
-    locked: httpx.Client, document: Document, authorization: str | None, path: str
+    locked: httpx2.Client, document: Document, authorization: str | None, path: str
 ) -> None:
     headers = {} if authorization is None else {"authorization": authorization}
     response = locked.post(path, headers=headers)
@@ -221,7 +221,7 @@ def test_without_the_token_it_is_401_and_nothing_else(
 
 
 @pytest.mark.parametrize("authorization", ["Bearer letmein", "bearer letmein", "BEARER  letmein"])
-def test_with_the_token_the_request_goes_on(locked: httpx.Client, authorization: str) -> None:
+def test_with_the_token_the_request_goes_on(locked: httpx2.Client, authorization: str) -> None:
     headers = {"authorization": authorization}
     assert locked.post("/workflows/nope/runs", headers=headers).status_code == 404
     assert locked.post(PIPELINE, headers=headers).status_code == 422
@@ -229,7 +229,7 @@ def test_with_the_token_the_request_goes_on(locked: httpx.Client, authorization:
     assert locked.post(PIPELINE, headers=headers, data=form).status_code == 200
 
 
-def test_health_is_open_and_routes_come_before_the_token(locked: httpx.Client) -> None:
+def test_health_is_open_and_routes_come_before_the_token(locked: httpx2.Client) -> None:
     assert locked.get("/health").json()["status"] == "ok"
     assert locked.get("/nothing").status_code == 404
     assert locked.put(PIPELINE).status_code == 405
@@ -238,7 +238,7 @@ def test_health_is_open_and_routes_come_before_the_token(locked: httpx.Client) -
 # -- CORS
 
 
-def test_a_page_of_another_origin_streams_with_a_token(locked: httpx.Client) -> None:
+def test_a_page_of_another_origin_streams_with_a_token(locked: httpx2.Client) -> None:
     origin = {"origin": "http://localhost:3000"}
     preflight = locked.options(
         PIPELINE,
@@ -273,14 +273,14 @@ def test_a_fault_of_the_mock_shows_no_traceback(
 
     monkeypatch.setattr("mockserver.engine.steps._function", fail)
     url = serve(create_app())
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx2.Client(base_url=url, timeout=30) as client:
         run = stream(client, "content-pipeline")
         assert run.names[-1] == "WorkflowError"
         assert b"secret" not in run.raw
         response = client.post(PIPELINE, data={"message": "x", "stream": "false"})
         assert "secret" not in check_error(document, response, 500)
     monkeypatch.setattr("mockserver.runner.runner.Runner.start", fail)
-    response = httpx.post(url + PIPELINE, data={"message": "x"}, timeout=30)
+    response = httpx2.post(url + PIPELINE, data={"message": "x"}, timeout=30)
     assert "secret" not in check_error(document, response, 500)
 
 
@@ -305,7 +305,7 @@ def test_another_servers_published_document_is_served(serve: Serve) -> None:
     """AgentOS 3.1.10's, as it stands: an operationId comes twice, GET /sessions has no default."""
     published = load_document(ROOT / "fixtures" / "drift" / "agno-3.1.10.openapi.json")
     url = serve(create_app(Settings(published, seed=1)))
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx2.Client(base_url=url, timeout=30) as client:
         assert client.get("/config").status_code == 200
         form = {"message": "bees", "session_id": "s-published"}
         assert "event: WorkflowCompleted" in client.post(PIPELINE, data=form).text
@@ -315,12 +315,12 @@ def test_another_servers_published_document_is_served(serve: Serve) -> None:
         assert client.get("/knowledge/content").status_code == 501
 
 
-def test_agents_and_teams_want_the_token(locked: httpx.Client) -> None:
+def test_agents_and_teams_want_the_token(locked: httpx2.Client) -> None:
     for path in ("/agents", "/teams"):
         assert locked.get(path).status_code == 401
 
 
-def test_a_browsers_form_data_is_told_who_reads_it(client: httpx.Client) -> None:
+def test_a_browsers_form_data_is_told_who_reads_it(client: httpx2.Client) -> None:
     answer = client.post("/workflows/content-pipeline/runs", files={"message": (None, "bees")})
     assert answer.status_code == 415
     detail = answer.json()["detail"]

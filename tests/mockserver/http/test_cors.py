@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
+import httpx2
 import pytest
 
 PREFLIGHT = {
@@ -12,7 +12,7 @@ PREFLIGHT = {
 }
 
 
-def test_a_page_on_a_public_address_may_call_a_mock_on_a_private_one(client: httpx.Client) -> None:
+def test_a_page_on_a_public_address_may_call_a_mock_on_a_private_one(client: httpx2.Client) -> None:
     headers = {**PREFLIGHT, "access-control-request-private-network": "true"}
     answer = client.options("/workflows/content-pipeline/runs", headers=headers)
     assert answer.status_code == 200
@@ -32,14 +32,14 @@ def test_a_page_on_a_public_address_may_call_a_mock_on_a_private_one(client: htt
     ],
 )
 def test_as_agno_it_may_not(
-    client: httpx.Client, headers: dict[str, str], refused: str | None
+    client: httpx2.Client, headers: dict[str, str], refused: str | None
 ) -> None:
     asked = {**PREFLIGHT, "prefer": "fault=cors.agno-origins", **headers}
     answer = client.options("/workflows", headers=asked)
     assert (answer.status_code, answer.text) == ((400, refused) if refused else (200, "OK"))
 
 
-def test_a_preflight_for_no_private_network_says_nothing_of_one(client: httpx.Client) -> None:
+def test_a_preflight_for_no_private_network_says_nothing_of_one(client: httpx2.Client) -> None:
     answer = client.options("/workflows", headers=PREFLIGHT)
     assert answer.status_code == 200
     assert "access-control-allow-private-network" not in answer.headers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -137,7 +137,7 @@ def test_any_script_that_loads_can_be_described_and_its_description_loads(script
 def test_what_was_a_500_is_described(serve: Serve, step: Script) -> None:
     workflow = workflow_from({"id": "odd", "steps": [step]})
     url = serve(create_app(Settings(workflows={"odd": workflow})))
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx2.Client(base_url=url, timeout=30) as client:
         for path in ("/workflows/odd", "/workflows", "/config"):
             assert client.get(path).status_code == 200
         assert [*map(outline, client.get("/workflows/odd").json()["steps"])] == [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-import httpx
+import httpx2
 import openapi_spec_validator
 import pytest
 import yaml
@@ -19,14 +19,14 @@ from tests.conftest import Serve
 
 
 def test_the_merged_document_is_served_to_everybody(locked_mock_url: str) -> None:
-    answer = httpx.get(f"{locked_mock_url}/openapi.json", headers={"origin": "http://a.example"})
+    answer = httpx2.get(f"{locked_mock_url}/openapi.json", headers={"origin": "http://a.example"})
     document = answer.json()
     openapi_spec_validator.validate(document)
     assert "/sessions" in document["paths"]
     assert answer.headers["access-control-allow-origin"] == "http://a.example"
 
 
-def test_as_3_2_it_says_what_a_streams_items_are(client: httpx.Client) -> None:
+def test_as_3_2_it_says_what_a_streams_items_are(client: httpx2.Client) -> None:
     document = client.get("/openapi.json?version=3.2").json()
     run = document["paths"]["/workflows/{workflow_id}/runs"]["post"]
     media = run["responses"]["200"]["content"]["text/event-stream"]
@@ -36,7 +36,7 @@ def test_as_3_2_it_says_what_a_streams_items_are(client: httpx.Client) -> None:
     assert client.get("/openapi.json").json()["openapi"].startswith("3.1")
 
 
-def test_a_version_that_there_is_not_is_refused(client: httpx.Client) -> None:
+def test_a_version_that_there_is_not_is_refused(client: httpx2.Client) -> None:
     answer = client.get("/openapi.json?version=2.0")
     assert answer.status_code == 422
     assert "expected 3.1 or 3.2" in answer.json()["detail"]
@@ -56,7 +56,7 @@ def test_the_events_are_a_union_told_apart_by_their_names() -> None:
         assert "event" in own["required"], name
 
 
-def test_it_is_shown_without_another_host(client: httpx.Client) -> None:
+def test_it_is_shown_without_another_host(client: httpx2.Client) -> None:
     assert "swagger-ui-bundle.js" in client.get("/docs").text
     for file in PAGE.iterdir():
         if file.suffix in (".js", ".css"):
@@ -78,4 +78,4 @@ def test_another_document_is_handed_out_as_it_is_served(serve: Serve) -> None:
     document = load_document()
     content = {**document.content, "info": {"title": "Mine", "version": "9"}}
     url = serve(create_app(Settings(type(document)(content, "mine"))))
-    assert httpx.get(f"{url}/openapi.json").json()["info"]["title"] == "Mine"
+    assert httpx2.get(f"{url}/openapi.json").json()["info"]["title"] == "Mine"

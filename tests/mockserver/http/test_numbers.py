@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from agentos_contract.json_values import read_json
@@ -28,10 +28,10 @@ PROFILES = [frozenset[str](), load_profile("agno-2.5.6").deviations]
 
 
 @pytest.fixture(scope="module", params=PROFILES, ids=["contract", "agno"])
-def client(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
+def client(request: pytest.FixtureRequest) -> Iterator[httpx2.Client]:
     workflows = {script["id"]: workflow_from(script) for script in (TYPED, COUNTING)}
     app = create_app(Settings(workflows=workflows, deviations=request.param))
-    with serving(app) as url, httpx.Client(base_url=url) as client:
+    with serving(app) as url, httpx2.Client(base_url=url) as client:
         client.headers["x-profile"] = "agno" if request.param else "contract"
         yield client
 
@@ -41,7 +41,7 @@ NUMBERS = ["1e400", "-1e999", "NaN", "Infinity", "9" * 5000]
 
 @pytest.mark.parametrize("number", NUMBERS)
 @pytest.mark.parametrize("streamed", ["true", "false"])
-def test_a_message(client: httpx.Client, number: str, streamed: str) -> None:
+def test_a_message(client: httpx2.Client, number: str, streamed: str) -> None:
     form = {"message": f'{{"n": {number}}}', "stream": streamed}
     answer = client.post("/workflows/typed/runs", data=form)
     for text in data_of(answer):
@@ -52,7 +52,7 @@ def test_a_message(client: httpx.Client, number: str, streamed: str) -> None:
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-def test_a_sessions_state(client: httpx.Client, number: str) -> None:
+def test_a_sessions_state(client: httpx2.Client, number: str) -> None:
     body = f'{{"session_id": "s", "session_state": {{"n": [{number}]}}}}'
     answer = client.post("/sessions", content=body, headers={"content-type": "application/json"})
     read_json(answer.content)
@@ -62,7 +62,7 @@ def test_a_sessions_state(client: httpx.Client, number: str) -> None:
 
 
 @pytest.mark.parametrize("number", ["-0", "-0.0", "1e-400", "1e308", "9" * 400])
-def test_numbers_that_can_be_read_again_pass(client: httpx.Client, number: str) -> None:
+def test_numbers_that_can_be_read_again_pass(client: httpx2.Client, number: str) -> None:
     body = f'{{"session_id": "s{len(number)}", "session_state": {{"n": {number}}}}}'
     answer = client.post("/sessions", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 201
@@ -70,14 +70,14 @@ def test_numbers_that_can_be_read_again_pass(client: httpx.Client, number: str) 
     assert state["n"] == read_json(number)
 
 
-def test_what_a_template_makes(client: httpx.Client) -> None:
+def test_what_a_template_makes(client: httpx2.Client) -> None:
     run: Any = stream(client, "counting", message="x")
     assert "the template failed: inf is no JSON number" in run.raw.decode()
     for payload in data_of(client.post("/workflows/counting/runs", data={"message": "x"})):
         read_json(payload)
 
 
-def data_of(answer: httpx.Response) -> list[str]:
+def data_of(answer: httpx2.Response) -> list[str]:
     """The JSON texts of an answer."""
     if not answer.headers["content-type"].startswith("text/event-stream"):
         return [answer.text]

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -105,7 +105,7 @@ def runs(url: str) -> list[Any]:
             run_id = events[0][1]["run_id"]
             ask(connection, action="reconnect", run_id=run_id, last_event_index=3)
             seen.append(until(connection, "WorkflowCompleted"))
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx2.Client(base_url=url, timeout=30) as client:
         form = {"message": "bees", "stream": "false", "session_id": "socket-batch"}
         run_id = client.post("/workflows/article-writer/runs", data=form).json()["run_id"]
     with socket(url) as connection:
@@ -123,7 +123,7 @@ def runs(url: str) -> list[Any]:
 
 def failing(url: str) -> list[Any]:
     """A run that fails: what comes, and what is remembered."""
-    with socket(url) as connection, httpx.Client(base_url=url, timeout=30) as client:
+    with socket(url) as connection, httpx2.Client(base_url=url, timeout=30) as client:
         receive(connection)
         ask(
             connection,
@@ -200,7 +200,7 @@ def test_the_mock_alone_tells_of_a_failure_and_stays_after_what_it_cannot_read(
 
 
 def test_a_run_that_was_not_streamed_can_be_had_by_the_mock_alone(mock_url: str) -> None:
-    with httpx.Client(base_url=mock_url, timeout=30) as client:
+    with httpx2.Client(base_url=mock_url, timeout=30) as client:
         form = {"message": "bees", "stream": "false", "session_id": "unstreamed"}
         run_id = client.post("/workflows/best-effort/runs", data=form).json()["run_id"]
     with socket(mock_url) as connection:

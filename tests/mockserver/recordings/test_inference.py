@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
@@ -71,13 +71,13 @@ def inferred(brisk_scripts: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="module")
-def both(inferred: Path, brisk_scripts: Path) -> Iterator[tuple[httpx.Client, httpx.Client]]:
+def both(inferred: Path, brisk_scripts: Path) -> Iterator[tuple[httpx2.Client, httpx2.Client]]:
     """Clients of the mock on the scripts that were recorded, and on those that were inferred."""
     with (
         serving(mock_as_agno(brisk_scripts)) as first,
         serving(mock_as_agno(inferred)) as second,
-        httpx.Client(base_url=first, timeout=30) as original,
-        httpx.Client(base_url=second, timeout=30) as copy,
+        httpx2.Client(base_url=first, timeout=30) as original,
+        httpx2.Client(base_url=second, timeout=30) as copy,
     ):
         yield original, copy
 
@@ -85,7 +85,7 @@ def both(inferred: Path, brisk_scripts: Path) -> Iterator[tuple[httpx.Client, ht
 @pytest.mark.parametrize("workflow_id", REPRODUCED)
 @pytest.mark.parametrize("message", [MESSAGE, "mice"])
 def test_an_inferred_script_does_what_was_recorded(
-    both: tuple[httpx.Client, httpx.Client], workflow_id: str, message: str
+    both: tuple[httpx2.Client, httpx2.Client], workflow_id: str, message: str
 ) -> None:
     if workflow_id in ("pet-advice", "news-router") and message != MESSAGE:
         pytest.skip("its decision depends on the message, which one recording cannot show")
@@ -121,7 +121,7 @@ def test_inferred_scripts_are_scripts(inferred: Path) -> None:
 
 
 def test_a_step_that_answers_otherwise_each_time_does_so(
-    both: tuple[httpx.Client, httpx.Client],
+    both: tuple[httpx2.Client, httpx2.Client],
 ) -> None:
     contents = [
         [event.get("content") for event in stream(client, "slow-report", message="mice").payloads]
@@ -206,7 +206,7 @@ def test_what_depends_on_the_message_is_told_by_the_recorded_messages(varied: Pa
     seen = []
     for name in ("scripts", "inferred"):
         app = create_app(Settings(workflows=load_scripts(varied / name).workflows))
-        with serving(app) as url, httpx.Client(base_url=url, timeout=30) as client:
+        with serving(app) as url, httpx2.Client(base_url=url, timeout=30) as client:
             runs = [stream(client, "varied", message=message).payloads for message in MESSAGES]
         seen.append(masked(runs))
     for original, copy in zip(*seen, strict=True):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, assume, given, settings
@@ -48,10 +48,10 @@ def recorded(agentos_url: str, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture(scope="module")
-def replaying(recorded: Path) -> Iterator[httpx.Client]:
+def replaying(recorded: Path) -> Iterator[httpx2.Client]:
     scripts, recordings = load_scripts(recorded), load_recordings(recorded)
     app = create_app(Settings(workflows=scripts.workflows, recordings=recordings, speed=5))
-    with serving(app) as url, httpx.Client(base_url=url, timeout=30) as client:
+    with serving(app) as url, httpx2.Client(base_url=url, timeout=30) as client:
         yield client
 
 
@@ -62,9 +62,9 @@ def frames(run: Stream) -> list[Any]:
 
 @pytest.mark.parametrize("workflow_id", WORKFLOWS)
 def test_a_replay_is_what_the_real_server_says(
-    replaying: httpx.Client, agentos_url: str, workflow_id: str
+    replaying: httpx2.Client, agentos_url: str, workflow_id: str
 ) -> None:
-    with httpx.Client(base_url=agentos_url, timeout=30) as real:
+    with httpx2.Client(base_url=agentos_url, timeout=30) as real:
         theirs = stream(real, workflow_id, message="cats and dogs")
     ours = stream(replaying, workflow_id, message="cats and dogs")
     assert frames(ours) == frames(theirs)
@@ -72,7 +72,7 @@ def test_a_replay_is_what_the_real_server_says(
 
 @pytest.mark.parametrize("workflow_id", WORKFLOWS)
 def test_a_replay_has_fresh_ids_and_the_callers_own(
-    replaying: httpx.Client, workflow_id: str
+    replaying: httpx2.Client, workflow_id: str
 ) -> None:
     form = {"message": "birds or fish", "session_id": "mine"}
     one, two = (stream(replaying, workflow_id, **form) for _ in range(2))
@@ -84,7 +84,7 @@ def test_a_replay_has_fresh_ids_and_the_callers_own(
     assert broken[0] == broken[1]
 
 
-def test_a_batch_run_is_replayed_too(replaying: httpx.Client) -> None:
+def test_a_batch_run_is_replayed_too(replaying: httpx2.Client) -> None:
     body = batch(replaying, "article-writer", message="birds", session_id="mine")
     assert body["session_id"] == "mine"
     assert body["input"] == "birds"
@@ -94,7 +94,7 @@ def test_a_batch_run_is_replayed_too(replaying: httpx.Client) -> None:
     assert again.json()["content"] == body["content"]
 
 
-def test_a_recorded_refusal_is_replayed(replaying: httpx.Client) -> None:
+def test_a_recorded_refusal_is_replayed(replaying: httpx2.Client) -> None:
     response = replaying.post("/workflows/doomed/runs", data={"message": "x", "stream": "false"})
     assert response.status_code == 500
     assert response.json().keys() == {"detail"}
@@ -267,7 +267,7 @@ def test_a_kept_recording_of_the_real_server_replays_identical(
     url = serve(create_app(Settings(workflows=scripts.workflows, recordings=recordings, speed=9)))
     (file,) = (KEPT / FOLDER).glob(f"{workflow_id}-*-stream.jsonl")
     recorded = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()[1:-1]]
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx2.Client(base_url=url, timeout=30) as client:
         replayed = stream(client, workflow_id, message="cats and dogs")
     ids: dict[str, str] = {}
     assert replayed.names == [line["event"] for line in recorded]

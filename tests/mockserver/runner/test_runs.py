@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import pytest
 
 from agentos_contract.document import Document
@@ -29,7 +29,7 @@ PAUSING = {"refund-desk"}
 
 
 @pytest.mark.parametrize("workflow_id", FAST)
-def test_a_stream_keeps_the_event_protocol(client: httpx.Client, workflow_id: str) -> None:
+def test_a_stream_keeps_the_event_protocol(client: httpx2.Client, workflow_id: str) -> None:
     run = stream(client, workflow_id)
     judge = run.judge()
     assert judge.violations == []
@@ -39,7 +39,7 @@ def test_a_stream_keeps_the_event_protocol(client: httpx.Client, workflow_id: st
 
 @pytest.mark.parametrize("workflow_id", FAST)
 def test_events_and_bodies_are_valid_by_the_document(
-    client: httpx.Client, document: Document, workflow_id: str
+    client: httpx2.Client, document: Document, workflow_id: str
 ) -> None:
     import jsonschema_rs
 
@@ -50,7 +50,7 @@ def test_events_and_bodies_are_valid_by_the_document(
 
 
 @pytest.mark.parametrize("workflow_id", sorted({*FAST} - PAUSING))
-def test_stream_and_batch_come_to_the_same(client: httpx.Client, workflow_id: str) -> None:
+def test_stream_and_batch_come_to_the_same(client: httpx2.Client, workflow_id: str) -> None:
     completed = stream(client, workflow_id).payloads[-1]
     body = batch(client, workflow_id)
     members = ("content", "content_type", "workflow_id", "workflow_name")
@@ -61,14 +61,14 @@ def test_stream_and_batch_come_to_the_same(client: httpx.Client, workflow_id: st
 def test_the_same_seed_gives_the_same_bytes(serve: Serve) -> None:
     def run(seed: int) -> bytes:
         url = serve(create_app(Settings(seed=seed, clock=lambda: 1_000_000_000.0)))
-        with httpx.Client(base_url=url, timeout=30) as client:
+        with httpx2.Client(base_url=url, timeout=30) as client:
             return stream(client, "everything").raw
 
     assert run(7) == run(7)
     assert run(7) != run(8)
 
 
-def test_events_arrive_while_the_run_goes_on(client: httpx.Client) -> None:
+def test_events_arrive_while_the_run_goes_on(client: httpx2.Client) -> None:
     """They don't come in one burst at its end."""
     decoder = EventStreamDecoder()
     frames: list[ServerSentEvent] = []
@@ -85,7 +85,7 @@ def test_events_arrive_while_the_run_goes_on(client: httpx.Client) -> None:
 
 def test_speed_makes_runs_go_faster(serve: Serve) -> None:
     url = serve(create_app(Settings(speed=1000)))
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx2.Client(base_url=url, timeout=30) as client:
         run = stream(client, "slow-report")
         assert run.judge().violations == []
         # The run's own time is that of its script, whatever the wall clock says.
@@ -97,7 +97,7 @@ def test_a_silent_stream_gets_keep_alive_comments(
 ) -> None:
     # The script waits 0.1 s at a time: long beside this, on a busy machine too.
     monkeypatch.setattr(runner_module, "KEEP_ALIVE", 0.005)
-    with httpx.Client(base_url=serve(create_app(Settings(speed=5))), timeout=30) as client:
+    with httpx2.Client(base_url=serve(create_app(Settings(speed=5))), timeout=30) as client:
         run = stream(client, "slow-report")
     assert b"\n\n: keep-alive\n\n" in run.raw
     assert run.judge().violations == []
@@ -106,7 +106,7 @@ def test_a_silent_stream_gets_keep_alive_comments(
 # -- sessions
 
 
-def test_a_session_keeps_state_and_history(client: httpx.Client) -> None:
+def test_a_session_keeps_state_and_history(client: httpx2.Client) -> None:
     form = {"session_id": "kept", "user_id": "ada"}
     greetings = [batch(client, "visit-counter", message=str(n), **form) for n in (1, 2)]
     run = stream(client, "visit-counter", message="3", **form)
@@ -120,14 +120,14 @@ def test_a_session_keeps_state_and_history(client: httpx.Client) -> None:
     assert session["session_name"] == "1"
 
 
-def test_without_a_session_id_a_fresh_one_is_made(client: httpx.Client) -> None:
+def test_without_a_session_id_a_fresh_one_is_made(client: httpx2.Client) -> None:
     bodies = [batch(client, "visit-counter") for _ in range(2)]
     assert bodies[0]["session_id"] != bodies[1]["session_id"]
     assert bodies[0]["run_id"] != bodies[1]["run_id"]
     assert all(body["content"] == "Welcome, this is visit number 1." for body in bodies)
 
 
-def test_another_user_does_not_see_the_session(client: httpx.Client) -> None:
+def test_another_user_does_not_see_the_session(client: httpx2.Client) -> None:
     batch(client, "visit-counter", session_id="private", user_id="ada")
     other = batch(client, "visit-counter", session_id="private", user_id="bob")
     assert other["content"] == "Welcome, this is visit number 1."
@@ -135,7 +135,7 @@ def test_another_user_does_not_see_the_session(client: httpx.Client) -> None:
     assert again["content"] == "Welcome, this is visit number 2."
 
 
-def test_a_run_is_read_back_as_it_was_answered(client: httpx.Client) -> None:
+def test_a_run_is_read_back_as_it_was_answered(client: httpx2.Client) -> None:
     body = batch(client, "article-writer", session_id="readback")
     path = f"/workflows/article-writer/runs/{body['run_id']}"
     stored = client.get(path, params={"session_id": "readback"}).json()
@@ -145,7 +145,7 @@ def test_a_run_is_read_back_as_it_was_answered(client: httpx.Client) -> None:
     assert client.get(path).status_code == 422
 
 
-def test_a_run_is_there_when_its_last_event_has_come(client: httpx.Client) -> None:
+def test_a_run_is_there_when_its_last_event_has_come(client: httpx2.Client) -> None:
     run = stream(client, "content-pipeline", session_id="last-event")
     path = f"/workflows/content-pipeline/runs/{run.payloads[0]['run_id']}"
     stored = client.get(path, params={"session_id": "last-event"}).json()
@@ -156,7 +156,7 @@ def test_a_run_is_there_when_its_last_event_has_come(client: httpx.Client) -> No
 
 
 def test_sessions_are_listed_paged_renamed_and_deleted(serve: Serve) -> None:
-    with httpx.Client(base_url=serve(create_app()), timeout=30) as client:
+    with httpx2.Client(base_url=serve(create_app()), timeout=30) as client:
         for number in range(5):
             batch(client, "visit-counter", session_id=f"s{number}", message=f"Hello {number}")
         batch(client, "rush-hour", session_id="other")
@@ -199,7 +199,7 @@ class Reader:
 
     def _read(self) -> None:
         with (
-            httpx.Client(timeout=30) as client,
+            httpx2.Client(timeout=30) as client,
             client.stream("POST", self._path, data=self._form) as response,
         ):
             for chunk in response.iter_raw():
@@ -228,7 +228,7 @@ class Reader:
 
 
 def test_cancelling_ends_the_stream_with_one_terminal_event(
-    mock_url: str, client: httpx.Client
+    mock_url: str, client: httpx2.Client
 ) -> None:
     reader = Reader(mock_url, "slow-report", session_id="cancelled")
     reader.wait_for("RunStarted")
@@ -246,12 +246,12 @@ def test_cancelling_ends_the_stream_with_one_terminal_event(
     assert [result["step_name"] for result in stored["step_results"]] == ["plan"]
 
 
-def test_cancelling_is_refused_for_an_unknown_workflow_only(client: httpx.Client) -> None:
+def test_cancelling_is_refused_for_an_unknown_workflow_only(client: httpx2.Client) -> None:
     assert client.post("/workflows/slow-report/runs/nope/cancel").status_code == 200
     assert client.post("/workflows/nope/runs/nope/cancel").status_code == 404
 
 
-def test_a_client_that_goes_away_ends_its_run(mock_url: str, client: httpx.Client) -> None:
+def test_a_client_that_goes_away_ends_its_run(mock_url: str, client: httpx2.Client) -> None:
     form = {"message": "x", "session_id": "left"}
     decoder = EventStreamDecoder()
     with client.stream("POST", "/workflows/slow-report/runs", data=form) as response:
@@ -268,7 +268,7 @@ def test_a_client_that_goes_away_ends_its_run(mock_url: str, client: httpx.Clien
     assert "client disconnected" in stored["content"]
 
 
-def test_a_slow_reader_slows_only_itself(mock_url: str, client: httpx.Client) -> None:
+def test_a_slow_reader_slows_only_itself(mock_url: str, client: httpx2.Client) -> None:
     """One client reads nothing of a long stream; others are served meanwhile."""
     parts = urlsplit(mock_url)
     with contextlib.closing(socket.socket()) as slow:
@@ -294,7 +294,7 @@ def test_a_slow_reader_slows_only_itself(mock_url: str, client: httpx.Client) ->
 
 def test_runs_side_by_side_keep_to_themselves(mock_url: str) -> None:
     async def run(number: int) -> list[dict[str, Any]]:
-        async with httpx.AsyncClient(base_url=mock_url, timeout=30) as client:
+        async with httpx2.AsyncClient(base_url=mock_url, timeout=30) as client:
             form = {"message": f"m{number}", "session_id": f"side-{number}"}
             path = "/workflows/visit-counter/runs"
             payloads: list[dict[str, Any]] = []
@@ -313,7 +313,7 @@ def test_runs_side_by_side_keep_to_themselves(mock_url: str) -> None:
         assert payloads[-1]["content"] == "Welcome, this is visit number 1."
 
 
-async def _frames(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
+async def _frames(response: httpx2.Response) -> AsyncIterator[dict[str, Any]]:
     decoder = EventStreamDecoder()
     async for chunk in response.aiter_raw():
         for frame in decoder.feed(chunk):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from mockserver.app import Settings, create_app
@@ -31,10 +31,12 @@ def folder_of(folder: Path, shared: str = SHARED, **mock: object) -> Path:
     return folder
 
 
-def ask(url: str, name: str | None, workflow_id: str = "one", message: str = "x") -> httpx.Response:
+def ask(
+    url: str, name: str | None, workflow_id: str = "one", message: str = "x"
+) -> httpx2.Response:
     headers = {"prefer": f"scenario={name}"} if name else {}
     form = {"message": message}
-    return httpx.post(f"{url}/workflows/{workflow_id}/runs", data=form, headers=headers)
+    return httpx2.post(f"{url}/workflows/{workflow_id}/runs", data=form, headers=headers)
 
 
 def test_a_folders_scenarios_are_each_workflows(tmp_path: Path, serve: Serve) -> None:

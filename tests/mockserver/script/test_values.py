@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from mockserver.app import Settings, create_app
@@ -27,7 +27,7 @@ SCRIPTS = Path(__file__).parent / "data"
 def test_it_decides_by_values(serve: Serve, message: dict[str, str], steps: list[str]) -> None:
     url = serve(create_app(Settings(workflows=load_scripts(SCRIPTS).workflows)))
     form = {"message": json.dumps(message), "stream": "false"}
-    body = httpx.post(f"{url}/workflows/support-triage/runs", data=form).json()
+    body = httpx2.post(f"{url}/workflows/support-triage/runs", data=form).json()
     assert body["status"] == "COMPLETED"
 
     def names(results: list[dict[str, Any]]) -> list[str]:

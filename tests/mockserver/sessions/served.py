@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
+import httpx2
 
 from mockserver.app import Settings, create_app
 from mockserver.script.loader import load_text
@@ -27,10 +27,10 @@ class Served:
     def __init__(self, store: SessionStore) -> None:
         workflows = {"w": load_text(SCRIPT, "w.yaml")}
         self.app = create_app(Settings(workflows=workflows, store=store))
-        transport = httpx.ASGITransport(self.app)
-        self.client = httpx.AsyncClient(transport=transport, base_url="http://localhost")
+        transport = httpx2.ASGITransport(self.app)
+        self.client = httpx2.AsyncClient(transport=transport, base_url="http://localhost")
 
-    async def run(self, **form: Any) -> httpx.Response:
+    async def run(self, **form: Any) -> httpx2.Response:
         data = {"message": "x", **form}
         return await self.client.post("/workflows/w/runs", data=data)
 

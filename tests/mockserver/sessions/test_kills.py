@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from mockserver.app import Settings, create_app
@@ -82,9 +82,9 @@ class Seen:
             self.is_enough.set()
 
 
-async def load(client: httpx.AsyncClient, seen: Seen, draw: random.Random) -> None:
+async def load(client: httpx2.AsyncClient, seen: Seen, draw: random.Random) -> None:
     """Runs of all kinds, one after the other, until the server is gone."""
-    with suppress(httpx.TransportError):
+    with suppress(httpx2.TransportError):
         while True:
             session = f"s{draw.randrange(6)}"
             form = {"message": draw.choice(["fast", "slow"]), "session_id": session}
@@ -109,7 +109,7 @@ async def load(client: httpx.AsyncClient, seen: Seen, draw: random.Random) -> No
 async def hit(process: Any, url: str, draw: random.Random) -> Seen:
     """Load the server, and kill it in the middle."""
     seen = Seen(enough=draw.randrange(40))
-    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+    async with httpx2.AsyncClient(base_url=url, timeout=60) as client:
         loads = [asyncio.create_task(load(client, seen, draw)) for _ in range(CLIENTS)]
         await seen.is_enough.wait()
         process.kill()
@@ -121,7 +121,7 @@ async def check(url: str, seen: Seen) -> tuple[int, int]:
     """What the server says of the runs of the one before it: how many are over, and how many
     marked."""
     marked = 0
-    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+    async with httpx2.AsyncClient(base_url=url, timeout=60) as client:
 
         async def run(run_id: str, session_id: str) -> dict[str, Any]:
             answer = await client.get(f"{RUNS}/{run_id}", params={"session_id": session_id})

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 
-import httpx
+import httpx2
 
 
 class Client:
     def __init__(self, url: str, headers: dict[str, str]) -> None:
-        self._http = httpx.Client(base_url=url, headers=headers)
+        self._http = httpx2.Client(base_url=url, headers=headers)
 
     def run(self, workflow: str, message: str) -> None:
         for _ in range(2):
@@ -30,7 +30,7 @@ class Page:
 
     def _read(self, message: str) -> None:
         form = {"message": message, "session_id": self._session_id}
-        httpx.post(f"{self._url}/workflows/article-writer/runs", data=form, timeout=60)
+        httpx2.post(f"{self._url}/workflows/article-writer/runs", data=form, timeout=60)
 
     def expect_spinner(self) -> None:
         assert self._writing.is_alive()
