@@ -46,6 +46,8 @@ MAX_RUNS = 200
     "batch.paused",
     "batch.status-completed",
     "identity.batch-echo",
+    "identity.run-id-fresh",
+    "identity.session-id-fresh",
     "identity.workflow-name",
     tries_each_workflow=True,
 )

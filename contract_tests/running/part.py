@@ -12,6 +12,9 @@ from contract_tests.checks.selection import ONE_IS_ENOUGH
 from contract_tests.checks.stages import Stage
 from contract_tests.judging.known import KnownList
 
+PLANNED = {"streams", "batch_runs", "further_messages"}
+"""Checks whose runs the plan has numbers of their own for."""
+
 
 def checks_for(requirements: Set[str]) -> list[Check]:
     """The checks that decide these requirements, and those that they need."""
@@ -30,8 +33,7 @@ def needs_of(checks: Sequence[Check], requirements: Collection[str] | None) -> N
     probes = sum(
         check.runs
         for check in checks
-        if check.stage in (Stage.REFUSALS, Stage.PROBES)
-        or (check.stage is Stage.BATCHES and not check.tries_each_workflow)
+        if check.stage is not Stage.GENERATED and check.name not in PLANNED
     )
     by_workflow = {
         name

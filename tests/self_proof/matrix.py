@@ -25,7 +25,6 @@ SCRIPTS = Path(__file__).parent / "scripts"
 TOKEN = "Let-Me-In-1"
 USUAL = ("showcase",)
 BROAD = ("showcase", "typed")
-QUICK = ("brief", "showcase")
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ CONDITIONS: dict[str, Conditions] = {
         Conditions(("showcase", "strict")),
     ),
     # By a workflow that asks no model.
-    **dict.fromkeys(("form.cut-at-256-kib", "form.long-stream-fails"), Conditions(QUICK)),
+    **dict.fromkeys(("form.cut-at-256-kib", "form.long-stream-fails"), Conditions(("brief",))),
     # What a real server has been seen to do.
     "agent.failure-answered": Conditions(("brief", "failing-agent")),
     "agent.retry-starts-again": Conditions(("brief", "agents")),

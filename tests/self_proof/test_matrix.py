@@ -10,11 +10,9 @@ import pytest
 from agentos_contract.deviations import load_deviations
 from agentos_contract.requirements import load_catalogue
 from agentos_contract.variations import load_variations
-from contract_tests.checks.registry import CHECKS
-from contract_tests.checks.selection import Selection
+from contract_tests.checks.registry import CHECKS, deciding_checks
 from contract_tests.judging.known import load_known
 from contract_tests.judging.results import new_breaches
-from contract_tests.running.part import checks_for
 from mockserver.faults.registry import registered
 from tests.self_proof.matrix import (
     Conditions,
@@ -26,7 +24,6 @@ from tests.self_proof.matrix import (
     row_of,
 )
 
-EVERYTHING = tuple(load_catalogue().requirements.values())
 AGNO = load_known("agno-2.5.6", load_catalogue().requirements)
 
 AS_THE_REAL_SERVER = {
@@ -36,11 +33,15 @@ AS_THE_REAL_SERVER = {
 }
 """Invented deviations that are answered as a real server answers, which has them by other names."""
 
-DEAR = {"authentication", "form", "error", "http", "identity", "session"}
-"""Areas that most of the requests are for: three quarters of what a run of the tests costs."""
-
-WHOLE = {"error.now-and-then", "identity.session-not-taken"}
-"""What shows only after requests that are for other areas."""
+WHOLE = {
+    "error.dead-after-malformed",
+    "error.left-behind",
+    "error.now-and-then",
+    "event.cut-at-8-kib",
+    "identity.session-not-taken",
+    "identity.session-of-last",
+}
+"""What shows only after requests that other checks make."""
 
 # -- the catalogues
 
@@ -67,17 +68,15 @@ def test_an_invented_deviation_breaks_something() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", breaking())
 def test_a_deviation_breaks_what_it_says_and_nothing_else(mock: MockUnderTest, name: str) -> None:
-    """As far as its areas and the cheap ones go, and for some as far as everything: `make matrix`
-    has everything for all."""
+    """As far as the checks go that decide what it breaks, and the streams; for some as far as
+    everything: `make matrix` has everything for all."""
     deviation = breaking()[name]
     row = published()[name]
     conditions = conditions_of(name)
-    its = {load_catalogue()[requirement].area for requirement in deviation.breaks}
-    part = Selection(areas=frozenset(load_catalogue().areas) - DEAR | its)
-    finders = {check.name for check in checks_for({one.id for one in part.of(EVERYTHING)})}
-    is_whole = name in WHOLE or crc32(name.encode()) % 16 == 0 or row.found_by not in finders
+    is_whole = name in WHOLE or crc32(name.encode()) % 16 == 0
     if not is_whole:
-        conditions = replace(conditions, options={"selection": part, **conditions.options})
+        checks = deciding_checks(deviation.breaks) | {"streams", row.found_by}
+        conditions = replace(conditions, options={**conditions.options, "checks": checks})
     report = mock.report([name], conditions)
     found = broken(report)
     assert set(found) == set(deviation.breaks)
@@ -107,10 +106,10 @@ GROUPS = 8
     ids="+".join,
 )
 def test_variations_break_nothing(mock: MockUnderTest, names: list[str]) -> None:
-    if broken(mock.report(names, conditions_of(names[0]))):
+    if together := broken(mock.report(names, conditions_of(names[0]))):
         found = {name: broken(mock.report([name], conditions_of(name))) for name in names}
         assert not any(found.values()), found
-        pytest.fail("each alone breaks nothing")
+        pytest.fail(f"each alone breaks nothing, and all together {together}")
 
 
 def test_the_mock_alone_breaks_nothing(mock: MockUnderTest) -> None:
