@@ -43,7 +43,8 @@ def needs_of(checks: Sequence[Check], requirements: Collection[str] | None) -> N
     }
     return Needs(
         streams="streams" in names,
-        probes=min(probes, PROBE_RUNS),
+        # What fails is asked again, runs side by side alone and then side by side.
+        probes=min(3 * probes, PROBE_RUNS),
         batches="batch_runs" in names,
         more_messages="further_messages" in names,
         generated="valid_forms" in names,
