@@ -49,6 +49,50 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # speak to. Here nobody speaks to the world.
 os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "authority.pem")
 
+SLOW = (
+    "agentos_contract/test_run.py",
+    "contract_tests/checks/test_cost.py",
+    "contract_tests/checks/test_mutations.py",
+    "contract_tests/checks/test_one_cause.py",
+    "contract_tests/checks/test_variations.py",
+    "contract_tests/commands/test_cli.py",
+    "contract_tests/commands/test_selection.py",
+    "contract_tests/commands/test_signals.py",
+    "contract_tests/drift/test_drift.py",
+    "contract_tests/drift/test_drift_published.py",
+    "contract_tests/fuzzing",
+    "contract_tests/gateways/test_verdicts.py",
+    "contract_tests/judging/test_commands.py",
+    "contract_tests/judging/test_hostile.py",
+    "contract_tests/judging/test_known.py",
+    "contract_tests/learning",
+    "contract_tests/plugins",
+    "contract_tests/pytest_plugin",
+    "contract_tests/reports",
+    "contract_tests/running",
+    "contract_tests/servers",
+    "contract_tests/target/test_configuration.py",
+    "docs/test_pages.py",
+    "mockserver/cli",
+    "mockserver/control/test_shared.py",
+    "mockserver/engine/test_gates.py",
+    "mockserver/faults/test_secrets.py",
+    "mockserver/http/test_descriptions.py",
+    "mockserver/recordings/test_hostile_servers.py",
+    "mockserver/recordings/test_inference.py",
+    "mockserver/runner/test_runs.py",
+    "mockserver/sessions/test_kills.py",
+    "mockserver/test_connections.py",
+    "mockserver/test_pytest_plugin.py",
+    "mockserver/test_reloading.py",
+    "test_completion.py",
+    "test_deploy.py",
+    "test_load.py",
+    "test_soak.py",
+    "test_wheel.py",
+)
+"""Files and folders that took eight seconds and more of a whole run: `slow`, not in `make fast`."""
+
 START_SECONDS = 90
 
 Serve = Callable[[ASGIApp], str]
@@ -210,7 +254,9 @@ def agentos_url(brisk_scripts: Path) -> Iterator[str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What asks for a real AgentOS is marked so: `-m "not agentos"` leaves it out."""
+    """What asks for a real AgentOS, and what is slow, is marked so: `make fast` leaves it out."""
     for item in items:
+        if item.path.relative_to(ROOT / "tests").as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
         if "agentos_url" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.agentos)
