@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, fields
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import httpx2
 import uvicorn
@@ -85,7 +86,7 @@ def _serve(pipe: Connection) -> None:
     def look() -> None:
         pipe.recv()
         gc.collect()
-        pages = int(open("/proc/self/statm").read().split()[1])  # noqa: SIM115
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
         pipe.send(
             Left(
                 pages * os.sysconf("SC_PAGE_SIZE"),

@@ -1,10 +1,7 @@
-"""What `contract-tests` loads, loaded: for tests/fork_server.py."""
+"""What `contract-tests` makes once in a process, made: for tests/fork_server.py."""
 
 from __future__ import annotations
 
-import schemathesis.specs.openapi.schemas  # noqa: F401
-
-import contract_tests.cli  # noqa: F401
 from agentos_contract.document import load_document
 
 load_document()

@@ -110,10 +110,16 @@ def module_of(command: Sequence[str]) -> str | None:
     return KIT.get(file.name) if str(file.parent) in (".", ".venv/bin") else None
 
 
+_MOCK = ["mockserver.cli", "tests.loaded"]
+_CONTRACT_TESTS = [
+    "contract_tests.cli",
+    "schemathesis.specs.openapi.schemas",
+    "tests.loaded_contract_tests",
+]
 _LOADED = {
-    "mockserver": ["tests.loaded"],
-    "contract_tests": ["tests.loaded_contract_tests"],
-    "pytest": ["pytest", "tests.loaded", "tests.loaded_contract_tests"],
+    "mockserver": _MOCK,
+    "contract_tests": _CONTRACT_TESTS,
+    "pytest": ["pytest", *_MOCK, *_CONTRACT_TESTS],
     # Not agno.os, which reads the token of the environment as it is imported.
     "scripted_agentos": ["agno.workflow", "agno.team", "agno.db.sqlite", "fastapi", "uvicorn"],
     "tests.agentos": ["agno.client"],

@@ -113,7 +113,7 @@ class Runs:
         session_id: str | None = None,
         on_event: EventListener | None = None,
     ) -> Future[Exchange]:
-        """Start a stream; judge what comes of it with `judge_stream`."""
+        """Start a stream; wait for it with `finish_stream`."""
         fields = [("message", workflow.message if message is None else message)]
         if explicit:
             fields.append(("stream", "true"))
@@ -152,13 +152,10 @@ class Runs:
         `content_type` is the form's, where not the plain one. `once`: not again where the server
         fails, as what it had been asked before may be why.
         """
+        ids = [("session_id", session_id), ("user_id", user_id)]
+        given = [(name, value) for name, value in ids if value is not None]
         future = self.start_batch(
-            workflow,
-            message=message,
-            extra=extra,
-            session_id=session_id,
-            user_id=user_id,
-            content_type=content_type,
+            workflow, message=message, extra=[*given, *extra], content_type=content_type
         )
         return self.finish_batch(workflow, future, message=message, rules=rules, once=once)
 
@@ -168,18 +165,11 @@ class Runs:
         *,
         message: str | None = None,
         extra: Fields = (),
-        session_id: str | None = None,
-        user_id: str | None = None,
         content_type: str | None = None,
     ) -> Future[Exchange]:
         """Start a batch run; wait for it with `finish_batch`."""
         message = workflow.message if message is None else message
-        fields = [("message", message), ("stream", "false")]
-        if session_id is not None:
-            fields.append(("session_id", session_id))
-        if user_id is not None:
-            fields.append(("user_id", user_id))
-        fields += extra
+        fields = [("message", message), ("stream", "false"), *extra]
         if content_type is None:
             request = self._requests.make(workflow.id, fields)
         else:
