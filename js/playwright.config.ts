@@ -13,7 +13,9 @@ export default defineConfig({
   globalSetup: "./scripts/browser-setup.ts",
   fullyParallel: true,
   workers: Number(process.env["WORKERS"] ?? 2),
-  timeout: 30_000,
+  // For a machine that does something else beside it.
+  timeout: 60_000,
+  expect: { timeout: 20_000 },
   reporter: [["line"]],
   use: { baseURL: process.env["EXAMPLE_URL"] ?? "", launchOptions: { executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args } },
 });
