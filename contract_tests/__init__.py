@@ -3,7 +3,8 @@
 The rooms, each knowing only those below it (pyproject.toml holds that):
 
     pytest_plugin             the tests in a pytest suite
-    cli, commands/            the command line, a module for each command
+    cli/                      the command line: options, --help, completion
+    commands/                 what each command does
     plugins/                  requirements and checks of one's own
     fuzzing/                  sequences of requests until the time is up
     drift/                    what differs from the kit's document, instead of what breaks it

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import mockserver.agno  # noqa: F401 - its departures are registered
 from agentos_contract.deviations import Deviations
 from agentos_contract.document import Document, load_document
+from mockserver import defaults
 from mockserver.control.application import Access, Control
 from mockserver.control.handlers import Facts, Handlers
 from mockserver.control.journal import Journal
@@ -29,7 +30,7 @@ from mockserver.http.operations import operations
 from mockserver.http.request import Catalogue, PathMethods, Served
 from mockserver.http.websocket import WorkflowSocket
 from mockserver.recordings.format import Recordings
-from mockserver.runner.runner import DEFAULT_MAX_RUN_TIME, DEFAULT_MAX_RUNS, Runner
+from mockserver.runner.runner import Runner
 from mockserver.script.loader import bundled_workflows
 from mockserver.script.model import Workflow
 from mockserver.sessions.memory import MemoryStore
@@ -37,13 +38,8 @@ from mockserver.sessions.store import SessionStore, StoreError
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_MAX_MEMORY = 256 * 1024 * 1024
-
 READERS = {"multipart/form-data": "serve --as agno-2.5.6, or --fault form.multipart,"}
 """A browser's FormData is sent so, and a real server reads it."""
-
-DEFAULT_MAX_BODY = 10 * 1024 * 1024
-"""Bytes of a request's body."""
 
 
 @dataclass(frozen=True)
@@ -60,18 +56,18 @@ class Settings:
     """The bearer token to ask for. None: everybody is let in."""
     store: SessionStore | None = None
     """None: memory."""
-    max_memory: int = DEFAULT_MAX_MEMORY
+    max_memory: int = defaults.MAX_MEMORY
     """Bytes for all that is remembered: three quarters for sessions (`MemoryStore` says which are
     forgotten first), the rest for the streams that the websocket gives again."""
     seed: int | None = None
     """The same seed gives the same ids to the same requests in the same order."""
     speed: float = 1.0
     """How much faster than their scripts runs go."""
-    max_body: int = DEFAULT_MAX_BODY
+    max_body: int = defaults.MAX_BODY
     """Bytes of a request's body."""
-    max_runs: int = DEFAULT_MAX_RUNS
+    max_runs: int = defaults.MAX_RUNS
     """Runs under way at one time, of all clients; one more is answered 503."""
-    max_run_time: float = DEFAULT_MAX_RUN_TIME
+    max_run_time: float = defaults.MAX_RUN_TIME
     """Seconds after which a run fails."""
     deviations: Deviations | Callable[[], Deviations] = frozenset()
     """What the mock does that it should not, or differently: deviations of the catalogue, a

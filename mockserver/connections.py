@@ -18,26 +18,23 @@ from http import HTTPStatus
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from agentos_contract.json_values import to_json
+from mockserver import defaults
 
 if sys.platform != "win32":
     import resource
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_MAX_HEADER_SIZE = 64 * 1024
-DEFAULT_MAX_HEADERS = 200
-DEFAULT_CLIENT_TIMEOUT = 60.0
-
 
 @dataclass(frozen=True)
 class Limits:
     """What a client may take of a connection."""
 
-    max_header_size: int = DEFAULT_MAX_HEADER_SIZE
+    max_header_size: int = defaults.MAX_HEADER_SIZE
     """Bytes of a request's URL, headers and trailers."""
-    max_headers: int = DEFAULT_MAX_HEADERS
+    max_headers: int = defaults.MAX_HEADERS
     """Headers and trailers of a request."""
-    client_timeout: float = DEFAULT_CLIENT_TIMEOUT
+    client_timeout: float = defaults.CLIENT_TIMEOUT
     """Seconds within which a request has to come whole, and in which a client that takes nothing
     of what it is sent is taken for gone."""
 

@@ -110,9 +110,14 @@ def module_of(command: Sequence[str]) -> str | None:
     return KIT.get(file.name) if str(file.parent) in (".", ".venv/bin") else None
 
 
-_MOCK = ["mockserver.cli", "tests.loaded"]
+_MOCK = [
+    "mockserver.cli",
+    *(f"mockserver.commands.{name}" for name in ("check", "record", "serve")),
+    "tests.loaded",
+]
 _CONTRACT_TESTS = [
     "contract_tests.cli",
+    *(f"contract_tests.commands.{name}" for name in ("diff", "drift", "fuzz", "judge", "learn")),
     "schemathesis.specs.openapi.schemas",
     "tests.loaded_contract_tests",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -123,6 +124,15 @@ def test_workflows_are_those_of_the_server(command: str, mock_url: str) -> None:
 def test_a_server_is_asked_from_a_shell(completed: Completed, mock_url: str) -> None:
     line = f"contract-tests {mock_url} --workflow content-p"
     assert completed(line) == f"{line}ipeline"
+
+
+def test_a_prompt_waits_for_no_imports() -> None:
+    """Options, --help and completion are without what the commands do: a second and more."""
+    code = "import sys, contract_tests.cli, mockserver.cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    packages = {name.partition(".")[0] for name in done.stdout.split()}
+    heavy = {"celpy", "connexion", "httpx2", "hypothesis", "pydantic", "schemathesis", "starlette"}
+    assert not packages & heavy
 
 
 def test_where_no_server_answers_nothing_is_said() -> None:

@@ -1,5 +1,5 @@
-"""The commands of `contract-tests`, a module each.
+"""What the commands of `contract-tests` do, a module each; their options are in `cli/`.
 
-A new one: a module with a `click.Command`, and its line in `COMMANDS` of contract_tests/cli.py.
-What several need is in `options` (how a target is asked for) and `outcome` (progress, exit codes).
+What several need is in `options` (what the options of a target mean) and `outcome` (progress, exit
+codes).
 """

@@ -1,4 +1,4 @@
-"""`contract-tests diff OLD NEW`: compares two profiles."""
+"""What `contract-tests diff OLD NEW` does: compare two profiles."""
 
 from __future__ import annotations
 
@@ -7,31 +7,18 @@ from pathlib import Path
 
 import click
 
-from agentos_contract.completion import complete_profiles
-from agentos_contract.output import Command, echo, json_text
+from agentos_contract.output import echo, json_text
 from agentos_contract.profile_diff import compare_profiles
 from agentos_contract.profiles import Profile, ProfileError, load_profile
 from agentos_contract.requirements import load_catalogue
 from agentos_contract.writable import check_file
-from contract_tests.commands.options import HELP, use_plugins
+from contract_tests.commands.options import use_plugins
 from contract_tests.commands.outcome import BROKEN, KEPT
 from contract_tests.judging.known import KnownError, load_known
 from contract_tests.reports.terminal import describe_differences
 
 
-@click.command(cls=Command, context_settings=HELP)
-@click.argument("old", shell_complete=complete_profiles)
-@click.argument("new", shell_complete=complete_profiles)
-@click.option(
-    "--report",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the differences as JSON, too.",
-)
-def diff(old: str, new: str, report: Path | None) -> None:
-    """Say what a front end built for the profile OLD would notice of the server of NEW.
-
-    Each is one of the kit's profiles, or a file. Exits with 0 if they are the same, with 1 if not.
-    """
+def run(old: str, new: str, report: Path | None) -> None:
     check_file(report, "--report")
     use_plugins()
     profiles = [_profile(name, hint) for name, hint in ((old, "OLD"), (new, "NEW"))]

@@ -1,4 +1,4 @@
-"""`contract-tests URL`: judges a target."""
+"""What `contract-tests URL` does: judge a target."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import click
-import httpx2
 from click.core import ParameterSource
 from rich.console import Console
 
-from agentos_contract.completion import complete_areas, complete_profiles, complete_requirements
 from agentos_contract.profiles import find_profile
 from agentos_contract.requirements import Level, load_catalogue
 from agentos_contract.signals import Signals
 from agentos_contract.writable import check_file, check_folder
 from contract_tests.checks.selection import Selection, SelectionError
 from contract_tests.commands.found_files import refuse_saved_target
-from contract_tests.commands.options import make_options, target_options
+from contract_tests.commands.options import make_options
 from contract_tests.commands.outcome import (
     BROKEN,
     COULD_NOT_RUN,
@@ -52,141 +50,7 @@ from contract_tests.running.run import (
 from contract_tests.target.redaction import redact
 
 
-def _origin(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """An origin as browsers send it. Raises click.BadParameter."""
-    if value is None:
-        return None
-    try:
-        url = httpx2.URL(value)
-    except httpx2.InvalidURL as error:
-        raise click.BadParameter(f"{value!r}: {error}") from error
-    port = f":{url.port}" if url.port is not None else ""
-    host = f"[{url.host}]" if ":" in url.host else url.raw_host.decode("ascii")
-    origin = f"{url.scheme}://{host}{port}"
-    if not url.scheme or not url.host or url.path not in ("", "/") or url.query or url.userinfo:
-        raise click.BadParameter(
-            f"{value!r} is no origin; expected a scheme, a host and a port where it is another"
-            " than the scheme's, such as http://localhost:5173"
-        )
-    return origin
-
-
-@target_options(max_runs=140, idle_timeout=120.0, total_timeout=600.0)
-@click.option(
-    "--parallel",
-    metavar="N",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="How many workflows run at once, where each is looked at by itself.",
-)
-@click.option(
-    "--time-budget",
-    metavar="SECONDS",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Begin nothing new after so many seconds: what is left is skipped, and says so.",
-)
-@click.option(
-    "--browser-origin",
-    metavar="ORIGIN",
-    callback=_origin,
-    help="Also test that a page of this origin, such as http://localhost:5173, can read the"
-    " answers (CORS).",
-)
-@click.option(
-    "--level",
-    type=click.Choice([str(level) for level in Level]),
-    default=str(Level.PROTOCOL),
-    show_default=True,
-    help="How far to go: what the document says; what the protocol implies; what one server does.",
-)
-@click.option(
-    "--area",
-    "areas",
-    metavar="AREA",
-    multiple=True,
-    shell_complete=complete_areas,
-    help="Test only what is in this area, such as order or authentication; may be repeated.",
-)
-@click.option(
-    "--only",
-    metavar="ID",
-    multiple=True,
-    shell_complete=complete_requirements,
-    help="Test only this requirement, or those of a pattern such as 'sse.*'; may be repeated.",
-)
-@click.option(
-    "--skip",
-    metavar="ID",
-    multiple=True,
-    shell_complete=complete_requirements,
-    help="Do not test this requirement, or those of a pattern; may be repeated.",
-)
-@click.option(
-    "--known",
-    metavar="PROFILE|FILE",
-    shell_complete=complete_profiles,
-    help="Deviations that are known: not failures, unless they are gone.",
-)
-@click.option(
-    "--update-known",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write what is known to FILE: new ones added, those gone dropped. Starts from --known.",
-)
-@click.option(
-    "--require",
-    "required",
-    metavar="ID",
-    shell_complete=complete_requirements,
-    multiple=True,
-    help="A requirement that must be exercised: skipping it is a failure.",
-)
-@click.option(
-    "--report-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where to write report.json, junit.xml, results.sarif and report.html, and what --replay"
-    " reads.",
-)
-@click.option(
-    "--allure-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where to write results for Allure Report, beside those of earlier runs.",
-)
-@click.option(
-    "--code",
-    metavar="PATH",
-    multiple=True,
-    type=click.Path(path_type=Path, exists=True),
-    help="A file or a folder that the server's workflows are written in: what SARIF and"
-    " annotations point at. May be repeated.",
-)
-@click.option(
-    "--github/--no-github",
-    default=None,
-    help="Annotations and the job's summary of GitHub Actions. By default where GITHUB_ACTIONS is"
-    " true.",
-)
-@click.option(
-    "--log",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Where to write every exchange, as an HTTP Archive (HAR).",
-)
-@click.option(
-    "-v",
-    "--verbose",
-    is_flag=True,
-    help="Also say what was kept, and how often each check could have seen it broken.",
-)
-@click.option(
-    "--replay",
-    "replayed",
-    metavar="DIR[:ID]",
-    help="Only see whether the failures of an earlier run still fail, that wrote its reports to"
-    " DIR; or one requirement's.",
-)
-def judge(
+def run(
     url: str | None,
     level: str,
     areas: tuple[str, ...],
@@ -207,11 +71,6 @@ def judge(
     replayed: str | None,
     **target: Any,
 ) -> None:
-    """Judge the AgentOS workflow API at URL.
-
-    Exits with 0 if every requirement was kept, with 1 if one was broken (or a known one no longer
-    is), with 2 if the tests could not be run, with 130 or 143 if a signal ended them.
-    """
     if replayed is not None:
         with Signals() as signals:
             outcome = _replay(url, replayed, log, target)

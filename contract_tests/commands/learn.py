@@ -1,4 +1,4 @@
-"""`contract-tests learn URL`: writes the profile of a server."""
+"""What `contract-tests learn URL` does: write the profile of a server."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import Any
 
 import click
 
-from agentos_contract.output import Command
 from agentos_contract.signals import Signals
 from agentos_contract.writable import check_file
-from contract_tests.commands.options import HELP, make_options, target_options
+from contract_tests.commands.options import make_options
 from contract_tests.commands.outcome import COULD_NOT_RUN, KEPT, could_not_run, crashed, tested
 from contract_tests.learning.learn import EXTRA_RUNS, Verdict, learn_profile
 from contract_tests.learning.profile_file import write_profile
@@ -22,27 +21,7 @@ from contract_tests.running.run import Options
 from contract_tests.target.redaction import redact
 
 
-@click.command(cls=Command, context_settings=HELP)
-@click.argument("url")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    required=True,
-    help="The profile to write.",
-)
-@click.option(
-    "--scripts",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="The scripts that the server was made of: they say what its descriptions leave out.",
-)
-@target_options(max_runs=150)
-def learn(url: str, out: Path, scripts: Path | None, **target: Any) -> None:
-    """Learn the profile of the server at URL: what it does differently.
-
-    Runs the contract tests, looks for the kit's deviations in what came, and writes a profile for
-    `mockserver serve --as FILE` and `contract-tests --known FILE`. Exits with 0 if it was written,
-    with 2 if the tests could not be run.
-    """
+def run(url: str, out: Path, scripts: Path | None, **target: Any) -> None:
     check_file(out, "--out")
     with Signals() as signals:
         code = _learn(make_options(url, **target), out, scripts)

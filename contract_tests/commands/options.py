@@ -1,19 +1,17 @@
-"""What every command asks that runs requests against a target."""
+"""What the options mean of every command that runs requests against a target."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 import httpx2
 from click.core import ParameterSource
 
-from agentos_contract.completion import complete_workflows
 from agentos_contract.connection import Connection, ConnectionMistake, below, check_url
-from agentos_contract.connection_options import connection_options, take_connection
+from agentos_contract.connection_options import take_connection
 from agentos_contract.document import DocumentError, load_document
 from contract_tests.commands.found_files import FILE, IS_NAMED, refuse_choices, refuse_command
 from contract_tests.plugins.loading import PluginError, load_plugins
@@ -26,14 +24,7 @@ from contract_tests.target.configuration import (
     load_configuration,
     token_from,
 )
-from contract_tests.target.curl import TOKEN_VARIABLE
 from contract_tests.target.user_files import UserFiles
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-HELP = {"help_option_names": ["-h", "--help"]}
-"""A command's `context_settings`."""
-
 
 PARAMETERS = {"workflow": "workflows", "require": "required", "area": "areas"}
 """Names of parameters, where they are not those of the configuration's keys."""
@@ -53,7 +44,7 @@ def use_plugins() -> None:
         raise PluginFailure(str(error)) from error
 
 
-def _configure(ctx: click.Context, param: click.Parameter, file: Path | None) -> None:
+def configure(ctx: click.Context, file: Path | None) -> None:
     """Make what the configuration says the defaults of the other options. It comes before whatever
     names a requirement, so the plugins' are added here."""
     if not ctx.resilient_parsing:
@@ -67,103 +58,6 @@ def _configure(ctx: click.Context, param: click.Parameter, file: Path | None) ->
     ctx.obj, ctx.meta[FILE] = found, file
     values = found.model_dump(exclude_none=True, exclude={"workflows", "token_command"})
     ctx.default_map = {PARAMETERS.get(name, name): value for name, value in values.items()}
-
-
-config_option = click.option(
-    "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    is_eager=True,
-    expose_value=False,
-    callback=_configure,
-    help="A configuration file. Else the nearest contract-tests.toml, or [tool.contract-tests] of"
-    " a pyproject.toml, from the current directory upwards, which does not choose who gets the"
-    " token.",
-)
-
-
-def target_options(
-    *,
-    max_runs: int,
-    generates: bool = True,
-    idle_timeout: float = 30.0,
-    total_timeout: float = 120.0,
-) -> Callable[[F], F]:
-    """What every command needs that asks a target; `generates`: whether requests are generated."""
-    options = [
-        config_option,
-        click.option(
-            "--token",
-            envvar=TOKEN_VARIABLE,
-            show_envvar=True,
-            help="The bearer token; without one, what needs one is skipped.",
-        ),
-        click.option(
-            "--token-command",
-            metavar="COMMAND",
-            help="Prints the token; run where neither --token nor AGENTOS_TOKEN is given.",
-        ),
-        connection_options,
-        click.option(
-            "--workflow",
-            "workflows",
-            metavar="ID",
-            shell_complete=complete_workflows,
-            multiple=True,
-            help="A workflow to run; may be repeated. All that the server lists, unless said.",
-        ),
-        click.option(
-            "--max-runs",
-            type=click.IntRange(min=1),
-            default=max_runs,
-            show_default=True,
-            help="How many runs may be started, whatever happens.",
-        ),
-        click.option(
-            "--keep-sessions",
-            is_flag=True,
-            help="Leave the sessions that runs made; else they are deleted at the end.",
-        ),
-        click.option("--message", metavar="TEXT", help="The message that runs are started with."),
-        click.option(
-            "--spec",
-            type=click.Path(path_type=Path, dir_okay=False),
-            help="An OpenAPI 3.1 document, not the kit's; NAME.overlay.yaml beside it is applied.",
-        ),
-        click.option(
-            "--idle-timeout",
-            type=click.FloatRange(min=0, min_open=True),
-            default=idle_timeout,
-            show_default=True,
-            help="Seconds of silence in an answer.",
-        ),
-        click.option(
-            "--total-timeout",
-            type=click.FloatRange(min=0, min_open=True),
-            default=total_timeout,
-            show_default=True,
-            help="Seconds for a whole answer.",
-        ),
-    ]
-
-    generating = [
-        click.option(
-            "--max-examples",
-            type=click.IntRange(min=0),
-            default=50,
-            show_default=True,
-            help="How many forms to generate of each kind, valid and invalid.",
-        ),
-        click.option(
-            "--seed", type=click.IntRange(min=0), help="Repeat an earlier run's requests."
-        ),
-    ]
-
-    def decorate(function: F) -> F:
-        for option in reversed([*options, *(generating if generates else [])]):
-            function = option(function)
-        return function
-
-    return decorate
 
 
 def make_options(

@@ -1,1 +1,1 @@
-"""The commands of the command line, one or more a module."""
+"""What the commands of the command line do, one a module."""

@@ -1,11 +1,9 @@
-"""`agentos-mock check`: whether scripts can be served."""
+"""What `agentos-mock check` does: see whether scripts can be served."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-
-import click
 
 from agentos_contract.output import echo
 from mockserver.commands.files import count_of
@@ -14,15 +12,7 @@ from mockserver.script.loader import load_files, script_files
 from mockserver.script.problems import ScriptError
 
 
-@click.command()
-@click.argument(
-    "paths", metavar="DIR|FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
-def check(paths: tuple[Path, ...]) -> None:
-    """Check scripts: folders, with the recordings beside them, or files; exit 1 with every problem.
-
-    Ids are unique among the scripts of one folder.
-    """
+def run(paths: tuple[Path, ...]) -> None:
     by_folder: dict[Path, list[Path]] = {}
     for path in paths:
         by_folder.setdefault(path if path.is_dir() else path.parent, []).append(path)

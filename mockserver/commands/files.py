@@ -11,9 +11,6 @@ from mockserver.recordings.format import RecordingError, Recordings, load_record
 from mockserver.script.loader import Scripts, load_scripts
 from mockserver.script.problems import ScriptError
 
-# The contract tests' variable, and the one that a real server reads.
-TOKEN_VARIABLES = ["AGENTOS_TOKEN", "OS_SECURITY_KEY"]
-
 
 def count_of(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"

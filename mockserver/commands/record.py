@@ -1,4 +1,4 @@
-"""`agentos-mock record`: a server's runs as recordings, and recordings as scripts."""
+"""What `agentos-mock record` does: a server's runs as recordings, and recordings as scripts."""
 
 from __future__ import annotations
 
@@ -9,54 +9,17 @@ from typing import Any
 import click
 import httpx2
 
-from agentos_contract.completion import complete_workflows
 from agentos_contract.connection import ConnectionMistake, check_url
-from agentos_contract.connection_options import connection_options, take_connection
+from agentos_contract.connection_options import take_connection
 from agentos_contract.output import echo
 from agentos_contract.signals import Signals
 from agentos_contract.writable import check_folder
-from mockserver.commands.files import TOKEN_VARIABLES, count_of, recordings_of, scripts_of
+from mockserver.commands.files import count_of, recordings_of, scripts_of
 from mockserver.recordings.inference import infer_script
-from mockserver.recordings.recorder import DEFAULT_MESSAGE, CouldNotRecord, Recorder
+from mockserver.recordings.recorder import CouldNotRecord, Recorder
 
 
-@click.command()
-@click.argument("url")
-@click.option(
-    "--workflow",
-    "workflows",
-    metavar="ID",
-    shell_complete=complete_workflows,
-    multiple=True,
-    help="A workflow to record; more than once for several. All that are listed, unless said.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="The folder to write descriptions and recordings to; `serve --workflows` replays it.",
-)
-@click.option(
-    "--token",
-    envvar=TOKEN_VARIABLES,
-    show_envvar=True,
-    help="The server's bearer token; it is not written.",
-)
-@connection_options
-@click.option(
-    "--message",
-    "messages",
-    metavar="TEXT",
-    multiple=True,
-    default=(DEFAULT_MESSAGE,),
-    show_default=True,
-    help="What to ask; more than once for several runs.",
-)
-@click.option(
-    "--session", metavar="ID", help="The session to run in; a fresh one each, unless said."
-)
-@click.option("--user", metavar="ID", help="The user to run as.")
-def record(
+def run(
     url: str,
     workflows: tuple[str, ...],
     out: Path,
@@ -66,10 +29,6 @@ def record(
     user: str | None,
     **connection: Any,
 ) -> None:
-    """Record a server at URL: descriptions, streams with their times, batch bodies.
-
-    Where URL is a folder of recordings, scripts are written that do as they show.
-    """
     if Path(url).is_dir():
         _infer(Path(url), workflows, out)
         return

@@ -25,11 +25,11 @@ from agentos_contract.connection import PLAIN, Connection, below, why_untrusted
 from agentos_contract.document import EVENT_STREAM
 from agentos_contract.json_values import read_json, read_json_object
 from agentos_contract.sse import EventStreamDecoder
+from mockserver.defaults import RECORDED_MESSAGE
 from mockserver.recordings.format import FOLDER, SUFFIX, End, Frame, Recording, save_recording
 from mockserver.script.loader import load_scripts
 from mockserver.script.problems import ScriptError, elided
 
-DEFAULT_MESSAGE = "a recorded message"
 REDACTED = "[redacted]"
 
 # Members that hold a credential; not those that count tokens.
@@ -74,7 +74,7 @@ class Recorder:
     out: Path
     token: str | None = None
     connection: Connection = PLAIN
-    messages: Sequence[str] = (DEFAULT_MESSAGE,)
+    messages: Sequence[str] = (RECORDED_MESSAGE,)
     modes: Sequence[bool] = (True, False)
     """True is a stream, False a batch run."""
     session_id: str | None = None

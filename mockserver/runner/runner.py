@@ -12,6 +12,7 @@ from typing import Protocol
 from agentos_contract.events import TERMINAL_EVENTS
 from agentos_contract.json_values import to_json
 from agentos_contract.sse import encode_comment, encode_json_event
+from mockserver import defaults
 from mockserver.engine.actions import Event
 from mockserver.engine.engine import Engine
 from mockserver.engine.gates import Gates, Waiting
@@ -38,12 +39,6 @@ DEFAULT_MAX_RECENT = 64 * 1024 * 1024
 
 MAX_TO_CANCEL = 1024 * 1024
 """Bytes of the ids of cancelled runs that nobody has started yet."""
-
-DEFAULT_MAX_RUNS = 1000
-"""Runs that are under way at one time."""
-
-DEFAULT_MAX_RUN_TIME = 3600.0
-"""Seconds that a run may take, holds at gates and pauses included."""
 
 KEEP_ALIVE_COMMENT = encode_comment("keep-alive")
 
@@ -85,8 +80,8 @@ class Runner:
         speed: float = 1.0,
         clock: Callable[[], float] = time.time,
         max_recent: int = DEFAULT_MAX_RECENT,
-        max_runs: int = DEFAULT_MAX_RUNS,
-        max_run_time: float = DEFAULT_MAX_RUN_TIME,
+        max_runs: int = defaults.MAX_RUNS,
+        max_run_time: float = defaults.MAX_RUN_TIME,
     ) -> None:
         """`speed` is how much faster than its script a run goes; `clock` gives epoch seconds;
         `max_recent` is how many bytes of streams can be had again, those longest unused going;

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mockserver.commands.record import record
+from mockserver.cli.record import record
 from tests.conftest import Serve
 from tests.contract_tests.conftest import run_cli
 from tests.contract_tests.gateways.conftest import KEY, Gateway

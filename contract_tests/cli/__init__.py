@@ -1,4 +1,9 @@
-"""The command line: `contract-tests URL`, and the commands beside it."""
+"""The command line: `contract-tests URL`, and the commands beside it.
+
+Here are the commands' options, a module each, and so --help and completion, which take no second's
+imports. What a command does is in `commands/`, which its function imports. A new one: a module in
+both, and its line in COMMANDS.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +14,12 @@ import click
 from agentos_contract import __version__
 from agentos_contract.completion import complete_commands
 from agentos_contract.output import Command
-from contract_tests.commands.diff import diff
-from contract_tests.commands.drift import drift
-from contract_tests.commands.fuzz import fuzz
-from contract_tests.commands.judge import judge
-from contract_tests.commands.learn import learn
-from contract_tests.commands.options import HELP
+from contract_tests.cli.diff import diff
+from contract_tests.cli.drift import drift
+from contract_tests.cli.fuzz import fuzz
+from contract_tests.cli.judge import judge
+from contract_tests.cli.learn import learn
+from contract_tests.cli.options import HELP
 
 COMMANDS: dict[str, click.Command] = {
     "learn": learn,

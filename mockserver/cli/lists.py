@@ -13,7 +13,6 @@ from agentos_contract.deviations import load_deviations
 from agentos_contract.document import DocumentError, load_document
 from agentos_contract.variations import load_variations
 from agentos_contract.views import VERSIONS, document_view
-from mockserver.control.application import load_control_document
 
 
 @click.command()
@@ -60,6 +59,8 @@ def faults(words: tuple[str, ...]) -> None:
 )
 def openapi(version: str, form: str, spec: Path | None, control: bool) -> None:
     """Write the OpenAPI document with its overlay, as it is served at /openapi.json."""
+    from mockserver.control.application import load_control_document
+
     try:
         document = load_control_document() if control else load_document(spec)
     except DocumentError as error:
