@@ -37,6 +37,8 @@ class Needs:
     """Else SOME are enough."""
     one_that_takes_time: bool = True
     """Where SOME take none, others are tried."""
+    cancels: bool = True
+    """Whether the slowest workflow's run is cancelled."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Plan:
     """No more are started, whatever happens."""
     spare: int = 0
     """Streams of other workflows, until one takes time."""
+    cancels: bool = True
+    """Whether one of the probes runs the slowest workflow."""
 
     def describe(self) -> str:
         """A line for people."""
@@ -120,4 +124,5 @@ def make_plan(
         generated,
         min(max_runs, need),
         spare,
+        needs.cancels,
     )

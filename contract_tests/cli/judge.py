@@ -49,6 +49,12 @@ def _origin(ctx: click.Context, param: click.Parameter, value: str | None) -> st
     help="Begin nothing new after so many seconds: what is left is skipped, and says so.",
 )
 @click.option(
+    "--plan",
+    "plan_only",
+    is_flag=True,
+    help="Only say which runs would be started and how long it may take; start none.",
+)
+@click.option(
     "--browser-origin",
     metavar="ORIGIN",
     callback=_origin,

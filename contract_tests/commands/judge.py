@@ -33,7 +33,7 @@ from contract_tests.judging.known import KnownError, check_id, load_known
 from contract_tests.judging.results import REQUIRED, Status
 from contract_tests.reports.allure import write_allure
 from contract_tests.reports.exchange_log import logging_to
-from contract_tests.reports.files import write_reports
+from contract_tests.reports.files import earlier_seconds, write_reports
 from contract_tests.reports.github import annotation_lines, summary, write_summary
 from contract_tests.reports.known_file import update_known_file
 from contract_tests.reports.places import Places
@@ -61,6 +61,7 @@ def run(
     required: tuple[str, ...],
     parallel: int,
     time_budget: float | None,
+    plan_only: bool,
     browser_origin: str | None,
     report_dir: Path | None,
     allure_dir: Path | None,
@@ -93,6 +94,10 @@ def run(
         browser_origin=browser_origin,
         **target,
     )
+    if report_dir is not None:
+        options = replace(options, earlier=earlier_seconds(report_dir, options.url))
+    if plan_only:
+        sys.exit(_plan(options))
     files = Files(report_dir, allure_dir)
     files.check()
     check_file(log, "--log")
@@ -153,6 +158,17 @@ def read_options(
         browser_origin=browser_origin,
         files=replace(options.files, code=code, known=Path(known) if known and is_file else None),
     )
+
+
+def _plan(options: Options) -> int:
+    """Say what would be done, and give the exit code."""
+    with Signals() as signals:
+        console = make_console()
+        planned = partial(run_contract_tests, replace(options, plan_only=True))
+        report = tested(options, console, planned)
+        if report is not None:
+            say(console, f"{len(report.results)} requirements would be tested; no run was started")
+        return signals.exit_code(COULD_NOT_RUN if report is None else KEPT)
 
 
 def _replay(url: str | None, name: str, log: Path | None, target: dict[str, Any]) -> int:

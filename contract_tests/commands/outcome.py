@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
@@ -11,9 +12,10 @@ from rich.console import Console
 
 from agentos_contract.output import echo, escaped
 from contract_tests.checks.plan import Plan
-from contract_tests.commands.progress import Progress
+from contract_tests.commands.progress import LONG, Progress
 from contract_tests.reports.github import cell, error_command, is_github, write_summary
 from contract_tests.reports.terminal import MAX_COMMAND, cut, say
+from contract_tests.running.forecast import Forecast, in_words
 from contract_tests.running.run import Listener, Options, Report, RunInterrupted
 from contract_tests.target.problems import CouldNotRun
 from contract_tests.target.redaction import redact
@@ -66,17 +68,39 @@ def _listener(options: Options, console: Console, progress: Progress) -> Listene
     def planned(target: Target, plan: Plan) -> None:
         say_plan(console, options, target, f"{plan.describe()} (seed {options.seed})")
 
-    def estimated(runs: int, seconds: float) -> None:
-        if seconds >= 60:
-            text = f"some {seconds / 60:.0f} minutes more, for at most {runs} runs"
-            say(console, f"{options.url}: {text}")
-
-    listener.planned, listener.estimated = planned, estimated
+    forecasts = _Forecasts(lambda text: say(console, f"{options.url}: {text}"), progress)
+    listener.planned, listener.forecast = planned, forecasts.hear
     listener.checking = lambda check, position, count: progress.checking(
         check.name, position, count
     )
     listener.progress = progress.doing
     return listener
+
+
+class _Forecasts:
+    """Says how long it may take: before any run, and again where that turns out to be another."""
+
+    def __init__(self, tell: Callable[[str], None], progress: Progress) -> None:
+        self._tell = tell
+        self._progress = progress
+        self._end: float | None = None
+        """When all will be over, by what was said last."""
+        self._is_first = True
+
+    def hear(self, found: Forecast) -> None:
+        """How long the rest may take, as it is known by now."""
+        seconds = found.seconds
+        if seconds is not None:
+            self._progress.expect(seconds)
+        if self._is_first or (seconds is not None and self._is_news(seconds)):
+            self._tell(in_words(found, more="" if self._is_first else " more"))
+            self._end = time.monotonic() + seconds if seconds is not None else None
+        self._is_first = False
+
+    def _is_news(self, seconds: float) -> bool:
+        if self._end is None:
+            return seconds >= LONG
+        return abs(time.monotonic() + seconds - self._end) > max(LONG, seconds / 2)
 
 
 def could_not_run(message: str) -> int:

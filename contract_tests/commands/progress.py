@@ -12,9 +12,13 @@ from rich.markup import escape
 
 from agentos_contract.output import escaped
 from contract_tests.reports.terminal import say
+from contract_tests.running.forecast import amount
 
 QUIET = 30.0
 """Seconds after which a log gets a line."""
+
+LONG = 60.0
+"""Seconds that are worth a word."""
 
 
 class Progress:
@@ -25,6 +29,7 @@ class Progress:
         self._quiet = quiet
         self._check = self._now = ""
         self._began = time.monotonic()
+        self._over_at: float | None = None
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -49,13 +54,19 @@ class Progress:
         """What it does now."""
         self._say(f"{self._check}: {text}")
 
+    def expect(self, seconds: float) -> None:
+        """All will be over in so many seconds."""
+        self._over_at = time.monotonic() + seconds
+
     def _say(self, text: str) -> None:
         self._now, self._began = text, time.monotonic()
 
     def _text(self) -> str:
         seconds = time.monotonic() - self._began
         since = f", for {seconds:.0f} s" if seconds >= 1 else ""
-        return f"{self._now or 'looking for workflows'}{since}"
+        left = self._over_at - time.monotonic() if self._over_at is not None else 0
+        more = f" (some {amount(left)} left)" if left >= LONG else ""
+        return f"{self._now or 'looking for workflows'}{since}{more}"
 
     def _on_terminal(self, is_over: threading.Event) -> None:
         with self._console.status(self._text()) as spinner:

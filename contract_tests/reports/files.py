@@ -8,6 +8,7 @@ from typing import Any
 import jinja2
 
 from agentos_contract import __version__
+from agentos_contract.json_values import mapping, read_json
 from agentos_contract.output import json_text
 from contract_tests.judging.results import Result, Status
 from contract_tests.reports.junit import junit_xml
@@ -18,6 +19,12 @@ from contract_tests.reports.texts import Texts
 from contract_tests.reports.timeline import Timelines
 from contract_tests.running.replay import write_replay
 from contract_tests.running.run import Options, Report
+
+SECONDS = "seconds"
+"""The key of what each workflow's first stream took."""
+
+MOST_SECONDS = 86_400.0
+"""Nothing takes longer that is tested."""
 
 TEMPLATE = Path(__file__).parent / "report.html.jinja"
 
@@ -40,6 +47,22 @@ def write_reports(report: Report, directory: Path, options: Options) -> list[Pat
     return [*(directory / name for name in files), saved]
 
 
+def earlier_seconds(directory: Path, target: str) -> dict[str, float]:
+    """What runs took by the report of an earlier run of the tests in a directory, in seconds by
+    workflow; nothing where there is none of that target."""
+    try:
+        found = mapping(read_json((directory / "report.json").read_bytes()))
+    except (OSError, ValueError):
+        return {}
+    if found.get("target") != target:
+        return {}
+    return {
+        name: float(took)
+        for name, took in mapping(found.get(SECONDS)).items()
+        if isinstance(took, int | float) and not isinstance(took, bool) and 0 <= took < MOST_SECONDS
+    }
+
+
 def _json(report: Report, texts: Texts) -> str:
     content = {
         "target": report.target,
@@ -60,6 +83,7 @@ def _json(report: Report, texts: Texts) -> str:
             for result in report.results
         ],
         **({"not_asked_for": report.not_asked_for} if report.not_asked_for else {}),
+        SECONDS: {texts.clean(name): round(took, 2) for name, took in report.seconds.items()},
     }
     return json_text(content, indent=2) + "\n"
 

@@ -49,6 +49,7 @@ def needs_of(checks: Sequence[Check], requirements: Collection[str] | None) -> N
         more_messages="further_messages" in names,
         generated="valid_forms" in names,
         one_that_takes_time="pacing" in names,
+        cancels="cancel" in names,
         each_workflow=requirements is None or not by_workflow.isdisjoint(requirements),
     )
 

@@ -32,6 +32,7 @@ from contract_tests.judging.one_cause import settle_failing_batches
 from contract_tests.judging.results import Result, settle
 from contract_tests.judging.streams import DECIDES as BY_RUN
 from contract_tests.judging.streams import StreamedRun
+from contract_tests.running.forecast import Durations, Forecast, forecast
 from contract_tests.running.part import checks_for, needs_of, not_gone
 from contract_tests.target.budget import NoMoreRuns, RunBudget
 from contract_tests.target.client import Client, Limits
@@ -72,6 +73,10 @@ class Options:
     message: str | None = None
     settings: Mapping[str, WorkflowSettings] = field(default_factory=dict)
     """By workflow id; a message of theirs wins."""
+    earlier: Mapping[str, float] = field(default_factory=dict)
+    """Seconds that a run of a workflow took in an earlier run of the tests, by id."""
+    plan_only: bool = False
+    """Whether only the plan is made, and no run."""
     limits: Limits = field(default_factory=Limits)
     checks: Collection[str] | None = None
     """Names of the checks to run, beside those that they need; None is all."""
@@ -108,6 +113,8 @@ class Report:
     """Those that were tested."""
     streams: tuple[StreamedRun, ...] = ()
     """All that were judged."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """What the first stream of each workflow took, by id; in an earlier run perhaps."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     server: str = ""
     """Its name and version, as it says; "" where it does not."""
@@ -134,9 +141,9 @@ class Listener:
     """Told what happens; each does nothing unless replaced."""
 
     planned: Callable[[Target, Plan], None] = lambda target, plan: None
-    estimated: Callable[[int, float], None] = lambda runs, seconds: None
-    """Told once, when streams have shown how long a run takes: how many runs may be left, and how
-    many seconds they would take."""
+    forecast: Callable[[Forecast], None] = lambda forecast: None
+    """Told how long the rest may take: before any run, and with each stream that shows how long a
+    run of its workflow takes."""
     checking: Callable[[Check, int, int], None] = lambda check, position, count: None
     progress: Callable[[str], None] = lambda text: None
     exchanged: Callable[[Exchange], None] = lambda exchange: None
@@ -250,6 +257,8 @@ class _Run:
         """Those that were not begun, or not ended, before the time was over."""
         self._findings = Findings()
         self._sessions_left = ""
+        told = {name: one.seconds for name, one in options.settings.items() if one.seconds}
+        self._durations = Durations(told, options.earlier)
         self._judged: tuple[StreamedRun, ...] = ()
 
     def make(self) -> None:
@@ -266,6 +275,9 @@ class _Run:
             if options.time_budget is not None:
                 self._budget.end_after(options.time_budget)
             listener.planned(target, plan)
+            self._tell_forecast(plan)
+            if options.plan_only:
+                return
             context = make_context(
                 options.document,
                 client,
@@ -273,7 +285,7 @@ class _Run:
                 plan,
                 seed=options.seed,
                 max_examples=options.max_examples,
-                progress=listener.progress,
+                progress=lambda text: self._progress(context, text),
                 browser_origin=options.browser_origin,
                 parallel=options.parallel,
             )
@@ -287,8 +299,6 @@ class _Run:
                         if self._budget.why_over() is not None:
                             self._late.append(check)
                         self._left.remove(check)
-                        if check.name == "streams":
-                            self._estimate(context)
                 if checks == ordered_checks():
                     _require_a_run(context)
             finally:
@@ -301,19 +311,24 @@ class _Run:
     def _leave(self, why: str) -> None:
         self._sessions_left = why
 
-    def _estimate(self, context: Context) -> None:
-        """Tell how long the rest will take, by what streams have taken."""
-        seconds = [run.seconds for run in context.history.all_streams]
-        if not seconds:
-            return
-        runs = max(0, self._budget.limit - self._budget.started)
-        plan = context.plan
-        # Probes, and generated forms, run the quickest workflow; the rest each one.
-        of_each = len(plan.batched) + plan.repeats + plan.samples
-        of_quickest = max(0, runs - of_each)
-        mean = sum(seconds) / len(seconds)
-        left = of_quickest * min(seconds) + of_each * mean / self._options.parallel
-        self._listener.estimated(runs, left)
+    def _progress(self, context: Context, text: str) -> None:
+        """Something was done; a stream perhaps, which shows how long a run takes."""
+        self._listener.progress(text)
+        streams = context.history.streams
+        if new := streams.keys() - self._durations.measured.keys():
+            self._durations.measured |= {name: streams[name].seconds for name in new}
+            self._tell_forecast(context.plan)
+
+    def _tell_forecast(self, plan: Plan) -> None:
+        found = forecast(
+            plan,
+            self._workflows,
+            self._durations,
+            started=self._budget.started,
+            parallel=self._options.parallel,
+            most_seconds=self._budget.seconds_left,
+        )
+        self._listener.forecast(found)
 
     def report(self, interrupted_by: str = "") -> Report:
         """What came of it; `interrupted_by`: the signal that ended it."""
@@ -343,6 +358,7 @@ class _Run:
             findings,
             self._workflows,
             self._judged,
+            {**self._durations.earlier, **self._durations.measured},
             self._started,
             self._server,
             interrupted,

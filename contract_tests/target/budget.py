@@ -52,6 +52,12 @@ class RunBudget:
         """Begin nothing new once so many seconds have passed from now on."""
         self._seconds, self._until = seconds, time.monotonic() + seconds
 
+    @property
+    def seconds_left(self) -> float | None:
+        """After which nothing new is begun; None: no such time was said."""
+        left = self._until - time.monotonic()
+        return None if left == float("inf") else max(0.0, left)
+
     def why_over(self) -> str | None:
         """Why nothing new may be begun; None: it may."""
         if time.monotonic() < self._until:

@@ -10,6 +10,7 @@ The keys are the options' names without their dashes in front, and what no optio
     [workflows.article-writer]
     message = "bees"
     deterministic = false
+    seconds = 20
 
     [workflows.order-intake]
     messages = [{sku = "A1", count = 1}, {sku = "B2", count = 3}]
@@ -65,6 +66,8 @@ class WorkflowSettings(_Table):
     """Several: the first is the probes'; each of the others is streamed once, a run more."""
     deterministic: bool | None = None
     """Whether the same message gets the same answer; found out, unless said."""
+    seconds: Annotated[float, Field(gt=0)] | None = None
+    """What a run of it takes: how long the tests will take is said by that before they begin."""
 
     @model_validator(mode="after")
     def _one_of(self) -> WorkflowSettings:

@@ -39,7 +39,7 @@ def test_all_kept(stage: Serve, tmp_path: Path) -> None:
     assert "seed 3" in result.output
     assert "requirements exercised; not: authentication.token-required" in result.output
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
-    assert set(report) == {"target", "seed", "results"}
+    assert set(report) == {"target", "seed", "results", "seconds"}
     assert (report["target"], report["seed"]) == (url, 3)
     ids = [requirement.id for requirement in load_catalogue().at_level(Level.PROTOCOL)]
     assert [entry["requirement"] for entry in report["results"]] == ids
