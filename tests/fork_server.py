@@ -1,18 +1,21 @@
-"""`python -m tests.fork_server FD MODULE …` imports the modules, and then starts `python -m` of any
-other by forking itself: what a process costs that is forked is what it does, not the seconds that
-its imports take. tests/processes.py asks it.
+"""`python -m tests.fork_server FD ALIVE MODULE …` imports the modules, and then starts `python -m`
+of any other by forking itself: what a process costs that is forked is what it does, not the seconds
+that its imports take. tests/processes.py asks it.
 
-It knows the standard library alone, as it is run by the real server's Python too. A request is one
-message on the socket FD, JSON, with two descriptors: that of a pipe for the process's id and, once
-it has ended, its exit code; and that which gets its output.
+It knows the standard library alone, as it is run by the real server's Python too. Who asks connects
+to the socket FD, which listens, and sends one message, JSON, with two descriptors: that of a pipe
+for the process's id and, once it has ended, its exit code; and that which gets its output. It ends
+when nobody has the pipe ALIVE open for writing any more.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import sys
@@ -20,14 +23,20 @@ import threading
 from typing import Any
 
 
-def serve(connection: socket.socket) -> Any:
+def serve(listener: socket.socket, alive: int) -> Any:
     """Fork for each request; in the processes that are to carry one out, it returns that."""
     while True:
-        message, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 2)
-        if not message:
+        ready, _, _ = select.select([listener.fileno(), alive], [], [])
+        if alive in ready:
             os._exit(0)
+        connection, _ = listener.accept()
+        with connection:
+            message, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 2)
+        if not message:
+            continue
         if os.fork() == 0:
-            connection.close()
+            listener.close()
+            os.close(alive)
             keep(*descriptors)
             return json.loads(message)
         for descriptor in descriptors:
@@ -53,13 +62,17 @@ def keep(status: int, output: int) -> None:
 
 
 def main() -> None:
-    descriptor, *modules = sys.argv[1:]
+    descriptor, alive, *modules = sys.argv[1:]
     for module in modules:
         importlib.import_module(module)
     assert threading.active_count() == 1, "a fork has one thread"
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for those who ask
-    asked = serve(socket.socket(fileno=int(descriptor)))
+    gc.collect()
+    gc.freeze()  # what is loaded stays: the collector of no fork looks at it, or copies it
+    asked = serve(
+        socket.socket(fileno=int(descriptor)), os.open(alive, os.O_RDONLY | os.O_NONBLOCK)
+    )
     if asked["is_quiet"]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     os.chdir(asked["folder"])

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import atexit
-import functools
+import hashlib
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
+
+from filelock import FileLock
 
 ROOT = Path(__file__).parent.parent
 AGENTOS_PYTHON = ROOT / ".venv-agentos" / "bin" / "python"
@@ -47,8 +51,8 @@ class Forked:
         self.stdout: IO[str] = os.fdopen(read)
         self._status = os.fdopen(read_status)
         package = next(name for name in _LOADED if module.startswith(name))
-        server = _fork_server(python or Path(sys.executable), package)
-        socket.send_fds(server, [json.dumps(asked).encode()], [status, written])
+        with _fork_server(python or Path(sys.executable), package) as server:
+            socket.send_fds(server, [json.dumps(asked).encode()], [status, written])
         os.close(written)
         os.close(status)
         self.pid = int(self._status.readline())
@@ -132,23 +136,47 @@ _LOADED = {
 """What has been imported where each is forked, by its package."""
 
 
-@functools.cache
+def _fork_servers() -> Path:
+    """The folder of the fork servers, which pytest-xdist's workers share: their sockets, and a pipe
+    that the first process has open for writing. They live as long as that does."""
+    if VARIABLE not in os.environ:
+        folder = os.environ[VARIABLE] = tempfile.mkdtemp(prefix="fork-servers-")
+        os.mkfifo(f"{folder}/alive")
+        os.open(f"{folder}/alive", os.O_RDWR)
+        atexit.register(shutil.rmtree, folder)
+    return Path(os.environ[VARIABLE])
+
+
+VARIABLE = "TESTS_FORK_SERVERS"
+FORK_SERVERS = _fork_servers()
+
+
 def _fork_server(python: Path, package: str) -> socket.socket:
-    """What forks the processes of a package."""
-    ours, theirs = socket.socketpair()
-    with theirs:
-        descriptor = theirs.fileno()
-        command = [str(python), "-m", "tests.fork_server", str(descriptor), *_LOADED[package]]
-        environment = {**os.environ, "AGNO_TELEMETRY": "false"}
-        if package not in KIT.values():
-            environment["PYTHONWARNINGS"] = "ignore"  # Agno's own
+    """A connection to what forks the processes of a package, which the first to ask starts."""
+    name = hashlib.sha256(f"{python} {package}".encode()).hexdigest()[:16]
+    place = FORK_SERVERS / name
+    connection = socket.socket(socket.AF_UNIX)
+    with FileLock(f"{place}.lock"):
+        if not place.exists():
+            _start_fork_server(python, package, place)
+    connection.connect(str(place))
+    return connection
+
+
+def _start_fork_server(python: Path, package: str, place: Path) -> None:
+    environment = {**os.environ, "AGNO_TELEMETRY": "false"}
+    if package not in KIT.values():
+        environment["PYTHONWARNINGS"] = "ignore"  # Agno's own
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(place))
+        listener.listen()
+        descriptor = listener.fileno()
+        words = [str(descriptor), str(FORK_SERVERS / "alive"), *_LOADED[package]]
         process = subprocess.Popen(
-            command, pass_fds=[descriptor], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL
+            [str(python), "-m", "tests.fork_server", *words],
+            pass_fds=[descriptor],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
         )
-
-    def end() -> None:
-        ours.close()
-        process.wait()
-
-    atexit.register(end)
-    return ours
+    process.returncode = 0  # nobody waits for it: it outlives the worker that was the first to ask
