@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
 
 from aiohttp import web
 
+from tests.contract_tests.servers.serving import HOST, looped
 from tests.contract_tests.servers.story import Refused, Story, Style
 
 PIECE = 7
@@ -59,3 +61,17 @@ def application(style: Style) -> web.Application:
     app.router.add_get("/workflows/{name}", described)
     app.router.add_post("/workflows/{name}/runs", run)
     return app
+
+
+@asynccontextmanager
+async def _running(app: web.Application) -> AsyncIterator[str]:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    site = web.TCPSite(runner, HOST, 0)
+    await site.start()
+    yield f"http://{HOST}:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+def served(style: Style) -> AbstractContextManager[str]:
+    return looped(lambda: _running(application(style)))

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler
 
 import django
 from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.core.handlers.wsgi import WSGIHandler
+from django.core.servers.basehttp import ThreadedWSGIServer
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.urls import path
 from django.views.decorators.http import require_POST
 
+from tests.contract_tests.servers.serving import HOST, threaded
 from tests.contract_tests.servers.story import Refused, Story, Style
 
 story = Story(Style())
@@ -76,3 +80,14 @@ def application(style: Style) -> WSGIHandler:
         )
         django.setup()
     return get_wsgi_application()
+
+
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def served(style: Style) -> AbstractContextManager[str]:
+    server = ThreadedWSGIServer((HOST, 0), Quiet)
+    server.set_app(application(style))
+    return threaded(server)

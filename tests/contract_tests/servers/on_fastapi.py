@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.exceptions import HTTPException
 
+from tests.conftest import serving
 from tests.contract_tests.servers.story import Ask, Refused, Story, Style
 
 
@@ -52,3 +54,7 @@ def application(style: Style) -> FastAPI:
         return answer(story.batch(ask))
 
     return app
+
+
+def served(style: Style) -> AbstractContextManager[str]:
+    return serving(application(style))

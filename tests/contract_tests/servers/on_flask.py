@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
-from werkzeug.serving import BaseWSGIServer, make_server
+from contextlib import AbstractContextManager
 
+from flask import Flask, Response, request
+from werkzeug.serving import make_server
+
+from tests.contract_tests.servers.serving import HOST, threaded
 from tests.contract_tests.servers.story import Refused, Story, Style
 
 
-def server(style: Style) -> BaseWSGIServer:
+def served(style: Style) -> AbstractContextManager[str]:
     app, story = Flask("tale"), Story(style)
 
     @app.before_request
@@ -34,4 +37,4 @@ def server(style: Style) -> BaseWSGIServer:
             return Response(story.frames(ask), mimetype="text/event-stream")
         return Response(story.batch(ask), mimetype="application/json")
 
-    return make_server("127.0.0.1", 0, app, threaded=True)
+    return threaded(make_server(HOST, 0, app, threaded=True))

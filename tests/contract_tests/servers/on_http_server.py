@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import socket
 import struct
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from tests.contract_tests.servers.serving import threaded
 from tests.contract_tests.servers.story import Refused, Story, Style
 
 
@@ -79,3 +81,7 @@ def server(style: Style, *, names_have_case: bool = False) -> ThreadingHTTPServe
             pass
 
     return ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+
+def served(style: Style, *, names_have_case: bool = False) -> AbstractContextManager[str]:
+    return threaded(server(style, names_have_case=names_have_case))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qsl
 
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
+from tests.contract_tests.servers.serving import HOST, looped
 from tests.contract_tests.servers.story import Refused, Story, Style
 
 
@@ -69,3 +74,17 @@ def application(style: Style) -> Application:
         ],
         log_function=lambda _: None,
     )
+
+
+@asynccontextmanager
+async def _running(app: Application) -> AsyncIterator[str]:
+    server = HTTPServer(app)
+    sockets = bind_sockets(0, HOST)
+    server.add_sockets(sockets)
+    yield f"http://{HOST}:{sockets[0].getsockname()[1]}"
+    server.stop()
+    await server.close_all_connections()
+
+
+def served(style: Style) -> AbstractContextManager[str]:
+    return looped(lambda: _running(application(style)))

@@ -5,16 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from socketserver import TCPServer
-from wsgiref.simple_server import WSGIRequestHandler
-
-from aiohttp import web
-from django.core.handlers.wsgi import WSGIHandler
-from django.core.servers.basehttp import ThreadedWSGIServer
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
-from tornado.web import Application
 
 HOST = "127.0.0.1"
 
@@ -32,17 +24,6 @@ def threaded(server: TCPServer) -> Iterator[str]:
         thread.join()
 
 
-class Quiet(WSGIRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-def wsgi(app: WSGIHandler) -> contextlib.AbstractContextManager[str]:
-    server = ThreadedWSGIServer((HOST, 0), Quiet)
-    server.set_app(app)
-    return threaded(server)
-
-
 @contextlib.contextmanager
 def looped(start: Callable[[], contextlib.AbstractAsyncContextManager[str]]) -> Iterator[str]:
     """A server on an event loop in a thread of its own."""
@@ -57,23 +38,3 @@ def looped(start: Callable[[], contextlib.AbstractAsyncContextManager[str]]) -> 
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
-
-
-@contextlib.asynccontextmanager
-async def aiohttp(app: web.Application) -> AsyncIterator[str]:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    site = web.TCPSite(runner, HOST, 0)
-    await site.start()
-    yield f"http://{HOST}:{runner.addresses[0][1]}"
-    await runner.cleanup()
-
-
-@contextlib.asynccontextmanager
-async def tornado(app: Application) -> AsyncIterator[str]:
-    server = HTTPServer(app)
-    sockets = bind_sockets(0, HOST)
-    server.add_sockets(sockets)
-    yield f"http://{HOST}:{sockets[0].getsockname()[1]}"
-    server.stop()
-    await server.close_all_connections()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -18,7 +19,6 @@ from tests.contract_tests.conftest import run_cli
 from tests.hostile_server import JSON, STREAM, Answer, bomb, for_ever, head, hostile, plain
 
 LIMITS = Limits(idle=2.0, total=10.0, max_bytes=2_000_000, max_events=1_000)
-BOMB = bomb(2, 1 << 28)
 RUN = Request("POST", "/workflows/w/runs", fields=(("message", "x"),))
 
 
@@ -27,8 +27,13 @@ def answer_of(run: Answer, limits: Limits = LIMITS) -> Exchange:
         return client.send(RUN)
 
 
+@cache
+def made_bomb() -> bytes:
+    return bomb(2, 1 << 26)
+
+
 def coded(media_type: str, status: int = 200) -> Answer:
-    return lambda path, body: plain(BOMB, status, media_type, content_encoding="gzip, gzip")
+    return lambda path, body: plain(made_bomb(), status, media_type, content_encoding="gzip, gzip")
 
 
 def endless(begin: bytes, piece: bytes) -> Answer:

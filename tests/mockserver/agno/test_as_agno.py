@@ -12,11 +12,11 @@ import pytest
 
 from agentos_contract.profiles import load_profile
 from mockserver.app import Settings, create_app
-from mockserver.script.loader import BUNDLED_SCRIPTS, load_scripts
+from mockserver.script.loader import bundled_workflows, load_scripts
 from tests.conftest import serving
 from tests.runs import masked, message_for, stream
 
-WORKFLOWS = sorted(load_scripts(BUNDLED_SCRIPTS).workflows)
+WORKFLOWS = sorted(bundled_workflows())
 MESSAGES = ["tea", "cats", "news\nand dogs"]
 CASES = [
     (message, workflow_id)

@@ -12,10 +12,10 @@ import pytest
 from mockserver.runner.active import ActiveRun
 from mockserver.runner.hooks import RunRequest
 from mockserver.runner.runner import Runner
-from mockserver.script.loader import BUNDLED_SCRIPTS, load_scripts
+from mockserver.script.loader import bundled_workflows
 from mockserver.sessions.memory import MemoryStore
 
-WORKFLOW = load_scripts(BUNDLED_SCRIPTS).workflows["slow-report"]
+WORKFLOW = bundled_workflows()["slow-report"]
 MODES = ["batch", "stream", "background"]
 
 

@@ -7,12 +7,12 @@ import asyncio
 from mockserver.runner.hooks import RunRequest
 from mockserver.runner.recent import Recent
 from mockserver.runner.runner import Runner
-from mockserver.script.loader import BUNDLED_SCRIPTS, load_scripts
+from mockserver.script.loader import bundled_workflows
 from mockserver.sessions.memory import MemoryStore
 from mockserver.sessions.records import SessionKey, StoredRun
 from mockserver.sessions.store import Page
 
-WORKFLOW = load_scripts(BUNDLED_SCRIPTS).workflows["content-pipeline"]
+WORKFLOW = bundled_workflows()["content-pipeline"]
 
 
 def test_what_is_longest_unused_is_forgotten() -> None:

@@ -18,11 +18,11 @@ from agentos_contract.document import Document
 from agentos_contract.sse import EventStreamDecoder, ServerSentEvent
 from mockserver.app import Settings, create_app
 from mockserver.runner import active as runner_module
-from mockserver.script.loader import BUNDLED_SCRIPTS, load_scripts
+from mockserver.script.loader import bundled_workflows
 from tests.conftest import Serve
 from tests.runs import batch, masked, message_for, stream
 
-BUNDLED = sorted(load_scripts(BUNDLED_SCRIPTS).workflows)
+BUNDLED = sorted(bundled_workflows())
 FAST = [name for name in BUNDLED if name not in ("slow-report", "doomed")]
 PAUSING = {"refund-desk"}
 """A stream of theirs ends with a pause."""
