@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import subprocess
 import threading
@@ -260,3 +261,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
         if "agentos_url" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.agentos)
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported and collected stays: the collector need not look at it again and
+    again, which took a twentieth of the suite's time."""
+    gc.freeze()
