@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Protocol
 
+from agentos_contract.announcements import ANNOUNCED, STEP_OUTPUT, announcements
 from agentos_contract.broken_off import broken_off
 from agentos_contract.conditions import PARTS
 from agentos_contract.containers import CONTAINER_REQUIREMENTS, judge_container
@@ -345,24 +346,14 @@ class RunJudge:
 
     def _announcements(self, root: Span) -> None:
         """What some steps or runs announce, all of their kind do: no event was lost."""
-        steps = [
-            (span, any(event.get("event") == "StepOutput" for event in span.within))
-            for span in root.children
-            if span.scope is Scope.STEP and _is_function(span)
-        ]
-        runs = [
-            (span, names[-1].endswith("RunContentCompleted"))
-            for span in root.walk()
-            if span.scope is Scope.RUN
-            and str((span.ended or {}).get("event")).endswith("RunCompleted")
-            and (names := [str(event.get("event")) for event in span.within])
-            and any(name.endswith("RunContent") for name in names)
-        ]
-        for requirement, what, found in (
-            ("order.step-output", "StepOutput", steps),
-            ("order.content-completed", "RunContentCompleted", runs),
-        ):
-            for span, does in found if any(does for _, does in found) else ():
+        found = announcements(root)
+        for requirement, what in ANNOUNCED.items():
+            own = [
+                (one.span, one.does)
+                for one in found
+                if one.requirement == requirement and (what != STEP_OUTPUT or one.is_top_level)
+            ]
+            for span, does in own if any(does for _, does in own) else ():
                 message = f"{span.label} had no {what} at its end, where others have one"
                 self.verdict.require(requirement, does, message, span.ended_index)
 
@@ -381,18 +372,6 @@ def _words_of(name: str) -> Words:
     part = PARTS.get(kind.scope) if kind is not None else None
     failed = "tool-failed" if name.endswith("ToolCallError") else None
     return frozenset(word for word in (part, failed) if word is not None)
-
-
-def _is_function(span: Span) -> bool:
-    """Whether a step ended well, and no agent or team carried it out."""
-    ended = span.ended or {}
-    response = ended.get("step_response")
-    return (
-        ended.get("event") == "StepCompleted"
-        and isinstance(response, Mapping)
-        and response.get("executor_type", "function") == "function"
-        and not any(child.scope is Scope.RUN for child in span.children)
-    )
 
 
 MEDIA = ("images", "videos", "audio", "files")

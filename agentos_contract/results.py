@@ -204,11 +204,25 @@ def _executor_content(span: Span, ended: EventData, verdict: Verdict) -> None:
     if mapping(ended.get("step_response")).get("executor_type") == "function":
         return  # it ran within the function, which answers as it likes
     last = (runs[-1].ended or {}) if runs else {}
+    if str(last.get("event")).endswith("RunError"):
+        _failure_said(span, ended, runs[-1], verdict)
     if not str(last.get("event")).endswith("RunCompleted") or "content" not in last:
         return
     here, there = unlike(ended.get("content"), last["content"])
     message = f"{span.label} ended with content {here}, its {runs[-1].label} with {there}"
     kept = ended.get("content") == last["content"]
+    verdict.require("results.executor-content", kept, message, span.ended_index)
+
+
+def _failure_said(span: Span, ended: EventData, run: Span, verdict: Verdict) -> None:
+    """A step whose agent or team failed says that it failed, or something in its place: it does not
+    succeed with nothing."""
+    response = mapping(ended.get("step_response"))
+    if ended.get("event") != "StepCompleted" or response.get("success") is not True:
+        return
+    said = [ended.get("content"), *(response.get(key) for key in ("content", "error"))]
+    kept = any(one not in (None, "") for one in said) or bool(response.get("stop"))
+    message = f"{span.label} succeeded with no content, and its {run.label} had failed"
     verdict.require("results.executor-content", kept, message, span.ended_index)
 
 

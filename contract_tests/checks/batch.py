@@ -89,25 +89,30 @@ def batch_runs(context: Context) -> None:
 LONG_CONTENT = 20_000
 """Characters: more than the buffers that things pass through."""
 
+LONG_TALK = 4_000
+"""Characters that an agent is to say again: hundreds of words, an event each perhaps."""
 
-@check(Stage.BATCHES, "batch.equals-stream")
+QUICK_SECONDS = 10.0
+"""An agent that would take longer to say as much is not asked to."""
+
+
+@check(Stage.BATCHES, "batch.equals-stream", "results.run-content", runs=3)
 def unusual_message(context: Context) -> None:
     """A long message with unusual characters, in both modes, by a workflow that repeats it: what it
     says is long, and has these characters, too."""
-    repeating = [
-        (context.history.streams[workflow.id].seconds, position)
-        for position, workflow in enumerate(context.target.workflows)
-        if workflow.id in context.history.batches
-        and workflow.input_schema is None
-        and workflow.id in context.history.streams
-        and workflow.message in str(context.history.streams[workflow.id].terminal)
-    ]
-    if not repeating:
-        return
-    workflow = context.target.workflows[min(repeating)[1]]
     message = f"{EVERYTHING}{lines(LONG_CONTENT)}"
-    batch = context.runs.batch(workflow, message=message, rules=MAY_FAIL)
+    repeating = _repeating(context)
     rules = RunRules(refused="form.text-kept")
+    by_agent = next((one for one in repeating if _agent_repeats(context, one)), None)
+    compared = next((one for one in repeating if one.id in context.history.batches), None)
+    if by_agent is not None and by_agent is not compared:
+        # Its stream has an agent's words one by one, and very many of them.
+        words = f"{EVERYTHING}{lines(LONG_TALK)}"
+        context.runs.stream(by_agent, message=words, rules=rules)
+    if compared is None:
+        return
+    workflow = compared
+    batch = context.runs.batch(workflow, message=message, rules=MAY_FAIL)
     stream = context.runs.stream(workflow, message=message, rules=rules)
     if stream is None or outcome_of_stream(stream) is None or outcome_of_batch(batch) is None:
         return
@@ -115,6 +120,33 @@ def unusual_message(context: Context) -> None:
     if unlike is not None:
         message = f"{workflow.id}, with a long message of unusual characters: {unlike.text}"
         _report(context, message, unlike, batch, stream)
+
+
+def _repeating(context: Context) -> list[Workflow]:
+    """The workflows whose run had their message in its end, the quickest first."""
+    found = [
+        (stream.seconds, position)
+        for position, workflow in enumerate(context.target.workflows)
+        if workflow.input_schema is None
+        and (stream := context.history.streams.get(workflow.id)) is not None
+        and workflow.message in str(stream.terminal)
+    ]
+    return [context.target.workflows[position] for _, position in sorted(found)]
+
+
+def _agent_repeats(context: Context, workflow: Workflow) -> bool:
+    """Whether an agent or a team said a workflow's message again, streamed what it said, and would
+    say a long one soon enough."""
+    stream = context.history.streams[workflow.id]
+    named = [(str(payload.get("event")), payload) for payload in stream.judge.payloads]
+    said = [str(payload.get("content")) for name, payload in named if name.endswith("RunContent")]
+    repeats = any(
+        name.endswith("RunCompleted") and workflow.message in str(payload.get("content"))
+        for name, payload in named
+    )
+    if not said or not repeats:
+        return False
+    return stream.seconds * LONG_TALK / max(1, sum(map(len, said))) <= QUICK_SECONDS
 
 
 class Unlike(NamedTuple):

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from agentos_contract.announcements import ANNOUNCED, announcements
+from agentos_contract.json_values import canonical
 from contract_tests.judging.batches import BatchRun
 from contract_tests.judging.judgement import Breach, Judgement
 from contract_tests.judging.rules import RunRules
@@ -38,11 +40,19 @@ class History:
         """The same, of streams."""
         self._given: dict[tuple[str, str], tuple[Exchange, str]] = {}
         """By kind and id: the exchange that it was given in first, and the check."""
+        self._announced: dict[tuple[str, str, tuple[str, ...]], tuple[bool, Exchange, str]] = {}
+        """By requirement, workflow and step or run: whether it announced what it said when it first
+        ran, with the exchange and the check."""
+        self._told: dict[tuple[str, str, str], tuple[str, Exchange, str]] = {}
+        """By key of a batch body, workflow and message: the content of a run that had something
+        there, with the exchange and the check."""
 
     def forget_answers(self) -> None:
         """Keep of the answers so far only which ids they gave: for who asks for hours."""
         self.all_streams.clear()
         self.all_batches.clear()
+        self._announced.clear()
+        self._told.clear()
         for key, (exchange, check) in self._given.items():
             if exchange.events or exchange.body:
                 kept = replace(exchange, events=[], body=b"", decoder=None)
@@ -71,6 +81,51 @@ class History:
         """Whether a stream of a workflow with that message came to its end."""
         return (workflow_id, message) in self._streamed
 
+    # -- what is lost in some runs
+
+    def judge_announced(self, run: StreamedRun) -> Judgement:
+        """What a step or an agent announces in one run of a workflow, it does in each."""
+        judgement, root = Judgement(), run.judge.machine.root
+        told = {violation.requirement for violation in run.judge.violations}
+        for one in announcements(root) if root is not None and run.is_completed else ():
+            key = (one.requirement, run.workflow_id, one.path)
+            does, first, check = self._announced.setdefault(
+                key, (one.does, run.exchange, self.check)
+            )
+            if first is run.exchange or one.requirement in told:
+                continue
+            judgement.exercise(one.requirement)
+            if does != one.does:
+                told.add(one.requirement)
+                here, there = ("no", "one") if does else ("one", "none")
+                text = (
+                    f"{one.span.label} had {here} {ANNOUNCED[one.requirement]}, and {there} in an "
+                    f"earlier run of {run.workflow_id}"
+                )
+                judgement.breaches.append(
+                    _as_before(one.requirement, text, first, run.exchange, check)
+                )
+        return judgement
+
+    def judge_told(self, run: BatchRun) -> Judgement:
+        """What the body of a batch run tells, that of another does with that content."""
+        judgement = Judgement()
+        content = run.body.get("content")
+        if not content or run.body.get("status") != "COMPLETED":
+            return judgement
+        for name, requirement in TOLD.items():
+            key = (name, run.workflow_id, run.message)
+            if run.body.get(name):
+                self._told.setdefault(key, (canonical(content), run.exchange, self.check))
+            if key not in self._told or self._told[key][0] != canonical(content):
+                continue
+            _, first, check = self._told[key]
+            judgement.exercise(requirement)
+            if not run.body.get(name):
+                text = f"no {name}, which another run of {run.workflow_id} had with that content"
+                judgement.breaches.append(_as_before(requirement, text, first, run.exchange, check))
+        return judgement
+
     # -- ids
 
     def judge_ids(
@@ -95,14 +150,18 @@ class History:
                 continue
             judgement.exercise(requirement)
             if first is not exchange:
-                judgement.breaches.append(
-                    Breach(
-                        requirement,
-                        message.format(identifier),
-                        f"{first.curl}\n{exchange.curl}",
-                        exchange,
-                        before=(first,),
-                        earlier_check=check,
-                    )
-                )
+                text = message.format(identifier)
+                judgement.breaches.append(_as_before(requirement, text, first, exchange, check))
         return judgement
+
+
+TOLD = {"step_results": "batch.body", "step_executor_runs": "batch.executor-runs"}
+"""What a batch body tells of its run beside its content, by the requirement."""
+
+
+def _as_before(
+    requirement: str, text: str, first: Exchange, exchange: Exchange, check: str
+) -> Breach:
+    """A breach that shows beside an earlier exchange, of that check."""
+    commands = f"{first.curl}\n{exchange.curl}"
+    return Breach(requirement, text, commands, exchange, before=(first,), earlier_check=check)

@@ -68,6 +68,7 @@ class RunsJudge:
         message = exchange.request.field("message") or ""
         run = StreamedRun(workflow.id, message, exchange, judge)
         self._history.add_stream(run)
+        judgement.merge(self._history.judge_announced(run))
         if rules.repeated is not None:
             judgement.merge(self._repeated(workflow, run, rules.repeated))
         given = None if exchange.request.field("session_id") else run.session_id
@@ -103,6 +104,7 @@ class RunsJudge:
         self._history.add_batch(run)
         sent = message if workflow.input_schema is None else None
         judgement.merge(judge_batch(exchange, body, workflow, sent, rules))
+        judgement.merge(self._history.judge_told(run))
         given = None if exchange.request.field("session_id") else body.get("session_id")
         judgement.merge(self._history.judge_ids(exchange, body.get("run_id"), given, rules))
         return judgement, run

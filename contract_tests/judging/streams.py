@@ -5,13 +5,20 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from agentos_contract.document import EVENT_STREAM
-from agentos_contract.events import CONTAINERS, EVENTS, STEPS_AND_CONTAINERS, TERMINAL_EVENTS, Scope
+from agentos_contract.events import (
+    CONTAINERS,
+    EVENTS,
+    STEPS_AND_CONTAINERS,
+    TERMINAL_EVENTS,
+    EventKind,
+    Scope,
+)
 from agentos_contract.judge import JUDGED_REQUIREMENTS, PayloadValidator, RunJudge
 from agentos_contract.requirements import load_catalogue
 from agentos_contract.sse import EventStreamDecoder
@@ -198,8 +205,13 @@ def held_back(run: StreamedRun) -> str | None:
     is not, was held back. Whole seconds and clocks that differ cannot make that; a created_at that
     is the same on all events makes lateness grow, never shrink.
     """
+    found = (_held_back(timed) for timed in _paced(run))
+    return next((why for why in found if why is not None), None)
+
+
+def _held_back(timed: Sequence[Timed]) -> str | None:
     late: tuple[float, str] | None = None
-    for arrived, name, created in _timed(run):
+    for arrived, name, created in timed:
         lag = arrived - created
         if late is not None and late[0] - lag >= 2.0:
             return (
@@ -214,8 +226,17 @@ def held_back(run: StreamedRun) -> str | None:
 def shows_pacing(run: StreamedRun) -> bool:
     """Whether a run took long enough for its events to have been held back, by times that can be
     believed: those that go backwards say nothing."""
-    times = [created for _, _, created in _timed(run)]
-    return bool(times) and times == sorted(times) and times[-1] - times[0] >= 3
+    return bool(_paced(run))
+
+
+def _paced(run: StreamedRun) -> list[list[Timed]]:
+    """What took that long: the workflow's own events, what each agent's or team's run says."""
+    found = []
+    for timed in (_timed(run), *_timed_contents(run)):
+        times = [created for _, _, created in timed]
+        if times and times == sorted(times) and times[-1] - times[0] >= 3:
+            found.append(timed)
+    return found
 
 
 LASTS = 3.0
@@ -230,11 +251,27 @@ def time_stands_still(run: StreamedRun) -> bool | None:
     return len({created for _, _, created in timed}) == 1
 
 
-def _timed(run: StreamedRun) -> list[tuple[float, str, float]]:
-    """Arrival, name and created_at of the workflow's own events: a nested run's created_at may
-    be that of its start."""
+Timed = tuple[float, str, float]
+"""An event's arrival, name and created_at."""
+
+
+def _timed(run: StreamedRun) -> list[Timed]:
+    """Of the workflow's own events: that of a nested run's may be that of its start."""
     scopes = CONTAINERS | {Scope.WORKFLOW, Scope.STEP, Scope.ITERATION}
-    timed = []
+    return [timed for kind, _, timed in _all_timed(run) if kind.scope in scopes]
+
+
+def _timed_contents(run: StreamedRun) -> list[list[Timed]]:
+    """Of what each agent's or team's run says. Where all of it has one time, the run's or that of
+    the model's request, it does not show when it was said."""
+    by_run: dict[str, list[Timed]] = {}
+    for _, payload, timed in _all_timed(run):
+        if timed[1].endswith("RunContent"):
+            by_run.setdefault(str(payload.get("run_id")), []).append(timed)
+    return list(by_run.values())
+
+
+def _all_timed(run: StreamedRun) -> Iterator[tuple[EventKind, Mapping[str, Any], Timed]]:
     payloads = iter(run.judge.payloads)
     for arrived, event in run.exchange.events:
         payload = next(payloads, None)
@@ -242,11 +279,8 @@ def _timed(run: StreamedRun) -> list[tuple[float, str, float]]:
             break
         kind = EVENTS.get(event.event)
         created = payload.get("created_at")
-        if kind is None or kind.scope not in scopes or not isinstance(created, int | float):
-            continue
-        if abs(created) < 1e15:  # a time, whatever its unit
-            timed.append((arrived, event.event, float(created)))
-    return timed
+        if kind is not None and isinstance(created, int | float) and abs(created) < 1e15:
+            yield kind, payload, (arrived, event.event, float(created))
 
 
 def describe(run: StreamedRun) -> str:

@@ -74,6 +74,53 @@ def a_chunk_is_lost_of_a_long_talk(event: Event, state: FaultState) -> Events:
     return [] if is_long and is_first else [event]
 
 
+@on_event("results.lost-after-40", of="RunContent")
+def contents_late_in_a_stream_are_lost(event: Event, state: FaultState) -> Events:
+    count = state.notes["count"] = state.notes.get("count", 0) + 1
+    return [] if count > 40 and event["event"] == "RunContent" else [event]
+
+
+def _is_of_tenth(state: FaultState) -> bool:
+    """Whether the run is every tenth that is streamed."""
+    if "is_tenth" not in state.notes:
+        counts = state.memory.values
+        counts["runs"] = counts.get("runs", 0) + 1
+        state.notes["is_tenth"] = counts["runs"] % 10 == 0
+    return bool(state.notes["is_tenth"])
+
+
+@on_event("order.output-lost-in-tenth", of="StepOutput")
+def no_output_in_every_tenth(event: Event, state: FaultState) -> Events:
+    return [] if _is_of_tenth(state) and event["event"] == "StepOutput" else [event]
+
+
+@on_event("order.content-completed-lost-in-tenth", of="RunContentCompleted")
+def no_content_completed_in_every_tenth(event: Event, state: FaultState) -> Events:
+    return [] if _is_of_tenth(state) and event["event"] == "RunContentCompleted" else [event]
+
+
+@on_event("sse.tokens-held", of="RunContent")
+def contents_at_once(event: Event, state: FaultState) -> Events:
+    if event["event"] == "RunContent":
+        state.notes.setdefault("held", []).append(event)
+        return []
+    return [*state.notes.pop("held", []), event]
+
+
+@on_event("agent.failure-hidden", of="RunCompleted")
+def a_failed_agent_counts_as_silent(event: Event, state: FaultState) -> Events:
+    """An agent fails once it has said all, and its step says nothing of it."""
+    if event["event"] == "RunCompleted":
+        state.notes["failed"] = event.get("content")
+        about = {key: value for key, value in event.items() if key not in _OF_SUCCESS}
+        return [{**about, "event": "RunError", "content": "the model is overloaded"}]
+    said = state.notes.get("failed")
+    return [_renamed(event, {said: None}) if isinstance(said, str) and said else event]
+
+
+_OF_SUCCESS = {"content", "content_type", "metrics", "session_state", "reasoning_content"}
+
+
 @on_event("results.chunks-grow", of="RunContent")
 def each_chunk_has_those_before(event: Event, state: FaultState) -> Events:
     if event["event"] != "RunContent" or not isinstance(event.get("content"), str):
@@ -87,7 +134,7 @@ def one_time_for_all(event: Event, state: FaultState) -> Events:
     return [{**event, "created_at": state.notes.setdefault("created_at", event["created_at"])}]
 
 
-def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+def _renamed(value: Any, names: Mapping[str, Any]) -> Any:
     """A copy in which these texts are others, at every depth."""
     if isinstance(value, Mapping):
         return {key: _renamed(member, names) for key, member in value.items()}

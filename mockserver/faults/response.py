@@ -88,6 +88,23 @@ def an_error_now_and_then(response: Response) -> None:
             response.refuse(500, "the database is locked")
 
 
+def _lacks_in_every_tenth(response: Response, key: str) -> None:
+    if response.is_batch and isinstance(response.json, dict):
+        count = response.memory.values["count"] = response.memory.values.get("count", 0) + 1
+        if count % 10 == 0:
+            response.json = {name: value for name, value in response.json.items() if name != key}
+
+
+@on_response("batch.results-lost-in-tenth", on="batch")
+def no_results_in_every_tenth(response: Response) -> None:
+    _lacks_in_every_tenth(response, "step_results")
+
+
+@on_response("batch.runs-lost-in-tenth", on="batch")
+def no_executor_runs_in_every_tenth(response: Response) -> None:
+    _lacks_in_every_tenth(response, "step_executor_runs")
+
+
 # -- cancelling
 
 

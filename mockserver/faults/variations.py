@@ -230,3 +230,12 @@ def media_type_parameters(response: Response) -> None:
         response.set_header("content-type", 'Application/JSON; charset="utf-8"')
     elif content_type == "text/event-stream; charset=utf-8":
         response.set_header("content-type", "Text/Event-Stream;charset=UTF-8")
+
+
+@on_event("time.of-the-request", of="RunContent")
+def said_when_the_run_began(event: Event, state: FaultState) -> Iterable[Event]:
+    if event["event"] == "RunStarted":
+        state.notes["began"] = event["created_at"]
+    if event["event"] != "RunContent":
+        return [event]
+    return [{**event, "created_at": state.notes.get("began", event["created_at"])}]

@@ -124,6 +124,13 @@ CONDITIONS: dict[str, Conditions] = {
         ("showcase", "long"), {"selection": Selection(only=["time.*", "order.*", "sse.*"])}
     ),
     "sse.burst": Conditions(("showcase", "paced")),
+    **dict.fromkeys(
+        ("sse.tokens-held", "time.of-the-request"),
+        Conditions(
+            ("showcase", "talking"), {"selection": Selection(only=["sse.pacing", "time.*"])}
+        ),
+    ),
+    "results.lost-after-40": Conditions(("showcase", "reciting")),
 }
 """Where the usual workflows without generated requests are not enough."""
 

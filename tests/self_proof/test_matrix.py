@@ -34,6 +34,10 @@ AS_THE_REAL_SERVER = {
 """Invented deviations that are answered as a real server answers, which has them by other names."""
 
 WHOLE = {
+    "batch.results-lost-in-tenth",
+    "batch.runs-lost-in-tenth",
+    "order.content-completed-lost-in-tenth",
+    "order.output-lost-in-tenth",
     "error.dead-after-malformed",
     "error.left-behind",
     "error.now-and-then",

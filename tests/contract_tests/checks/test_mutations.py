@@ -586,6 +586,46 @@ class FailsInAStreamNowAndThen(ConformingServer):
         return events
 
 
+class Forgetful(ConformingServer):
+    """Whatever it forgets, it does so in every eighth run of each mode."""
+
+    streams = batches = 0
+
+    async def stream(self, run: Run) -> Response:
+        self.streams += 1
+        run.visit = -1 if self.streams % 8 == 0 else run.visit
+        return await super().stream(run)
+
+    def events(self, run: Run) -> Stream:
+        if run.visit >= 0:
+            return super().events(run)
+        run.visit = 0
+        return self.forgotten(super().events(run))
+
+    def forgotten(self, events: Stream) -> Stream:
+        return events
+
+
+@breaks("order.step-output")
+class ForgetsOutputsNowAndThen(Forgetful):
+    def forgotten(self, events: Stream) -> Stream:
+        return [event for event in events if event["event"] != "StepOutput"]
+
+
+@breaks("order.content-completed")
+class ForgetsTheEndOfATalkNowAndThen(Forgetful):
+    def forgotten(self, events: Stream) -> Stream:
+        return [event for event in events if event["event"] != "RunContentCompleted"]
+
+
+@breaks("batch.body")
+class ForgetsResultsNowAndThen(Forgetful):
+    def batch_body(self, run: Run) -> Any:
+        self.batches += 1
+        body = super().batch_body(run)
+        return body | ({"step_results": []} if self.batches % 8 == 0 else {})
+
+
 # -- pages of another origin
 
 PAGE = "http://localhost:5173"
@@ -1030,6 +1070,9 @@ WHOLE = {
     "DoesNotRecover",
     "FailsInAStreamNowAndThen",
     "FailsNowAndThen",
+    "ForgetsOutputsNowAndThen",
+    "ForgetsResultsNowAndThen",
+    "ForgetsTheEndOfATalkNowAndThen",
     "ForgetsTheToken",
     "LosesItsWorkflow",
     "MixesUpUsers",

@@ -11,7 +11,13 @@ import pytest
 from agentos_contract.sse import EventStreamDecoder, encode_event
 from contract_tests.judging.judgement import Judgement
 from contract_tests.judging.rules import ANY_RUN, RunRules
-from contract_tests.judging.streams import MAX_REPORTED, StreamedRun, judge_stream
+from contract_tests.judging.streams import (
+    MAX_REPORTED,
+    StreamedRun,
+    held_back,
+    judge_stream,
+    shows_pacing,
+)
 from contract_tests.target.exchange import Exchange, Request
 from contract_tests.target.target import Workflow
 from tests.agentos_contract.test_judge import event, good
@@ -80,3 +86,54 @@ def test_a_judge_is_told_what_it_judges() -> None:
     assert not judgement.exercised & {*usual, "identity.session-id"}
     judgement, _ = judge(stream(*events[:1]), rules)
     assert counts(judgement) == {"cancel.one-terminal-event": 1}
+
+
+def talk(said_at: list[float], created: list[int]) -> StreamedRun:
+    """A run whose agent says a word at each of these times."""
+    events = good()
+    head = {key: value for key, value in events[2].items() if key not in ("event", "created_at")}
+    words = [{**head, "event": "RunContent", "content": "w", "created_at": at} for at in created]
+    _, run = judge(stream(*events[:3], *words))
+    first = run.exchange.events[:3]
+    later = zip(said_at, run.exchange.events[3:], strict=True)
+    run.exchange.events = [*first, *((at, one) for at, (_, one) in later)]
+    return run
+
+
+@pytest.mark.parametrize(
+    ("said_at", "created", "is_paced", "is_held"),
+    [
+        ([0.2, 1.2, 2.2, 3.2], [1000, 1001, 1002, 1003], True, False),
+        ([3.2, 3.2, 3.2, 3.2], [1000, 1001, 1002, 1003], True, True),
+        ([3.2, 3.2, 3.2, 3.3], [1000, 1000, 1000, 1000], False, False),  # all has one time
+        ([3.2, 3.2, 3.3, 3.3], [1003, 1003, 1003, 1003], False, False),  # a model that thinks first
+        ([0.2, 0.3, 3.1, 3.2], [1000, 1000, 1003, 1003], True, False),  # a tool between
+    ],
+)
+def test_what_an_agent_says_is_held_back_where_its_times_say_so(
+    said_at: list[float], created: list[int], is_paced: bool, is_held: bool
+) -> None:
+    run = talk(said_at, created)
+    assert shows_pacing(run) is is_paced
+    assert (held_back(run) is not None) is is_held
+
+
+def failed_talk(content: Any, **response: Any) -> Counter[str]:
+    """What is broken by a step whose agent failed, that ends so."""
+    events = good()
+    end = next(n for n, one in enumerate(events) if one["event"] == "StepCompleted")
+    before = [one for one in events[:end] if not one["event"].endswith("RunCompleted")]
+    head = {key: value for key, value in events[2].items() if key != "event"}
+    error = {**head, "event": "RunError", "content": "overloaded"}
+    said = {**events[end]["step_response"], "content": content, **response}
+    step = {**events[end], "content": content, "step_response": said}
+    judgement, _ = judge(stream(*before, error, step))
+    return Counter(name for name in counts(judgement) if name.startswith("results."))
+
+
+def test_a_step_whose_agent_failed_does_not_succeed_with_nothing() -> None:
+    assert failed_talk(None) == {"results.executor-content": 1}
+    assert failed_talk("") == {"results.executor-content": 1}
+    assert failed_talk("overloaded") == {}
+    assert failed_talk(None, success=False) == {}
+    assert failed_talk(None, error="overloaded") == {}
