@@ -189,7 +189,17 @@ def _compile_setting(value: Any, place: str) -> Callable[[Mapping[str, Any]], An
     is_template = isinstance(value, str) and any(mark in value for mark in ("{{", "{%", "{#"))
     if not isinstance(value, str) or is_template or place.endswith(".error"):
         return compile_value(value, place)
-    return lambda variables: _from_cel(_evaluate_cel_raw(value, variables))
+    return lambda variables: _from_cel(_evaluated(value, variables))
+
+
+def _evaluated(source: str, variables: Mapping[str, Any]) -> Any:
+    """CEL of a `mock`, which is no part of Agno's own: its failure is told as the mock tells it."""
+    try:
+        return _evaluate_cel_raw(source, dict(variables))
+    except ValueError as error:
+        cause = error.__cause__ or error
+        reason = str(cause.args[0] if cause.args else type(cause).__name__)
+        raise ValueError(f"{source!r} failed: {reason.partition(' (in activation ')[0]}") from error
 
 
 def _from_cel(value: Any) -> Any:

@@ -98,10 +98,22 @@ class MediaLost(EngineHooks):
     def keeps_media_in_pause(self) -> bool:
         return self.run.is_streamed and super().keeps_media_in_pause()
 
-    def keeps_last_image_alone(self, *, is_structured: bool) -> bool:
+    def kept_images(
+        self,
+        before: Sequence[Json],
+        given: Sequence[Json],
+        by_members: Sequence[Json],
+        *,
+        is_structured: bool,
+    ) -> list[Json]:
+        if not self.run.is_streamed:
+            before = by_members
         if is_structured or not self.run.is_streamed:
-            return True
-        return super().keeps_last_image_alone(is_structured=is_structured)
+            given = given[-1:]
+        return super().kept_images(before, given, by_members, is_structured=is_structured)
+
+    def is_members_media_first(self) -> bool:
+        return not self.run.is_streamed or super().is_members_media_first()
 
 
 @departure("function.contents-alone")

@@ -141,7 +141,8 @@ class AgentRecord:
     reasoning_messages: list[Json] = field(default_factory=list)
     """Once it has thought."""
     made: dict[str, list[Json]] = field(default_factory=dict)
-    """Images, videos, audio and files that its model and its tools gave."""
+    """Images, videos, audio and files that its model, its tools and its members gave."""
+    made_by_members: dict[str, list[Json]] = field(default_factory=dict)
     citations: Json | None = None
 
     def __post_init__(self) -> None:
@@ -200,6 +201,18 @@ class AgentRecord:
         for kind, items in media.items():
             self.made.setdefault(kind, []).extend(items)
 
+    def give_of_member(self, media: Media) -> None:
+        """Note what a member has made."""
+        is_first = self.context.hooks.is_members_media_first()
+        for kind, items in media.items():
+            made, by_members = (
+                self.made.setdefault(kind, []),
+                self.made_by_members.setdefault(kind, []),
+            )
+            at = len(by_members) if is_first else len(made)
+            made[at:at] = items
+            by_members += items
+
     def thought_messages(self) -> Json:
         messages = self.reasoning_messages
         return {"reasoning_messages": messages} if messages else {}
@@ -234,10 +247,13 @@ class AgentRecord:
             stop=step.mock.stop is True,
         )
         outcome["step_run_id"] = self.run_id
-        if failure is None:
-            outcome.update(joined(self.made, {}))
+        outcome.update(self._left(failure))
         outcome["metrics"] = self.metrics(failure)
         return outcome
+
+    def _left(self, failure: StepFailed | None) -> Json:
+        """What is left of what it has made: where it fails in batch, what its members gave."""
+        return dict(joined(self.made, {})) if failure is None or not self.is_streamed else {}
 
     def to_dict(self, failure: StepFailed | None) -> Json:
         """The run as `step_executor_runs` and `member_responses` have it, its keys in Agno's
@@ -263,7 +279,7 @@ class AgentRecord:
                 given[name] = self.media[kind]
         given = {"input": given}
         events: Json = {}
-        made: Json = {}
+        made = self._left(failure)
         if failure is None:
             made = {"messages": self.messages}
             made |= self.thought_messages()

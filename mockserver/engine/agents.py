@@ -172,8 +172,7 @@ class AgentRun:
         yield self._event("RunStarted", **self._model)
         for retries_left in reversed(range(executor.retries + 1)):
             content, tools = record.content, list(record.tools)
-            reasoned = list(record.reasoned)
-            made = dict(joined(record.made, {}))
+            reasoned, steps = list(record.reasoned), list(record.reasoning_steps)
             try:
                 yield from self._answer()
                 return None
@@ -182,7 +181,10 @@ class AgentRun:
             # What it has said counts no more. In batch nothing is known of a try that failed.
             record.content = content
             if not self._is_streamed:
-                record.reasoned[:], record.tools[:], record.made = reasoned, tools, made
+                record.reasoned, record.reasoning_steps = reasoned, steps
+                record.tools, record.made = tools, dict(joined(record.made_by_members, {}))
+            elif (said := record.reasoning) is not None:
+                record.reasoned = [Reasoned("earlier try", said)]
             if not retries_left:
                 break
             if not starts_again:
@@ -281,8 +283,6 @@ class AgentRun:
         elif request.tools and is_whole:
             # In batch a tool call counts as an answer.
             record.content = record.content or ""
-        if reasoning is not None:
-            record.reasoned.append(Reasoned("model", reasoning))
         self._last_tokens = self._hooks.counted_tokens(request.tokens, self._last_tokens)
         record.usage.add(self._last_tokens)
         if not is_whole:
@@ -304,12 +304,16 @@ class AgentRun:
         branch = self._call.branch
         first_content: float | None = None
         is_first = True
+        reasoned, reasoning = self._record.reasoned, ""
+        before = len(reasoned)
         yield from self._pace.before_first()
         for text in request.reasoning:
             if not is_first:
                 yield from self._pace.before_next(text)
             is_first = False
             self._begin_piece()
+            reasoning += text
+            reasoned[before:] = [Reasoned("model", reasoning)]
             yield self._said(reasoning_content=text)
         for text in request.content:
             if not is_first:
@@ -337,6 +341,8 @@ class AgentRun:
         if is_last:
             self._end_pieces()
         reasoning = "".join(request.reasoning)
+        if request.reasoning:
+            self._record.reasoned.append(Reasoned("model", reasoning))
         if request.content:
             content: Any = "".join(request.content) if request.value is None else request.value
             self._note(content if isinstance(content, str) else content.to_json())
@@ -356,10 +362,14 @@ class AgentRun:
         if request.images or request.citations:
             self._note_first_token()
         if request.images:
-            images = request.images
-            if self._hooks.keeps_last_image_alone(is_structured=self._type is not None):
-                record.made["images"], images = [], images[-1:]
-            record.give({"images": images})
+            made = record.made.setdefault("images", [])
+            # In place: events that are not yet sent may have this list.
+            made[:] = self._hooks.kept_images(
+                made,
+                request.images,
+                record.made_by_members.get("images", []),
+                is_structured=self._type is not None,
+            )
             if is_told:
                 yield self._said()
         if request.citations:
@@ -544,7 +554,7 @@ class AgentRun:
         call.result = hooks.member_reply(run._reply(failure), run._transcript, failure)
         if hooks.is_member_recorded(failure):
             record.members.append(run._record.to_dict(failure))
-            record.give(run._record.made)
+            record.give_of_member(run._record.made)
             delegations = [tool for tool in record.tools if tool["tool_name"] == DELEGATION]
             for tool in hooks.named_delegations(execution, delegations):
                 tool["child_run_id"] = run.run_id

@@ -172,9 +172,21 @@ class EngineHooks:
         `is_teams_end`: it is a team's, at its run's end."""
         return "".join(part.text for part in parts) if parts else None
 
-    def keeps_last_image_alone(self, *, is_structured: bool) -> bool:
-        """Whether a model's last image is all that its agent keeps, also of its tools' images;
-        `is_structured`: it answers with a value of a class."""
+    def kept_images(
+        self,
+        before: Sequence[Json],
+        given: Sequence[Json],
+        by_members: Sequence[Json],
+        *,
+        is_structured: bool,
+    ) -> list[Json]:
+        """What an agent keeps of the images that it had `before`, those `by_members` among them,
+        and of those that its model has `given`, one at least; `is_structured`: it answers with a
+        value of a class."""
+        return [*before, *given]
+
+    def is_members_media_first(self) -> bool:
+        """Whether what a team's members have made stands before what its own tools have."""
         return False
 
     def keeps_media_in_pause(self) -> bool:

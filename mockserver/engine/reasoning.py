@@ -24,7 +24,7 @@ _FINAL = ("final", "final_answer", "finalize")
 class Reasoned(NamedTuple):
     """A part of an agent's reasoning."""
 
-    by: Literal["model", "tool"]
+    by: Literal["model", "tool", "earlier try"]
     text: str
 
 
