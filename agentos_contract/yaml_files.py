@@ -20,6 +20,7 @@ MAX_BYTES = 16_000_000
 MAX_VALUES = 1_000_000
 
 SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class UnreadableFile(ValueError):

@@ -10,9 +10,10 @@ import yaml
 
 from agentos_contract.completion import complete_departures
 from agentos_contract.deviations import load_deviations
-from agentos_contract.document import DocumentError, load_document
+from agentos_contract.document import Document, DocumentError, load_document
 from agentos_contract.variations import load_variations
 from agentos_contract.views import VERSIONS, document_view
+from agentos_contract.yaml_files import SafeDumper
 
 
 @click.command()
@@ -59,14 +60,19 @@ def faults(words: tuple[str, ...]) -> None:
 )
 def openapi(version: str, form: str, spec: Path | None, control: bool) -> None:
     """Write the OpenAPI document with its overlay, as it is served at /openapi.json."""
-    from mockserver.control.application import load_control_document
-
     try:
-        document = load_control_document() if control else load_document(spec)
+        document = _load_control_document() if control else load_document(spec)
     except DocumentError as error:
         raise click.ClickException(str(error)) from error
     content = document_view(document, version)
     if form == "yaml":
-        click.echo(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), nl=False)
+        text = yaml.dump(content, Dumper=SafeDumper, sort_keys=False, allow_unicode=True)
+        click.echo(text, nl=False)
     else:
         click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+
+
+def _load_control_document() -> Document:
+    from mockserver.control.application import load_control_document
+
+    return load_control_document()

@@ -27,6 +27,8 @@ SECONDS = 300
 SYSTEM = ("openssl", "npx")
 SHELL_S = re.compile(r"[|&;<>$`*?~(){}\n]")
 """What a shell does something about, where it is not quoted."""
+VARIABLE = re.compile(r'(?<=\s)"\$(\w+)"(?=\s|$)')
+"""A word that is a variable, which needs no shell."""
 QUOTED = re.compile(r"'[^']*'|\s#.*")
 """What it leaves as it is, or leaves out."""
 VARIES = re.compile(r'"created_at":\d+')
@@ -117,6 +119,7 @@ class Shell:
         assert missing is None, f"{command.text}\ndoes not say\n{missing}\nbut\n{output}"
 
     def _code_of(self, text: str, environment: Mapping[str, str], said: IO[str]) -> int:
+        text = VARIABLE.sub(lambda word: shlex.quote(environment.get(word[1], "")), text)
         words = shlex.split(text, comments=True)
         module = module_of(words)
         if module and not SHELL_S.search(QUOTED.sub("", text)):
