@@ -1,24 +1,35 @@
-"""The same calls to the mock and to a real AgentOS, and what differs in the answers."""
+"""The same calls to the mock, on each store, and to a real AgentOS, and what differs in the
+answers."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import re
+import shutil
+import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import httpx2
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from agentos_contract.profiles import load_profile
 from agentos_contract.sse import EventStreamDecoder
-from mockserver.app import Settings, create_app
+from contract_tests.target.serving import serving
+from mockserver.app import Mock, Settings, create_app
 from mockserver.http.descriptions import OS_ID
 from mockserver.script.loader import load_scripts
-from tests.conftest import agentos, serving
+from mockserver.sessions.memory import MemoryStore
+from mockserver.sessions.redis_store import RedisStore
+from mockserver.sessions.sqlite import SqliteStore
+from mockserver.sessions.store import SessionStore
+from tests.conftest import agentos
+from tests.redis_server import redis_server
 from tests.runs import masked
 
 WORKFLOWS = Path(__file__).parent / "sessions_workflows"
@@ -133,10 +144,13 @@ class Differs(AssertionError):
 
 
 class Both:
-    """Both servers, asked the same."""
+    """The mock, once on each store, and the real server, asked the same."""
 
-    def __init__(self, mock: httpx2.Client, real: httpx2.Client, clock: Clock) -> None:
-        self.mock, self.real = Server(mock), Server(real)
+    def __init__(
+        self, mocks: Mapping[str, httpx2.Client], real: httpx2.Client, clock: Clock
+    ) -> None:
+        self._mocks = {name: Server(client) for name, client in mocks.items()}
+        self.mock, self.real = next(iter(self._mocks.values())), Server(real)
         self.asked = 0
         """How many calls so far."""
         self.sequence = 0
@@ -148,26 +162,39 @@ class Both:
         """A new sequence begins."""
         self.sequence += 1
         self._calls = []
-        self.mock.forget()
-        self.real.forget()
+        for server in self._servers:
+            server.forget()
 
     def ask(self, call: Call) -> Answer:
-        """Both answers, which are the same; that of the mock. Raises Differs."""
+        """The answer, the same of all. Raises Differs."""
         return self._ask(call)[0]
 
-    def _ask(self, call: Call) -> tuple[Answer, Answer]:
+    @property
+    def _servers(self) -> list[Server]:
+        return [*self._mocks.values(), self.real]
+
+    def called(self, kind: str, number: int) -> list[str]:
+        """What each server called that thing."""
+        return [server.names[kind][number] for server in self._servers]
+
+    def _ask(self, call: Call) -> list[Answer]:
         self.asked += 1
         self._calls.append(call)
         self._clock.set()
-        theirs, ours = self.real.ask(call), self.mock.ask(call)
-        if ours.shown != theirs.shown:
-            sequence = "\n".join(map(str, self._calls))
-            raise Differs(f"{sequence}\n{_first_difference(ours.shown, theirs.shown)}")
-        return ours, theirs
+        theirs = self.real.ask(call)
+        answers = []
+        for store, mock in self._mocks.items():
+            ours = mock.ask(call)
+            if ours.shown != theirs.shown:
+                sequence = "\n".join(map(str, self._calls))
+                different = _first_difference(ours.shown, theirs.shown)
+                raise Differs(f"{sequence}\non the store {store}:\n{different}")
+            answers.append(ours)
+        return [*answers, theirs]
 
     def learn(self, kind: str, key: str, call: Call) -> int | None:
         """Ask, and learn what each server called the thing that this made: its number."""
-        for server, answer in zip((self.mock, self.real), self._ask(call), strict=True):
+        for server, answer in zip(self._servers, self._ask(call), strict=True):
             name = answer.first.get(key) if isinstance(answer.first, dict) else None
             if name is None:
                 return None
@@ -187,20 +214,44 @@ def _first_difference(ours: str, theirs: str) -> str:
 
 @contextlib.contextmanager
 def both_servers() -> Iterator[Both]:
-    """Start both on the scripts in sessions_workflows; they end with the context."""
+    """Start them on the scripts in sessions_workflows; they end with the context. The mock is on
+    the memory, on a file of SQLite, and on Redis, where there is a redis-server."""
     clock = Clock()
-    settings = Settings(
-        workflows=load_scripts(WORKFLOWS).workflows,
-        seed=1,
-        clock=clock,
-        deviations=load_profile("agno-2.5.6").deviations,
-    )
     # The real server closes a connection on which it crashed, without a word.
     limits = httpx2.Limits(max_keepalive_connections=0)
-    with (
-        agentos(WORKFLOWS, os_id=OS_ID) as theirs,
-        serving(create_app(settings)) as ours,
-        httpx2.Client(base_url=ours, timeout=60, limits=limits) as mock,
-        httpx2.Client(base_url=theirs, timeout=60, limits=limits) as real,
-    ):
-        yield Both(mock, real, clock)
+    with contextlib.ExitStack() as stack:
+
+        def client(url: str) -> httpx2.Client:
+            return stack.enter_context(httpx2.Client(base_url=url, timeout=60, limits=limits))
+
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        stores: dict[str, SessionStore] = {
+            "memory": MemoryStore(),
+            "sqlite": SqliteStore(folder / "sessions.db"),
+        }
+        if shutil.which("redis-server"):
+            stores["redis"] = RedisStore(stack.enter_context(redis_server())[0])
+        real = client(stack.enter_context(agentos(WORKFLOWS, os_id=OS_ID)))
+        settings = Settings(
+            workflows=load_scripts(WORKFLOWS).workflows,
+            seed=1,
+            clock=clock,
+            deviations=load_profile("agno-2.5.6").deviations,
+        )
+        mocks = {}
+        for name, store in stores.items():
+            app = create_app(replace(settings, store=store))
+            mocks[name] = client(stack.enter_context(serving(_opened(app))))
+        yield Both(mocks, real, clock)
+
+
+def _opened(app: Mock) -> Starlette:
+    """The mock with what belongs around it where others share its store."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await app.open()
+        yield
+        await app.close()
+
+    return Starlette(routes=[Mount("/", app)], lifespan=lifespan)

@@ -143,9 +143,8 @@ def machine(both: Callable[[], Both]) -> type[RuleBasedStateMachine]:
             self, workflow: str, run: tuple[int, Any], session_id: str, is_streamed: bool
         ) -> Any:
             """With the id of a run that there is."""
-            ids = both()
-            names = [server.names["run"][run[0]] for server in (ids.mock, ids.real)]
-            if names[0] != names[1]:  # a server's own id; the other would not know it
+            names = both().called("run", run[0])
+            if len(set(names)) > 1:  # a server's own id; the others would not know it
                 return multiple()
             form = texts(
                 message="again",
