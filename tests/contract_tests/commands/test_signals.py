@@ -147,7 +147,7 @@ def test_drift_says_what_came(tmp_path: Path) -> None:
 def test_fuzzing_has_what_it_found(workers: str, tmp_path: Path) -> None:
     with held(10) as (server, holding):
         command = [
-            *(sys.executable, "-m", "contract_tests", "fuzz", server.url),
+            *contract_tests("fuzz", server.url),
             *("--time", "50s", "--workers", workers),
             *("--report-dir", str(tmp_path), "--database", str(tmp_path / "examples")),
         ]
@@ -188,7 +188,7 @@ def test_the_plugin_leaves_its_reports(number: signal.Signals, tmp_path: Path) -
     reports = tmp_path / "reports"
     with held(6) as (server, holding):
         command = [
-            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir"),
+            *("pytest", "-p", "no:cacheprovider", "--rootdir"),
             *(str(tmp_path), f"--contract-url={server.url}", f"--contract-report-dir={reports}"),
             *(f"--junitxml={tmp_path / 'pytest.xml'}", str(tmp_path)),
         ]

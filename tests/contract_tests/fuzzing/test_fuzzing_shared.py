@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,9 @@ import pytest
 from contract_tests.fuzzing.database import open_database
 from tests.conftest import Serve
 from tests.contract_tests.server import ConformingServer, Refused
+from tests.processes import Forked
+
+SECONDS = 110.0
 
 SUITE = """
 import pytest
@@ -34,10 +35,10 @@ class TripsOverTheSecondRun(ConformingServer):
 
 def run_suite(suite: str, folder: Path, workers: int) -> str:
     """What pytest says of it."""
-    command = [sys.executable, "-m", "pytest", "-n", str(workers), suite]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
-    assert done.returncode == 1, done.stdout + done.stderr
-    return done.stdout
+    process = Forked("pytest", "-n", str(workers), suite, folder=folder)
+    output, _ = process.communicate(SECONDS)
+    assert process.wait() == 1, output
+    return output
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,21 +22,19 @@ from contract_tests.plugins.loading import PluginError, add_plugin
 from mockserver.app import Settings, create_app
 from tests.conftest import ROOT, serving
 from tests.contract_tests.server import ConformingServer
+from tests.processes import KIT, Forked
 
 EXAMPLE = ROOT / "fixtures" / "own-checks"
-BIN = Path(sys.executable).parent
+SECONDS = 100.0
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that the example is installed in."""
     site = tmp_path_factory.mktemp("site")
-    install = ["install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
-    subprocess.run(
-        [sys.executable, "-m", "pip", *install, "--target", str(site), str(EXAMPLE)],
-        check=True,
-        capture_output=True,
-    )
+    uv = [str(Path(sys.executable).parent / "uv"), "pip", "install", "--python", sys.executable]
+    install = [*uv, "--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*install, "--target", str(site), str(EXAMPLE)], check=True, capture_output=True)
     return site
 
 
@@ -46,16 +45,13 @@ def url() -> Iterator[str]:
         yield url
 
 
-def run(site: Path, folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+def run(site: Path, folder: Path, command: str, *words: str) -> tuple[int, str]:
+    """Exit code and output of a command that finds what is installed in `site`."""
     environment = {**os.environ, "PYTHONPATH": str(site)}
     environment.pop("AGENTOS_TOKEN", None)
-    return subprocess.run(
-        [str(BIN / command[0]), *command[1:]],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
+    process = Forked(KIT[command], *words, folder=folder, environment=environment)
+    output, _ = process.communicate(SECONDS)
+    return process.wait(), output
 
 
 QUICK = ("--workflow", "article-steps", "--max-examples", "0", "--seed", "1")
@@ -71,9 +67,9 @@ def test_the_page_shows_the_example() -> None:
 def test_it_is_one_of_the_kit_s(site: Path, url: str, tmp_path: Path) -> None:
     """In what is selected, judged, reported, known and replayed."""
     reports = ("--report-dir", "reports", "--allure-dir", "allure")
-    first = run(site, tmp_path, "contract-tests", url, *QUICK, *reports)
-    assert first.returncode == 1, first.stdout + first.stderr
-    assert "FAILED acme.request-id (3 times)" in first.stdout
+    code, output = run(site, tmp_path, "contract-tests", url, *QUICK, *reports)
+    assert code == 1, output
+    assert "FAILED acme.request-id (3 times)" in output
     results = json.loads((tmp_path / "reports" / "report.json").read_text())["results"]
     assert {one["requirement"]: one["status"] for one in results}["acme.request-id"] == "failed"
     for name in ("junit.xml", "results.sarif", "report.html"):
@@ -82,26 +78,27 @@ def test_it_is_one_of_the_kit_s(site: Path, url: str, tmp_path: Path) -> None:
         json.loads(file.read_text())["name"] == "acme.request-id"
         for file in (tmp_path / "allure").glob("*-result.json")
     )
-    again = run(site, tmp_path, "contract-tests", "--replay", "reports:acme.request-id")
-    assert again.returncode == 1, again.stdout + again.stderr
-    assert "STILL FAILS acme.request-id" in again.stdout
+    code, output = run(site, tmp_path, "contract-tests", "--replay", "reports:acme.request-id")
+    assert code == 1, output
+    assert "STILL FAILS acme.request-id" in output
     (tmp_path / "known.yaml").write_text("known: {acme.request-id: Acme's gateway is not there}")
-    known = run(site, tmp_path, "contract-tests", url, *QUICK, "--known", "known.yaml")
-    assert known.returncode == 0, known.stdout + known.stderr
+    code, output = run(site, tmp_path, "contract-tests", url, *QUICK, "--known", "known.yaml")
+    assert code == 0, output
 
 
 def test_it_is_a_test_of_pytest_s(site: Path, url: str, tmp_path: Path) -> None:
     options = ("-p", "no:cacheprovider", f"--contract-url={url}", "-k", "acme.request-id")
-    done = run(site, tmp_path, "pytest", *options)
-    assert "1 failed" in done.stdout, done.stdout
-    assert "acme.request-id: sent contract-tests-request-" in done.stdout
+    quick = ("--contract-workflow=article-steps", "--contract-max-examples=0", "--contract-seed=1")
+    _, output = run(site, tmp_path, "pytest", *options, *quick)
+    assert "1 failed" in output, output
+    assert "acme.request-id: sent contract-tests-request-" in output
 
 
 def test_it_finds_what_it_is_there_for(site: Path, tmp_path: Path) -> None:
-    test = EXAMPLE / "test_acme_checks.py"
-    done = run(site, tmp_path, "pytest", "-s", "-p", "no:cacheprovider", str(test))
-    assert done.returncode == 0, done.stdout
-    assert "| acme.request-id | missing in streams | acme_request_id |" in done.stdout
+    shutil.copy(EXAMPLE / "test_acme_checks.py", tmp_path)
+    code, output = run(site, tmp_path, "pytest", "-s", "-p", "no:cacheprovider")
+    assert code == 0, output
+    assert "| acme.request-id | missing in streams | acme_request_id |" in output
 
 
 def test_a_plugin_that_cannot_be_loaded_is_named_in_a_line(tmp_path: Path) -> None:
@@ -111,9 +108,9 @@ def test_a_plugin_that_cannot_be_loaded_is_named_in_a_line(tmp_path: Path) -> No
     (info / "entry_points.txt").write_text("[contract_tests]\nours = broken_checks\n")
     (tmp_path / "broken_checks.py").write_text("import no_such\n")
     for more in (["http://127.0.0.1:9"], ["fuzz", "http://127.0.0.1:9"]):
-        done = run(tmp_path, tmp_path, "contract-tests", *more)
-        assert done.returncode == 2
-        (line,) = done.stderr.splitlines()
+        code, output = run(tmp_path, tmp_path, "contract-tests", *more)
+        assert code == 2
+        (line,) = output.splitlines()
         assert line.endswith(
             "plugin ours (broken_checks): it cannot be loaded: "
             "ModuleNotFoundError: No module named 'no_such'"
