@@ -12,7 +12,9 @@ from contract_tests.checks import (  # noqa: F401
     routing,
     session,
     session_ids,
+    session_overlap,
     session_state,
+    session_users,
     stream,
     texts,
 )

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import wait
-from typing import Any
 
-from agentos_contract.events import Scope
 from agentos_contract.json_values import mapping, parse_json, short
 from contract_tests.checks.context import Context
 from contract_tests.checks.registry import check
 from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.forms.texts import ODD
 from contract_tests.judging.rules import RunRules
-from contract_tests.judging.streams import StreamedRun
+from contract_tests.judging.streams import StreamedRun, repeats
 from contract_tests.target.exchange import Exchange
 from contract_tests.target.operations import companion_request, read_session
 from contract_tests.target.target import Workflow
@@ -103,12 +101,12 @@ def isolation(context: Context) -> None:
     alone = context.history.streams.get(workflow.id)
     for position, run in enumerate(found if messages[0] != messages[1] else ()):
         _judge_message(context, run, found[1 - position], marks[1 - position])
-        if alone is not None and _repeats(alone, alone.message):
+        if alone is not None and repeats(alone, alone.message):
             context.findings.require(
                 "session.isolation",
-                _repeats(run, run.message),
+                repeats(run, run.message),
                 f"{workflow.id} repeats its message, but not beside another run: "
-                f"{short(run.message)} gave {short(_content(run))}",
+                f"{short(run.message)} gave {short(run.content)}",
                 run.exchange,
                 found[1 - position].exchange,
             )
@@ -142,17 +140,6 @@ def _judge_message(context: Context, run: StreamedRun, other: StreamedRun, mark:
                 other.exchange,
             )
             return
-
-
-def _repeats(run: StreamedRun, message: str) -> bool:
-    """Whether functions alone carried a workflow out, and its content has the whole message."""
-    root = run.judge.machine.root
-    by_agents = root is not None and any(span.scope is Scope.RUN for span in root.walk())
-    return not by_agents and message in str(_content(run))
-
-
-def _content(run: StreamedRun) -> Any:
-    return (run.terminal or {}).get("content")
 
 
 @check(Stage.PROBES, "http.side-by-side", runs=6)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from agentos_contract.json_values import mapping, parse_json
 from contract_tests.checks.context import Context
+from contract_tests.checks.listed import listed_runs
 from contract_tests.checks.registry import check
 from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.target.exchange import Exchange
-from contract_tests.target.operations import read_session
 
 LONG = 300
 """Characters that two ids have in common: more than a column of 64, 128 or 255."""
@@ -36,17 +36,15 @@ def alike_sessions(context: Context) -> None:
         besides = [(_run(context, other), how) for other, how in others] if its else []
         if its is None or not any(run for run, _ in besides):
             continue
-        exchange = context.client.send(read_session(context.document, first))
-        runs = parse_json(exchange.body) if exchange.succeeded else None
-        listed = [mapping(run).get("run_id") for run in runs] if isinstance(runs, list) else []
-        if its[0] not in listed:
+        listed = listed_runs(context, first)
+        if listed is None or not listed.has(its[0]):
             continue  # a server that lists no runs, or loses them: session.continuity
         for run, how in besides:
             if run is not None and run[0] != its[0]:  # else nobody can say whose it is
                 decided = True
                 text = f"a session lists the run {run[0]} of another session, whose id {how}"
-                exchanges = its[1], run[1], exchange
-                is_apart = run[0] not in listed
+                exchanges = its[1], run[1], listed.exchange
+                is_apart = not listed.has(run[0])
                 context.findings.require("session.apart", is_apart, text, *exchanges)
     if not decided:
         raise CannotDecide("the server lists no runs of a session that was made for that")

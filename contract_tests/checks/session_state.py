@@ -24,7 +24,7 @@ from contract_tests.judging.outcomes import (
 )
 from contract_tests.judging.streams import StreamedRun
 from contract_tests.target.exchange import Exchange
-from contract_tests.target.operations import companion_request
+from contract_tests.target.operations import read_state
 from contract_tests.target.target import Workflow
 
 MOST_SECONDS = 3.0
@@ -73,11 +73,9 @@ def _stateful(context: Context) -> Workflow:
 
 def _state(context: Context, session_id: str) -> Mapping[str, Any] | None:
     """The state of a session of ours; None where the server does not tell."""
-    operation_id, query = "get_session_by_id", "?type=workflow"
-    if operation_id not in context.document.operations:
+    if "get_session_by_id" not in context.document.operations:
         return None
-    request = companion_request(context.document, operation_id, query, session_id=session_id)
-    exchange = context.client.send(request)
+    exchange = context.client.send(read_state(context.document, session_id))
     body = parse_object(exchange.body) or {}
     return mapping(body.get("session_state")) if exchange.succeeded else None
 

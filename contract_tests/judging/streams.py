@@ -75,6 +75,11 @@ class StreamedRun:
         return self.terminal is not None and self.terminal["event"] == "WorkflowCompleted"
 
     @property
+    def content(self) -> Any:
+        """What the run came to."""
+        return (self.terminal or {}).get("content")
+
+    @property
     def run_id(self) -> str | None:
         return self._first("run_id")
 
@@ -292,3 +297,10 @@ def describe(run: StreamedRun) -> str:
 def fails_by_itself(streamed: Exchange) -> bool:
     """Whether a run failed in its stream: a step did, and not the server before it."""
     return any(event.event == "WorkflowError" for _, event in streamed.events)
+
+
+def repeats(run: StreamedRun, message: str) -> bool:
+    """Whether functions alone carried a workflow out, and its content has the whole message."""
+    root = run.judge.machine.root
+    by_agents = root is not None and any(span.scope is Scope.RUN for span in root.walk())
+    return not by_agents and message in str(run.content)

@@ -32,9 +32,26 @@ def read_run(document: Document, workflow_id: str, session_id: str, run_id: str)
     )
 
 
-def read_session(document: Document, session_id: str) -> Request:
-    """Lists a session's runs."""
-    return companion_request(document, "get_session_runs", "?type=workflow", session_id=session_id)
+def read_session(document: Document, session_id: str, user_id: str | None = None) -> Request:
+    """Lists a session's runs; those of that user, where one is named."""
+    query = _of_user(user_id)
+    return companion_request(document, "get_session_runs", query, session_id=session_id)
+
+
+def read_state(document: Document, session_id: str, user_id: str | None = None) -> Request:
+    """Reads a session, with its state."""
+    query = _of_user(user_id)
+    return companion_request(document, "get_session_by_id", query, session_id=session_id)
+
+
+def list_sessions(document: Document, user_id: str) -> Request:
+    """Lists a user's sessions, the newest first."""
+    return companion_request(document, "get_sessions", _of_user(user_id))
+
+
+def _of_user(user_id: str | None) -> str:
+    of_user = f"&user_id={quote(user_id, safe='')}" if user_id is not None else ""
+    return f"?type=workflow{of_user}"
 
 
 RUN_IS_OVER = (404, 409, 410)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from agentos_contract.events import TERMINAL_EVENTS
 from mockserver.engine.actions import Event
 from mockserver.faults.memory import FaultState, Memory
 from mockserver.faults.registry import StartFault, departure, on_event, on_start
+from mockserver.http.hooks import HttpHooks
+from mockserver.http.validation import OperationSchema
 from mockserver.runner.hooks import RunRequest
 from mockserver.sessions.hooks import SessionHooks
 
@@ -122,6 +125,35 @@ def remember_everybodys_state(event: Event, state: FaultState) -> Iterable[Event
     if event["event"] == "WorkflowCompleted":
         state.memory.values["state"] = dict(state.run.session_state)
     return [event]
+
+
+# -- whose a session is
+
+
+@departure("session.user-ignored", on="response")
+class UserIgnored(HttpHooks):
+    def judge(
+        self, schema: OperationSchema, query_string: bytes, body: Any
+    ) -> tuple[Mapping[str, Any], Any]:
+        query_string = re.sub(rb"(?:^|(?<=&))user_id=[^&]*&?", b"", query_string)
+        return super().judge(schema, query_string, body)
+
+
+@on_event("session.message-of-beside")
+def remember_messages(event: Event, state: FaultState) -> Iterable[Event]:
+    state.memory.values["under way"] = state.under_way
+    return [event]
+
+
+@on_start("session.message-of-beside")
+def the_message_of_the_run_beside(request: RunRequest, memory: Memory) -> RunRequest:
+    under_way = memory.values.get("under way")
+    beside = [
+        run
+        for run in (under_way() if under_way is not None else ())
+        if run.session_id == request.session_id
+    ]
+    return replace(request, input=beside[0].input) if beside else request
 
 
 # -- runs side by side

@@ -99,10 +99,18 @@ class ConformingServer:
             case _, ["workflows", _, "runs"]:
                 return self.method_not_allowed()
             case "GET", ["sessions", session_id]:
+                self.require_owner(session_id, request.query_params.get("user_id"))
                 return JSONResponse(self.session(session_id))
             case "GET", ["sessions", session_id, "runs"]:
+                self.require_owner(session_id, request.query_params.get("user_id"))
                 return JSONResponse(self.listed_runs(session_id))
         raise Refused(404, "there is nothing")
+
+    def require_owner(self, session_id: str, user_id: str | None) -> None:
+        """A session is that of the user of its first run; others' runs in it are not listed."""
+        runs = [self.runs[run_id] for run_id in self.sessions.get(session_id, [])]
+        if user_id is not None and (not runs or runs[0].user_id != user_id):
+            raise Refused(404, "there is no such session")
 
     def session(self, session_id: str) -> dict[str, Any]:
         return {

@@ -76,6 +76,8 @@ CONDITIONS: dict[str, Conditions] = {
     "sse.byte-by-byte": Conditions(("brief",)),
     "cancel.ignored": Conditions(("showcase", "slower")),
     "http.third-at-once-fails": Conditions(("showcase", "lasting")),
+    "session.message-of-beside": Conditions(("showcase", "lasting")),
+    "session.written-whole": Conditions(("showcase", "lasting")),
     "session.mixed-up": Conditions(("showcase", "lasting")),
     "session.run-mixed-up": Conditions(("showcase", "lasting")),
     **dict.fromkeys(

@@ -379,6 +379,38 @@ class KeepsSessionsInLowerCase(ConformingServer):
         return [{"run_id": run_id} for name in alike for run_id in self.sessions[name]]
 
 
+@breaks("session.users-apart")
+class ShowsSessionsToAnybody(ConformingServer):
+    def require_owner(self, session_id: str, user_id: str | None) -> None:
+        return
+
+
+@breaks("session.users-apart")
+class GivesSessionsAway(ConformingServer):
+    """To the user who ran in it last."""
+
+    def require_owner(self, session_id: str, user_id: str | None) -> None:
+        runs = [self.runs[run_id] for run_id in self.sessions.get(session_id, [])]
+        if user_id is not None and (not runs or runs[-1].user_id != user_id):
+            raise Refused(404, "there is no such session")
+
+
+@breaks("session.continuity", workflows=("main", "slow"))
+class KeepsTheRunThatEndsLast(ConformingServer):
+    """A stream's end writes the session as it was when the stream began, and itself."""
+
+    def __init__(self, workflows: tuple[str, ...] = ("main",)) -> None:
+        super().__init__(workflows)
+        self.over: set[str] = set()
+
+    async def frames(self, run: Run) -> AsyncIterator[bytes]:
+        before = [run_id for run_id in self.sessions[run.session_id] if run_id in self.over]
+        async for frame in super().frames(run):
+            yield frame
+        self.over.add(run.run_id)
+        self.sessions[run.session_id] = [*before, run.run_id]
+
+
 @breaks("form.input-schema", workflows=("main", "typed"))
 class LooksAtTypedInputInBatchOnly(ConformingServer):
     def judge_message(self, message: str, stream: bool) -> None:

@@ -33,6 +33,7 @@ GENUINE = {
     "order.ended",  # a step that stops the run, or fails and is skipped, never ends
     "order.one-terminal-event",  # two WorkflowErrors
     "order.within",  # a function passes on its agent's contents, without its RunStarted
+    "session.continuity",  # of two runs in a session at a time the one that ends first is lost
     "tool.error",  # such a call completes first
     "results.in-container",  # a Parallel has another step_id in the results
 }
