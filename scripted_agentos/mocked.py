@@ -20,7 +20,7 @@ from agno.workflow.types import StepInput, StepOutput
 from pydantic import BaseModel
 
 from scripted_agentos.errors import ScriptError, warn
-from scripted_agentos.templates import Json, as_text, compile_value
+from scripted_agentos.templates import Json, as_text, compile_value, literal
 
 MEDIA = {"images": Image, "videos": Video, "audio": Audio, "files": File}
 REQUEST_KEYS = frozenset({"content", "chunks", "reasoning", "tools", "tokens"})
@@ -221,7 +221,7 @@ class MockedStep:
             for key, kinds, default in (
                 ("delay", (int, float, str), 0),
                 ("fails", (int, bool, str), "fails_after" in mock),
-                ("error", str, f"{name} failed"),
+                ("error", str, f"{literal(name)} failed"),
                 ("stop", (bool, str), False),
                 ("success", (bool, str), True),
             )
@@ -261,7 +261,7 @@ class MockedStep:
             key: mock[key] for key in ("content", "chunks", "reasoning", "tokens") if key in mock
         }
         if not said.keys() & {"content", "chunks"}:
-            said["content"] = f"{name}: {{{{ input }}}}"
+            said["content"] = f"{literal(name)}: {{{{ input }}}}"
         self._requests = [*asked, _RequestScript(said, place)]
         self.runs = _get(mock, place, "runs", list, [])
         self.says_itself = not self.runs or bool(mock.keys() & {"content", "chunks"})

@@ -18,6 +18,12 @@ Json = Any
 _environment = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
 
 
+def literal(text: str) -> str:
+    """The text as it stands in a template, so that it comes out as it is."""
+    is_plain = "{" not in text and "\r" not in text
+    return text if is_plain else f"{{{{ {json.dumps(text, ensure_ascii=False)} }}}}"
+
+
 def compile_value(value: Json, place: str) -> Callable[[Mapping[str, Any]], Json]:
     """A function from variables to `value` with its templates rendered, mappings and lists deep.
 

@@ -14,15 +14,12 @@ from mockserver.recordings.alternatives import Case, DiffersInShape, choose
 from mockserver.recordings.observations import AgentExecution, Execution, Json, ModelRequest
 from mockserver.recordings.replay import MIN_ECHO
 from mockserver.script.model import DELEGATION
+from mockserver.script.templates import is_template, literal
 
 MIN_DELAY = 0.02
 """Seconds; what is shorter is the server's own time."""
 
 _CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# What a template would take for its own; a brace at the end joins with those that come after it.
-_MARKS = re.compile(r"\{[{%#]|\{$")
-# What a template changes even where it is raw: its own end, and line ends other than \n.
-_NOT_RAW = re.compile(r"endraw|\r")
 
 
 @dataclass(frozen=True)
@@ -232,8 +229,9 @@ class Answers:
                 return "{{ input }}"
             if len(message) >= MIN_ECHO:
                 pieces = re.split(rf"(?<!\w){re.escape(message)}(?!\w)", value)
-        is_template = len(pieces) > 1 or _MARKS.search(value) is not None
-        return "{{ input }}".join(_literal(piece, is_template=is_template) for piece in pieces)
+        if len(pieces) > 1:
+            return "{{ input }}".join(map(literal, pieces))
+        return literal(value) if is_template(value) else value
 
 
 def _failure(failing: Sequence[Try], notes: list[str]) -> Json:
@@ -243,13 +241,6 @@ def _failure(failing: Sequence[Try], notes: list[str]) -> Json:
         notes.append("its tries failed after more and after fewer pieces; this is the first")
     said = failing[0].said
     return {"error": failing[0].error, **({"fails_after": said[1]} if said else {})}
-
-
-def _literal(text: str, *, is_template: bool) -> str:
-    """A text as it stands in a template."""
-    if is_template and _NOT_RAW.search(text):
-        return f"{{{{ {json.dumps(text, ensure_ascii=False)} }}}}"
-    return f"{{% raw %}}{text}{{% endraw %}}" if _MARKS.search(text) else text
 
 
 def _put_seconds(into: Json, key: str, seconds: float | None) -> None:

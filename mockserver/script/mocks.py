@@ -20,7 +20,7 @@ from mockserver.script.model import (
     WaitsFor,
 )
 from mockserver.script.problems import Path, Problems, key_of
-from mockserver.script.templates import Renderer
+from mockserver.script.templates import Renderer, literal
 
 _WAITS: dict[str, WaitsFor] = {
     "requires_confirmation": "requires_confirmation",
@@ -122,7 +122,7 @@ class MockCompiler:
             message = "what has a class is a mapping; expected `content` with its members"
             self._problems.add((*path, "content_type"), message)
         self._check_waits(mock, path)
-        content = mock.get("content", f"{name}: {{{{ input }}}}")
+        content = mock.get("content", f"{literal(name)}: {{{{ input }}}}")
         runs = self._runs(mock, path, name) if executor.type == "function" else ()
         chunks = mock.get("chunks")
         state, cited = mock.get("session_state"), mock.get("citations")
@@ -142,7 +142,7 @@ class MockCompiler:
             fails=self._setting(mock.get("fails", "fails_after" in mock), (*path, "fails")),
             fails_after=mock.get("fails_after"),
             content_type=mock.get("content_type"),
-            error=self._setting(mock.get("error") or f"{name} failed", (*path, "error")),
+            error=self._setting(mock.get("error") or f"{literal(name)} failed", (*path, "error")),
             stop=self._of_function(mock, "stop", path, executor, False),
             success=self._of_function(mock, "success", path, executor, True),
             says_why="error" in mock,

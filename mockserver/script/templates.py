@@ -8,6 +8,8 @@ data: it is never rendered again, it is a JSON value, and it has at most MAX_LEN
 from __future__ import annotations
 
 import copy
+import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -38,6 +40,24 @@ MAX_STEPS = 1_000_000
 """Turns of loops in one rendering; a call, which takes as long as ten, counts as so many."""
 
 Renderer = Callable[[Mapping[str, Any]], Any]
+
+
+# What a template would take for its own; a brace at the end joins with those that come after it.
+_MARKS = re.compile(r"\{[{%#]|\{$")
+# What a template changes even where it is raw: its own end, and line ends other than \n.
+_NOT_RAW = re.compile(r"endraw|\r")
+
+
+def is_template(text: str) -> bool:
+    """Whether a text has what a template takes for its own."""
+    return _MARKS.search(text) is not None
+
+
+def literal(text: str) -> str:
+    """The text as it stands in a template that has more, so that it comes out as it is."""
+    if _NOT_RAW.search(text):
+        return f"{{{{ {json.dumps(text, ensure_ascii=False)} }}}}"
+    return f"{{% raw %}}{text}{{% endraw %}}" if is_template(text) else text
 
 
 class TemplateProblem(ValueError):
