@@ -12,7 +12,7 @@ from contract_tests.checks.plan import SAMPLES
 from contract_tests.checks.registry import check
 from contract_tests.checks.runs import started_ahead
 from contract_tests.checks.stages import CannotDecide, Stage
-from contract_tests.forms.texts import EVERYTHING, lines
+from contract_tests.forms.texts import AFTER, EVERYTHING, lines
 from contract_tests.judging.batches import BatchRun
 from contract_tests.judging.outcomes import (
     RunOutcome,
@@ -100,14 +100,14 @@ QUICK_SECONDS = 10.0
 def unusual_message(context: Context) -> None:
     """A long message with unusual characters, in both modes, by a workflow that repeats it: what it
     says is long, and has these characters, too."""
-    message = f"{EVERYTHING}{lines(LONG_CONTENT)}"
+    message = f"{EVERYTHING}{lines(LONG_CONTENT)}{AFTER}"
     repeating = _repeating(context)
     rules = RunRules(refused="form.text-kept")
     by_agent = next((one for one in repeating if _agent_repeats(context, one)), None)
     compared = next((one for one in repeating if one.id in context.history.batches), None)
     if by_agent is not None and by_agent is not compared:
         # Its stream has an agent's words one by one, and very many of them.
-        words = f"{EVERYTHING}{lines(LONG_TALK)}"
+        words = f"{EVERYTHING}{lines(LONG_TALK)}{AFTER}"
         context.runs.stream(by_agent, message=words, rules=rules)
     if compared is None:
         return

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from agentos_contract.document import FORM
 from agentos_contract.json_values import unlike
 from contract_tests.checks.context import Context
+from contract_tests.checks.listed import listed_runs
 from contract_tests.checks.registry import check
 from contract_tests.checks.requests import Fields
 from contract_tests.checks.stages import CannotDecide, Stage
@@ -294,8 +295,13 @@ def _arrived(text: str, said: object, what: str) -> str:
 def _judge_stream(
     context: Context, requirement: str, what: str, message: str, ids: Fields = ()
 ) -> None:
-    """What was taken in batch is taken as a stream."""
+    """What was taken in batch is taken as a stream, and arrives: where the stream does not tell, the
+    list of the session's runs does."""
     workflow = context.workflows.untyped
+    session_id = dict(ids).get("session_id")
+    if session_id is None and requirement == "form.text-kept":
+        session_id = context.ids.fresh("session")
+        ids = (*ids, ("session_id", session_id))
     exchange = context.runs.start_stream(workflow, message=message, extra=ids).result()
     if exchange.status is not None and exchange.status >= 400:
         if exchange.status not in UNANSWERED:
@@ -306,4 +312,12 @@ def _judge_stream(
     rules = RunRules(
         session_id=context.findings.unless_broken(requirement, simpler) if ids else simpler
     )
-    context.runs.judge_stream(workflow, exchange, rules)
+    run = context.runs.judge_stream(workflow, exchange, rules)
+    if run is None or session_id is None or requirement != "form.text-kept":
+        return
+    listed = listed_runs(context, session_id)
+    given = listed.input_of(run.run_id) if listed is not None else None
+    if listed is not None and given is not None:
+        text = _arrived(message, given, f"{what}, in a stream,")
+        kept = given == message
+        context.findings.require(requirement, kept, text, exchange, listed.exchange)

@@ -29,15 +29,19 @@ ESCAPES = (
 )
 """What other languages read as another character, or as code."""
 
+BEFORE, AFTER = "\n\t \u3000", "\u00a0 \t\r\n"
+"""White space of many kinds around a text, which is a part of it."""
+
 TEXTS = {
     "reserved characters, spaces and line ends": TRICKY,
     "the scripts of the world": f" {SCRIPTS} ",
     "invisible characters": f" {INVISIBLE} ",
     "escapes": f" {ESCAPES} ",
+    "white space around it": f"{BEFORE}word{AFTER}",
 }
 """By what they are."""
 
-EVERYTHING = "|".join(TEXTS.values())
+EVERYTHING = f"{BEFORE}{'|'.join(TEXTS.values())}{AFTER}"
 
 WORDS = ("null", "None", "undefined", "true", "NaN", "1e5", "007", "[1]", '{"a": 1}')
 """Each is a text, and a value for whoever guesses types."""

@@ -68,6 +68,12 @@ _LET_IN: dict[str, Callable[[Request, str], bool]] = {
 """Whom a careless server lets in."""
 
 
+@on_request("form.trimmed-in-streams", on="stream")
+def trimmed_in_streams(request: Request) -> None:
+    if _asks_for_stream(request):
+        request.fields = [(k, v.strip() if k == "message" else v) for k, v in request.fields]
+
+
 def _let_in(is_let_in: Callable[[Request, str], bool]) -> Callable[[Request], None]:
     def fault(request: Request) -> None:
         token = request.server.token

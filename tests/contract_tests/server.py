@@ -128,7 +128,10 @@ class ConformingServer:
         return self.counts[run.session_id]
 
     def listed_runs(self, session_id: str) -> list[dict[str, str]]:
-        return [{"run_id": run_id} for run_id in self.sessions.get(session_id, [])]
+        return [
+            {"run_id": run_id, "run_input": self.runs[run_id].message}
+            for run_id in self.sessions.get(session_id, [])
+        ]
 
     def method_not_allowed(self) -> Response:
         return JSONResponse({"detail": "no"}, 405, headers={"allow": "POST"})

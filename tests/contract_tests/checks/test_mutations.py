@@ -248,6 +248,13 @@ class TidiesTheMessage(ConformingServer):
 
 
 @breaks("form.text-kept")
+class TrimsInStreams(ConformingServer):
+    async def stream(self, run: Run) -> Response:
+        run.message = run.message.strip()
+        return await super().stream(run)
+
+
+@breaks("form.text-kept")
 class GuessesTypes(ConformingServer):
     def read_form(self, body: bytes) -> dict[str, str]:
         form = super().read_form(body)
