@@ -295,14 +295,13 @@ def _arrived(text: str, said: object, what: str) -> str:
 def _judge_stream(
     context: Context, requirement: str, what: str, message: str, ids: Fields = ()
 ) -> None:
-    """What was taken in batch is taken as a stream, and arrives: where the stream does not tell, the
-    list of the session's runs does."""
+    """What was taken in batch is taken as a stream, and arrives, as the list of the session's runs
+    has it."""
     workflow = context.workflows.untyped
-    session_id = dict(ids).get("session_id")
-    if session_id is None and requirement == "form.text-kept":
-        session_id = context.ids.fresh("session")
-        ids = (*ids, ("session_id", session_id))
-    exchange = context.runs.start_stream(workflow, message=message, extra=ids).result()
+    session_id = context.ids.fresh("session") if requirement == "form.text-kept" else None
+    exchange = context.runs.start_stream(
+        workflow, message=message, extra=ids, session_id=session_id
+    ).result()
     if exchange.status is not None and exchange.status >= 400:
         if exchange.status not in UNANSWERED:
             text = f"{what}: taken in batch, and as a stream answered with {exchange.summary}"
@@ -313,7 +312,7 @@ def _judge_stream(
         session_id=context.findings.unless_broken(requirement, simpler) if ids else simpler
     )
     run = context.runs.judge_stream(workflow, exchange, rules)
-    if run is None or session_id is None or requirement != "form.text-kept":
+    if run is None or session_id is None:
         return
     listed = listed_runs(context, session_id)
     given = listed.input_of(run.run_id) if listed is not None else None
