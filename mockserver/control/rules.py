@@ -14,6 +14,7 @@ from mockserver.engine.gates import Hold
 from mockserver.http.errors import ApiError
 from mockserver.http.preferences import NOTHING, Asked
 from mockserver.http.validation import ABSENT
+from mockserver.script.aside import aside
 from mockserver.script.cel import Cel, CelError
 from mockserver.script.model import Condition, Container, Node, Workflow
 
@@ -152,7 +153,13 @@ class Rules:
         """
         asked = NOTHING
         for rule in tuple(self.of(scope)):
-            if rule.is_used_up or not rule.matches(variables):
+            if rule.is_used_up:
+                continue
+            if rule.when is None or not rule.when.may_take_long:
+                fits = rule.matches(variables)
+            else:
+                fits = await aside(rule.matches, variables)
+            if not fits or rule.is_used_up:
                 continue
             both = _both(asked, rule.asked)
             if both == asked:

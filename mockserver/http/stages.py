@@ -19,6 +19,7 @@ from mockserver.http.errors import ApiError
 from mockserver.http.preferences import OF_RUNS, OWN, Preferences
 from mockserver.http.request import Request
 from mockserver.http.validation import ABSENT
+from mockserver.script.aside import aside
 from mockserver.script.cel import CelError
 from mockserver.script.model import Scenario, Workflow
 from mockserver.sessions.keeping import find_session
@@ -227,7 +228,8 @@ async def _fitting_scenario(request: Request) -> Scenario | None:
                 return scenario
             continue
         with contextlib.suppress(CelError):
-            if scenario.when(variables):
+            when = scenario.when
+            if await aside(when, variables) if when.may_take_long else when(variables):
                 return scenario
     return None
 

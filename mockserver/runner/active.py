@@ -11,6 +11,7 @@ from mockserver.engine.gates import Gates, Waiting
 from mockserver.engine.run import Run
 from mockserver.runner.hooks import OnEvent, RunRequest
 from mockserver.runner.scopes import MockScope
+from mockserver.script.aside import aside
 from mockserver.sessions.records import Session, StoredRun, to_kept_json
 from mockserver.sessions.store import StoreError
 
@@ -201,7 +202,7 @@ class ActiveRun:
         An empty list is where a keep-alive is due. At most EVENTS_PER_TURN events come at once;
         then others get their turn. Ends early where the client disconnected.
         """
-        actions = self._actions
+        actions, may_take_long = self._actions, self.request.workflow.may_take_long
         answer: float | None = None
         events: list[Event] = []
         has_begun = False
@@ -216,15 +217,14 @@ class ActiveRun:
                         if await self._sleep(_NO_END):
                             yield []
                     continue
-                try:
-                    if self._error is not None and has_begun:
-                        error, self._error = self._error, None
-                        action = actions.throw(error)
-                    elif answer is None:
-                        action = next(actions)
-                    else:
-                        action = actions.send(answer)
-                except StopIteration:
+                error = None
+                if has_begun and self._error is not None:
+                    error, self._error = self._error, None
+                if may_take_long:
+                    action = await aside(_go_on, actions, answer, error)
+                else:
+                    action = _go_on(actions, answer, error)
+                if action is None:
                     break
                 answer, has_begun = None, True
                 if not isinstance(action, Wait):
@@ -316,3 +316,15 @@ class ActiveRun:
             timer.cancel()
             self._wake = None
         return seconds == KEEP_ALIVE and not self._is_over(wait)
+
+
+def _go_on(
+    actions: Generator[Action, float, None], answer: float | None, error: Exception | None
+) -> Action | None:
+    """What the engine does next; None: nothing more."""
+    try:
+        if error is not None:
+            return actions.throw(error)
+        return next(actions) if answer is None else actions.send(answer)
+    except StopIteration:
+        return None

@@ -116,6 +116,10 @@ class Cel:
         except RecursionError as error:
             raise CelError(f"{said} is nested too deep") from error
         self._names = names & set(self.variables)
+        self.may_take_long = any(
+            str(node.children[1]) in _MACROS for node in self.tree.find_data("member_dot_arg")
+        )
+        """It has a macro, which goes through a list; others take as long as they are."""
         for name in sorted(names - _TYPES - set(self.variables)):
             instead = instead_of(name, self.variables)
             raise CelError(f"{said}: there is no variable {name!r}; {instead}")

@@ -84,6 +84,7 @@ class _Compiler:
             input_schema=input_schema or None,
             input_validator=validator,
             scenarios=scenarios,
+            may_take_long=self._expressions.may_take_long,
             source=value,
             file=file,
         )

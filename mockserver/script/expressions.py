@@ -8,7 +8,13 @@ from typing import Any
 from mockserver.script.cel import Cel, CelError, from_cel
 from mockserver.script.members import Read, read_by_cel, read_by_template
 from mockserver.script.problems import Path, Problems
-from mockserver.script.templates import VARIABLES, Renderer, TemplateProblem, compile_value
+from mockserver.script.templates import (
+    VARIABLES,
+    Renderer,
+    TemplateProblem,
+    compile_value,
+    may_take_long,
+)
 
 
 class Expressions:
@@ -18,6 +24,8 @@ class Expressions:
         self._problems = problems
         self.reads: list[Read] = []
         """Members of values that they read."""
+        self.may_take_long = False
+        """Any of them."""
 
     def cel(self, source: str, variables: Sequence[str], path: Path) -> Cel | bool:
         try:
@@ -26,6 +34,7 @@ class Expressions:
             self._problems.add(path, str(error))
             return False
         self.reads += read_by_cel(cel.tree, path)
+        self.may_take_long |= cel.may_take_long
         return cel
 
     def setting(self, source: str, expected: str, path: Path) -> Renderer | int:
@@ -36,6 +45,7 @@ class Expressions:
             self._problems.add(path, f"{error}; expected {expected}")
             return 0
         self.reads += read_by_cel(cel.tree, path)
+        self.may_take_long |= cel.may_take_long
 
         def render(variables: Mapping[str, Any]) -> Any:
             try:
@@ -52,4 +62,5 @@ class Expressions:
             self._problems.add(path, str(error))
             return lambda variables: value
         self.reads += read_by_template(value, path)
+        self.may_take_long |= may_take_long(value)
         return renderer

@@ -273,6 +273,8 @@ class Workflow:
     input_validator: Any | None
     """A compiled jsonschema-rs validator of `input_schema`."""
     scenarios: tuple[Scenario, ...]
+    may_take_long: bool
+    """An expression of it goes through a list: its runs are carried out in a thread."""
     source: Mapping[str, Any]
     """The script as written."""
     file: str

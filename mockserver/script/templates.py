@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -60,6 +61,24 @@ def literal(text: str) -> str:
     return f"{{% raw %}}{text}{{% endraw %}}" if is_template(text) else text
 
 
+_LOOPS = re.compile(
+    r"\{%[-+]?\s*(for|macro|call)\b|\|\s*(map|select|reject|selectattr|rejectattr|sort|groupby|sum"
+    r"|unique|slice|batch|list|wordwrap|urlize|striptags)\b"
+)
+
+
+def may_take_long(value: Any) -> bool:
+    """Whether a template in the value goes through a list, or through a text letter by letter."""
+    match value:
+        case str():
+            return "{" in value and _LOOPS.search(value) is not None
+        case dict():
+            return any(map(may_take_long, value.values()))
+        case list():
+            return any(map(may_take_long, value))
+    return False
+
+
 class TemplateProblem(ValueError):
     """A template that cannot be compiled, or that failed on the values it met."""
 
@@ -89,7 +108,11 @@ class _Environment(ImmutableSandboxedEnvironment):
         super().__init__(**options)
         self.filters.update(bounded_filters(self.filters))
         self.filters[_COUNTED] = self._counted
-        self.steps_left = MAX_STEPS
+        self._left = threading.local()
+
+    def begin(self) -> None:
+        """A rendering begins, in this thread."""
+        self._left.steps = MAX_STEPS
 
     def from_string(self, source: Any, *arguments: Any, **more: Any) -> jinja2.Template:
         """A template whose loops count their turns."""
@@ -107,8 +130,8 @@ class _Environment(ImmutableSandboxedEnvironment):
         return super().call(context, called, *arguments, **more)
 
     def _step(self, count: int = 1) -> None:
-        self.steps_left -= count
-        if self.steps_left < 0:
+        self._left.steps -= count
+        if self._left.steps < 0:
             raise OverflowError(
                 f"it takes more than {MAX_STEPS:,} turns of loops, a call counting as ten"
             )
@@ -220,7 +243,7 @@ def _joined(pieces: list[Callable[[Mapping[str, Any]], str]], variables: Mapping
 
 
 def _render(template: jinja2.Template, variables: Mapping[str, Any]) -> str:
-    _environment.steps_left = MAX_STEPS  # nothing else is rendered meanwhile
+    _environment.begin()
     try:
         return template.render(variables)
     except Exception as error:  # a template may raise whatever its values' methods raise
@@ -228,7 +251,7 @@ def _render(template: jinja2.Template, variables: Mapping[str, Any]) -> str:
 
 
 def _evaluate(compiled: Callable[..., Any], variables: Mapping[str, Any]) -> Any:
-    _environment.steps_left = MAX_STEPS
+    _environment.begin()
     try:
         value = compiled(**variables)
         if isinstance(value, jinja2.Undefined):
