@@ -395,7 +395,8 @@ SHOWN_BY: dict[str, tuple[list[Json], bool]] = {
 AGENT_DEVIATIONS = [
     name
     for name in load_deviations()
-    if name.split(".")[0] in ("agent", "team", "state") and name != "agent.additional-data-fails"
+    if name.split(".")[0] in ("agent", "team", "state")
+    and name not in ("agent.additional-data-fails", "agent.failure-hidden")
 ]
 
 

@@ -1,4 +1,4 @@
-"""Expressions that may take long are evaluated beside the event loop: others are answered meanwhile.
+"""Expressions that may take long are evaluated beside the event loop: others are served.
 
 An expression waits here, within its evaluation, until another request was answered: on the event
 loop that would never be.
@@ -31,7 +31,9 @@ SCRIPTS = {
     "a template": (
         f"steps: [{{type: Step, name: a, executor_ref: a, mock: {{content: '{WITH_TEMPLATE}'}}}}]"
     ),
-    "a condition": f"steps: [{{type: Condition, name: c, evaluator: '{WITH_CEL}', steps: [{STEP}]}}]",
+    "a condition": (
+        f"steps: [{{type: Condition, name: c, evaluator: '{WITH_CEL}', steps: [{STEP}]}}]"
+    ),
     "a scenario": (
         f"steps: [{STEP}]\nmock: {{scenarios: [{{name: s, status: 503, when: '{WITH_CEL}'}}]}}"
     ),
