@@ -29,13 +29,12 @@ _MODES: tuple[tuple[Fields, str], ...] = (
 
 UNKNOWN_RUN = "contract-tests-no-such-run"
 
-NO_TOKEN = "no token was given (--token or AGENTOS_TOKEN)"  # nosec B105 # a reason, no token
 
-
-@check(Stage.REFUSALS, "authentication.token-required", "authentication.token-secret")
+@check(
+    Stage.REFUSALS, "authentication.token-required", "authentication.token-secret", needs="token"
+)
 def token_required(context: Context) -> None:
     """Valid requests without a token, in each mode, and with what only looks like one."""
-    _token(context)
     requirement = "authentication.token-required"
     _expect_401(context, requirement, None, "no token", modes=_MODES)
     value = context.ids.fresh("key")
@@ -52,7 +51,7 @@ def token_required(context: Context) -> None:
         context.findings.require(requirement, is_kept, message, exchange)
 
 
-@check(Stage.REFUSALS, "authentication.wrong-token", "authentication.token-secret")
+@check(Stage.REFUSALS, "authentication.wrong-token", "authentication.token-secret", needs="token")
 def wrong_token(context: Context) -> None:
     """Tokens that are not the right one, also those that a careless comparison lets pass."""
     token = _token(context)
@@ -79,7 +78,7 @@ def wrong_token(context: Context) -> None:
     _expect_401(context, requirement, nothing, "nothing after Bearer")
 
 
-@check(Stage.REFUSALS, "authentication.other-scheme")
+@check(Stage.REFUSALS, "authentication.other-scheme", needs="token")
 def other_scheme(context: Context) -> None:
     """The right token, but not as a bearer."""
     token = _token(context)
@@ -95,13 +94,12 @@ def other_scheme(context: Context) -> None:
         _expect_401(context, "authentication.other-scheme", authorization, what)
 
 
-@check(Stage.REFUSALS, "authentication.before-workflow")
+@check(Stage.REFUSALS, "authentication.before-workflow", needs="token")
 def before_workflow(context: Context) -> None:
     """Nobody learns without a token which ids are workflows, nor what is wrong with a form.
 
     A list of workflows may be public: who lists them hides nothing.
     """
-    _token(context)
     for workflow_id, fields, what in (
         (unknown_workflow_id(), (("message", "x"), ("stream", "false")), "an unknown workflow"),
         (context.workflows.any.id, (("stream", "maybe"),), "a wrong form"),
@@ -118,16 +116,15 @@ def before_workflow(context: Context) -> None:
         raise CannotDecide("the server lets everybody in")
 
 
-@check(Stage.PROBES, "authentication.scheme-case", "authentication.right-token")
+@check(Stage.REFUSALS, "authentication.scheme-case", needs="token")
 def scheme_case(context: Context) -> None:
     """The scheme's name in other case is the same scheme."""
-    token = _token(context)
-    fields = (("message", context.workflows.probed.message), ("stream", "maybe"))
+    workflow, token = context.workflows.any, _token(context)
+    fields = (("message", workflow.message), ("stream", "maybe"))
     authorization = Authorization(f"bearer {token}", f"bearer {TOKEN_IN_SHELL}")
     # The form is wrong, so that no run starts: whoever is let in is told so.
     exchange = context.requests.ask(
-        context.requests.make(context.workflows.probed.id, fields, authorization=authorization),
-        Expected.ANY,
+        context.requests.make(workflow.id, fields, authorization=authorization), Expected.ANY
     )
     context.findings.require(
         "authentication.scheme-case",
@@ -137,9 +134,16 @@ def scheme_case(context: Context) -> None:
     )
 
 
+@check(Stage.PROBES, "authentication.right-token", needs="token", runs=1)
+def right_token(context: Context) -> None:
+    """A batch run with the right token, where there was none; streams there were."""
+    if not context.history.all_batches:
+        context.runs.batch(context.workflows.probed)
+
+
 def _token(context: Context) -> str:
-    if context.client.token is None:
-        raise CannotDecide(NO_TOKEN)
+    """The right one, which there is where checks are made that need it."""
+    assert context.client.token is not None
     return context.client.token
 
 

@@ -15,8 +15,6 @@ from contract_tests.target.exchange import Exchange, Request
 from contract_tests.target.operations import companion_request
 from contract_tests.target.target import unknown_workflow_id
 
-NO_ORIGIN = "no page's origin was given (--browser-origin)"
-
 OTHER_ORIGIN = "https://contract-tests.invalid"
 
 NOTHING_READABLE = "a page may not read a run, whatever else it may"
@@ -24,7 +22,13 @@ NOTHING_READABLE = "a page may not read a run, whatever else it may"
 ALLOW_ORIGIN = "access-control-allow-origin"
 
 
-@check(Stage.PROBES, "browser.readable", "browser.one-origin", "browser.credentials")
+@check(
+    Stage.PROBES,
+    "browser.readable",
+    "browser.one-origin",
+    "browser.credentials",
+    needs="browser_origin",
+)
 def readable_runs(context: Context) -> None:
     """A run as a stream, and one in batch."""
     workflow = context.workflows.probed
@@ -38,7 +42,7 @@ def readable_runs(context: Context) -> None:
             _require_readable(context, "browser.readable", what, exchange)
 
 
-@check(Stage.PROBES, "browser.errors-readable")
+@check(Stage.PROBES, "browser.errors-readable", needs="browser_origin")
 def readable_errors(context: Context) -> None:
     """Refusals, which a page has to tell from one another."""
     workflow = context.workflows.any
@@ -60,7 +64,7 @@ def readable_errors(context: Context) -> None:
             _require_readable(context, "browser.errors-readable", what, exchange)
 
 
-@check(Stage.PROBES, "browser.preflight")
+@check(Stage.PROBES, "browser.preflight", needs="browser_origin")
 def preflight(context: Context) -> None:
     """What a browser asks before a page's request that is no plain form: without a token, as it
     never sends one there."""
@@ -83,7 +87,7 @@ def preflight(context: Context) -> None:
     )
 
 
-@check(Stage.PROBES, "browser.vary")
+@check(Stage.PROBES, "browser.vary", needs="browser_origin")
 def varies_by_origin(context: Context) -> None:
     """What caches may keep: the list of workflows, asked for by two pages."""
     if "get_workflows" not in context.document.operations:
@@ -101,9 +105,8 @@ def varies_by_origin(context: Context) -> None:
 
 
 def _of_page(context: Context, request: Request, *headers: tuple[str, str]) -> Request:
-    """A request as a page of the origin makes it. Raises CannotDecide."""
-    if context.browser_origin is None:
-        raise CannotDecide(NO_ORIGIN)
+    """A request as a page of the origin makes it."""
+    assert context.browser_origin is not None  # without one the checks are not made
     return replace(request, headers=(("Origin", context.browser_origin), *headers))
 
 

@@ -39,11 +39,12 @@ def malformed(context: Context) -> None:
         context.requests.ask(request, Expected.REFUSAL)
 
 
-@check(Stage.PROBES, "error.recovery")
+@check(Stage.PROBES, "error.recovery", "identity.batch-echo")
 def recovery(context: Context) -> None:
     """A good request after bad ones on the same connections."""
     workflow = context.workflows.probed
-    malformed(context)
+    for _ in range(2):  # the first may do harm that the second shows
+        malformed(context)
     user_id, session_id = context.ids.fresh("user"), context.ids.fresh("session")
     rules = RunRules(refused="error.recovery")
     run = context.runs.batch(
@@ -84,3 +85,23 @@ def after_disconnect(context: Context) -> None:
         left,
         run.exchange,
     )
+
+
+AGAIN = 10
+"""So many runs in each mode show what a server does in every tenth."""
+
+AGAIN_SLOWLY = 3
+"""So many, of a workflow that takes its time."""
+
+
+@check(Stage.BATCHES, "error.sporadic", runs=2 * AGAIN)
+def run_again(context: Context) -> None:
+    """The quickest workflow again and again, as often as other checks did not run it."""
+    workflow, history = context.workflows.probed, context.history
+    wanted = AGAIN if context.workflows.is_quick(workflow) else AGAIN_SLOWLY
+    streams = sum(run.workflow_id == workflow.id for run in history.all_streams)
+    batches = sum(run.workflow_id == workflow.id for run in history.all_batches)
+    for _ in range(wanted - streams):
+        context.runs.stream(workflow)
+    for _ in range(wanted - batches):
+        context.runs.batch(workflow)

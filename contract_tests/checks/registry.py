@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Literal
 
 from contract_tests.checks.context import Context
 from contract_tests.checks.stages import Stage
@@ -12,6 +13,16 @@ from contract_tests.target.exchange import Request
 CheckFunction = Callable[[Context], None]
 Resend = Callable[[Context, Request], None]
 """Sends one request that a check had made up, and judges its answer as the check does."""
+
+
+Given = Literal["token", "browser_origin"]
+"""What only the user can give."""
+
+NOT_GIVEN: dict[Given, str] = {
+    "token": "no token was given (--token or AGENTOS_TOKEN)",
+    "browser_origin": "no page's origin was given (--browser-origin)",
+}
+"""Why a check is not made that needs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +42,12 @@ class Check:
     """How many a probe may start, and wrong requests where a server does not refuse them."""
     plugin: str = ""
     """The plugin that it is of; "" is the kit."""
+    needs: Given | None = None
+    """Without which it is not made."""
+
+    def why_not(self, lacking: Collection[Given]) -> str | None:
+        """Why it is not made where these are not given; None: it is."""
+        return NOT_GIVEN[self.needs] if self.needs is not None and self.needs in lacking else None
 
 
 CHECKS: list[Check] = []
@@ -42,6 +59,7 @@ def check(
     resend: Resend | None = None,
     tries_each_workflow: bool = False,
     runs: int | None = None,
+    needs: Given | None = None,
 ) -> Callable[[CheckFunction], CheckFunction]:
     """Register a function as the check that decides these requirements."""
 
@@ -49,7 +67,16 @@ def check(
         name = function.__name__
         most = runs or (1 if stage is Stage.REFUSALS else 2)
         CHECKS.append(
-            Check(name, stage, frozenset(decides), function, resend, tries_each_workflow, most)
+            Check(
+                name,
+                stage,
+                frozenset(decides),
+                function,
+                resend,
+                tries_each_workflow,
+                most,
+                needs=needs,
+            )
         )
         return function
 
@@ -61,11 +88,16 @@ def ordered_checks() -> list[Check]:
     return sorted(CHECKS, key=lambda check: check.stage)
 
 
-def needed_checks(names: Collection[str], resent: Collection[str] = ()) -> list[Check]:
+def needed_checks(
+    names: Collection[str], resent: Collection[str] = (), lacking: Collection[Given] = ()
+) -> list[Check]:
     """The checks of these names, and the one whose streams those after it look at. `resent`: those
-    that only send a request again."""
+    that only send a request again. `lacking`: what is not given."""
     chosen = [check for check in ordered_checks() if check.name in names]
-    if any(check.stage > Stage.REFUSALS and check.name not in resent for check in chosen):
+    if any(
+        check.stage > Stage.REFUSALS and check.name not in resent and not check.why_not(lacking)
+        for check in chosen
+    ):
         names = {*names, "streams"}
     return [check for check in ordered_checks() if check.name in names]
 

@@ -96,7 +96,8 @@ def pacing(context: Context) -> None:
         if late:
             try:
                 again = context.runs.stream(workflow)
-            except NoMoreRuns:
+            except NoMoreRuns as reason:
+                context.findings.leave_partly(["sse.pacing"], str(reason))
                 continue
             if again is None or not again.exchange.events or again.seconds < 1.0:
                 continue
@@ -121,7 +122,8 @@ def time_advances(context: Context) -> None:
         if stands_still:
             try:
                 run = context.runs.stream(workflow)
-            except NoMoreRuns:
+            except NoMoreRuns as reason:
+                context.findings.leave_partly(["time.advances"], str(reason))
                 continue
             stands_still = run and time_stands_still(run)
         if run is not None and stands_still is not None:

@@ -30,6 +30,8 @@ class Findings:
         """The check that is running."""
         self.reasons: dict[str, str] = {}
         """Why a requirement could not be exercised."""
+        self.partly: dict[str, str] = {}
+        """Why less of a requirement was exercised than could have been."""
         self.undecided: dict[str, str] = {}
         """Why it says nothing of the server that a requirement was not exercised."""
         self.crashes: dict[str, str] = {}
@@ -135,6 +137,13 @@ class Findings:
         """These could not be exercised; the first reason given stays."""
         for requirement in requirements:
             self.reasons.setdefault(requirement, reason)
+
+    def leave_partly(self, requirements: Iterable[str], reason: str) -> None:
+        """What was seen of these is not all that was to be seen, or nothing at all."""
+        requirements = list(requirements)
+        for requirement in requirements:
+            self.partly.setdefault(requirement, reason)
+        self.cannot(requirements, reason)
 
     def withdraw(self, requirement: str, reason: str) -> None:
         """What was seen of it says nothing, as turned out later."""

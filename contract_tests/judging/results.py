@@ -15,6 +15,10 @@ REQUIRED = "required, but skipped: "
 """How the message of a requirement begins that --require names, and that was not exercised."""
 
 
+PARTLY = "in part: "
+"""How the message of a requirement begins that was kept as far as it was tested, and was not tested
+to the end."""
+
 NOT_EXERCISED = {
     "parallel.step-count": "no Parallel ran to its end",
     "condition.branch": "no Condition ran to its end",
@@ -131,7 +135,8 @@ def _settle(
         message = f"{shown.message} (known: {reason})"
         return _result(requirement, Status.KNOWN, message, breaches)
     if findings.is_exercised(name):
-        return _result(requirement, Status.PASSED, "")
+        left = findings.partly.get(name)
+        return _result(requirement, Status.PASSED, f"{PARTLY}{left}" if left else "")
     reason = (
         findings.undecided.get(name)
         or NOT_EXERCISED.get(name)

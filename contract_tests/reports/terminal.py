@@ -174,12 +174,17 @@ def coverage_lines(results: Sequence[Result]) -> list[str]:
             skipped.setdefault(result.message, []).append(result.requirement.id)
         else:
             exercised += 1
+    partly: dict[str, list[str]] = {}
+    for result in results:
+        if result.status is Status.PASSED and result.message:
+            partly.setdefault(result.message, []).append(result.requirement.id)
+    in_part = [f"  {reason}: {', '.join(names)}" for reason, names in partly.items()]
     if not skipped:
-        return [f"{exercised} of {len(results)} requirements exercised"]
+        return [f"{exercised} of {len(results)} requirements exercised", *in_part]
     names = ", ".join(name for names in skipped.values() for name in names)
     lines = [f"{exercised} of {len(results)} requirements exercised; not: {names}"]
     lines += [f"  {reason}: {', '.join(names)}" for reason, names in skipped.items()]
-    return lines
+    return [*lines, *in_part]
 
 
 _TITLES = {

@@ -7,7 +7,13 @@ from dataclasses import replace
 
 from agentos_contract.requirements import Level, load_catalogue
 from contract_tests.checks.plan import PROBE_RUNS, Needs
-from contract_tests.checks.registry import Check, deciding_checks, needed_checks, ordered_checks
+from contract_tests.checks.registry import (
+    Check,
+    Given,
+    deciding_checks,
+    needed_checks,
+    ordered_checks,
+)
 from contract_tests.checks.selection import ONE_IS_ENOUGH
 from contract_tests.checks.stages import Stage
 from contract_tests.judging.known import KnownList
@@ -16,18 +22,24 @@ PLANNED = {"streams", "batch_runs", "further_messages"}
 """Checks whose runs the plan has numbers of their own for."""
 
 
-def checks_for(requirements: Set[str]) -> list[Check]:
-    """The checks that decide these requirements, and those that they need."""
+def checks_for(requirements: Set[str], lacking: Collection[Given] = ()) -> list[Check]:
+    """The checks that decide these requirements, and those that they need. `lacking`: what is not
+    given; a check that needs it is there to say so."""
     if requirements >= {one.id for one in load_catalogue().at_level(Level.PROTOCOL)}:
         return ordered_checks()
-    return needed_checks(deciding_checks(requirements))
+    return needed_checks(deciding_checks(requirements), (), lacking)
 
 
-def needs_of(checks: Sequence[Check], requirements: Collection[str] | None) -> Needs:
+def needs_of(
+    checks: Sequence[Check],
+    requirements: Collection[str] | None,
+    lacking: Collection[Given] = (),
+) -> Needs:
     """Which runs these checks need. `requirements`: those that they are made for; None: they were
-    named themselves, and may need each workflow."""
+    named themselves, and may need each workflow. `lacking`: what is not given."""
     if checks == ordered_checks():
         return Needs()
+    checks = [check for check in checks if not check.why_not(lacking)]
     names = {check.name for check in checks}
     # Wrong requests are runs where a server does not refuse them.
     probes = sum(

@@ -18,6 +18,7 @@ from contract_tests.checks.context import Context, make_context
 from contract_tests.checks.plan import Plan, make_plan
 from contract_tests.checks.registry import (
     CHECKS,
+    NOT_GIVEN,
     Check,
     needed_checks,
     ordered_checks,
@@ -247,11 +248,13 @@ class _Run:
         self._server = ""
         self._workflows: tuple[Workflow, ...] = ()
         self._chosen: set[str] | None = None
+        given = {"token": options.token, "browser_origin": options.browser_origin}
+        self._lacking = [name for name in NOT_GIVEN if given[name] is None]
         if options.checks is not None:
-            self._checks = needed_checks(options.checks, options.resent)
+            self._checks = needed_checks(options.checks, options.resent, self._lacking)
         else:
             self._chosen = {requirement.id for requirement in options.requirements}
-            self._checks = checks_for(self._chosen)
+            self._checks = checks_for(self._chosen, self._lacking)
         self._left = list(self._checks)
         self._late: list[Check] = []
         """Those that were not begun, or not ended, before the time was over."""
@@ -269,7 +272,7 @@ class _Run:
             self._workflows = target.workflows
             self._server = read_version(client, options.document)
             checks = self._checks
-            needs = needs_of(checks, self._chosen)
+            needs = needs_of(checks, self._chosen, self._lacking)
             plan = make_plan(target.workflows, options.max_runs, options.max_examples, needs)
             self._budget.limit = plan.limit
             if options.time_budget is not None:
@@ -294,9 +297,11 @@ class _Run:
                 with client.refusing_gateways():
                     for position, check in enumerate(checks):
                         listener.checking(check, position, len(checks))
-                        if self._budget.why_over() is None:
+                        if (why_not := check.why_not(self._lacking)) is not None:
+                            self._findings.cannot(check.decides, why_not)
+                        elif self._budget.why_over() is None:
                             _run_check(check, context, options.resent.get(check.name))
-                        if self._budget.why_over() is not None:
+                        if why_not is None and self._budget.why_over() is not None:
                             self._late.append(check)
                         self._left.remove(check)
                 if checks == ordered_checks():
@@ -340,8 +345,11 @@ class _Run:
             for check in self._left:
                 reason = f"interrupted by {interrupted_by} before it was tried"
                 findings.leave_undecided(check.decides, reason)
+                findings.leave_partly(check.decides, reason)
         for check in self._late:
-            findings.leave_undecided(check.decides, self._budget.why_over() or "")
+            why = self._budget.why_over() or ""
+            findings.leave_undecided(check.decides, why)
+            findings.leave_partly(check.decides, why)
         asked_for = options.requirements
         results = settle(
             asked_for,
@@ -386,8 +394,10 @@ def _run_check(check: Check, context: Context, resent: Sequence[Request] | None)
                 check.resend(context, request)
     except GatewayAnswered as reason:
         context.findings.leave_undecided(check.decides, str(reason))
-    except (CannotDecide, NoMoreRuns) as reason:
+    except CannotDecide as reason:
         context.findings.cannot(check.decides, str(reason))
+    except NoMoreRuns as reason:
+        context.findings.leave_partly(check.decides, str(reason))
     except CouldNotRun:
         raise
     except Exception as error:

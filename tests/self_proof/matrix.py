@@ -72,6 +72,8 @@ CONDITIONS: dict[str, Conditions] = {
     **dict.fromkeys(
         ("session.batch-state-lost", "session.state-shared"), Conditions(("showcase", "counting"))
     ),
+    # Where other checks' runs show it no sooner.
+    "error.now-and-then": Conditions(options={"selection": Selection(only=["error.sporadic"])}),
     "error.left-behind": Conditions(("showcase", "lasting")),
     "sse.byte-by-byte": Conditions(("brief",)),
     "cancel.ignored": Conditions(("showcase", "slower")),

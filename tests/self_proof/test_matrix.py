@@ -38,11 +38,8 @@ WHOLE = {
     "batch.runs-lost-in-tenth",
     "order.content-completed-lost-in-tenth",
     "order.output-lost-in-tenth",
-    "error.dead-after-malformed",
     "error.left-behind",
-    "error.now-and-then",
     "event.cut-at-8-kib",
-    "identity.session-not-taken",
     "identity.session-of-last",
 }
 """What shows only after requests that other checks make."""

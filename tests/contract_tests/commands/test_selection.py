@@ -66,6 +66,32 @@ def test_what_is_left_out_starts_no_runs(stage: Serve, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("area", "why"), [("authentication", "no token was given"), ("browser", "no page's origin")]
+)
+def test_what_nobody_gave_what_it_takes_starts_no_runs(
+    stage: Serve, tmp_path: Path, area: str, why: str
+) -> None:
+    report, started = report_of(stage(ConformingServer()), tmp_path, "--area", area)
+    assert started == 0
+    assert {one["status"] for one in report["results"]} == {"skipped"}
+    assert why in report["results"][0]["message"]
+
+
+def test_what_is_kept_as_far_as_the_runs_went_says_so(stage: Serve, tmp_path: Path) -> None:
+    url = stage(ConformingServer())
+    result = run_cli(url, "--max-runs", "8", "--report-dir", str(tmp_path), "--seed", "3")
+    assert result.exit_code == 0, result.output
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    found = {one["requirement"]: one for one in report["results"]}
+    assert found["order.ended"] | {"message": ""} == found["order.ended"]
+    # Its own check had no run left; what other runs showed of it was kept.
+    partly = found["error.sporadic"]
+    assert partly["status"] == "passed"
+    assert partly["message"].startswith("in part: all 8 runs of the plan had been started")
+    assert "  in part: all 8 runs of the plan had been started (--max-runs): " in result.output
+
+
+@pytest.mark.parametrize(
     "requirement",
     # The document's, and the last of each other area: runs judge many of them alike.
     [

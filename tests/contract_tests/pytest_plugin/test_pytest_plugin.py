@@ -296,7 +296,7 @@ def test_the_options_are_those_of_the_command() -> None:
     assert {name for name in OPTIONS if own[name].multiple} == REPEATED
 
 
-NOT_OF_THE_PLUGIN = {"version", "help", "update-known", "replay", "verbose", "github"}
+NOT_OF_THE_PLUGIN = {"version", "help", "update-known", "replay", "verbose", "github", "plan"}
 """Writing a file of known ones is not what a test does, nor trying what another run found; and
 annotations are of what pytest says."""
 
