@@ -126,9 +126,12 @@ agentos: $(AGENTOS_INSTALLED)
 serve: install
 	$(VENV)/bin/mockserver serve --port $(PORT) $(ARGS)
 
+# What js/ has is tried beside the rest, which waits for servers half of its time; it is said after it.
+JS_LOG := $(VENV)/js.log
 test: install install-others agentos redis shells gateways $(NODE_INSTALLED) lint
-	$(VENV)/bin/pytest -n $(WORKERS) --dist worksteal -m "not binary" $(ARGS)
-	$(MAKE) --no-print-directory js
+	@$(MAKE) --no-print-directory js >$(JS_LOG) 2>&1 & js=$$!; \
+	$(VENV)/bin/pytest -n $(WORKERS) --dist worksteal -m "not binary" $(ARGS); code=$$?; \
+	wait $$js || code=$$?; cat $(JS_LOG); exit $$code
 
 # The binary, built and tried in an empty environment: minutes that `make test` does not have.
 test-binary: install

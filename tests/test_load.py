@@ -39,7 +39,7 @@ def load(url: str, folder: Path, *options: str) -> Load:
     command += ["--master-bind-port", port, "--master-port", port]
     command += ["--headless", "--only-summary", "--processes", "2", "-u", "4", "-r", "4"]
     done = subprocess.run(
-        [*command, "--runs", "100", "--csv", str(folder / "load"), *options],
+        [*command, "--runs", "40", "--csv", str(folder / "load"), *options],
         env={**os.environ, "AGENTOS_TOKEN": "letmein"},
         cwd=folder,
         capture_output=True,

@@ -23,7 +23,7 @@ from mockserver.server import listen, serve
 from mockserver.sessions.records import INTERRUPTED
 from mockserver.sessions.sqlite import SqliteStore
 
-KILLS = int(os.environ.get("KILLS", "20"))
+KILLS = int(os.environ.get("KILLS", "10"))
 CLIENTS = 8
 
 SCRIPT = """
