@@ -16,7 +16,7 @@ QUICK = ("-p", "no:randomly", "-p", "no:cacheprovider")
 
 def outcome(pytester: pytest.Pytester, text: str, url: str) -> pytest.RunResult:
     pytester.makepyfile(text)
-    return pytester.runpytest_subprocess(*QUICK, f"--agentos-mock-url={url}")
+    return pytester.runpytest_inprocess(*QUICK, f"--agentos-mock-url={url}")
 
 
 def test_each_test_has_a_scope_of_its_own(pytester: pytest.Pytester, mock_url: str) -> None:
@@ -80,7 +80,7 @@ def test_without_an_address_it_is_served_from_the_process(pytester: pytest.Pytes
         workflows = agentos_mock.http.get("/workflows").json()
         assert [workflow["id"] for workflow in workflows] == ["mine"]
     """)
-    pytester.runpytest_subprocess(*QUICK).assert_outcomes(passed=1)
+    pytester.runpytest_inprocess(*QUICK).assert_outcomes(passed=1)
 
 
 def test_it_costs_nothing_unused() -> None:
