@@ -50,8 +50,8 @@ class Forked:
         read_status, status = os.pipe()
         self.stdout: IO[str] = os.fdopen(read)
         self._status = os.fdopen(read_status)
-        package = next(name for name in _LOADED if module.startswith(name))
-        with _fork_server(python or Path(sys.executable), package) as server:
+        packages = next(names for names in _LOADED if module.startswith(names))
+        with _fork_server(python or Path(sys.executable), packages) as server:
             socket.send_fds(server, [json.dumps(asked).encode()], [status, written])
         os.close(written)
         os.close(status)
@@ -126,14 +126,14 @@ _CONTRACT_TESTS = [
     "tests.loaded_contract_tests",
 ]
 _LOADED = {
-    "mockserver": _MOCK,
-    "contract_tests": _CONTRACT_TESTS,
-    "pytest": ["pytest", *_MOCK, *_CONTRACT_TESTS],
+    ("mockserver",): _MOCK,
+    # One for both: what it makes takes as long as some runs.
+    ("contract_tests", "pytest"): ["pytest", *_MOCK, *_CONTRACT_TESTS],
     # Not agno.os, which reads the token of the environment as it is imported.
-    "scripted_agentos": ["agno.workflow", "agno.team", "agno.db.sqlite", "fastapi", "uvicorn"],
-    "tests.agentos": ["agno.client"],
+    ("scripted_agentos",): ["agno.workflow", "agno.team", "agno.db.sqlite", "fastapi", "uvicorn"],
+    ("tests.agentos",): ["agno.client"],
 }
-"""What has been imported where each is forked, by its package."""
+"""What has been imported where each is forked, by their packages."""
 
 
 def _fork_servers() -> Path:
@@ -151,27 +151,27 @@ VARIABLE = "TESTS_FORK_SERVERS"
 FORK_SERVERS = _fork_servers()
 
 
-def _fork_server(python: Path, package: str) -> socket.socket:
-    """A connection to what forks the processes of a package, which the first to ask starts."""
-    name = hashlib.sha256(f"{python} {package}".encode()).hexdigest()[:16]
+def _fork_server(python: Path, packages: tuple[str, ...]) -> socket.socket:
+    """A connection to what forks the processes of packages, which the first to ask starts."""
+    name = hashlib.sha256(f"{python} {packages}".encode()).hexdigest()[:16]
     place = FORK_SERVERS / name
     connection = socket.socket(socket.AF_UNIX)
     with FileLock(f"{place}.lock"):
         if not place.exists():
-            _start_fork_server(python, package, place)
+            _start_fork_server(python, packages, place)
     connection.connect(str(place))
     return connection
 
 
-def _start_fork_server(python: Path, package: str, place: Path) -> None:
+def _start_fork_server(python: Path, packages: tuple[str, ...], place: Path) -> None:
     environment = {**os.environ, "AGNO_TELEMETRY": "false"}
-    if package not in KIT.values():
+    if python != Path(sys.executable):
         environment["PYTHONWARNINGS"] = "ignore"  # Agno's own
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(place))
         listener.listen()
         descriptor = listener.fileno()
-        words = [str(descriptor), str(FORK_SERVERS / "alive"), *_LOADED[package]]
+        words = [str(descriptor), str(FORK_SERVERS / "alive"), *_LOADED[packages]]
         process = subprocess.Popen(
             [str(python), "-m", "tests.fork_server", *words],
             pass_fds=[descriptor],
