@@ -27,7 +27,7 @@ class Level(IntEnum):
     PROTOCOL = 2
     """It follows from the event model, from HTTP or from the HTML standard."""
     OBSERVED = 3
-    """One measured server does so."""
+    """One measured server does so, and clients that were written for it may count on it."""
 
     @classmethod
     def parse(cls, name: str) -> Level:
@@ -35,6 +35,10 @@ class Level(IntEnum):
 
     def __str__(self) -> str:
         return self.name.lower()
+
+
+DEFAULT_LEVEL = Level.OBSERVED
+"""How far tests go unless said: a server for AgentOS's clients does what those count on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import click
 
 from agentos_contract.completion import complete_profiles
 from agentos_contract.output import Command
-from agentos_contract.requirements import Level
+from agentos_contract.requirements import DEFAULT_LEVEL, Level
 from contract_tests.cli.options import HELP, target_options
 
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
@@ -85,7 +85,7 @@ class Duration(click.ParamType[float]):
 @click.option(
     "--level",
     type=click.Choice([str(level) for level in Level]),
-    default=str(Level.PROTOCOL),
+    default=str(DEFAULT_LEVEL),
     show_default=True,
     help="How far to go: what the document says; what the protocol implies; what one server does.",
 )

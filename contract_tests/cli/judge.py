@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from agentos_contract.completion import complete_areas, complete_profiles, complete_requirements
-from agentos_contract.requirements import Level
+from agentos_contract.requirements import DEFAULT_LEVEL, Level
 from contract_tests.cli.options import target_options
 
 
@@ -64,7 +64,7 @@ def _origin(ctx: click.Context, param: click.Parameter, value: str | None) -> st
 @click.option(
     "--level",
     type=click.Choice([str(level) for level in Level]),
-    default=str(Level.PROTOCOL),
+    default=str(DEFAULT_LEVEL),
     show_default=True,
     help="How far to go: what the document says; what the protocol implies; what one server does.",
 )

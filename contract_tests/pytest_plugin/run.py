@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from agentos_contract.connection import below
 from agentos_contract.output import escaped, escaped_lines
-from agentos_contract.requirements import Level, Requirement, load_catalogue
+from agentos_contract.requirements import DEFAULT_LEVEL, Level, Requirement, load_catalogue
 from agentos_contract.signals import Signals
 from agentos_contract.writable import check_file, check_folder
 from contract_tests.checks.plan import Plan
@@ -222,7 +222,7 @@ def requirements_of(config: pytest.Config) -> list[Requirement]:
     try:
         return settings_of(config).requirements
     except pytest.UsageError:
-        return list(load_catalogue().at_level(Level.PROTOCOL))
+        return list(load_catalogue().at_level(DEFAULT_LEVEL))
 
 
 def report_of(request: pytest.FixtureRequest) -> ContractReport:

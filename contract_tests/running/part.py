@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence, Set
 from dataclasses import replace
 
-from agentos_contract.requirements import Level, load_catalogue
+from agentos_contract.requirements import DEFAULT_LEVEL, load_catalogue
 from contract_tests.checks.plan import PROBE_RUNS, Needs
 from contract_tests.checks.registry import (
     Check,
@@ -25,7 +25,7 @@ PLANNED = {"streams", "batch_runs", "further_messages"}
 def checks_for(requirements: Set[str], lacking: Collection[Given] = ()) -> list[Check]:
     """The checks that decide these requirements, and those that they need. `lacking`: what is not
     given; a check that needs it is there to say so."""
-    if requirements >= {one.id for one in load_catalogue().at_level(Level.PROTOCOL)}:
+    if requirements >= {one.id for one in load_catalogue().at_level(DEFAULT_LEVEL)}:
         return ordered_checks()
     return needed_checks(deciding_checks(requirements), (), lacking)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import contract_tests.checks  # noqa: F401 - registers them
 from agentos_contract.connection import PLAIN, Connection
 from agentos_contract.document import Document
-from agentos_contract.requirements import Level, Requirement, load_catalogue
+from agentos_contract.requirements import DEFAULT_LEVEL, Level, Requirement, load_catalogue
 from contract_tests.checks.context import Context, make_context
 from contract_tests.checks.plan import Plan, make_plan
 from contract_tests.checks.registry import (
@@ -56,7 +56,7 @@ class Options:
     token: str | None = None
     connection: Connection = PLAIN
     workflows: Sequence[str] = ()
-    level: Level = Level.PROTOCOL
+    level: Level = DEFAULT_LEVEL
     selection: Selection = field(default_factory=Selection)
     """Of the level's requirements."""
     known: KnownList = field(default_factory=dict)

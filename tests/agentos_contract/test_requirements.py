@@ -23,5 +23,17 @@ def test_a_level_includes_those_before_it() -> None:
     catalogue = load_catalogue()
     document = {r.id for r in catalogue.at_level(Level.DOCUMENT)}
     protocol = {r.id for r in catalogue.at_level(Level.PROTOCOL)}
-    assert document < protocol
+    observed = {r.id for r in catalogue.at_level(Level.OBSERVED)}
+    assert document < protocol < observed
+    assert observed == set(catalogue.requirements)
+
+
+def test_what_only_the_measured_server_does_is_observed_and_nothing_else_is() -> None:
+    for requirement in load_catalogue().requirements.values():
+        if requirement.level is Level.OBSERVED:
+            assert requirement.source.startswith("Agno")
+            assert "document" not in requirement.source
+
+
+def test_a_level_has_a_name() -> None:
     assert str(Level.parse("protocol")) == "protocol"

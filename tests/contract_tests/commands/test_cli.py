@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from starlette.responses import JSONResponse, Response
 
-from agentos_contract.requirements import Level, load_catalogue
+from agentos_contract.requirements import DEFAULT_LEVEL, Level, load_catalogue
 from contract_tests.judging.results import Status
 from mockserver.cli import main as mock
 from tests.conftest import Serve
@@ -41,7 +41,7 @@ def test_all_kept(stage: Serve, tmp_path: Path) -> None:
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert set(report) == {"target", "seed", "results", "seconds"}
     assert (report["target"], report["seed"]) == (url, 3)
-    ids = [requirement.id for requirement in load_catalogue().at_level(Level.PROTOCOL)]
+    ids = [requirement.id for requirement in load_catalogue().at_level(DEFAULT_LEVEL)]
     assert [entry["requirement"] for entry in report["results"]] == ids
     for entry in report["results"]:
         assert set(entry) == {"requirement", "status", "message", "reproduce"}

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from agentos_contract.requirements import Level, load_catalogue
+from agentos_contract.requirements import DEFAULT_LEVEL, Level, load_catalogue
 from tests.conftest import Serve, serving
 from tests.contract_tests.conftest import run_cli
 from tests.contract_tests.server import ConformingServer
 
-ALL = list(load_catalogue().at_level(Level.PROTOCOL))
+ALL = list(load_catalogue().at_level(DEFAULT_LEVEL))
 
 
 def report_of(url: str, folder: Path, *options: str) -> tuple[dict[str, Any], int]:
@@ -63,6 +63,17 @@ def test_what_is_left_out_starts_no_runs(stage: Serve, tmp_path: Path) -> None:
     assert counts == sorted(counts, reverse=True), started
     assert len(set(counts)) == len(counts), started
     assert counts[-1] == 0
+
+
+def test_habits_of_the_measured_server_are_tested_unless_said(stage: Serve, tmp_path: Path) -> None:
+    url = stage(ConformingServer())
+    habits = {"order.step-output", "identity.step-order"}
+    usual, _ = report_of(url, tmp_path, "--area", "order", "--area", "identity")
+    without, _ = report_of(
+        url, tmp_path, "--area", "order", "--area", "identity", "--level", "protocol"
+    )
+    found = [{one["requirement"] for one in report["results"]} for report in (usual, without)]
+    assert found[0] - found[1] == habits
 
 
 @pytest.mark.parametrize(

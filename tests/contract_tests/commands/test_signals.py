@@ -15,7 +15,7 @@ from pathlib import Path
 import junitparser
 import pytest
 
-from agentos_contract.requirements import Level, load_catalogue
+from agentos_contract.requirements import DEFAULT_LEVEL, load_catalogue
 from tests.hostile_server import JSON, STREAM, HostileServer, head, hostile, plain
 from tests.processes import Forked, module_of
 
@@ -93,7 +93,7 @@ def test_the_tests_leave_all_reports(number: signal.Signals, tmp_path: Path) -> 
     assert "Traceback" not in output
     report = json.loads((tmp_path / "report.json").read_text("utf-8"))
     assert report["interrupted"] == last.removeprefix("contract-tests: ")
-    ids = [requirement.id for requirement in load_catalogue().at_level(Level.PROTOCOL)]
+    ids = [requirement.id for requirement in load_catalogue().at_level(DEFAULT_LEVEL)]
     assert [entry["requirement"] for entry in report["results"]] == ids
     by_status = {entry["status"] for entry in report["results"]}
     assert {"passed", "skipped"} <= by_status

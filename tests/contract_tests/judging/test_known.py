@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agentos_contract.profiles import load_profile
-from agentos_contract.requirements import Level, load_catalogue
+from agentos_contract.requirements import DEFAULT_LEVEL, load_catalogue
 from contract_tests.judging.known import Known, KnownError, KnownList, load_known
 from contract_tests.judging.results import Result, Status, settle
 from contract_tests.running.run import Report
@@ -45,7 +45,7 @@ BROKEN = "identity.run-id"
 
 def settled(report: Report, known: KnownList) -> dict[str, Result]:
     """The results, had that been known."""
-    requirements = list(load_catalogue().at_level(Level.PROTOCOL))
+    requirements = list(load_catalogue().at_level(DEFAULT_LEVEL))
     results = settle(requirements, report.findings, known=known, required=())
     return {result.requirement.id: result for result in results}
 

@@ -11,7 +11,7 @@ import click
 import pytest
 
 import contract_tests.pytest_plugin.run  # noqa: F401 - else each inner pytest would import it anew
-from agentos_contract.requirements import Level, load_catalogue
+from agentos_contract.requirements import DEFAULT_LEVEL, load_catalogue
 from contract_tests.cli import main
 from contract_tests.pytest_plugin.options import OPTIONS, REPEATED
 from tests.conftest import ROOT, Serve
@@ -29,7 +29,7 @@ def test_contract(contract_requirement):
 """
 
 
-REQUIREMENTS = list(load_catalogue().at_level(Level.PROTOCOL))
+REQUIREMENTS = list(load_catalogue().at_level(DEFAULT_LEVEL))
 
 
 @pytest.fixture(scope="module", autouse=True)

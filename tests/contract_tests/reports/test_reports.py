@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner
 
-from agentos_contract.requirements import Level, load_catalogue
+from agentos_contract.requirements import DEFAULT_LEVEL, load_catalogue
 from contract_tests.cli import main
 from mockserver.app import Settings, create_app
 from tests.conftest import serving
@@ -36,7 +36,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_json_has_every_requirement(reports: Path) -> None:
     report = json.loads((reports / "report.json").read_text())
     names = [result["requirement"] for result in report["results"]]
-    assert names == [r.id for r in load_catalogue().at_level(Level.PROTOCOL)]
+    assert names == [r.id for r in load_catalogue().at_level(DEFAULT_LEVEL)]
     statuses = {result["requirement"]: result["status"] for result in report["results"]}
     assert statuses["loop.should-continue"] == "failed"
     assert statuses["order.ended"] == "known"
@@ -45,7 +45,7 @@ def test_json_has_every_requirement(reports: Path) -> None:
 def test_junit_has_a_case_for_each_and_counts_them(reports: Path) -> None:
     root = ElementTree.parse(reports / "junit.xml").getroot()
     cases = {case.get("name"): case for case in root.iter("testcase")}
-    assert len(cases) == len(list(load_catalogue().at_level(Level.PROTOCOL)))
+    assert len(cases) == len(list(load_catalogue().at_level(DEFAULT_LEVEL)))
     failure = cases["loop.should-continue"].find("failure")
     assert failure is not None
     assert "curl" in (failure.text or "")

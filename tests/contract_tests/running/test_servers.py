@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agentos_contract.requirements import Level, load_catalogue
+from agentos_contract.requirements import DEFAULT_LEVEL, load_catalogue
 from contract_tests.judging.known import Known, load_known
 from contract_tests.judging.results import Status
 from contract_tests.running.run import Report
@@ -95,6 +95,6 @@ def test_the_profile_is_that_of_a_real_agentos(of_agentos: Report) -> None:
     # And whatever the real server was seen to keep is refused.
     kept = set(of_agentos.findings.probed_at) - set(of_agentos.findings.breaches)
     assert len(kept) > 40
-    for name in kept & {r.id for r in load_catalogue().at_level(Level.PROTOCOL)}:
+    for name in kept & {r.id for r in load_catalogue().at_level(DEFAULT_LEVEL)}:
         entries = (*profile().get(name, ()), Known("they say so"))
         assert failed(settled(of_agentos, {**profile(), name: entries})) == {name}
