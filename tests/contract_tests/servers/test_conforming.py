@@ -10,7 +10,7 @@ from contract_tests.checks.selection import Selection
 from contract_tests.judging.results import Status
 from tests.conftest import serving
 from tests.contract_tests.conftest import broken, by_status, test_target
-from tests.contract_tests.servers import on_http_server, on_starlette
+from tests.contract_tests.servers import on_express, on_http_server, on_starlette
 from tests.contract_tests.servers.story import Style
 
 TOKEN = "let-me-in-6d1f"
@@ -33,6 +33,27 @@ def test_a_conforming_server_passes(stack: str) -> None:
         report = test_target(url, token=TOKEN if stack == "fastapi" else None, max_examples=8)
     assert broken(report) == set()
     assert {"order.first-event", "batch.equals-stream"} <= set(by_status(report, Status.PASSED))
+
+
+needs_express = pytest.mark.skipif(not on_express.IS_HERE, reason="needs Express (make js)")
+
+
+@needs_express
+@pytest.mark.parametrize("how", [(), ("compressed",)])
+def test_express_passes(how: tuple[str, ...]) -> None:
+    with on_express.served(*how) as url:
+        report = test_target(url, max_examples=8)
+    assert broken(report) == set()
+    assert {"order.first-event", "batch.equals-stream"} <= set(by_status(report, Status.PASSED))
+
+
+@needs_express
+def test_where_compression_holds_a_stream_back_it_does_not() -> None:
+    with on_express.served("compressed", "held") as url:
+        report = test_target(url, selection=Selection(only=["sse.pacing"]))
+    (breach,) = report.breaches
+    assert breach.requirement == "sse.pacing"
+    assert "where the client takes gzip" in breach.message
 
 
 def test_one_that_tells_names_of_headers_apart_by_case_does_not() -> None:
