@@ -33,7 +33,7 @@ def _origin(ctx: click.Context, param: click.Parameter, value: str | None) -> st
     return origin
 
 
-@target_options(max_runs=150, idle_timeout=120.0, total_timeout=600.0)
+@target_options(max_runs=170, idle_timeout=120.0, total_timeout=600.0)
 @click.option(
     "--parallel",
     metavar="N",
