@@ -19,7 +19,7 @@ Given = Literal["token", "browser_origin"]
 """What only the user can give."""
 
 NOT_GIVEN: dict[Given, str] = {
-    "token": "no token was given (--token or AGENTOS_TOKEN)",
+    "token": "no token was given (--token or AGENTOS_TOKEN)",  # nosec B105 # no token
     "browser_origin": "no page's origin was given (--browser-origin)",
 }
 """Why a check is not made that needs it."""
