@@ -182,7 +182,11 @@ def _find_baseline(
         try:
             observed = observe(context, secrets.token_hex(6), until, listener.progress)
         except NoMoreRuns as error:
-            raise CouldNotRun(str(error)) from error
+            count = len(target.workflows)
+            raise CouldNotRun(
+                f"{error}, before anything was drawn: how {count} workflows usually go takes up to "
+                f"{2 * count}"
+            ) from error
     if not observed.baseline.usual:
         raise CouldNotRun("no time was left to run a workflow; give more with --time")
     return target, observed

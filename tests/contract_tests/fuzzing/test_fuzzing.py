@@ -456,3 +456,9 @@ def test_known_deviations_are_no_failures(serve: Serve, tmp_path: Path) -> None:
         "will start as many runs as 10 min allow, at most 30, of: main (seed 1)" in outcome.output
     )
     assert "0 failures in" in outcome.output
+
+
+def test_too_few_runs_to_see_what_is_usual(serve: Serve) -> None:
+    outcome = run_cli("fuzz", serve(Server(("main",))), "--time", "30s", "--max-runs", "1")
+    assert outcome.exit_code == 2
+    assert "before anything was drawn: how 1 workflows usually go takes up to 2" in outcome.output
