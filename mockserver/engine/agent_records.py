@@ -279,13 +279,15 @@ class AgentRecord:
                 given[name] = self.media[kind]
         given = {"input": given}
         events: Json = {}
-        made = self._left(failure)
+        made: Json = {}
         if failure is None:
             made = {"messages": self.messages}
             made |= self.thought_messages()
             if self.reasoning_steps:
                 made["reasoning_steps"] = list(self.reasoning_steps)
-            made |= {**joined(self.made, {}), **self.cited_members()}
+        made |= self._left(failure)
+        if failure is None:
+            made |= self.cited_members()
             if self.tools or not self.is_streamed:
                 made["tools"] = self.tools
         elif self.is_team:
