@@ -40,6 +40,10 @@ def listed_runs(context: Context, session_id: str, user_id: str | None = None) -
     not list any."""
     if "get_session_runs" not in context.document.operations:
         return None
-    exchange = context.client.send(read_session(context.document, session_id, user_id))
+    return listed_in(context.client.send(read_session(context.document, session_id, user_id)))
+
+
+def listed_in(exchange: Exchange) -> Listed | None:
+    """The runs that an answer lists; None where it is no list."""
     runs = parse_json(exchange.body) if exchange.succeeded else None
     return Listed(tuple(mappings(runs)), exchange) if isinstance(runs, list) else None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from concurrent.futures import wait
 
-from agentos_contract.json_values import mapping, parse_json, short
+from agentos_contract.json_values import short
 from contract_tests.checks.context import Context
+from contract_tests.checks.listed import listed_in
 from contract_tests.checks.registry import check
 from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.forms.texts import ODD
@@ -57,11 +58,10 @@ def _listed(context: Context, session_id: str, first: StreamedRun, second: Strea
             f"{exchange.summary}"
         )
         context.findings.require("session.continuity", False, message, *exchanges)
-    runs = parse_json(exchange.body) if exchange.succeeded else None
-    if not isinstance(runs, list):
+    listed = listed_in(exchange)
+    if listed is None:
         return  # a companion that this server does not have
-    listed = [mapping(run).get("run_id") for run in runs]
-    missing = [run.run_id for run in (first, second) if run.run_id not in listed]
+    missing = [run.run_id for run in (first, second) if not listed.has(run.run_id)]
     message = f"the session {session_id} does not have the runs {', '.join(map(str, missing))}"
     context.findings.require("session.continuity", not missing, message, *exchanges)
 
