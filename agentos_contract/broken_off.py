@@ -43,7 +43,8 @@ def broken_off(root: Span, payloads: Sequence[EventData]) -> BrokenOff:
     for step in root.walk():
         if not step.ended and step.scope in (Scope.LOOP, Scope.STEPS) and failed_for_good(step):
             failed.add(step)
-            failed.update(child for child in step.children if child.scope is Scope.ITERATION)
+            # Its iterations that ended did so before it broke off.
+            failed.update(c for c in step.children if c.scope is Scope.ITERATION and not c.ended)
         if step.scope is not Scope.STEP or not failed_for_good(step):
             continue
         if step.name in names:

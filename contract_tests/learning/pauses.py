@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 MIN_PAUSE = 0.15
 """Seconds between two events, for something to be done meanwhile."""
+CANDIDATES = 3
+"""As many pauses of a kind are tried until one comes again."""
 
 
 @dataclass(frozen=True)
@@ -58,23 +60,37 @@ class Meanwhile(Generic[T]):
     run: StreamedRun
     done: T
     next_event_after: float | None
-    """Seconds from then to the next event; None where none came."""
+    """Seconds from when it was begun to the next event; None where none came."""
+    took: float
+    """Seconds that it took."""
+
+    @property
+    def is_within(self) -> bool:
+        """Whether it was over before the run went on."""
+        return self.next_event_after is not None and self.took < self.next_event_after
 
 
 def pauses_of(evidence: Evidence) -> list[Pause]:
     """The pause that is best used of each kind: in a step, in the last step, in a container."""
 
     def best() -> list[Pause]:
-        kinds: dict[str, Pause] = {}
+        kinds: dict[str, list[Pause]] = {}
         for run in evidence.runs:
             if run.ended_by == "WorkflowCompleted":
                 for pause in _pauses(run):
-                    kinds[pause.kind] = min(
-                        kinds.get(pause.kind, pause), pause, key=lambda one: one.cost
-                    )
-        return list(kinds.values())
+                    kinds.setdefault(pause.kind, []).append(pause)
+        tried = (sorted(pauses, key=lambda one: one.cost)[:CANDIDATES] for pauses in kinds.values())
+        found = (next((p for p in pauses if _comes_again(evidence, p)), None) for pauses in tried)
+        return [pause for pause in found if pause is not None]
 
     return evidence.once("pauses", best)
+
+
+def _comes_again(evidence: Evidence, pause: Pause) -> bool:
+    """Whether the run pauses there once more: the first time something else may have held it up."""
+    found = during_pause(evidence, pause, lambda started: None)
+    after = found.next_event_after if found is not None else None
+    return after is not None and after >= MIN_PAUSE
 
 
 def _pauses(run: Run) -> Iterator[Pause]:
@@ -121,10 +137,11 @@ def during_pause(
     started = parse_object(first[0].data) if first else None
     if started is None or future.done():
         return None
-    done_at = time.monotonic()
+    begun_at = time.monotonic()
     done = do(started)
+    took = time.monotonic() - begun_at
     _, run = context.judge.stream(workflow, future.result())
     if run is None:
         return None
-    after = next((at - done_at for at in arrivals[pause.after + 1 :]), None)
-    return Meanwhile(run, done, after)
+    after = next((at - begun_at for at in arrivals[pause.after + 1 :]), None)
+    return Meanwhile(run, done, after, took)

@@ -106,7 +106,7 @@ def made_at_end(evidence: Evidence) -> Observations:
         found = during_pause(
             evidence, pause, lambda started: _session(evidence, str(started.get("session_id")))
         )
-        if found is not None and found.done.status in (200, 404):
+        if found is not None and found.is_within and found.done.status in (200, 404):
             is_there = found.done.status == 200
             where = pause.run.say(f"during a run its session is {'' if is_there else 'not '}there")
             yield Observation("session.made-at-end", not is_there, where)
@@ -126,7 +126,9 @@ def written_whole(evidence: Evidence) -> Observations:
         session_id=session_id,
     )
     name = json_of(_session(evidence, session_id)).get("session_name")
-    if found is not None and found.done.status == 200 and name in ("first", "second"):
+    if found is None or not found.is_within:
+        return
+    if found.done.status == 200 and name in ("first", "second"):
         how = "undone" if name == "first" else "kept"
         where = f"a session's new name was {how} at its run's end"
         yield Observation("session.written-whole", name == "first", where)
@@ -151,22 +153,23 @@ def two_users(evidence: Evidence) -> Observations:
     no_user: dict[str, str] = {}
     for first_user in (ADA, no_user) if _is_served(evidence) else ():
         session = {"session_id": evidence.context.ids.fresh("session")}
-        first, second = (
-            json_of(_run(evidence, **session, **user)).get("run_id") for user in (first_user, BOB)
-        )
+        runs = [json_of(_run(evidence, **session, **user)) for user in (first_user, BOB)]
         # Either user may have a session of that id.
         users = (no_user, first_user, BOB)
         found = {run_id for user in users for run_id in _run_ids(evidence, **session, **user)}
-        if first is None or second is None or not {first, second} & found:
+        first_is_there, second_is_there = (run.get("run_id") in found for run in runs)
+        stays = first_is_there if first_user else second_is_there
+        # A run that failed may be in no session at all.
+        if any(run.get("status") != "COMPLETED" for run in runs) or not stays:
             continue
         if first_user:
-            is_lost = second not in found
+            is_lost = not second_is_there
             where = (
                 f"another user's run in a session is {'not ' if is_lost else ''}remembered in it"
             )
             yield Observation("session.one-owner", is_lost, where)
         else:
-            is_lost = first not in found
+            is_lost = not first_is_there
             where = (
                 f"a session's run is {'not ' if is_lost else ''}there after a user's first in it"
             )

@@ -671,6 +671,15 @@ def cancelled_in_the_middle(stream: Stream) -> None:
     stream.append(event("WorkflowCancelled", reason="enough"))
 
 
+def test_an_iteration_that_ended_before_the_run_was_cancelled_has_not_failed() -> None:
+    stream = good()
+    del stream[at(stream, "LoopIterationStarted", iteration=2) + 1 :]
+    stream.append(event("WorkflowCancelled", reason="enough"))
+    conditions = judged(stream).verdict.conditions["order.ended"]
+    assert frozenset({"iteration"}) in conditions
+    assert not [words for words in conditions if {"iteration", "step-failed"} <= words]
+
+
 def failed_in_the_middle(stream: Stream) -> None:
     del stream[at(stream, "StepCompleted", step_name="c0") :]
     stream.append(event("StepError", **about("c0", [2, 0], "cond"), error="boom"))
