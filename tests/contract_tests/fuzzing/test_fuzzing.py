@@ -119,7 +119,8 @@ def test_a_session_that_loses_its_third_run(serve: Serve, tmp_path: Path) -> Non
     assert failure.certainty == "shown again 2 of 2 times"
     assert len(failure.commands) == 4
     again = fuzz_for(url, SECONDS, seed=2, database=database, max_failures=1)
-    assert found_by(again, "session.continuity").replayed
+    kept = [str(file) for file in Path(database).rglob("*") if file.is_file()]
+    assert found_by(again, "session.continuity").replayed, (again, kept)
     assert again.rounds == 1
 
     save([failure], options(url), tmp_path, lambda text: text)

@@ -102,6 +102,7 @@ def test_what_is_learned_again_of_a_server_is_the_same(
     first, second = (learn(url, tmp_path / name, others) for name in ("first", "second"))
     assert set(first.deviations) == set(second.deviations)
     for profile in (first, second):
+        assert profile.evidence is not None
         assert {name for name in LEARNABLE if name.startswith("cancel.")} <= profile.evidence.unseen
 
 
