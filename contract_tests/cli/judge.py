@@ -8,29 +8,9 @@ from typing import Any
 import click
 
 from agentos_contract.completion import complete_areas, complete_profiles, complete_requirements
+from agentos_contract.origins import OriginParam
 from agentos_contract.requirements import DEFAULT_LEVEL, Level
 from contract_tests.cli.options import target_options
-
-
-def _origin(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """An origin as browsers send it. Raises click.BadParameter."""
-    if value is None:
-        return None
-    import httpx2
-
-    try:
-        url = httpx2.URL(value)
-    except httpx2.InvalidURL as error:
-        raise click.BadParameter(f"{value!r}: {error}") from error
-    port = f":{url.port}" if url.port is not None else ""
-    host = f"[{url.host}]" if ":" in url.host else url.raw_host.decode("ascii")
-    origin = f"{url.scheme}://{host}{port}"
-    if not url.scheme or not url.host or url.path not in ("", "/") or url.query or url.userinfo:
-        raise click.BadParameter(
-            f"{value!r} is no origin; expected a scheme, a host and a port where it is another"
-            " than the scheme's, such as http://localhost:5173"
-        )
-    return origin
 
 
 @target_options(max_runs=170, idle_timeout=120.0, total_timeout=600.0)
@@ -57,7 +37,7 @@ def _origin(ctx: click.Context, param: click.Parameter, value: str | None) -> st
 @click.option(
     "--browser-origin",
     metavar="ORIGIN",
-    callback=_origin,
+    type=OriginParam(),
     help="Also test that a page of this origin, such as http://localhost:5173, can read the"
     " answers (CORS).",
 )

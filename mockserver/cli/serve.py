@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from agentos_contract.completion import (
     complete_profiles,
     complete_variations,
 )
+from agentos_contract.origins import OriginParam
 from mockserver import defaults
 from mockserver.defaults import TOKEN_VARIABLES
 
@@ -52,17 +52,6 @@ def checked_instant(ctx: click.Context, param: click.Parameter, value: str | Non
         expected = "expected seconds since the epoch, or such as 2026-01-31T09:00:00Z"
         raise click.BadParameter(f"{value!r} is no time; {expected}", ctx, param)
     return seconds
-
-
-def checked_origins(
-    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
-) -> tuple[str, ...]:
-    """Origins as browsers send them: a scheme and a host, perhaps a port."""
-    for value in values:
-        if not re.fullmatch(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:]+\]|[^\s/?#@:]+)(:\d{1,5})?", value):
-            hint = "expected a scheme and a host, perhaps a port, such as http://localhost:5173"
-            raise click.BadParameter(f"{value!r} is no origin; {hint}", ctx, param)
-    return values
 
 
 @click.command()
@@ -118,7 +107,7 @@ def checked_origins(
     "allow_origins",
     metavar="ORIGIN",
     multiple=True,
-    callback=checked_origins,
+    type=OriginParam(),
     help="Pages of this origin, such as http://localhost:5173, may read answers also where --as "
     "refuses them, and use the control API; may be repeated.",
 )

@@ -227,17 +227,6 @@ def test_a_check_that_fails_itself_is_said_so(
     assert "ERROR error.documented-status" in result.output
 
 
-@pytest.mark.parametrize(
-    "origin",
-    ["localhost:5173", "http://", "http://a/b", "http://u:p@a", "http://a?b", "http://a:b"],
-)
-def test_what_is_no_origin_of_a_page_is_refused(origin: str) -> None:
-    result = run_cli("http://127.0.0.1:1", "--browser-origin", origin)
-    assert result.exit_code == 2
-    assert "'--browser-origin'" in result.stderr
-    assert "Traceback" not in result.output
-
-
 def test_what_a_page_cannot_read_is_had_again(stage: Serve, tmp_path: Path) -> None:
     url = stage(ConformingServer())
     page = ("--area", "browser", "--browser-origin", "http://localhost:5173/")
