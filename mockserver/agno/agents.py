@@ -31,6 +31,9 @@ class FailureAnswered(EngineHooks):
     def agent_failure(self, failure: StepFailed) -> StepFailed | None:
         return super().agent_failure(failure) if self.run.is_streamed else None
 
+    def keeps_answer(self, *, is_streamed: bool) -> bool:
+        return not is_streamed or super().keeps_answer(is_streamed=is_streamed)
+
 
 @departure("agent.failure-reworded")
 class FailureReworded(EngineHooks):
@@ -77,7 +80,13 @@ class LastReasoning(EngineHooks):
     def reasoning(self, parts: Sequence[Reasoned], *, is_teams_end: bool) -> str | None:
         if not self.run.is_streamed:
             last = _last_of_model(parts)
-            parts = [p for i, p in enumerate(parts) if p.by == "tool" or i == last]
+            # A team's tries are told one after the other; an agent's model begins anew.
+            is_first_kept = is_teams_end or last < 0
+            parts = [
+                part
+                for i, part in enumerate(parts)
+                if part.by == "tool" or i == last or (part.by == "earlier try" and is_first_kept)
+            ]
         return super().reasoning(parts, is_teams_end=is_teams_end)
 
 
@@ -149,14 +158,20 @@ class MemberFailureSilent(EngineHooks):
 
 @departure("team.child-run-shared")
 class ChildRunShared(EngineHooks):
-    def named_delegations(self, own: Json, calls: Sequence[Json]) -> Sequence[Json]:
+    def named_delegations(
+        self, own: Json, calls: Sequence[Json], earlier: Sequence[Json]
+    ) -> Sequence[Json]:
         return calls
 
 
 @departure("team.child-run-missing")
 class ChildRunMissing(EngineHooks):
-    def named_delegations(self, own: Json, calls: Sequence[Json]) -> Sequence[Json]:
-        return super().named_delegations(own, calls) if self.run.is_streamed else ()
+    def named_delegations(
+        self, own: Json, calls: Sequence[Json], earlier: Sequence[Json]
+    ) -> Sequence[Json]:
+        if not self.run.is_streamed:
+            return earlier
+        return super().named_delegations(own, calls, earlier)
 
 
 @departure("team.child-run-foretold")

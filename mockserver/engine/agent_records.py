@@ -14,7 +14,7 @@ from mockserver.engine.actions import Branch, StepFailed
 from mockserver.engine.context import RunContext
 from mockserver.engine.media import Media, joined
 from mockserver.engine.reasoning import Reasoned
-from mockserver.engine.results import Result, result
+from mockserver.engine.results import Result, as_text, result
 from mockserver.script.model import Step, Tokens, WaitsFor
 
 Json = dict[str, Any]
@@ -144,6 +144,8 @@ class AgentRecord:
     """Images, videos, audio and files that its model, its tools and its members gave."""
     made_by_members: dict[str, list[Json]] = field(default_factory=dict)
     citations: Json | None = None
+    has_answered: bool = False
+    """It has failed, but only once it had said all."""
 
     def __post_init__(self) -> None:
         executor = self.step.executor
@@ -191,9 +193,13 @@ class AgentRecord:
         """What it has reasoned so far."""
         return self.context.hooks.reasoning(self.reasoned, is_teams_end=False)
 
-    def reasoning_members(self) -> Json:
+    @property
+    def final_reasoning(self) -> str | None:
         """What it has reasoned in the end."""
-        said = self.context.hooks.reasoning(self.reasoned, is_teams_end=self.is_team)
+        return self.context.hooks.reasoning(self.reasoned, is_teams_end=self.is_team)
+
+    def reasoning_members(self) -> Json:
+        said = self.final_reasoning
         return {} if said is None else {"reasoning_content": said}
 
     def give(self, media: Media) -> None:
@@ -238,7 +244,7 @@ class AgentRecord:
         """The step's result. `failure`: an error that counts as an answer."""
         step, executor = self.step, self.step.executor
         outcome = result(
-            self.content if failure is None else str(failure),
+            self.content if failure is None else self.failed_content(failure),
             step.name,
             self.step_id,
             "Step",
@@ -250,6 +256,16 @@ class AgentRecord:
         outcome.update(self._left(failure))
         outcome["metrics"] = self.metrics(failure)
         return outcome
+
+    def failed_content(self, failure: StepFailed) -> Any:
+        """What counts as its answer where it has failed: the error, or what it had said."""
+        return as_text(self.content) if self.keeps_answer else str(failure)
+
+    @property
+    def keeps_answer(self) -> bool:
+        """Whether what it had said is its answer, though it has failed."""
+        is_kept = self.context.hooks.keeps_answer(is_streamed=self.is_streamed)
+        return is_kept and self.content is not None
 
     def _left(self, failure: StepFailed | None) -> Json:
         """What is left of what it has made: where it fails in batch, what its members gave."""
@@ -267,8 +283,8 @@ class AgentRecord:
         }
         answer = self.content_members()
         if failure is not None:
-            answer = {"content": str(failure), "content_type": "str"}
-        reasoning = self.reasoning_members() if failure is None else {}
+            answer = {"content": self.failed_content(failure), "content_type": "str"}
+        reasoning = self.reasoning_members()
         # Not a copy: the run's record shows the state as it is in the end.
         state = {"session_state": self.state}
         created = {"created_at": self.created_at}
@@ -283,21 +299,24 @@ class AgentRecord:
         if failure is None:
             made = {"messages": self.messages}
             made |= self.thought_messages()
-            if self.reasoning_steps:
-                made["reasoning_steps"] = list(self.reasoning_steps)
+        elif self.is_team and self.has_answered:
+            made = {"messages": self.messages}
+        if self.reasoning_steps:
+            made["reasoning_steps"] = list(self.reasoning_steps)
         made |= self._left(failure)
-        if failure is None:
-            made |= self.cited_members()
-            if self.tools or not self.is_streamed:
-                made["tools"] = self.tools
-        elif self.is_team:
+        made |= self.cited_members()
+        if self.tools or (failure is None and not self.is_streamed):
+            made["tools"] = self.tools
+        if failure is not None and self.is_team:
             error: Json = {"created_at": self.context.now(), "event": "TeamRunError", **self.about}
             error |= {"run_id": self.run_id, "session_id": self.session_id, "content": str(failure)}
             events = {"events": [error]}
         metrics = {"metrics": self.metrics(failure)}
         status = {"status": "COMPLETED" if failure is None else "ERROR"}
-        if failure is None and self.requirements:
-            status, made["requirements"] = {"status": "PAUSED"}, self.requirements
+        if self.requirements:
+            made["requirements"] = self.requirements
+            if failure is None:
+                status = {"status": "PAUSED"}
         if self.is_team:
             members: Json = {"member_responses": self.members}
             entry = {**about, **given, **answer, **self.model, **members, **reasoning}

@@ -26,12 +26,13 @@ from mockserver.engine.context import RunContext
 from mockserver.engine.media import KINDS, Media, joined, told
 from mockserver.engine.model_requests import ModelRequest, model_requests
 from mockserver.engine.pacing import Pace
-from mockserver.engine.reasoning import Reasoned, thought_of, without_nulls
+from mockserver.engine.reasoning import Reasoned, without_nulls
 from mockserver.engine.results import Result, Structured, as_text, deepest_content
 from mockserver.engine.team_prompt import describe_members, find_member, system_message
 from mockserver.engine.tool_calls import ToolCall
 from mockserver.engine.turns import turns
 from mockserver.script.model import DELEGATION, PassesOn, Step, Tokens
+from mockserver.script.thoughts import NotAThought, Thought, thought_of
 
 Json = dict[str, Any]
 Doing = Generator[Action, float, None]
@@ -110,6 +111,12 @@ class AgentRun:
         """ReasoningStarted has been sent, in this try."""
         self._time_thinking = 0.0
         """Seconds."""
+        self._tools_before = 0
+        """How many earlier tries have called."""
+        self._open_tools: list[Json] = []
+        """Those that are called, and have not been said to be answered."""
+        self._unread: StepFailed | None = None
+        """Why the first thought that could not be read was not."""
         self._transcript = ""
         """All contents of the run, its members' too."""
 
@@ -159,7 +166,8 @@ class AgentRun:
         if failure is None and isinstance(content, Structured):
             return content.members, ""
         if how == "nothing":
-            text = str(failure) if failure is not None else str(content or "")
+            answer = content if failure is None else self._record.failed_content(failure)
+            text = str(answer or "")
             return text, text
         return "".join(said), "".join(passed_on)
 
@@ -172,24 +180,34 @@ class AgentRun:
         yield self._event("RunStarted", **self._model)
         for retries_left in reversed(range(executor.retries + 1)):
             content, tools = record.content, list(record.tools)
+            self._tools_before = len(tools)
             reasoned, steps = list(record.reasoned), list(record.reasoning_steps)
+            if not self._is_streamed and not self._is_team:
+                record.content = None  # a team's tries say it one after the other
             try:
                 yield from self._answer()
                 return None
             except StepFailed as error:
                 failure = error
-            # What it has said counts no more. In batch nothing is known of a try that failed.
-            record.content = content
-            if not self._is_streamed:
+            # What it has said counts no more. In batch nothing is known of a try that failed, but
+            # of one that came to its end.
+            has_answered = failure is self._unread and not self._is_streamed
+            record.has_answered = has_answered
+            if not has_answered:
+                record.content = content
+            if self._is_streamed or has_answered:
+                said = record.reasoning if self._is_streamed else record.final_reasoning
+                if said is not None:
+                    record.reasoned = [Reasoned("earlier try", said)]
+            else:
                 record.reasoned, record.reasoning_steps = reasoned, steps
-                record.tools, record.made = tools, dict(joined(record.made_by_members, {}))
-            elif (said := record.reasoning) is not None:
-                record.reasoned = [Reasoned("earlier try", said)]
+                record.tools = tools
+            if not self._is_streamed:
+                record.made = dict(joined(record.made_by_members, {}))
             if not retries_left:
                 break
             if not starts_again:
-                counts = request_counts(None, None)
-                yield self._event("ModelRequestCompleted", **self._model, **counts)
+                yield from self._end_try(failure)
             if seconds:
                 branch.now = yield pause(branch.now, seconds)
             else:
@@ -203,10 +221,20 @@ class AgentRun:
         yield self._event("RunError", content=str(failure))
         return failure
 
+    def _end_try(self, failure: StepFailed) -> Doing:
+        """End what a try that failed has left open."""
+        if failure is not self._unread:
+            counts = request_counts(None, None)
+            yield self._event("ModelRequestCompleted", **self._model, **counts)
+        for execution in self._open_tools:
+            tool = self._shown_tool(execution)
+            yield self._event("ToolCallError", tool=tool, error=str(failure))
+
     def _answer(self) -> Doing:
         context, record, branch = self._context, self._record, self._call.branch
         record.messages = []
         self._is_thinking, self._time_thinking = False, 0.0
+        self._open_tools, self._unread = [], None
         media = _in_message(record.media)
         if self._is_team:
             told = system_message(self._executor.members, media)
@@ -231,12 +259,14 @@ class AgentRun:
             if request.tools:
                 yield from self._call_tools(request.tools)
             if record.requirements:
+                self._end_thinking()
                 if not self._hooks.keeps_media_in_pause():
                     record.made.clear()
                 yield from self._end_reasoning()
                 yield self._event("RunContentCompleted")
                 yield self._event("RunPaused", **record.pause_members())
                 return
+        self._end_thinking()
         yield from self._end_reasoning()
         yield self._event("RunContentCompleted")
         state = self._hooks.shown_state(
@@ -441,7 +471,8 @@ class AgentRun:
             for call, position in zip(calls, positions, strict=True)
             if self._is_team and call.name == DELEGATION
         ]
-        for execution in [tools[position] for position in positions]:
+        self._open_tools = [tools[position] for position in positions]
+        for execution in list(self._open_tools):
             yield self._event("ToolCallStarted", tool=self._shown_tool(execution))
         longest = max(call.delay for call in calls)
         if longest:
@@ -463,13 +494,16 @@ class AgentRun:
             completed = f"{call.text} completed in {call.delay:.4f}s. "
             shown = self._shown_tool(execution)
             self._record.give(call.media)
+            thought = self._thought(call)
+            self._open_tools.pop(0)
             for name in self._hooks.tool_end_events(is_error=call.is_error):
                 if name == "ToolCallError":
                     how: Json = {"error": call.result}
                 else:
                     how = {"content": completed, **self._given_members()}
                 yield self._event(name, **how, tool=shown)
-            yield from self._think(call)
+            if thought is not None:
+                yield from self._think(thought, call.delay)
         media: Media = {}
         for call in calls:
             self._record.messages.append(call.answer(context.ids(), context.now()))
@@ -477,18 +511,33 @@ class AgentRun:
         if media:
             self._record.add_message("user", content=_NOTE, **_in_message(media))
 
-    def _think(self, call: ToolCall) -> Doing:
-        """What a call says of the agent's thoughts."""
-        thought = thought_of(call.name, call.args)
-        if thought is None:
-            return
+    def _thought(self, call: ToolCall) -> Thought | None:
+        """What a call says of the agent's thoughts. Raises StepFailed where Agno cannot read it;
+        in batch that comes once all is answered (`_end_thinking`), and ends the thoughts."""
+        if self._unread is not None:
+            return None
+        try:
+            return thought_of(call.name, call.args)
+        except NotAThought as error:
+            self._unread = StepFailed(str(error))
+        if self._is_streamed:
+            raise self._unread
+        return None
+
+    def _end_thinking(self) -> None:
+        """All is answered. Raises StepFailed where a thought could not be read."""
+        if self._unread is not None:
+            raise self._unread
+
+    def _think(self, thought: Thought, duration: float) -> Doing:
+        """Tell a thought."""
         record = self._record
         if not self._is_thinking:
             self._is_thinking = True
             yield self._event("ReasoningStarted")
         record.reasoning_steps.append(thought.step)
         record.reasoned.append(Reasoned("tool", thought.text))
-        self._time_thinking += call.delay
+        self._time_thinking += duration
         yield self._event(
             "ReasoningStep",
             content=without_nulls(thought.step),
@@ -506,7 +555,7 @@ class AgentRun:
                 self._context.ids(),
                 "assistant",
                 self._context.now(),
-                content=record.reasoning_members().get("reasoning_content"),
+                content=record.final_reasoning,
                 metrics={"duration": self._time_thinking},
             )
             record.reasoning_messages = [said]
@@ -555,15 +604,15 @@ class AgentRun:
         if hooks.is_member_recorded(failure):
             record.members.append(run._record.to_dict(failure))
             record.give_of_member(run._record.made)
-            delegations = [tool for tool in record.tools if tool["tool_name"] == DELEGATION]
-            for tool in hooks.named_delegations(execution, delegations):
+            earlier = _delegations(record.tools[: self._tools_before])
+            for tool in hooks.named_delegations(execution, _delegations(record.tools), earlier):
                 tool["child_run_id"] = run.run_id
         self._state.update(hooks.member_changes(run._first_state, run._state))
         return None
 
     def _reply(self, failure: StepFailed | None) -> str:
         """What a member's run answers its team."""
-        if failure is not None:
+        if failure is not None and not self._record.keeps_answer:
             return str(failure)
         if isinstance(self._record.content, Structured):
             return self._record.content.to_json(None if self._is_streamed else 2)
@@ -620,6 +669,10 @@ def _site(context: RunContext, step: Step, step_id: str, call: Call) -> Json:
         "step_name": step.name,
         "step_index": call.index,
     }
+
+
+def _delegations(tools: list[Json]) -> list[Json]:
+    return [tool for tool in tools if tool["tool_name"] == DELEGATION]
 
 
 def _in_message(media: Media) -> Media:

@@ -153,6 +153,11 @@ class EngineHooks:
         """What a step makes of its agent's failure; None: the error counts as an answer."""
         return failure
 
+    def keeps_answer(self, *, is_streamed: bool) -> bool:
+        """Whether an agent that failed once it had said all keeps that as its answer.
+        `is_streamed`: its own run is, not that of its workflow."""
+        return False
+
     def prepare_state(self, state: Json, run_ids: Mapping[str, str]) -> None:
         """An agent's or team's run starts, or an agent's tries again, with this session state."""
 
@@ -223,9 +228,11 @@ class EngineHooks:
         """Whether the run of a team's member leaves a record, and its id with the delegation."""
         return True
 
-    def named_delegations(self, own: Json, calls: Sequence[Json]) -> Sequence[Json]:
+    def named_delegations(
+        self, own: Json, calls: Sequence[Json], earlier: Sequence[Json]
+    ) -> Sequence[Json]:
         """Of a team's tool calls so far, those that name a member's run as theirs; `own` is the
-        one that it was delegated by."""
+        one that it was delegated by, `earlier` are those of earlier tries of the team's run."""
         return (own,)
 
     def member_changes(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> Json:

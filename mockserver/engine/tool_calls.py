@@ -12,6 +12,7 @@ from typing import Any
 from mockserver.engine.agent_records import message
 from mockserver.engine.media import Media
 from mockserver.script.model import WaitsFor
+from mockserver.script.thoughts import cleaned
 
 Json = dict[str, Any]
 
@@ -37,7 +38,7 @@ class ToolCall:
     args: Json = field(init=False)
 
     def __post_init__(self) -> None:
-        self.args = _cleaned(self.asked)
+        self.args = cleaned(self.asked)
 
     @property
     def request(self) -> Json:
@@ -109,15 +110,3 @@ class ToolCall:
             **args,
             tool_call_error=self.is_error,
         )
-
-
-def _cleaned(arguments: Json) -> Json:
-    """A model's arguments as Agno hands them to a tool: words that mean a value become it."""
-    words = {"none": None, "null": None, "true": True, "false": False}
-    cleaned: Json = {}
-    for key, value in arguments.items():
-        if isinstance(value, str):
-            value = value.strip()
-            value = words.get(value.lower(), value)
-        cleaned[key] = value
-    return cleaned

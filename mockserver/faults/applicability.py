@@ -13,9 +13,9 @@ from typing import Any
 
 from agentos_contract.document import RUN_OPERATION_ID, Document, load_document
 from agentos_contract.events import CUSTOM_EVENT, EVENTS, Scope
-from mockserver.engine.reasoning import is_thought
 from mockserver.faults.registry import Occurrence, occurrences
 from mockserver.script.model import Condition, Container, Node, Step, Workflow
+from mockserver.script.thoughts import is_thought
 
 CANCEL_OPERATION_ID = "cancel_workflow_run"
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from agentos_contract.json_values import mapping, short
 from mockserver.engine.media import CITED, FIELDS, KINDS
-from mockserver.engine.reasoning import is_thought
 from mockserver.engine.run import OF_THE_RUN
 from mockserver.recordings.format import Recording
+from mockserver.script.thoughts import is_thought
 
 Json = dict[str, Any]
 Path = tuple[Any, ...]

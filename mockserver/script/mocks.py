@@ -21,6 +21,7 @@ from mockserver.script.model import (
 )
 from mockserver.script.problems import Path, Problems, key_of
 from mockserver.script.templates import Renderer, literal
+from mockserver.script.thoughts import NotAThought, cleaned, is_thought, thought_of
 
 _WAITS: dict[str, WaitsFor] = {
     "requires_confirmation": "requires_confirmation",
@@ -160,8 +161,7 @@ class MockCompiler:
         key = str(path[-1])
         if not isinstance(value, str):
             return value
-        is_template = any(mark in value for mark in ("{{", "{%", "{#"))
-        if is_template or key == "error":
+        if _is_template(value) or key == "error":
             return self._template(value, path) if "{" in value else value
         expected = f"{_EXPECTED[key]}, a template, or CEL that gives it"
         return self._expressions.setting(value, expected, path)
@@ -274,6 +274,8 @@ class MockCompiler:
         args = tool.get("args") or {}
         if executor.type == "team" and tool["name"] == DELEGATION:
             self._check_delegation(tool, args, path, executor)
+        if is_thought(tool["name"]):
+            self._check_thought(tool["name"], args, path)
         error = tool.get("error")
         return Tool(
             tool["name"],
@@ -284,6 +286,21 @@ class MockCompiler:
             self._waits_for(tool, path, executor),
             self._templates(tool, path),
         )
+
+    def _check_thought(self, name: str, args: dict[str, Any], path: Path) -> None:
+        """A reasoning step that cannot be read fails its agent's run, as in Agno."""
+        known = {key: value for key, value in args.items() if not _is_template(value)}
+        # What a template gives is taken for a text, or a number.
+        of_templates = dict.fromkeys(args.keys() - known.keys() - {"confidence"}, "")
+        try:
+            thought_of(name, {**cleaned(known), **of_templates})
+        except NotAThought as error:
+            said = " ".join(str(error).partition(" [type=")[0].split())
+            message = (
+                f"it is no reasoning step, and the agent's run fails ({said}); expected texts, "
+                "and a number as `confidence`"
+            )
+            self._problems.add((*path, "args"), message, warning=True)
 
     def _check_waits(self, mock: dict[str, Any], path: Path) -> None:
         """A tool has its run pause, or not: whenever it is called."""
@@ -332,3 +349,7 @@ class MockCompiler:
             self._problems.add((*path, "args"), f"{DELEGATION} takes member_id and task")
         if not executor.members:
             self._problems.add((*path, "name"), f"the team has no members for {DELEGATION}")
+
+
+def _is_template(value: Any) -> bool:
+    return isinstance(value, str) and any(mark in value for mark in ("{{", "{%", "{#"))

@@ -156,6 +156,15 @@ _ANALYSES = st.fixed_dictionaries(
         "confidence": st.just(0.5),
     },
 ).map(lambda args: {"name": "analyze", "args": args})
+_NO_THOUGHTS = st.sampled_from(
+    [
+        {"name": "think", "args": {"thought": 5}},
+        {"name": "think", "args": {"title": "T", "thought": "hm", "confidence": "much"}},
+        {"name": "analyze", "args": {"title": "TRUE"}},
+        {"name": "analyze", "args": {"title": "T", "next_action": None}},
+    ]
+)
+"""Of types that Agno's reasoning steps do not take."""
 _GIVEN = st.fixed_dictionaries(
     {"name": st.just("camera"), "result": st.just("seen")},
     optional={kind: st.lists(item, min_size=1, max_size=2) for kind, item in sorted(MEDIA.items())},
@@ -180,9 +189,9 @@ TOOLS = st.fixed_dictionaries(
         | st.sampled_from(["no such city", ""]).map(lambda error: {**tool, "error": error})
     )
 ) | st.one_of(
-    st.tuples(_THOUGHTS | _ANALYSES, st.sampled_from([{"result": "x"}, {"error": "e"}])).map(
-        lambda parts: parts[0] | parts[1]
-    ),
+    st.tuples(
+        _THOUGHTS | _ANALYSES | _NO_THOUGHTS, st.sampled_from([{"result": "x"}, {"error": "e"}])
+    ).map(lambda parts: parts[0] | parts[1]),
     _GIVEN,
 )
 WAITING_TOOLS = st.sampled_from(

@@ -337,6 +337,31 @@ def test_members_do_not_undo_each_others_changes_of_the_state() -> None:
     assert record.session_state == {"n": 1, "m": 0}
 
 
+# -- thoughts that cannot be read
+
+UNREAD = {"name": "think", "args": {"thought": 5}, "result": "ok"}
+
+
+def test_a_thought_of_a_wrong_type_fails_the_agents_run() -> None:
+    mock = {"requests": [{"tools": [{"name": "look", "result": "x"}, UNREAD, UNREAD]}]}
+    step = agent(mock, retries=1, delay_between_retries=0)
+    record, events = run(step)
+    assert not violations(events)
+    (error,) = only(events, "RunError")
+    assert "reasoning" in error["content"]
+    batch, _ = run(step, streamed=False)
+    assert (batch.status, batch.content) == (record.status, record.content)
+
+
+def test_a_team_is_told_that_its_members_thought_could_not_be_read() -> None:
+    step = team([member("m", {"tools": [UNREAD]})], {"requests": [delegations("m")]})
+    for streamed in (True, False):
+        record, events = run(step, streamed=streamed)
+        assert not violations(events)
+        (reply,) = (m for m in record.step_executor_runs[0]["messages"] if m["role"] == "tool")
+        assert "reasoning" in reply["content"]
+
+
 # -- deviations
 
 FAILING_MEMBER = team(

@@ -297,3 +297,25 @@ def test_arithmetic_is_as_it_was(template: str, value: object) -> None:
 def test_a_template_that_is_nested_too_deep_is_refused(template: str) -> None:
     with pytest.raises(TemplateProblem, match="no Jinja2 template"):
         compile_value(template)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ({"title": "T", "thought": 5}, "Input should be a valid string"),
+        ({"title": "T", "thought": "x", "confidence": "much"}, "should be a valid number"),
+        ({"thought": "true"}, "Input should be a valid string"),  # as Agno hands it on
+        ({"title": "T", "thought": "{{ input }}", "confidence": "{{ 0.5 }}"}, ""),
+        ({"city": 5}, ""),
+    ],
+)
+def test_a_thought_of_a_wrong_type_is_a_warning(
+    tmp_path: Path, args: dict[str, Any], said: str
+) -> None:
+    mock = {"tools": [{"name": "think", "args": args, "result": "x"}]}
+    step = {"type": "Step", "name": "s", "agent": {"id": "a"}, "mock": mock}
+    (tmp_path / "w.json").write_text(json.dumps({"id": "w", "steps": [step]}), encoding="utf-8")
+    warnings = [str(warning) for warning in load_scripts(tmp_path).warnings]
+    assert len(warnings) == bool(said)
+    assert all("tools[0].args: it is no reasoning step" in each for each in warnings)
+    assert all(said in warning for warning in warnings)
