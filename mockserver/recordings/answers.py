@@ -10,8 +10,9 @@ from typing import Any
 
 from mockserver.engine.media import KINDS
 from mockserver.engine.pacing import tokens_of
+from mockserver.recordings.agent_runs import AgentExecution, Json, ModelRequest
 from mockserver.recordings.alternatives import Case, DiffersInShape, choose
-from mockserver.recordings.observations import AgentExecution, Execution, Json, ModelRequest
+from mockserver.recordings.observations import Execution
 from mockserver.recordings.replay import MIN_ECHO
 from mockserver.script.model import DELEGATION
 from mockserver.script.templates import is_template, literal

@@ -19,14 +19,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.representer import RoundTripRepresenter
 
+from mockserver.recordings.agent_runs import AgentExecution
 from mockserver.recordings.answers import Answers
 from mockserver.recordings.format import Recording
-from mockserver.recordings.observations import (
-    AgentExecution,
-    Execution,
-    Observations,
-    Path,
-)
+from mockserver.recordings.observations import Execution, Observations, Path
 
 
 def infer_script(description: Mapping[str, Any], recordings: Sequence[Recording]) -> str:

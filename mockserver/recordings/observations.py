@@ -1,9 +1,9 @@
 """What recorded streams show of each step: when it was carried out, and what came of it.
 
 The tree is the description's; an event belongs to the step that its step_id has been given by a
-...Started event before. What an agent's or a team's model said and asked for is told apart by the
-run_id of its events, what a team's members did by the parent_run_id of theirs. The server is a
-stranger: a member that is not what it should be is as good as absent.
+...Started event before. An agent's or a team's runs are told apart by the run_id of their events, a
+team's members by the parent_run_id of theirs. The server is a stranger: a member that is not what
+it should be is as good as absent.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentos_contract.json_values import mapping, short
-from mockserver.engine.media import CITED, FIELDS, KINDS
+from mockserver.engine.media import KINDS
 from mockserver.engine.run import OF_THE_RUN
+from mockserver.recordings.agent_runs import AgentExecution, described_by, is_citation, is_media
 from mockserver.recordings.format import Recording
-from mockserver.script.thoughts import is_thought
 
 Json = dict[str, Any]
 Path = tuple[Any, ...]
@@ -51,82 +51,10 @@ _OF_EVENTS = frozenset(
     }
 )
 """Members of a CustomEvent that are not its own."""
-_WAITS = {
-    "requires_confirmation": "requires_confirmation",
-    "requires_user_input": "requires_user_input",
-    "external_execution_required": "external_execution",
-}
-"""A tool's members that have its run pause, as a script calls them."""
 _OF_AGENTS = frozenset({"images", "videos", "audio", "reasoning_steps", "reasoning_messages"})
 """Members of an agent's events that its script gives."""
 _DECISIONS = ("condition_result", "selected_steps", "max_iterations")
 _RESULT = ("content", "stop", "success", "error", "executor_type", "executor_name")
-_TOKENS = ("input", "output", "total", "reasoning", "cache_read", "cache_write")
-_MAX_SECONDS = 3600.0
-"""What a server says that something took longer is not believed."""
-
-
-@dataclass
-class Piece:
-    """Something that a model said."""
-
-    at: float
-    text: str
-    is_reasoning: bool
-
-
-@dataclass
-class ModelRequest:
-    """One request to a model, and what it answered."""
-
-    asked: float
-    """Seconds since the recording began, like all times here."""
-    pieces: list[Piece] = field(default_factory=list)
-    tools: dict[str, Json] = field(default_factory=dict)
-    """What it asked for, by tool_call_id: `name`, `args`, and `result` or `error`."""
-    tokens: dict[str, int] = field(default_factory=dict)
-    ended: float | None = None
-    time_to_first_token: float | None = None
-    """As the server measured it, from the request to the first content."""
-
-    @property
-    def said(self) -> list[str]:
-        return [piece.text for piece in self.pieces if not piece.is_reasoning]
-
-
-@dataclass
-class AgentExecution:
-    """One run of an agent or a team."""
-
-    executor_id: str
-    described: Json = field(default_factory=dict)
-    """`agent` or `team`, as its first event describes it."""
-    is_whole: bool = False
-    """All its events came, and not its contents alone."""
-    requests: list[ModelRequest] = field(default_factory=list)
-    failed: list[list[ModelRequest]] = field(default_factory=list)
-    """What was asked in each try that failed."""
-    error: str | None = None
-    is_over: bool = False
-    """It came to an answer."""
-    is_paused: bool = False
-    """It waits for tools that its last request asked for."""
-    content: Any = None
-    """The answer, where it is no text."""
-    content_type: str | None = None
-    """Its class."""
-    images: list[Json] = field(default_factory=list)
-    """Its model's."""
-    citations: Json = field(default_factory=dict)
-    given: dict[str, int] = field(default_factory=dict)
-    """How many images, videos and audio its tools have given so far."""
-    unsaid: dict[str, None] = field(default_factory=dict)
-    """What no script can say of it."""
-
-    @property
-    def reasons_by_tools(self) -> bool:
-        tools = (tool for request in self.requests for tool in request.tools.values())
-        return any(is_thought(tool["name"]) for tool in tools)
 
 
 @dataclass
@@ -239,7 +167,7 @@ class _StreamReader:
             unsaid[f"{short(name)} came, which no script sends"] = None
         is_runs = "agent_id" in data or "team_id" in data
         taken = _OF_AGENTS if is_runs else frozenset()
-        if _is_citation(data.get("citations")):
+        if is_citation(data.get("citations")):
             taken |= {"citations"}
         rest = {key: value for key, value in data.items() if key not in taken}
         _note_unscripted(rest, unsaid)
@@ -297,7 +225,7 @@ class _StreamReader:
             execution.unsaid["its result has success: false, which no agent's script gives"] = None
         given: Json = {} if execution.is_function else dict.fromkeys(_OF_AGENTS)
         if execution.is_function:
-            given = {kind: result[kind] for kind in KINDS if _is_media(kind, result.get(kind))}
+            given = {kind: result[kind] for kind in KINDS if is_media(kind, result.get(kind))}
             execution.facts.update(given)
         # A StepOutput of AgentOS 2.5.6 has them as texts; the StepCompleted after it says them.
         rest = result if name == "StepCompleted" else {}
@@ -329,56 +257,21 @@ class _StreamReader:
         run_id = str(data["run_id"])
         run = self._runs.get(run_id)
         if run is None:
-            run = self._runs[run_id] = AgentExecution(
-                str(data.get("agent_id") or data.get("team_id")), _described(data)
-            )
-            if name in ("RunContent", "RunError"):
-                # A function passes on what an agent says, and nothing else.
-                run.is_over = True
+            executor_id = str(data.get("agent_id") or data.get("team_id"))
+            run = self._runs[run_id] = AgentExecution(executor_id, described_by(data))
             if str(data.get("parent_run_id")) in self._runs:
                 execution.members.setdefault(run.executor_id, []).append(run)
             else:
                 execution.runs.append(run)
-        elif name == "RunStarted":
-            # Agno's own retry: what was asked before has failed.
-            run.failed.append(run.requests)
-            run.requests = []
+        run.note(name, data, at)
         content = data.get("content")
-        if name == "RunContent":
-            execution.said += content if isinstance(content, str) else ""
-            if not run.requests:
-                run.requests.append(ModelRequest(at))
-        match name:
-            case "ModelRequestStarted":
-                run.is_whole = True
-                run.requests.append(ModelRequest(at))
-            case "RunCompleted":
-                run.is_over = True
-                if not isinstance(content, str | None):
-                    run.content, run.content_type = content, data.get("content_type")
-                if _is_citation(data.get("citations")):
-                    run.citations = data["citations"]
-                run.images = _new_media(run, data).get("images", [])
-                state = data.get("session_state")
-                is_own = "parent_run_id" not in data and not execution.is_function
-                if isinstance(state, dict) and is_own:
-                    kept = {key: state[key] for key in state if key not in OF_THE_RUN}
-                    self._observations.states.append(kept)
-            case "RunPaused":
-                run.is_over = run.is_paused = True
-                if run.requests:
-                    _note_waiting(run.requests[-1], data)
-            case "RunError":
-                run.failed.append(run.requests)
-                run.error = str(content)
-                run.is_over = False
-            case _ if name.startswith("Reasoning") and not run.reasons_by_tools:
-                run.unsaid[f"{short(name)} came, which no script sends"] = None
-            case _ if run.requests:
-                _note_request(run.requests[-1], name, data, at)
-                if name == "ToolCallCompleted":
-                    tool = run.requests[-1].tools[str(mapping(data["tool"]).get("tool_call_id"))]
-                    tool.update(_new_media(run, data))
+        if name == "RunContent" and isinstance(content, str):
+            execution.said += content
+        state = data.get("session_state")
+        is_own = "parent_run_id" not in data and not execution.is_function
+        if name == "RunCompleted" and isinstance(state, dict) and is_own:
+            kept = {key: state[key] for key in state if key not in OF_THE_RUN}
+            self._observations.states.append(kept)
         return run.unsaid
 
 
@@ -387,102 +280,6 @@ def _has_executor(description: Mapping[str, Any], path: Path) -> bool:
     for key in path:
         node = node[key]
     return any(node.get(key) for key in ("agent", "team", "agent_id", "team_id"))
-
-
-def _described(data: Json) -> Json:
-    """An agent or a team as a script describes it, by an event of its run."""
-    kind = "agent" if data.get("agent_id") else "team"
-    described: Json = {"id": str(data.get(f"{kind}_id"))}
-    if isinstance(data.get(f"{kind}_name"), str):
-        described["name"] = data[f"{kind}_name"]
-    if isinstance(data.get("model"), str):
-        described["model"] = {"model": data["model"], "provider": data.get("model_provider")}
-    return {kind: described}
-
-
-def _note_request(request: ModelRequest, name: str, data: Json, at: float) -> None:
-    """Note an event of a request to a model."""
-    tool = mapping(data.get("tool"))
-    call_id = str(tool.get("tool_call_id"))
-    match name:
-        case "RunContent":
-            for key, is_reasoning in (("reasoning_content", True), ("content", False)):
-                text = data.get(key)
-                # An empty reasoning_content stands beside each content.
-                if isinstance(text, str) and (text or not is_reasoning):
-                    request.pieces.append(Piece(at, text, is_reasoning))
-        case "ModelRequestCompleted":
-            request.ended = at
-            counts = {key: data.get(f"{key}_tokens") for key in _TOKENS}
-            request.tokens = {key: n for key, n in counts.items() if type(n) is int and n > 0}
-            request.time_to_first_token = _seconds(data.get("time_to_first_token"))
-        case "ToolCallStarted":
-            request.tools[call_id] = _tool(tool)
-        case "ToolCallCompleted":
-            known = request.tools.setdefault(call_id, _tool(tool))
-            if tool.get("tool_call_error"):
-                known["error"] = str(tool.get("result"))
-            else:
-                known["result"] = tool.get("result")
-            known["delay"] = _seconds(mapping(tool.get("metrics")).get("duration"))
-        case "ToolCallError" if call_id in request.tools:
-            known = request.tools[call_id]
-            known.pop("result", None)
-            known["error"] = str(data.get("error"))
-
-
-def _new_media(run: AgentExecution, data: Json) -> dict[str, list[Json]]:
-    """What an event has of images, videos and audio that those before it had not: each has all
-    that came so far."""
-    found = {}
-    for kind in KINDS:
-        items = data.get(kind)
-        if isinstance(items, list) and _is_media(kind, items):
-            new = items[run.given.get(kind, 0) :]
-            run.given[kind] = len(items)
-            if new:
-                found[kind] = new
-    return found
-
-
-def _note_waiting(request: ModelRequest, data: Json) -> None:
-    """Note the tools that a run waits for, which have no events of their own."""
-    listed = data.get("tools")
-    asked: dict[str, Json] = {}
-    for tool in map(mapping, listed if isinstance(listed, list) else ()):
-        call_id = str(tool.get("tool_call_id"))
-        waits = [name for key, name in _WAITS.items() if tool.get(key) is True]
-        if waits and tool.get("result") is None:
-            asked[call_id] = {**_tool(tool), waits[0]: True}
-        elif call_id in request.tools:
-            asked[call_id] = request.tools[call_id]
-    request.tools = asked
-
-
-def _tool(tool: Mapping[str, Any]) -> Json:
-    return {
-        "name": str(tool.get("tool_name") or "tool"),
-        "args": dict(mapping(tool.get("tool_args"))),
-    }
-
-
-def _seconds(value: Any) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and 0 <= value <= _MAX_SECONDS else None
-
-
-def _is_media(kind: str, items: Any) -> bool:
-    """Whether a script can give these images, videos, ..."""
-    known = set(FIELDS[kind]) - {"filepath", "content", "external"}
-    return bool(items) and all(
-        isinstance(item, dict) and isinstance(item.get("url"), str) and not item.keys() - known
-        for item in (items if isinstance(items, list) else [items])
-    )
-
-
-def _is_citation(value: Any) -> bool:
-    """Whether a script can give these citations."""
-    return isinstance(value, dict) and bool(value) and not value.keys() - set(CITED)
 
 
 def _note_unscripted(value: Mapping[str, Any], unsaid: dict[str, None]) -> None:
