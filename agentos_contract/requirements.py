@@ -56,6 +56,9 @@ class Requirement:
     is_by_schema: bool = False
     """Whether a JSON Schema tells them apart: a cause is its keyword, with what was found where
     that is a type (`type-string`)."""
+    is_of_server: bool = False
+    """Whether no workflow has a part in it, though each one's run could break it: what the server
+    does with one it does with all, and some workflows show it."""
 
     @property
     def area(self) -> str:
@@ -89,7 +92,7 @@ def load_catalogue() -> Catalogue:
     for area, clauses in data["areas"].items():
         for name, clause in clauses.items():
             requirement_id = f"{area}.{name}"
-            if set(clause) - {"causes"} != {"level", "text", "source"}:
+            if set(clause) - {"causes", "of-server"} != {"level", "text", "source"}:
                 raise ValueError(f"{CATALOGUE_FILE}: {requirement_id}: needs level, text, source")
             causes = clause.get("causes", {})
             is_by_schema = causes == BY_SCHEMA
@@ -100,5 +103,6 @@ def load_catalogue() -> Catalogue:
                 clause["source"],
                 {} if is_by_schema else causes,
                 is_by_schema,
+                clause.get("of-server", False),
             )
     return Catalogue(str(data["version"]), requirements)

@@ -13,7 +13,7 @@ from contract_tests.checks.registry import check
 from contract_tests.checks.runs import started_ahead
 from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.forms.texts import AFTER, EVERYTHING, lines
-from contract_tests.judging.batches import BatchRun
+from contract_tests.judging.batches import OF_BATCHES, BatchRun
 from contract_tests.judging.outcomes import (
     RunOutcome,
     cause_of,
@@ -26,7 +26,7 @@ from contract_tests.judging.outcomes import (
     structure,
 )
 from contract_tests.judging.rules import MAY_FAIL, RunRules
-from contract_tests.judging.streams import StreamedRun
+from contract_tests.judging.streams import OF_STREAMS, StreamedRun
 from contract_tests.target.budget import NoMoreRuns
 from contract_tests.target.target import Workflow
 
@@ -36,19 +36,9 @@ MAX_RUNS = 200
 
 @check(
     Stage.BATCHES,
+    *sorted(OF_BATCHES),
     "batch.answered",
-    "batch.body",
-    "batch.content-in-results",
-    "batch.content-type",
     "batch.equals-stream",
-    "batch.executor-runs",
-    "batch.input",
-    "batch.paused",
-    "batch.status-completed",
-    "identity.batch-echo",
-    "identity.run-id-fresh",
-    "identity.session-id-fresh",
-    "identity.workflow-name",
     tries_each_workflow=True,
 )
 def batch_runs(context: Context) -> None:
@@ -96,25 +86,27 @@ QUICK_SECONDS = 10.0
 """An agent that would take longer to say as much is not asked to."""
 
 
-@check(Stage.BATCHES, "batch.equals-stream", "results.run-content", runs=3)
+@check(Stage.BATCHES, "batch.equals-stream", "results.run-content", shows=OF_STREAMS, runs=3)
 def unusual_message(context: Context) -> None:
     """A long message with unusual characters, in both modes, by a workflow that repeats it: what it
     says is long, and has these characters, too."""
     message = f"{EVERYTHING}{lines(LONG_CONTENT)}{AFTER}"
     repeating = _repeating(context)
+    if not repeating:
+        return
     rules = RunRules(refused="form.text-kept")
-    by_agent = next((one for one in repeating if _agent_repeats(context, one)), None)
-    compared = next((one for one in repeating if one.id in context.history.batches), None)
-    if by_agent is not None and by_agent is not compared:
+    compared = [one for one in repeating if one.id in context.history.batches]
+    workflow = (compared or repeating)[0]
+    by_agent = next((one for one in repeating if _agent_repeats(context, one)), workflow)
+    if by_agent is not workflow:
         # Its stream has an agent's words one by one, and very many of them.
         words = f"{EVERYTHING}{lines(LONG_TALK)}{AFTER}"
         context.runs.stream(by_agent, message=words, rules=rules)
-    if compared is None:
-        return
-    workflow = compared
-    batch = context.runs.batch(workflow, message=message, rules=MAY_FAIL)
     stream = context.runs.stream(workflow, message=message, rules=rules)
-    if stream is None or outcome_of_stream(stream) is None or outcome_of_batch(batch) is None:
+    if not compared or stream is None or outcome_of_stream(stream) is None:
+        return
+    batch = context.runs.batch(workflow, message=message, rules=MAY_FAIL)
+    if outcome_of_batch(batch) is None:
         return
     unlike = _compare(context, workflow, batch, stream)
     if unlike is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from agentos_contract.document import FORM
@@ -9,8 +10,11 @@ from contract_tests.checks.context import Context
 from contract_tests.checks.registry import check
 from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.judging.answers import Expected
+from contract_tests.judging.batches import OF_BATCHES, BatchRun
 from contract_tests.judging.rules import RunRules
+from contract_tests.judging.streams import OF_STREAMS, StreamedRun
 from contract_tests.target.exchange import TIMEOUTS, TransferError
+from contract_tests.target.target import Workflow
 
 MALFORMED = (
     (b"message=%ff%fe&stream=false%", FORM, "bytes that are no UTF-8"),
@@ -39,9 +43,14 @@ def malformed(context: Context) -> None:
         context.requests.ask(request, Expected.REFUSAL)
 
 
-@check(Stage.PROBES, "error.recovery", "identity.batch-echo")
+@check(
+    Stage.PROBES,
+    "error.recovery",
+    "identity.batch-echo",
+    shows=("batch.answered", "routing.known-workflow", "sse.transfer"),
+)
 def recovery(context: Context) -> None:
-    """A good request after bad ones on the same connections."""
+    """A good request after bad ones on the same connections, of a user and in a session."""
     workflow = context.workflows.probed
     for _ in range(2):  # the first may do harm that the second shows
         malformed(context)
@@ -94,14 +103,25 @@ AGAIN_SLOWLY = 3
 """So many, of a workflow that takes its time."""
 
 
-@check(Stage.BATCHES, "error.sporadic", runs=2 * AGAIN)
-def run_again(context: Context) -> None:
-    """The quickest workflow again and again, as often as other checks did not run it."""
-    workflow, history = context.workflows.probed, context.history
-    wanted = AGAIN if context.workflows.is_quick(workflow) else AGAIN_SLOWLY
-    streams = sum(run.workflow_id == workflow.id for run in history.all_streams)
-    batches = sum(run.workflow_id == workflow.id for run in history.all_batches)
-    for _ in range(wanted - streams):
+@check(Stage.BATCHES, "error.sporadic", shows=OF_STREAMS, runs=AGAIN)
+def streams_again(context: Context) -> None:
+    """The quickest workflow streamed again and again, as often as other checks did not."""
+    workflow = context.workflows.probed
+    for _ in range(_wanted(context) - _count(context.history.all_streams, workflow)):
         context.runs.stream(workflow)
-    for _ in range(wanted - batches):
+
+
+@check(Stage.BATCHES, "error.sporadic", shows=OF_BATCHES, runs=AGAIN)
+def batches_again(context: Context) -> None:
+    """The same in batch."""
+    workflow = context.workflows.probed
+    for _ in range(_wanted(context) - _count(context.history.all_batches, workflow)):
         context.runs.batch(workflow)
+
+
+def _wanted(context: Context) -> int:
+    return AGAIN if context.workflows.is_quick(context.workflows.probed) else AGAIN_SLOWLY
+
+
+def _count(runs: Iterable[StreamedRun | BatchRun], workflow: Workflow) -> int:
+    return sum(run.workflow_id == workflow.id for run in runs)

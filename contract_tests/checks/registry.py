@@ -8,6 +8,7 @@ from typing import Literal
 
 from contract_tests.checks.context import Context
 from contract_tests.checks.stages import Stage
+from contract_tests.judging.answers import OF_REFUSALS
 from contract_tests.target.exchange import Request
 
 CheckFunction = Callable[[Context], None]
@@ -34,6 +35,9 @@ class Check:
     decides: frozenset[str]
     """Requirement ids. What only generated requests can break is decided by a check too."""
     run: CheckFunction
+    shows: frozenset[str] = frozenset()
+    """Others that its requests may show broken where those that decide them do not: it is made for
+    them too, and without it they are no less decided."""
     resend: Resend | None = None
     """Of a check whose requests are drawn: to have the same one again."""
     tries_each_workflow: bool = False
@@ -56,6 +60,7 @@ CHECKS: list[Check] = []
 def check(
     stage: Stage,
     *decides: str,
+    shows: Collection[str] = (),
     resend: Resend | None = None,
     tries_each_workflow: bool = False,
     runs: int | None = None,
@@ -72,6 +77,7 @@ def check(
                 stage,
                 frozenset(decides),
                 function,
+                frozenset(shows),
                 resend,
                 tries_each_workflow,
                 most,
@@ -105,12 +111,13 @@ def needed_checks(
 def deciding_checks(requirements: Collection[str]) -> frozenset[str]:
     """Names of the checks that are there for these requirements.
 
-    Others may see one broken by the way. What no check is there for is judged on every answer:
-    then these are the checks that start no run.
+    Others may see one broken by the way. What every refusal is judged by is decided by all checks
+    that start no run, too.
     """
-    names: set[str] = set()
-    for requirement in requirements:
-        deciding = {check.name for check in CHECKS if requirement in check.decides}
-        free = {check.name for check in CHECKS if check.stage is Stage.REFUSALS}
-        names |= deciding or free
-    return frozenset(names)
+    wanted = frozenset(requirements)
+    return frozenset(
+        check.name
+        for check in CHECKS
+        if not wanted.isdisjoint(check.decides | check.shows)
+        or (check.stage is Stage.REFUSALS and not wanted.isdisjoint(OF_REFUSALS))
+    )

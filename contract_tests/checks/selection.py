@@ -9,24 +9,6 @@ from fnmatch import fnmatchcase
 
 from agentos_contract.requirements import Requirement, load_catalogue
 
-ONE_IS_ENOUGH = frozenset(
-    {
-        "batch.content-type",
-        "form.valid-accepted",
-        "routing.known-workflow",
-        "sse.content-type",
-        "sse.utf-8",
-        "sse.transfer",
-        "sse.ends",
-        "sse.idle",
-        "sse.known-fields",
-        "sse.complete",
-        "sse.pacing",
-    }
-)
-"""Requirements that each workflow's run could break, and that no workflow has a part in: what the
-server does with one it does with all. Some workflows show them."""
-
 
 class SelectionError(ValueError):
     """An area or a pattern that is none of the catalogue's; str() names what is near."""

@@ -22,7 +22,12 @@ SIDE_BY_SIDE = 6
 BUSY = (429, 503)
 
 
-@check(Stage.PROBES, "session.continuity", "identity.session-id")
+@check(
+    Stage.PROBES,
+    "session.continuity",
+    "identity.session-id",
+    shows=("identity.run-id-fresh", "identity.session-id-fresh"),
+)
 def continuity(context: Context) -> None:
     """Two runs, one session: by what the second says, and where the server lists a session's runs
     by that list. The session is made here and its id is nobody else's."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from agentos_contract.judge import JUDGED_REQUIREMENTS
 from contract_tests.checks.context import Context
 from contract_tests.checks.registry import check
 from contract_tests.checks.runs import started_ahead
 from contract_tests.checks.stages import Stage
 from contract_tests.judging.streams import (
     LASTS,
+    OF_STREAMS,
     describe,
     held_back,
     shows_pacing,
@@ -22,20 +22,12 @@ LATE = 0.9
 
 @check(
     Stage.STREAMS,
-    "cancel.unasked",
+    *sorted(OF_STREAMS),
     "error.sporadic",
     "form.valid-accepted",
-    "identity.run-id-fresh",
-    "identity.session-id-fresh",
     "routing.known-workflow",
-    "sse.complete",
-    "sse.content-type",
     "sse.ends",
     "sse.idle",
-    "sse.known-fields",
-    "sse.transfer",
-    "sse.utf-8",
-    *sorted(JUDGED_REQUIREMENTS),
     tries_each_workflow=True,
 )
 def streams(context: Context) -> None:
@@ -50,7 +42,7 @@ def streams(context: Context) -> None:
             context.progress(f"stream {workflow.id}: {describe(run)}")
 
 
-@check(Stage.BATCHES, *sorted(JUDGED_REQUIREMENTS), tries_each_workflow=True)
+@check(Stage.BATCHES, *sorted(OF_STREAMS), tries_each_workflow=True)
 def further_messages(context: Context) -> None:
     """One stream of each further message that the configuration has."""
     further = [

@@ -27,7 +27,7 @@ from contract_tests.target.exchange import TIMEOUTS, Exchange, TransferError
 
 JSON = "application/json"
 
-DECIDES = frozenset(
+OF_REFUSALS = frozenset(
     {
         "authentication.challenge",
         "error.answered",
@@ -36,14 +36,9 @@ DECIDES = frozenset(
         "error.documented-status",
         "error.no-server-error",
         "error.no-traceback",
-        "batch.answered",
-        "batch.body",
-        "sse.ends",
-        "sse.idle",
-        "sse.transfer",
     }
 )
-"""Requirements that every answer is judged by."""
+"""Requirements that every answer to a wrong request is judged by."""
 
 UNBROKEN = (None, TransferError.DISCONNECTED)
 """Of an exchange that shows nothing wrong on the wire."""

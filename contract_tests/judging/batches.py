@@ -15,6 +15,26 @@ from contract_tests.judging.rules import RunRules
 from contract_tests.target.exchange import Exchange
 from contract_tests.target.target import Workflow
 
+OF_BATCHES = frozenset(
+    {
+        "batch.body",
+        "batch.content-in-results",
+        "batch.content-type",
+        "batch.executor-runs",
+        "batch.input",
+        "batch.paused",
+        "batch.status-completed",
+        "error.no-traceback",
+        "identity.batch-echo",
+        "identity.run-id-fresh",
+        "identity.session-id-fresh",
+        "identity.workflow-name",
+        "routing.known-workflow",
+        "sse.transfer",
+    }
+)
+"""Requirements that every batch run is judged by."""
+
 _REQUIREMENTS = ("step_requirements", "error_requirements")
 
 

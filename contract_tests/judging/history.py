@@ -133,13 +133,15 @@ class History:
     ) -> Judgement:
         """Judge ids that must be new. `session_id` only where none was asked for."""
         judgement = Judgement()
+        if asked := exchange.request.field("session_id"):
+            self._given.setdefault(("session", asked), (exchange, self.check))
         ids: Sequence[tuple[str, str | None, Any, str]] = (
             ("run", rules.fresh_run_id, run_id, "run_id {} had been given to another run before"),
             (
                 "session",
                 rules.fresh_session_id,
                 session_id,
-                "no session was asked for, and {} had been given out before",
+                "no session was asked for, and {} is that of another run",
             ),
         )
         for kind, requirement, identifier, message in ids:

@@ -30,23 +30,18 @@ from contract_tests.target.target import Workflow
 
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s;\"']+)", re.IGNORECASE)
 
-FRAMING = frozenset({"sse.content-type", "sse.utf-8", "sse.complete", "sse.known-fields"})
-BATCH = frozenset(
-    {
-        "batch.input",
-        "batch.content-type",
-        "batch.status-completed",
-        "batch.content-in-results",
-        "batch.paused",
-    }
-)
-DECIDES = (
-    JUDGED_REQUIREMENTS
-    | FRAMING
-    | BATCH
-    | {"cancel.unasked", "error.sporadic", "identity.batch-echo"}
-)
-"""Requirements that every run is judged by."""
+OF_STREAMS = JUDGED_REQUIREMENTS | {
+    "cancel.unasked",
+    "error.no-traceback",
+    "identity.run-id-fresh",
+    "identity.session-id-fresh",
+    "sse.complete",
+    "sse.content-type",
+    "sse.known-fields",
+    "sse.transfer",
+    "sse.utf-8",
+}
+"""Requirements that every stream of a run is judged by."""
 
 MAX_REPORTED = 50
 """So many violations of each requirement are reported of one stream; a long one would fill the

@@ -14,12 +14,14 @@ from contract_tests.checks.registry import (
     needed_checks,
     ordered_checks,
 )
-from contract_tests.checks.selection import ONE_IS_ENOUGH
 from contract_tests.checks.stages import Stage
 from contract_tests.judging.known import KnownList
 
 PLANNED = {"streams", "batch_runs", "further_messages"}
 """Checks whose runs the plan has numbers of their own for."""
+
+REPEATING = {"streams_again", "batches_again"}
+"""Checks that ask again by themselves."""
 
 
 def checks_for(requirements: Set[str], lacking: Collection[Given] = ()) -> list[Check]:
@@ -43,20 +45,22 @@ def needs_of(
     names = {check.name for check in checks}
     # Wrong requests are runs where a server does not refuse them.
     probes = sum(
-        check.runs
+        # What fails is asked again, runs side by side alone and then side by side.
+        check.runs * (1 if check.name in REPEATING else 3)
         for check in checks
         if check.stage is not Stage.GENERATED and check.name not in PLANNED
     )
+    catalogue = load_catalogue()
     by_workflow = {
         name
         for check in checks
         if check.tries_each_workflow and check.stage is not Stage.REFUSALS
-        for name in check.decides - ONE_IS_ENOUGH
+        for name in check.decides
+        if not catalogue[name].is_of_server
     }
     return Needs(
         streams="streams" in names,
-        # What fails is asked again, runs side by side alone and then side by side.
-        probes=min(3 * probes, PROBE_RUNS),
+        probes=min(probes, PROBE_RUNS),
         batches="batch_runs" in names,
         more_messages="further_messages" in names,
         generated="valid_forms" in names,

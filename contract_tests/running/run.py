@@ -25,13 +25,12 @@ from contract_tests.checks.registry import (
 )
 from contract_tests.checks.selection import Selection
 from contract_tests.checks.stages import CannotDecide
-from contract_tests.judging.answers import DECIDES as BY_ANSWER
+from contract_tests.judging.answers import OF_REFUSALS
 from contract_tests.judging.findings import Findings
 from contract_tests.judging.judgement import Breach
 from contract_tests.judging.known import KnownList
 from contract_tests.judging.one_cause import settle_failing_batches
 from contract_tests.judging.results import Result, settle
-from contract_tests.judging.streams import DECIDES as BY_RUN
 from contract_tests.judging.streams import StreamedRun
 from contract_tests.running.forecast import Durations, Forecast, forecast
 from contract_tests.running.part import checks_for, needs_of, not_gone
@@ -155,7 +154,7 @@ class Listener:
 
 def decided_requirements() -> frozenset[str]:
     """Every requirement that some check decides."""
-    return BY_ANSWER | BY_RUN | frozenset().union(*(check.decides for check in CHECKS))
+    return OF_REFUSALS | frozenset().union(*(check.decides for check in CHECKS))
 
 
 def is_run_of(document: Document) -> Callable[[Request], bool]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 import yaml
@@ -14,6 +15,7 @@ from click.testing import Result as Outcome
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agentos_contract.document import load_document
+from contract_tests.checks.selection import Selection
 from contract_tests.cli import main
 from contract_tests.judging.results import Result, Status
 from contract_tests.running.run import Options, Report, run_contract_tests
@@ -36,6 +38,14 @@ def test_target(url: str, **options: Any) -> Report:
 
 
 test_target.__test__ = False  # type: ignore[attr-defined]
+
+
+def part_for(name: str, breaks: Collection[str], *, every: int) -> dict[str, Any]:
+    """The options of `--only` these requirements; none for one name in `every`, for which all
+    checks are made."""
+    if crc32(name.encode()) % every == 0:
+        return {}
+    return {"selection": Selection(only=[*breaks])}
 
 
 def by_status(report: Report, status: Status) -> dict[str, Result]:

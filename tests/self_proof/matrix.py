@@ -74,6 +74,9 @@ CONDITIONS: dict[str, Conditions] = {
     ),
     # Where other checks' runs show it no sooner.
     "error.now-and-then": Conditions(options={"selection": Selection(only=["error.sporadic"])}),
+    "order.output-lost-in-tenth": Conditions(
+        options={"selection": Selection(only=["order.step-output"])}
+    ),
     "error.left-behind": Conditions(("showcase", "lasting")),
     "sse.byte-by-byte": Conditions(("brief",)),
     "cancel.ignored": Conditions(("showcase", "slower")),

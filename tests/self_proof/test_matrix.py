@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from zlib import crc32
 
 import pytest
 
 from agentos_contract.deviations import load_deviations
 from agentos_contract.requirements import load_catalogue
 from agentos_contract.variations import load_variations
-from contract_tests.checks.registry import CHECKS, deciding_checks
+from contract_tests.checks.registry import CHECKS
 from contract_tests.judging.known import load_known
 from contract_tests.judging.results import new_breaches
 from mockserver.faults.registry import registered
+from tests.contract_tests.conftest import part_for
 from tests.self_proof.matrix import (
     Conditions,
     MockUnderTest,
@@ -32,17 +32,6 @@ AS_THE_REAL_SERVER = {
     "form.version-null-refused",
 }
 """Invented deviations that are answered as a real server answers, which has them by other names."""
-
-WHOLE = {
-    "batch.results-lost-in-tenth",
-    "batch.runs-lost-in-tenth",
-    "order.content-completed-lost-in-tenth",
-    "order.output-lost-in-tenth",
-    "error.left-behind",
-    "event.cut-at-8-kib",
-    "identity.session-of-last",
-}
-"""What shows only after requests that other checks make."""
 
 # -- the catalogues
 
@@ -69,20 +58,18 @@ def test_an_invented_deviation_breaks_something() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", breaking())
 def test_a_deviation_breaks_what_it_says_and_nothing_else(mock: MockUnderTest, name: str) -> None:
-    """As far as the checks go that decide what it breaks, and the streams; for some as far as
-    everything: `make matrix` has everything for all."""
+    """As far as `--only` what it breaks goes, for some as far as everything: `make matrix` has
+    everything for all."""
     deviation = breaking()[name]
     row = published()[name]
     conditions = conditions_of(name)
-    is_whole = name in WHOLE or crc32(name.encode()) % 16 == 0
-    if not is_whole:
-        checks = deciding_checks(deviation.breaks) | {"streams", row.found_by}
-        conditions = replace(conditions, options={**conditions.options, "checks": checks})
+    part = part_for(name, deviation.breaks, every=16)
+    conditions = replace(conditions, options={**conditions.options, **part})
     report = mock.report([name], conditions)
     found = broken(report)
     assert set(found) == set(deviation.breaks)
     first = deviation.breaks[0]
-    found_by = found[first] if is_whole else row.found_by
+    found_by = row.found_by if part else found[first]
     assert row == row_of(deviation, found_by), "make matrix writes it anew"
     # What is known of a real server covers its own faults, and no others.
     known = {} if deviation.is_observed or name in AS_THE_REAL_SERVER else AGNO

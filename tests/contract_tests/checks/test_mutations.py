@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
-from zlib import crc32
 
 import pytest
 from starlette.requests import Request
@@ -24,7 +23,6 @@ from agentos_contract.document import load_document
 from agentos_contract.judge import JUDGED_REQUIREMENTS
 from agentos_contract.requirements import load_catalogue
 from contract_tests.checks.plan import PROBE_RUNS
-from contract_tests.checks.registry import deciding_checks
 from contract_tests.checks.selection import Selection
 from contract_tests.judging.results import Status
 from contract_tests.running.run import decided_requirements
@@ -32,7 +30,7 @@ from contract_tests.target.target import DEFAULT_MESSAGE
 from tests.agentos_contract import test_judge
 from tests.agentos_contract.test_judge import Stream, good
 from tests.conftest import Serve
-from tests.contract_tests.conftest import SHORT, broken, by_status, test_target
+from tests.contract_tests.conftest import SHORT, broken, by_status, part_for, test_target
 from tests.contract_tests.server import ConformingServer, Refused, Run
 
 TOKEN = "Let-Me-In-1"
@@ -1105,29 +1103,15 @@ def test_a_conforming_server_keeps_everything(stage: Serve, token: str | None) -
     assert skipped == expected
 
 
-WHOLE = {
-    "ForgetsOutputsNowAndThen",
-    "ForgetsResultsNowAndThen",
-    "ForgetsTheEndOfATalkNowAndThen",
-    "LosesItsWorkflow",
-    "NeverFinishesABatch",
-    "NumbersRunsAnew",
-}
-"""What shows only after requests that other checks make."""
-
-
 @pytest.mark.parametrize(
     "mutant", MUTANTS, ids=[f"{m.server.__name__}-{min(m.expected)}" for m in MUTANTS]
 )
 def test_a_broken_server_is_caught(mutant: Mutant, stage: Serve) -> None:
-    """As far as the checks go that decide what it breaks, and the streams; for some as far as
-    everything."""
-    options = mutant.options
-    name = mutant.server.__name__
-    if name not in WHOLE and crc32(name.encode()) % 8:
-        options = {"checks": deciding_checks(mutant.expected) | {"streams"}, **options}
-    report = test_target(stage(mutant.server(mutant.workflows)), **options)
-    assert broken(report) == mutant.expected
+    """By `--only` what it breaks; for some by everything."""
+    part = part_for(mutant.server.__name__, mutant.expected, every=8)
+    report = test_target(stage(mutant.server(mutant.workflows)), **{**part, **mutant.options})
+    assert not report.crashes
+    assert {breach.requirement for breach in report.breaches} == mutant.expected
     for result in by_status(report, Status.FAILED).values():
         assert result.message
         assert result.reproduce.startswith(("curl ", "printf "))
