@@ -208,7 +208,6 @@ class Mock:
             self.watch,
             self._journal,
             self.runner.scopes,
-            self.catalogue,
             sharing.peers,
         )
         return self._shared_control

@@ -7,16 +7,12 @@ from email.message import Message
 from typing import Any
 
 from starlette.formparsers import MultiPartException
-from starlette.requests import Request
-from starlette.types import Message as AsgiMessage
 
 from agentos_contract.document import FORM
 from mockserver.faults.registry import departure
-from mockserver.http.bodies import Fields, SentBody
+from mockserver.http.bodies import MULTIPART, Fields, SentBody, read_multipart
 from mockserver.http.errors import ApiError
 from mockserver.http.hooks import HttpHooks
-
-MULTIPART = "multipart/form-data"
 
 MAX_FIELD_BYTES = 1024 * 1024
 """Starlette's own, which the real server does not change."""
@@ -30,20 +26,12 @@ class _StarletteForms(HttpHooks):
     )
 
     async def parse(self, body: SentBody) -> Fields:
-        async def receive() -> AsgiMessage:
-            return {"type": "http.request", "body": body.content, "more_body": False}
-
-        headers = [(b"content-type", body.content_type.encode("latin-1"))]
-        request = Request({"type": "http", "headers": headers}, receive)
         try:
-            form = await request.form(**self.limits)
+            return await read_multipart(body.content, body.content_type, **self.limits)
         except MultiPartException as error:
             raise ApiError(400, error.message) from error
         except Exception as error:  # whatever the parser trips over, as FastAPI has it
             raise ApiError(400, "There was an error parsing the body") from error
-        fields = form.multi_items()
-        await form.close()
-        return fields
 
 
 # What is registered last is asked first.

@@ -8,21 +8,20 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import compile_path
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from agentos_contract.document import FORM, OPENAPI_DIRECTORY, Document
-from agentos_contract.json_values import read_json, to_json
+from agentos_contract.document import OPENAPI_DIRECTORY, Document
+from agentos_contract.json_values import to_json
 from agentos_contract.sse import encode_comment
 from agentos_contract.yaml_files import read_yaml
 from mockserver.control.handlers import YAML, Handlers
 from mockserver.control.journal import Journal
+from mockserver.control.operations import Operations, Requested, Variables
 from mockserver.control.rules import Rules
 from mockserver.control.security import check
 from mockserver.control.shared import SharedControl
@@ -119,7 +118,8 @@ class Control:
         self._watch = watch
         self._journal = journal
         self._access = access
-        self._operations = _Operations(document)
+        self._operations = Operations(document)
+        self._catalogue = catalogue
         own = load_control_document()
         self._document = own.content
         # Requests come without the prefix that its `servers` say.
@@ -157,14 +157,14 @@ class Control:
         if is_method and (self._rules or (mock_scope is None and self._scopes.are_some)):
             body, is_whole = await read_whole(receive)
             receive = again(body, is_whole, receive)
-            variables = self._operations.variables(scope, body if is_whole else b"")
+            variables = await self._operations.variables(scope, body if is_whole else b"")
             mock_scope = mock_scope or self._scopes.of_session(variables["session_id"])
             if self._rules and self._is_let_in(scope):
-                name = mock_scope.name if mock_scope is not None else ""
-                asked = await self._rules.ask(name, variables)
+                whose = mock_scope or self._scopes.unnamed
+                asked = await self._rules.ask(whose.name, self._requested(whose, variables))
                 if asked is not NOTHING:
                     scope[ASKED_KEY] = asked
-                    self._watch.happened("rules", name)
+                    self._watch.happened("rules", whose.name)
         if mock_scope is not None:
             scope[MOCK_SCOPE_KEY] = mock_scope
         whose = mock_scope or self._scopes.unnamed
@@ -200,8 +200,17 @@ class Control:
         self, mock_scope: MockScope, message: Mapping[str, Any]
     ) -> Preferences:
         """What rules ask of a websocket's message that starts a run."""
-        variables = self._operations.of_message(message)
-        return Preferences(asked=await self._rules.ask(mock_scope.name, variables))
+        requested = self._requested(mock_scope, self._operations.of_message(message))
+        return Preferences(asked=await self._rules.ask(mock_scope.name, requested))
+
+    def _requested(self, mock_scope: MockScope, variables: Variables) -> Requested:
+        catalogue = self._catalogue
+        return Requested(
+            variables,
+            mock_scope.over(catalogue.workflows),
+            catalogue.recordings,
+            self._access.token is not None,
+        )
 
     # -- the control API
 
@@ -286,87 +295,6 @@ class Control:
             piece = b"id: %d\ndata: %s\n\n" % (id, to_json(item)) if item else encode_comment("")
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
-
-
-class _Operations:
-    """Which operation of the AgentOS document a request is for, and what a rule may ask of it."""
-
-    def __init__(self, document: Document) -> None:
-        self._routes = [
-            (operation.method.upper(), compile_path(operation.path)[0], operation.operation_id)
-            for operation in document.operations.values()
-        ]
-
-    def variables(self, scope: Scope, body: bytes) -> dict[str, Any]:
-        """The variables of a rule's `when`."""
-        operation_id, path = self._find(scope["method"], scope["path"])
-        query = dict(_fields(scope.get("query_string", b"")))
-        media_type = Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower()
-        form: dict[str, Any] = dict(_fields(body)) if media_type in (FORM, "") else {}
-        value: Any = None
-        if media_type.endswith("json"):
-            try:
-                value = read_json(body)
-            except ValueError:
-                value = None
-        named = value if isinstance(value, Mapping) else {}
-
-        def first(name: str) -> str:
-            for source in (path, form, query, named):
-                if isinstance(source.get(name), str):
-                    return str(source[name])
-            return ""
-
-        return {
-            "method": scope["method"],
-            "path": scope["path"],
-            "operation_id": operation_id,
-            "workflow_id": first("workflow_id"),
-            "run_id": first("run_id"),
-            "session_id": first("session_id"),
-            "user_id": first("user_id"),
-            "input": form.get("message", ""),
-            "form": form,
-            "query": query,
-            "headers": {
-                name.decode("latin-1").lower(): value.decode("latin-1")
-                for name, value in scope["headers"]
-            },
-            "body": value,
-        }
-
-    def of_message(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        """Those of a websocket's message that starts a run, as of the request that would."""
-        texts = {name: value for name, value in message.items() if isinstance(value, str)}
-        return {
-            "method": "WEBSOCKET",
-            "path": "/workflows/ws",
-            "operation_id": "create_workflow_run",
-            "workflow_id": texts.get("workflow_id", ""),
-            "run_id": "",
-            "session_id": texts.get("session_id", ""),
-            "user_id": texts.get("user_id", ""),
-            "input": texts.get("message", ""),
-            "form": texts,
-            "query": {},
-            "headers": {},
-            "body": dict(message),
-        }
-
-    def _find(self, method: str, path: str) -> tuple[str, dict[str, str]]:
-        path = path.rstrip("/") or path
-        for wanted, pattern, operation_id in self._routes:
-            match = pattern.match(path)
-            if match is not None and method in (wanted, "HEAD" if wanted == "GET" else wanted):
-                return operation_id, match.groupdict()
-        return "", {}
-
-
-def _fields(text: bytes) -> list[tuple[str, str]]:
-    try:
-        return parse_qsl(text.decode(), keep_blank_values=True)
-    except ValueError:
-        return []
 
 
 def _refused(error: ApiError) -> Response:

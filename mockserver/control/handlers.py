@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from agentos_contract import __version__
-from agentos_contract.deviations import load_deviations
+from agentos_contract.deviations import load_deviations, nearest
 from agentos_contract.document import Document
+from agentos_contract.events import CUSTOM_EVENT, EVENTS
 from agentos_contract.variations import load_variations
 from mockserver.control.journal import Journal
+from mockserver.control.operations import gates_of
 from mockserver.control.rules import Rules
 from mockserver.control.state import ReloadState
 from mockserver.control.watch import Item, Trace, Watch
@@ -238,9 +240,8 @@ class Handlers:
         found = await self._watch.changes.until(lambda: waiting() or None, timeout)
         if found is None:
             what = f"gate {gate!r}" if gate else "any gate"
-            raise ApiError(
-                408, f"no run waited at {what} within {timeout} s", hint=self._so_far(scope)
-            )
+            hint = f"{self._no_gate(scope, gate)}{self._so_far(scope)}"
+            raise ApiError(408, f"no run waited at {what} within {timeout} s", hint=hint)
         return 200, found
 
     def _gates(self, scope: MockScope, gate: str | None, run_id: str | None = None) -> list[Json]:
@@ -266,7 +267,7 @@ class Handlers:
                 hint = f"it is one of scope {trace.scope!r}"
                 raise ApiError(404, f"scope {scope.name!r} has no run {run_id!r}", hint=hint)
             if not runs:
-                raise ApiError(409, f"the run {run_id!r} is over", hint=f"it has {trace.state}")
+                raise ApiError(409, f"the run {run_id!r} is over", hint=f"it is {trace.state}")
         waited = self._gates(scope, gate, run_id)
         if run_id is None:
             scope.released.add(gate)
@@ -319,7 +320,7 @@ class Handlers:
     ) -> Answer:
         trace = self._trace(request.path["run_id"])
         if trace.active is None:
-            raise ApiError(409, f"the run {trace.run_id!r} is over", hint=f"it has {trace.state}")
+            raise ApiError(409, f"the run {trace.run_id!r} is over", hint=f"it is {trace.state}")
         if is_of_paused and not trace.active.is_paused:
             hint = f"POST /__mock__/runs/{trace.run_id}/pause comes first"
             raise ApiError(409, f"the run {trace.run_id!r} is not paused", hint=hint)
@@ -349,7 +350,8 @@ class Handlers:
         what = "its end" if event is None else f"{event}{f' of step {step!r}' if step else ''}"
         if after is not None:
             what += f" after its event {after}"
-        raise ApiError(408, f"{ended} {what}", hint=_sent(trace))
+        unknown = "" if event is None else _no_event(event)
+        raise ApiError(408, f"{ended} {what}", hint=f"{unknown}{_sent(trace)}")
 
     async def wait_for(self, request: ControlRequest) -> Answer:
         query = request.query
@@ -381,14 +383,25 @@ class Handlers:
         what = f"waited at gate {gate!r}" if event is None else f"sent {event}"
         about = f" of step {step!r}" if step else ""
         message = f"no run {what}{about} within {timeout} s"
-        raise ApiError(408, message, hint=self._so_far(scope))
+        unknown = self._no_gate(scope, gate) if event is None else _no_event(event)
+        raise ApiError(408, message, hint=f"{unknown}{self._so_far(scope)}")
+
+    def _no_gate(self, scope: MockScope, gate: str | None) -> str:
+        """What is wrong with a gate's name, if nothing leads to it."""
+        held = [hold.gate for rule in self._rules.of(scope.name) for hold in rule.asked.holds]
+        scripts = scope.over(self._catalogue.workflows).values()
+        known = dict.fromkeys([*held, *(gate for each in scripts for gate in gates_of(each))])
+        if gate is None or gate in known:
+            return ""
+        there_are = elided(", ".join(known)) or "none"
+        return f"no rule and no script holds at it{nearest(gate, known)}; there are {there_are}; "
 
     def _so_far(self, scope: MockScope) -> str:
         """What the newest run of a scope has come to."""
         newest = next(self._watch.traces(scope.name), None)
         if newest is None:
             return f"scope {scope.name!r} has had no run" if scope.name else "there was no run"
-        return f"the newest run, of {newest.workflow_id!r}, {_sent(newest)}"
+        return f"the newest run, of {newest.workflow_id!r}: {_sent(newest)}"
 
     # -- the journal
 
@@ -504,6 +517,12 @@ def _waited(
     }
 
 
+def _no_event(event: str) -> str:
+    """What is wrong with an event's name, if it is none of the document's."""
+    known = (*EVENTS, CUSTOM_EVENT)
+    return "" if event in known else f"there is no event {event!r}{nearest(event, known)}; "
+
+
 def _sent(trace: Trace) -> str:
     """What a run has come to, in words."""
     names = [name for _, name, _, _ in trace.sent]
@@ -511,4 +530,4 @@ def _sent(trace: Trace) -> str:
     more = f"{len(names) - 12} events and then " if len(names) > 12 else ""
     gates = ", ".join(gate["gate"] for gate in trace.gates)
     waits = f" and waits at {gates}" if gates else ""
-    return f"is {trace.state}, has sent {more}{shown}{waits}"
+    return f"it is {trace.state}, has sent {more}{shown}{waits}"

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from agentos_contract.deviations import load_deviations, nearest
-from agentos_contract.document import Document
+from agentos_contract.document import RUN_OPERATION_ID, Document
 from agentos_contract.events import CUSTOM_EVENT, EVENTS
 from agentos_contract.variations import load_variations
+from mockserver.control.operations import Requested, step_names
 from mockserver.engine.gates import Hold
 from mockserver.http.errors import ApiError
 from mockserver.http.preferences import NOTHING, Asked
 from mockserver.http.validation import ABSENT
 from mockserver.script.aside import aside
 from mockserver.script.cel import Cel, CelError
-from mockserver.script.model import Condition, Container, Node, Workflow
+from mockserver.script.model import Workflow
 
 Json = dict[str, Any]
 
 MAX_NAMES = 80
 """Of those that there are, in the answer to one that there is not."""
+
+_OF_RUNS = ("scenario", "speed", "seed", "hold", "cut", "fail")
 
 VARIABLES = (
     "method",
@@ -57,11 +60,14 @@ class Rule:
     def is_used_up(self) -> bool:
         return bool(self.used >= self.source.get("times", float("inf")))
 
-    def matches(self, variables: Mapping[str, Any]) -> bool:
-        """Whether it is for a request with these variables."""
+    def matches(self, requested: Requested) -> bool:
+        """Whether it is for that request, and would change something there."""
+        variables = requested.variables
         for name in ("workflow_id", "operation_id"):
             if name in self.source and self.source[name] != variables[name]:
                 return False
+        if not requested.can_show(self.asked):
+            return False
         if self.when is None:
             return True
         try:
@@ -94,36 +100,52 @@ class Rules:
         """The rules of a scope, in the order in which they are asked."""
         return self._rules.get(scope, [])
 
-    def add(self, source: Json, workflows: Mapping[str, Workflow]) -> Rule:
+    def add(self, source: Json, workflows: Mapping[str, Workflow] | None) -> Rule:
         """A new rule, which may be for one of these workflows. Raises ApiError(422).
 
-        One of another process has its `id` there.
+        One of another process has its `id` there, and no `workflows`: it was checked there.
         """
         scope = source.get("scope", "")
         known = {name: value for name, value in source.items() if name not in ("scope", "id")}
-        workflow = self._checked(known, workflows)
         when = None
         if "when" in known:
             try:
                 when = Cel(known["when"], VARIABLES)
             except CelError as error:
                 raise ApiError(422, f"body.when: {error}") from error
-        asked = _asked(known["answer"], workflow)
+        asked = _asked(known["answer"])
+        if workflows is not None:
+            self._check(known, asked, workflows)
         self._last_id += 1
         id = source.get("id", f"{self._last_id}{self.place}")
         rule = Rule(id, scope, known, asked, when)
         self._rules.setdefault(scope, []).append(rule)
         return rule
 
-    def _checked(self, source: Json, workflows: Mapping[str, Workflow]) -> Workflow | None:
-        """The workflow that a rule is for. Raises ApiError(422) for names that there are not."""
+    def _check(self, source: Json, asked: Asked, workflows: Mapping[str, Workflow]) -> None:
+        """Raises ApiError(422) for names that there are not, and for what cannot be together."""
         operation_id, workflow_id = source.get("operation_id"), source.get("workflow_id")
         if operation_id is not None:
             _check_name("operation_id", "operation", operation_id, self.document.operations)
-        if workflow_id is None:
-            return None
-        _check_name("workflow_id", "workflow", workflow_id, workflows)
-        return workflows[workflow_id]
+        candidates, of_workflow = list(workflows.values()), ""
+        if workflow_id is not None:
+            _check_name("workflow_id", "workflow", workflow_id, workflows)
+            candidates, of_workflow = [workflows[workflow_id]], f" of {workflow_id!r}"
+        if asked.scenario is not None:
+            scenarios = dict.fromkeys(one.name for each in candidates for one in each.scenarios)
+            _check_name("answer.scenario", f"scenario{of_workflow}", asked.scenario, scenarios)
+        for hold in asked.holds:
+            if hold.step is not None:
+                steps = step_names(candidates)
+                _check_name("answer.hold.step", f"step{of_workflow}", hold.step, steps)
+        if asked.is_of_runs:
+            of_runs = ", ".join(name for name in _OF_RUNS if name in source["answer"])
+            if operation_id not in (None, RUN_OPERATION_ID):
+                message = f"body.operation_id: {operation_id!r} starts no run; {of_runs} is a run's"
+                raise ApiError(422, message, hint=f"expected {RUN_OPERATION_ID}, or none")
+            if asked.status is not None:
+                message = f"body.answer: with a status no run starts; {of_runs} is a run's"
+                raise ApiError(422, message, hint="expected the one or the other")
 
     def get(self, rule_id: str) -> Rule:
         """Raises ApiError(404)."""
@@ -145,8 +167,8 @@ class Rules:
         else:
             self._rules.pop(scope, None)
 
-    async def ask(self, scope: str, variables: Mapping[str, Any]) -> Asked:
-        """What the rules of a scope ask for a request with these variables, each used once.
+    async def ask(self, scope: str, requested: Requested) -> Asked:
+        """What the rules of a scope ask for a request, each used once.
 
         Each member is the first rule's that has it; holds, faults and variations add up. After one
         that gives a whole answer no other is asked.
@@ -156,9 +178,9 @@ class Rules:
             if rule.is_used_up:
                 continue
             if rule.when is None or not rule.when.may_take_long:
-                fits = rule.matches(variables)
+                fits = rule.matches(requested)
             else:
-                fits = await aside(rule.matches, variables)
+                fits = await aside(rule.matches, requested)
             if not fits or rule.is_used_up:
                 continue
             both = _both(asked, rule.asked)
@@ -192,14 +214,11 @@ def _both(first: Asked, then: Asked) -> Asked:
     return replace(first, **changes) if changes else first
 
 
-def _asked(answer: Json, workflow: Workflow | None) -> Asked:
+def _asked(answer: Json) -> Asked:
     """What the document's Answer asks for. Raises ApiError(422)."""
     for key, names in (("faults", load_deviations()), ("variations", load_variations())):
         for index, name in enumerate(answer.get(key, ())):
             _check_name(f"answer.{key}.{index}", key.removesuffix("s"), name, names)
-    if workflow is not None and "scenario" in answer:
-        scenarios = [scenario.name for scenario in workflow.scenarios]
-        _check_name("answer.scenario", "scenario", answer["scenario"], scenarios)
     return Asked(
         status=answer.get("status"),
         detail=answer.get("detail"),
@@ -212,7 +231,7 @@ def _asked(answer: Json, workflow: Workflow | None) -> Asked:
         variations=tuple(answer.get("variations", ())),
         speed=answer.get("speed"),
         seed=answer.get("seed"),
-        holds=(_hold(answer["hold"], workflow),) if "hold" in answer else (),
+        holds=(_hold(answer["hold"]),) if "hold" in answer else (),
         cut_after=answer.get("cut", {}).get("after"),
         fail_after=answer.get("fail", {}).get("after"),
         error=answer.get("fail", {}).get("error"),
@@ -231,24 +250,12 @@ def _headers(headers: Json) -> Json:
     return headers
 
 
-def _hold(hold: Json, workflow: Workflow | None) -> Hold:
+def _hold(hold: Json) -> Hold:
     if ("before" in hold) == ("after" in hold):
         raise ApiError(422, "body.answer.hold: expected either before or after, an event's name")
     when = "before" if "before" in hold else "after"
     _check_name(f"answer.hold.{when}", "event", hold[when], [*EVENTS, CUSTOM_EVENT])
-    if workflow is not None and "step" in hold:
-        names = dict.fromkeys(node.name for node in _nodes(workflow.steps))
-        _check_name("answer.hold.step", f"step of {workflow.id!r}", hold["step"], names)
     return Hold(when, hold[when], hold["gate"], hold.get("step"))  # type: ignore[arg-type]
-
-
-def _nodes(nodes: Any) -> Iterator[Node]:
-    for node in nodes:
-        yield node
-        if isinstance(node, Container):
-            yield from _nodes(node.children)
-        if isinstance(node, Condition):
-            yield from _nodes(node.else_steps)
 
 
 def _check_name(where: str, what: str, name: str, names: Any) -> None:

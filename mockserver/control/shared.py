@@ -22,7 +22,7 @@ from mockserver.control.journal import Journal
 from mockserver.control.rules import Rule, Rules
 from mockserver.control.watch import Watch
 from mockserver.http.errors import ApiError
-from mockserver.http.request import Answer, Catalogue
+from mockserver.http.request import Answer
 from mockserver.runner.peers import Json, Peers
 from mockserver.runner.scopes import Scopes, ids_of
 from mockserver.script.loader import load_text
@@ -127,14 +127,12 @@ class SharedControl:
         watch: Watch,
         journal: Journal,
         scopes: Scopes,
-        catalogue: Catalogue,
         peers: Peers,
     ) -> None:
         self._handlers = handlers
         self._rules = rules
         self._watch = watch
         self._scopes = scopes
-        self._catalogue = catalogue
         self._peers = peers
         rules.place, rules.claim = f"-{peers.id[:8]}", self._claim
         journal.is_shared = True
@@ -286,12 +284,11 @@ class SharedControl:
                     scope.workflows[id] = None
                     if source is not None:
                         scope.workflows[id] = load_text(json.dumps(source), id, is_json=True)
-                workflows = scope.over(self._catalogue.workflows)
                 known = {rule.id for rule in self._rules.of(scope.name)}
                 for rule in each["rules"]:
                     if rule["id"] not in known:
                         used = rule.pop("used")
-                        self._rules.add(rule, workflows).used = used
+                        self._rules.add(rule, None).used = used
             return
 
     def _state(self) -> Json:

@@ -8,13 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.types import Receive, Scope
+from starlette.requests import Request as StarletteRequest
+from starlette.types import Message, Receive, Scope
 from werkzeug.http import parse_options_header
 
 from agentos_contract.json_values import read_json
 from mockserver.http.errors import ApiError
 from mockserver.http.forms import UnreadableForm, parse_form
 from mockserver.http.validation import ABSENT, BodySchema
+
+MULTIPART = "multipart/form-data"
 
 Fields = list[tuple[str, Any]]
 """A form's fields in order: texts, or Starlette's UploadFile for a multipart form's files."""
@@ -60,6 +63,20 @@ class SentBody:
             return read_json(self.content)
         except ValueError as error:
             raise ApiError(422, f"the body is no JSON: {error}") from error
+
+
+async def read_multipart(content: bytes, content_type: str, **limits: Any) -> Fields:
+    """The fields of a multipart form (RFC 7578). `limits`: those of Starlette's parser, which
+    raises MultiPartException, and other exceptions where it trips over what was sent."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": content, "more_body": False}
+
+    headers = [(b"content-type", content_type.encode("latin-1"))]
+    form = await StarletteRequest({"type": "http", "headers": headers}, receive).form(**limits)
+    fields = form.multi_items()
+    await form.close()
+    return fields
 
 
 async def read_body(receive: Receive, limit: int) -> bytes:

@@ -72,6 +72,16 @@ class Asked:
     fail_after: int | None = None
     error: str | None = None
 
+    @property
+    def is_of_runs(self) -> bool:
+        """Whether only a run can have it."""
+        of_runs = (self.scenario, self.speed, self.seed, self.cut_after, self.fail_after)
+        return bool(self.holds) or any(value is not None for value in of_runs)
+
+    @property
+    def is_of_departures(self) -> bool:
+        return bool(self.faults or self.variations)
+
 
 NOTHING = Asked()
 

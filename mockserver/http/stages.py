@@ -5,7 +5,6 @@ Their order, which is the precedence of statuses, is `hooks.STAGES` unless the h
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -18,11 +17,9 @@ from mockserver.http.bodies import SentBody, content_type_of, read_body
 from mockserver.http.errors import ApiError
 from mockserver.http.preferences import OF_RUNS, OWN, Preferences
 from mockserver.http.request import Request
+from mockserver.http.scenarios import fitting_scenario, named_scenario
 from mockserver.http.validation import ABSENT
-from mockserver.script.aside import aside
-from mockserver.script.cel import CelError
-from mockserver.script.model import Scenario, Workflow
-from mockserver.sessions.keeping import find_session
+from mockserver.script.model import Workflow
 
 Stage = Callable[[Request], Awaitable[None] | None]
 
@@ -190,14 +187,14 @@ async def _scenario(request: Request) -> None:
         return
     if request.preferences.values.get("code") == 200:
         return
-    named = request.preferences.of("scenario")
-    known = (one for one in request.workflow.scenarios if one.name == named)
-    if named is None or (scenario := next(known, None)) is None:
-        scenario = await _fitting_scenario(request)
+    workflow = request.workflow
+    scenario = named_scenario(workflow, request.preferences.of("scenario"))
+    if scenario is not None:
+        request.preferences.apply("scenario")
+    else:
+        scenario = await fitting_scenario(workflow, request.body, request.store)
         if scenario is None:
             return
-    else:
-        request.preferences.apply("scenario")
     if scenario.delay:
         await request.mock_scope.clock.sleep(scenario.delay)
     body = None if scenario.body is None else _encoded(scenario.body)
@@ -208,30 +205,6 @@ async def _scenario(request: Request) -> None:
         headers=scenario.headers,
         body=b"" if body is None and scenario.status in (204, 304) else body,
     )
-
-
-async def _fitting_scenario(request: Request) -> Scenario | None:
-    if not request.workflow.scenarios:
-        return None
-    form = request.body
-    session_id, user_id = form.get("session_id"), form.get("user_id")
-    session = await find_session(request.store, session_id or "", user_id)
-    variables = {
-        "input": form["message"],
-        "session_state": (session.state if session else None) or {},
-        "session_id": session_id,
-        "user_id": user_id,
-    }
-    for scenario in request.workflow.scenarios:
-        if isinstance(scenario.when, bool):
-            if scenario.when:
-                return scenario
-            continue
-        with contextlib.suppress(CelError):
-            when = scenario.when
-            if await aside(when, variables) if when.may_take_long else when(variables):
-                return scenario
-    return None
 
 
 async def _nothing(message: Message) -> None:

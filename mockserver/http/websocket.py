@@ -11,7 +11,8 @@ import asyncio
 import contextlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import jsonschema_rs
@@ -22,8 +23,9 @@ from agentos_contract.json_values import read_json
 from mockserver.http.errors import ApiError
 from mockserver.http.hooks import RunInput, hooks_of
 from mockserver.http.operations import MORE_RUNS
-from mockserver.http.preferences import ASK_RULES_KEY, UNSTEERED
+from mockserver.http.preferences import ASK_RULES_KEY, Preferences
 from mockserver.http.request import MOCK_SCOPE_KEY, Catalogue
+from mockserver.http.scenarios import fitting_scenario, named_scenario
 from mockserver.runner.active import ActiveRun
 from mockserver.runner.hooks import RunRequest
 from mockserver.runner.recent import StreamedRun
@@ -189,7 +191,7 @@ class WorkflowSocket:
             await _say(socket, "error", error=error.detail)
             return
         ask = socket.scope.get(ASK_RULES_KEY)
-        steering = UNSTEERED if ask is None else (await ask(mock_scope, message)).steering
+        preferences = Preferences() if ask is None else await ask(mock_scope, message)
         request = RunRequest(
             workflow,
             asked.value,
@@ -201,9 +203,20 @@ class WorkflowSocket:
             is_over_websocket=True,
             stream=True,
             scope=mock_scope,
-            steering=steering,
+            steering=preferences.steering,
             hooks=hooks_of(socket.scope).runner,
         )
+        instead = self._instead(request, preferences, mock_scope)
+        self._keep(self._run(request, instead, socket))
+
+    async def _run(
+        self, request: RunRequest, instead_of_it: Awaitable[str | None], socket: WebSocket
+    ) -> None:
+        """A run, or the error that comes instead."""
+        instead = await instead_of_it
+        if instead is not None:
+            await _say(socket, "error", error=instead)
+            return
         try:
             active = await self._runner.start(request)
         except TooManyRuns as error:
@@ -212,9 +225,36 @@ class WorkflowSocket:
         except StoreError as error:
             await _say(socket, "error", error=str(error))
             return
-        task = asyncio.create_task(self._carry_out(active, socket))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        await self._carry_out(active, socket)
+
+    async def _instead(
+        self, request: RunRequest, preferences: Preferences, scope: MockScope
+    ) -> str | None:
+        """The error that rules or a scenario answer a run with, once its time has passed.
+
+        A socket has no status: what is no error starts the run.
+        """
+        asked = preferences.asked
+        if asked.delay:
+            await scope.clock.sleep(asked.delay)
+        if asked.status is not None:
+            return asked.detail or _phrase(asked.status) if asked.status >= 400 else None
+        scenario = named_scenario(request.workflow, asked.scenario)
+        if scenario is None:
+            about = {"session_id": request.session_id, "user_id": request.user_id}
+            form = {"message": request.input_text or request.input, **about}
+            scenario = await fitting_scenario(request.workflow, form, scope.store)
+        if scenario is None or scenario.status < 400:
+            return None
+        if scenario.delay:
+            await scope.clock.sleep(scenario.delay)
+        return scenario.detail
+
+    def _keep(self, task: Coroutine[Any, Any, None]) -> None:
+        """Do something beside what the client says next."""
+        kept = asyncio.create_task(task)
+        self._tasks.add(kept)
+        kept.add_done_callback(self._tasks.discard)
 
     async def _carry_out(self, active: ActiveRun, socket: WebSocket) -> None:
         """A run's events to whoever started it, and to whoever subscribed since."""
@@ -376,6 +416,10 @@ async def _replay(
 def _indexed(event: Mapping[str, Any], index: int) -> str:
     """An event as the real server writes it here: with spaces, and in ASCII."""
     return json.dumps({**event, "event_index": index})
+
+
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase if status in set(HTTPStatus) else f"status {status}"
 
 
 async def _say(socket: WebSocket, event: str, **members: Any) -> None:

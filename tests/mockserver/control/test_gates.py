@@ -236,7 +236,7 @@ def test_a_run_that_is_over_cannot_be_steered(mock: MockClient, start: Start) ->
     start().ended()
     run_id = mock.runs()[0]["run_id"]
     for steer in (mock.pause, mock.step, mock.resume, mock.cut, mock.cancel):
-        with pytest.raises(ControlError, match="is over; it has completed") as refused:
+        with pytest.raises(ControlError, match="is over; it is completed") as refused:
             steer(run_id)
         assert refused.value.status == 409
 
@@ -256,7 +256,7 @@ def test_who_waits_in_vain_is_told_what_was_sent(mock: MockClient, start: Start)
         mock.wait("StepCompleted", timeout=0)
     start().ended()
     run_id = mock.runs()[0]["run_id"]
-    with pytest.raises(ControlError, match="ended without WorkflowError; is completed, has sent"):
+    with pytest.raises(ControlError, match="without WorkflowError; it is completed, has sent"):
         mock.wait("WorkflowError", run_id=run_id)
     with pytest.raises(ControlError, match="no run sent StepError within"):
         mock.wait("StepError", timeout=0)
@@ -272,7 +272,7 @@ def test_a_run_that_nobody_knows_is_said_so(mock: MockClient) -> None:
 def test_a_release_that_can_do_nothing_is_refused(mock: MockClient, start: Start) -> None:
     start().ended()
     run_id = mock.runs()[0]["run_id"]
-    with pytest.raises(ControlError, match="is over; it has completed") as refused:
+    with pytest.raises(ControlError, match="is over; it is completed") as refused:
         mock.release("g", run_id)
     assert refused.value.status == 409
 
@@ -323,3 +323,12 @@ def test_a_background_run_waits_too(mock: MockClient) -> None:
     mock.wait(run_id=run_id)
     found = mock.http.get(f"/workflows/content-pipeline/runs/{run_id}", params=query).json()
     assert found["status"] == "COMPLETED"
+
+
+def test_a_wait_that_ends_tells_of_names_that_there_are_not(mock: MockClient) -> None:
+    mock.hold("written", before="StepStarted")
+    with pytest.raises(ControlError, match=r"holds at it; did you mean 'written'\?") as refused:
+        mock.wait(gate="writen", timeout=0.01)
+    assert refused.value.status == 408
+    with pytest.raises(ControlError, match="no event 'StepComplete'; did you mean 'StepCompleted'"):
+        mock.wait("StepComplete", timeout=0.01)

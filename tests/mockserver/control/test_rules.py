@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx2
@@ -109,7 +110,7 @@ def test_members_come_from_the_first_rule_that_has_them(mock: MockClient) -> Non
     assert all("\r\n" in text for text in streamed)
     ids = {run(mock).json()["run_id"] for _ in range(3)}
     assert len(ids) == 1
-    assert [rule["used"] for rule in mock.rules()] == [5, 5, 1, 5]
+    assert [rule["used"] for rule in mock.rules()] == [5, 5, 1, 2]
 
 
 def test_after_a_whole_answer_no_rule_is_asked(mock: MockClient) -> None:
@@ -153,6 +154,68 @@ def test_a_websockets_run_obeys_rules(mock: MockClient) -> None:
         mock.release("g")
         while "WorkflowCompleted" not in str(socket.recv(timeout=20)):
             pass
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"status": 429, "detail": "slow down"}, "slow down"),
+        ({"status": 503}, "Service Unavailable"),
+        ({"scenario": "overloaded", "delay": 0.01}, "too many runs, try later"),
+    ],
+)
+def test_a_websockets_run_is_answered_with_an_error(
+    mock: MockClient, answer: dict[str, Any], said: str
+) -> None:
+    mock.rule(answer, workflow_id="rush-hour", times=1)
+    url = f"{mock.url.replace('http', 'ws', 1)}/workflows/ws"
+    start = '{"action": "start-workflow", "workflow_id": "rush-hour", "message": "bees"}'
+    with connect(url, additional_headers=mock.headers) as socket:
+        socket.recv(timeout=20)
+        socket.send(start)
+        assert json.loads(socket.recv(timeout=20)) == {"event": "error", "error": said}
+        socket.send(start)
+        while "WorkflowCompleted" not in str(socket.recv(timeout=20)):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("answer", "shows"),
+    [
+        ({"hold": {"before": "StepStarted", "step": "draft", "gate": "g"}}, "content-pipeline"),
+        ({"hold": {"before": "LoopExecutionStarted", "gate": "g"}}, "draft-refiner"),
+        ({"scenario": "overloaded"}, "rush-hour"),
+        ({"faults": ["order.bare-end"]}, "content-pipeline"),
+        ({"variations": ["sse.crlf"]}, "content-pipeline"),
+        ({"seed": 9}, "content-pipeline"),
+    ],
+)
+def test_a_rule_is_used_only_where_it_shows(
+    mock: MockClient, answer: dict[str, Any], shows: str
+) -> None:
+    mock.rule(answer, times=1)
+    mock.release("g")
+    mock.http.get("/workflows")
+    mock.http.get("/sessions")
+    if "seed" not in answer:
+        form = {"message": "x", "stream": "false"}
+        mock.http.post("/workflows/poster/runs", data=form)
+    assert mock.rules()[0]["used"] == 0
+    mock.http.post(f"/workflows/{shows}/runs", data={"message": "x"})
+    assert mock.rules()[0]["used"] == 1
+
+
+def test_a_multipart_form_belongs_to_its_scope_and_its_rules(mock: MockClient) -> None:
+    mock.rule(status=503, when='input.contains("bees") && form.stream == "false"')
+    form = {"message": "bees", "stream": "false", "session_id": mock.session_id()}
+    files = {name: (None, value) for name, value in form.items()}
+    headers = {"Prefer": "fault=form.multipart"}
+    answer = httpx2.post(f"{mock.url}{RUN}", files=files, headers=headers)
+    assert answer.status_code == 503
+    broken = b"--x\r\nno part"
+    headers = {**mock.headers, "Content-Type": "multipart/form-data; boundary=x"}
+    assert httpx2.post(f"{mock.url}{RUN}", content=broken, headers=headers).status_code == 415
+    assert [entry["response"]["status"] for entry in mock.journal()] == [503, 415]
 
 
 def test_a_preflight_uses_no_rule(mock: MockClient) -> None:
@@ -208,10 +271,27 @@ def test_a_rule_for_nothing_is_refused(
         mock.rule({"status": 500}, **members)
 
 
+@pytest.mark.parametrize(
+    ("members", "answer", "said"),
+    [
+        ({}, {"status": 500, "cut": {"after": 1}}, "with a status no run starts; cut is a run's"),
+        ({}, {"status": 500, "speed": 2, "seed": 1}, "speed, seed is a run's"),
+        ({"operation_id": "get_sessions"}, {"fail": {"after": 1}}, "'get_sessions' starts no run"),
+        ({}, {"scenario": "overlaoded"}, "did you mean 'overloaded'"),
+        ({}, {"hold": {"before": "StepStarted", "step": "drfat", "gate": "g"}}, "'draft'"),
+    ],
+)
+def test_what_can_never_show_is_refused(
+    mock: MockClient, members: dict[str, Any], answer: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ControlError, match=said):
+        mock.rule(answer, **members)
+
+
 def test_a_hold_and_a_scenario_are_checked_against_their_workflow(mock: MockClient) -> None:
     with pytest.raises(ControlError, match=r"no step of 'content-pipeline' 'drft'.*'draft'"):
         mock.hold("g", before="StepStarted", step="drft", workflow_id="content-pipeline")
-    with pytest.raises(ControlError, match="no scenario 'x'; there are overloaded"):
+    with pytest.raises(ControlError, match="no scenario of 'rush-hour' 'x'; there are overloaded"):
         mock.rule(scenario="x", workflow_id="rush-hour")
 
 

@@ -54,7 +54,7 @@ async def test_a_run_is_seen_steered_and_waited_for_from_anywhere(three: list[Se
     refused = await two.client.post(f"/__mock__/{path}/pause")
     assert (refused.status_code, refused.json()["detail"]) == (
         409,
-        f"the run {run['run_id']!r} is over; it has completed",
+        f"the run {run['run_id']!r} is over; it is completed",
     )
     unknown = await two.client.get("/__mock__/runs/nope")
     assert unknown.status_code == 404
@@ -68,7 +68,7 @@ async def test_a_gate_that_nobody_comes_to_is_a_time_out(three: list[Served]) ->
     await one.run()
     answer = await two.client.get("/__mock__/wait", params=params)
     assert answer.status_code == 408
-    assert "the newest run, of 'w', is completed, has sent Wor" in answer.json()["detail"]
+    assert "the newest run, of 'w': it is completed, has sent Wor" in answer.json()["detail"]
 
 
 async def test_a_rule_is_everybodys_and_used_as_often_as_it_says(three: list[Served]) -> None:
