@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,10 @@ from mockserver.recordings.format import (
     Recordings,
     load_recordings,
 )
+from mockserver.recordings.format import (
+    SUFFIX as RECORDING,
+)
+from mockserver.script.loader import SUFFIXES as SCRIPTS
 from mockserver.script.loader import Scripts, load_scripts
 from mockserver.script.problems import ScriptError
 
@@ -61,7 +65,8 @@ class Files:
         document = self.document
         overlay = document.with_name(f"{document.stem}.overlay{document.suffix}")
         recorded = self.workflows / FOLDER
-        for file in (document, overlay, *_within(self.workflows), *_within(recorded)):
+        scripts = _within(self.workflows, SCRIPTS)
+        for file in (document, overlay, *scripts, *_within(recorded, (RECORDING,))):
             try:
                 found = file.stat()
             except OSError:
@@ -69,12 +74,13 @@ class Files:
             yield str(file), found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _within(place: Path) -> list[Path]:
-    """A folder's files; the file itself where it is one."""
+def _within(place: Path, suffixes: Collection[str]) -> list[Path]:
+    """A folder's files with these suffixes; the file itself where it is one."""
     try:
-        return sorted(place.iterdir()) if place.is_dir() else [place]
+        files = sorted(place.iterdir()) if place.is_dir() else [place]
     except OSError:
         return []
+    return [file for file in files if file.suffix in suffixes]
 
 
 class Reloader:

@@ -132,6 +132,8 @@ def set_up_log(level: str) -> None:
         # would show its query.
         for name in ("uvicorn", "connexion"):
             logging.getLogger(name).setLevel(max(logging.getLogger().level, logging.WARNING))
+    # Each change of any file beside the scripts, that of the log itself too, if it is one.
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)
     logging.getLogger("uvicorn.error").addFilter(_is_no_end)
 
 

@@ -198,4 +198,14 @@ def test_served_by_the_command_an_edit_is_told_to_who_follows(tmp_path: Path) ->
         assert json.loads(told.removeprefix("data: "))["reload"]["problems"] == []
         assert run(url) == "edited"
     finally:
-        assert "read again: 1 workflows" in stop(process, signal.SIGTERM)
+        said = stop(process, signal.SIGTERM)
+    assert "read again: 1 workflows" in said
+    assert "watchfiles" not in said
+
+
+def test_a_log_beside_the_scripts_is_none_of_them(tmp_path: Path) -> None:
+    write(tmp_path, "one")
+    _, reloader = reloader_of(tmp_path)
+    for text in ("a line\n", "a line\nanother\n"):
+        (tmp_path / "mock.log").write_text(text)
+        assert not look(reloader)
