@@ -76,11 +76,12 @@ class Files:
 
 def _within(place: Path, suffixes: Collection[str]) -> list[Path]:
     """A folder's files with these suffixes; the file itself where it is one."""
+    if not place.is_dir():
+        return [place]
     try:
-        files = sorted(place.iterdir()) if place.is_dir() else [place]
+        return sorted(file for file in place.iterdir() if file.suffix in suffixes)
     except OSError:
         return []
-    return [file for file in files if file.suffix in suffixes]
 
 
 class Reloader:
