@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,12 @@ from mockserver.sessions.redis_store import RedisStore
 from mockserver.sessions.sqlite import SqliteStore
 from mockserver.sessions.store import Conflict, SessionQuery, SessionStore, SortKey
 
-STORES = ("memory", "sqlite", "redis")
+STORES: dict[str, Callable[[Path, pytest.FixtureRequest], SessionStore]] = {
+    "memory": lambda folder, request: MemoryStore(),
+    "sqlite": lambda folder, request: SqliteStore(folder / "sessions.db"),
+    "redis": lambda folder, request: RedisStore(request.getfixturevalue("empty_redis")),
+}
+"""How a store of each kind is opened, empty, given a folder of its own."""
 
 
 pytestmark = pytest.mark.anyio
@@ -29,14 +34,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(params=STORES)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SessionStore]:
-    store: SessionStore
-    match request.param:
-        case "sqlite":
-            store = SqliteStore(tmp_path / "sessions.db")
-        case "redis":
-            store = RedisStore(request.getfixturevalue("empty_redis"))
-        case _:
-            store = MemoryStore()
+    store = STORES[request.param](tmp_path, request)
     yield store
     await store.close()
 
