@@ -1,25 +1,16 @@
-"""Sessions: continuity across runs, isolation between runs side by side."""
+"""Sessions: continuity across runs, and ids of every kind."""
 
 from __future__ import annotations
 
-from concurrent.futures import wait
-
-from agentos_contract.json_values import short
 from contract_tests.checks.context import Context
 from contract_tests.checks.listed import listed_in
 from contract_tests.checks.registry import check
 from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.forms.texts import ODD
 from contract_tests.judging.rules import RunRules
-from contract_tests.judging.streams import StreamedRun, repeats
+from contract_tests.judging.streams import StreamedRun
 from contract_tests.target.exchange import Exchange
 from contract_tests.target.operations import companion_request, read_session
-from contract_tests.target.target import Workflow
-
-SIDE_BY_SIDE = 6
-"""Runs at once: as many as a browser has connections to a server over HTTP/1.1."""
-
-BUSY = (429, 503)
 
 
 @check(
@@ -76,133 +67,6 @@ def _lists_sessions(context: Context) -> bool:
     if operation_id not in context.document.operations:
         return False
     return context.client.send(companion_request(context.document, operation_id, query)).succeeded
-
-
-@check(Stage.PROBES, "session.isolation")
-def isolation(context: Context) -> None:
-    """Two runs at the same time in two sessions: neither stream has anything of the other. Each has
-    a message of its own, where the workflow takes any."""
-    workflow = context.workflows.lasting
-    sessions = [context.ids.fresh("session-a"), context.ids.fresh("session-b")]
-    marks = [f"({context.ids.fresh(which)})" for which in ("this", "that")]
-    messages = [workflow.message] * 2
-    if workflow.input_schema is None:
-        messages = [f"{workflow.message} {mark}" for mark in marks]
-    futures = [
-        context.runs.start_stream(workflow, session_id=session, message=message)
-        for session, message in zip(sessions, messages, strict=True)
-    ]
-    # Whatever is wrong with ids here, and was not when one run was alone, comes of the other run.
-    rules = RunRules(
-        run_id=context.findings.unless_broken("session.isolation", "identity.run-id"),
-        session_id=context.findings.unless_broken("session.isolation", "identity.session-id"),
-        fresh_run_id=context.findings.unless_broken("session.isolation", "identity.run-id-fresh"),
-    )
-    runs = [context.runs.judge_stream(workflow, future.result(), rules) for future in futures]
-    if None in runs:
-        raise CannotDecide("two runs at the same time were not both answered with a stream")
-    found = [run for run in runs if run is not None]
-    context.findings.exercise("session.isolation")
-    alone = context.history.streams.get(workflow.id)
-    for position, run in enumerate(found if messages[0] != messages[1] else ()):
-        _judge_message(context, run, found[1 - position], marks[1 - position])
-        if alone is not None and repeats(alone, alone.message):
-            context.findings.require(
-                "session.isolation",
-                repeats(run, run.message),
-                f"{workflow.id} repeats its message, but not beside another run: "
-                f"{short(run.message)} gave {short(run.content)}",
-                run.exchange,
-                found[1 - position].exchange,
-            )
-    for run, other in (found, found[::-1]):
-        foreign = {other.run_id, other.exchange.request.field("session_id")} - {None}
-        for payload in run.judge.payloads:
-            strange = [
-                key
-                for key in ("run_id", "session_id")
-                if isinstance(payload.get(key), str) and payload[key] in foreign
-            ]
-            if strange:
-                context.findings.breach(
-                    "session.isolation",
-                    f"{payload.get('event')} has the {strange[0]} of the run beside it: "
-                    f"{payload[strange[0]]}",
-                    run.exchange,
-                    other.exchange,
-                )
-                return
-
-
-def _judge_message(context: Context, run: StreamedRun, other: StreamedRun, mark: str) -> None:
-    """Nothing of the other's message may be in a run."""
-    for _, event in run.exchange.events:
-        if mark in event.data:
-            context.findings.breach(
-                "session.isolation",
-                f"{event.event} has the message of the run beside it: {other.message!r}",
-                run.exchange,
-                other.exchange,
-            )
-            return
-
-
-@check(Stage.PROBES, "http.side-by-side", runs=6)
-def side_by_side(context: Context) -> None:
-    """Several runs at once. A server may say that it is busy (429, 503), and then has to be asked
-    one by one."""
-    workflow = context.workflows.lasting
-    exchanges = _side_by_side(context, workflow)
-    unless_broken = context.findings.unless_broken
-    rules = RunRules(
-        repeated="http.side-by-side",
-        run_id=unless_broken("session.isolation", "identity.run-id"),
-        session_id=unless_broken("session.isolation", "identity.session-id"),
-        fresh_run_id=unless_broken("session.isolation", "identity.run-id-fresh"),
-    )
-    if any(map(_has_failed, exchanges)):
-        # One after the other, or at other times, they may fail as well: that is another matter.
-        in_mode = exchanges[exchanges.index(next(filter(_has_failed, exchanges))) % 2 :: 2]
-        alone = (context.client.send(each.request) for each in (*in_mode, *in_mode))
-        if any(map(_has_failed, alone)):
-            raise CannotDecide("runs fail now and then, not only side by side")
-        again = _side_by_side(context, workflow)
-        if not any(map(_has_failed, again)):
-            raise CannotDecide("runs side by side failed once, and then did not")
-    for number, exchange in enumerate(exchanges):
-        mode = "stream" if number % 2 else "batch"
-        text = f"{mode} run {number + 1} of {SIDE_BY_SIDE} side by side: {exchange.summary}"
-        is_answered = not _has_failed(exchange)
-        context.findings.require("http.side-by-side", is_answered, text, exchange)
-        if exchange.status == 200 and number % 2:
-            context.runs.judge_stream(workflow, exchange, rules)
-        elif exchange.status == 200:
-            judgement, _ = context.judge.batch(workflow, exchange, rules)
-            context.findings.record(judgement)
-
-
-def _side_by_side(context: Context, workflow: Workflow) -> list[Exchange]:
-    """Runs at once, batch and stream in turn. Raises CannotDecide where the server is busy."""
-    context.progress(f"{SIDE_BY_SIDE} runs of {workflow.id} side by side")
-    futures = []
-    try:
-        for number in range(SIDE_BY_SIDE):
-            fields = (
-                ("message", workflow.message),
-                ("stream", "true" if number % 2 else "false"),
-                ("session_id", context.ids.fresh("session")),
-            )
-            futures.append(context.client.start(context.requests.make(workflow.id, fields)))
-    finally:
-        wait(futures)  # where there are no more runs others are under way
-    exchanges = [future.result() for future in futures]
-    if any(exchange.status in BUSY for exchange in exchanges):
-        raise CannotDecide(f"the server does not take {SIDE_BY_SIDE} runs at once")
-    return exchanges
-
-
-def _has_failed(exchange: Exchange) -> bool:
-    return exchange.status is None or exchange.status >= 500
 
 
 @check(Stage.PROBES, "identity.ids-kept", runs=4)

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from agentos_contract.json_values import mapping, parse_object
+from agentos_contract.json_values import mapping, parse_object, unlike
 from contract_tests.checks.context import Context
 from contract_tests.checks.registry import check
+from contract_tests.checks.session_overlap import TAKES_TIME, were_together
 from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.judging.batches import BatchRun
 from contract_tests.judging.outcomes import (
@@ -54,14 +55,49 @@ def session_state(context: Context) -> None:
     _judge_kept(context, workflow, runs)
 
 
-def _stateful(context: Context) -> Workflow:
-    """The quickest workflow whose sessions have a state. Raises CannotDecide."""
+@check(Stage.BATCHES, "session.isolation", runs=6)
+def states_beside(context: Context) -> None:
+    """Two runs at the same time in two sessions leave the state that one alone leaves. What differs
+    is asked again, as it may differ from run to run."""
+    workflow = _stateful(context, TAKES_TIME)
+    if workflow.deterministic is False:
+        raise CannotDecide("what the workflow that keeps a state does differs from run to run")
+    alone: list[Mapping[str, Any] | None] = []
+    for _ in range(2):
+        session_id = context.ids.fresh("session")
+        context.runs.stream(workflow, session_id=session_id)
+        alone.append(_state(context, session_id))
+        if alone[0] is None or alone[-1] != alone[0]:
+            raise CannotDecide("what state a workflow leaves differs from run to run")
+        sessions = [context.ids.fresh(name) for name in ("session-a", "session-b")]
+        started = [context.runs.start_stream(workflow, session_id=one) for one in sessions]
+        exchanges = [future.result() for future in started]
+        if not were_together(*exchanges):
+            raise CannotDecide("two runs in two sessions were never under way at the same time")
+        left = [_state(context, one) for one in sessions]
+        is_kept = all(state == alone[0] for state in left)
+        if is_kept:
+            break
+    other = next((state for state in left if state != alone[0]), None)
+    here, there = unlike(other, alone[0])
+    context.findings.require(
+        "session.isolation",
+        is_kept,
+        f"{workflow.id}: the state is {here} after a run beside one of another session, and "
+        f"{there} after one alone",
+        *exchanges,
+    )
+
+
+def _stateful(context: Context, at_least: float = 0.0) -> Workflow:
+    """The quickest workflow whose sessions have a state. `at_least`: seconds that its run takes.
+    Raises CannotDecide."""
     candidates = sorted(
         (run.seconds, position)
         for position, workflow in enumerate(context.target.workflows)
         if (run := context.history.streams.get(workflow.id)) is not None
         and run.is_completed
-        and run.seconds <= MOST_SECONDS
+        and at_least <= run.seconds <= MOST_SECONDS
     )
     for _, position in candidates:
         workflow = context.target.workflows[position]

@@ -34,6 +34,10 @@ from contract_tests.target.exchange import OWN_TOKEN, Exchange, Request, Transfe
 from contract_tests.target.gateway import describe, is_gateways, is_page, wait_of
 from contract_tests.target.problems import GatewayAnswered
 
+KEEP_ALIVE_SECONDS = 1.0
+"""How long a connection is kept that nothing is asked on. Servers close one after two seconds or
+more, and a request that is on its way then is never answered, which is nobody's fault."""
+
 CLOSING_SECONDS = 10.0
 """How long a stream may stay open after its terminal event."""
 
@@ -112,7 +116,11 @@ class Client:
             follow_redirects=False,
             # Time-outs are ours: httpx2 has none for the whole.
             timeout=httpx2.Timeout(None, connect=min(10.0, self.limits.total)),
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=4),
+            limits=httpx2.Limits(
+                max_connections=None,
+                max_keepalive_connections=4,
+                keepalive_expiry=KEEP_ALIVE_SECONDS,
+            ),
         )
         self._portal_context = start_blocking_portal()
         self._portal = self._portal_context.__enter__()

@@ -127,6 +127,14 @@ def remember_everybodys_state(event: Event, state: FaultState) -> Iterable[Event
     return [event]
 
 
+@on_event("session.state-of-beside")
+def the_state_of_the_run_beside(event: Event, state: FaultState) -> Iterable[Event]:
+    for run in state.under_way():
+        if run.session_id != state.run.session_id:
+            state.run.session_state.update(run.session_state)
+    return [event]
+
+
 # -- whose a session is
 
 

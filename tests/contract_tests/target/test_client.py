@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import gc
 
+import pytest
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from contract_tests.target import client as client_module
 from contract_tests.target.budget import RunBudget
 from contract_tests.target.client import Client
 from contract_tests.target.exchange import Request
@@ -19,3 +24,27 @@ def test_what_nobody_waits_for_is_broken_off(serve: Serve) -> None:
         future = client.start(Request("POST", "/workflows/main/runs", fields=(("message", "x"),)))
     assert future.cancelled()
     gc.collect()
+
+
+class ConnectionsApart:
+    """Answers with the number of its connection that a request came on."""
+
+    def __init__(self) -> None:
+        self.ports: list[int] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        port = scope["client"][1]
+        if port not in self.ports:
+            self.ports.append(port)
+        await Response(str(self.ports.index(port)))(scope, receive, send)
+
+
+@pytest.mark.parametrize(("kept", "expected"), [(60.0, ["0", "0"]), (0.0, ["0", "1"])])
+def test_a_connection_that_may_be_closing_is_not_asked_on(
+    kept: float, expected: list[str], serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that closes it as the request comes never answers."""
+    monkeypatch.setattr(client_module, "KEEP_ALIVE_SECONDS", kept)
+    with Client(serve(ConnectionsApart()), budget=RunBudget(0)) as client:
+        bodies = [client.send(Request("GET", "/")).body.decode() for _ in range(2)]
+    assert bodies == expected
