@@ -205,7 +205,7 @@ class Watch:
         trace.size += sum([len(payload) for _, payload in events]) + _OF_EVENT * len(events)
         self._were_sent(trace, len(events))
 
-    def on_told(self, active: ActiveRun, events: Sequence[Event]) -> None:
+    def on_batch_events(self, active: ActiveRun, events: Sequence[Event]) -> None:
         trace = self._active[active]
         if self.followers or trace.scope:
             self.on_sent(active, [(event["event"], to_kept_json(event)) for event in events])

@@ -59,7 +59,7 @@ class Wait:
     """What `until` was counted from: it is later by as much as a gate has held the run since."""
 
 
-def pause(since: float, seconds: float) -> Wait:
+def sleep(since: float, seconds: float) -> Wait:
     """A Wait for so many seconds from `since` on."""
     return Wait(since + seconds, since=since)
 

@@ -274,7 +274,7 @@ class AgentRecord:
     def to_dict(self, failure: StepFailed | None) -> Json:
         """The run as `step_executor_runs` and `member_responses` have it, its keys in Agno's
         order."""
-        run = self.context.record
+        run = self.context.run
         about = {
             "run_id": self.run_id,
             **self.about,

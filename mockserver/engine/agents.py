@@ -19,7 +19,7 @@ from mockserver.engine.actions import (
     Event,
     StepFailed,
     Wait,
-    pause,
+    sleep,
 )
 from mockserver.engine.agent_records import AgentRecord, known_counts, message, request_counts
 from mockserver.engine.context import RunContext
@@ -71,8 +71,8 @@ class AgentRun:
         self._is_team = step.executor.type == "team"
         self._prefix = "Team" if self._is_team else ""
         self.run_id = context.ids()
-        state = dict(parent._state) if parent else context.record.session_state
-        self._session_id: str = parent._session_id if parent else context.record.session_id
+        state = dict(parent._state) if parent else context.run.session_state
+        self._session_id: str = parent._session_id if parent else context.run.session_id
         self._is_streamed: bool = parent._is_streamed if parent else context.is_streamed
         self._is_apart: bool = parent._is_apart if parent else False
         """It is in another session than the workflow."""
@@ -130,7 +130,7 @@ class AgentRun:
             error = self._hooks.agent_failure(failure)
             if error is not None:
                 raise error
-        self._context.record.step_executor_runs.append(self._record.to_dict(failure))
+        self._context.run.step_executor_runs.append(self._record.to_dict(failure))
         return self._record.result(failure)
 
     def run_within(self, how: PassesOn) -> Generator[Action, float, tuple[Any, str]]:
@@ -209,7 +209,7 @@ class AgentRun:
             if not starts_again:
                 yield from self._end_try(failure)
             if seconds:
-                branch.now = yield pause(branch.now, seconds)
+                branch.now = yield sleep(branch.now, seconds)
             else:
                 yield turns(1)
             if executor.exponential_backoff:
@@ -239,7 +239,7 @@ class AgentRun:
         if self._is_team:
             told = system_message(self._executor.members, media)
             record.add_message("system", content=told)
-        is_run_input = record.input is context.record.input
+        is_run_input = record.input is context.run.input
         text = context.input_text if is_run_input else _as_message(record.input)
         if text is not None:
             # As Agno: who is told a value of a class is not told of media.
@@ -477,7 +477,7 @@ class AgentRun:
         longest = max(call.delay for call in calls)
         if longest:
             yield turns(1)
-            branch.now = yield pause(branch.now, longest)
+            branch.now = yield sleep(branch.now, longest)
         yield turns(2 if longest else 3)
         if delegated:
             branches = [Branch(branch.now, is_beside_others=True) for _ in delegated]
@@ -642,11 +642,11 @@ class AgentRun:
             content = deepest_content(next(reversed(outputs.values())))
             if content:
                 return content
-        return self._context.record.input
+        return self._context.run.input
 
     def _run_ids(self) -> dict[str, str]:
         """What Agno adds to the session's state for the length of an agent's run."""
-        run = self._context.record
+        run = self._context.run
         is_own = self._is_team or self._parent is not None or self._is_apart
         return {
             "current_session_id": self._session_id,
@@ -660,7 +660,7 @@ class AgentRun:
 
 def _site(context: RunContext, step: Step, step_id: str, call: Call) -> Json:
     """Where in the workflow's run a step's agent is, as its events say, and its members'."""
-    record = context.record
+    record = context.run
     return {
         "session_id": record.session_id,
         "workflow_id": record.workflow.id,

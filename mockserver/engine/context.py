@@ -1,4 +1,4 @@
-"""What all parts of one run share: its record and hooks, ids and time, tries, events."""
+"""What all parts of one run share: its `Run` and hooks, ids and time, tries, events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mockserver.engine.actions import (
     Event,
     StepFailed,
     StepInput,
-    pause,
+    sleep,
 )
 from mockserver.engine.gates import Gates
 from mockserver.engine.hooks import EngineHooks
@@ -56,31 +56,31 @@ class RunContext:
 
     def __init__(
         self,
-        record: Run,
+        run: Run,
         *,
         hooks: EngineHooks,
         ids: Ids,
         clock: Callable[[], float],
         gates: Gates,
     ) -> None:
-        self.record = record
+        self.run = run
         self.hooks = hooks
         self.ids = ids
         self.clock = clock
-        self.is_streamed = record.is_streamed
+        self.is_streamed = run.is_streamed
         self.gates = gates
-        self.input_text = record.input_text
+        self.input_text = run.input_text
         self.step_ids: dict[str, str] = {}
         """By a step's path: it has one id however often it is carried out."""
         self._tries: dict[str, int] = {}
         self.step_head = {
-            "workflow_id": record.workflow.id,
-            "workflow_name": record.workflow_name or "",
-            "session_id": record.session_id,
-            "run_id": record.run_id,
+            "workflow_id": run.workflow.id,
+            "workflow_name": run.workflow_name or "",
+            "session_id": run.session_id,
+            "run_id": run.run_id,
         }
         self._head = dict(self.step_head)
-        if record.workflow_name is None:
+        if run.workflow_name is None:
             del self._head["workflow_name"]
 
     # -- events
@@ -112,8 +112,8 @@ class RunContext:
         values = {
             "input": self.input_text,
             "previous_step_content": str(previous),
-            "additional_data": self.record.additional_data or {},
-            "session_state": self.record.session_state,
+            "additional_data": self.run.additional_data or {},
+            "session_state": self.run.session_state,
         }
         made: dict[str, Callable[[], Any]] = {
             "previous_step_outputs": lambda: {
@@ -122,7 +122,7 @@ class RunContext:
             }
         }
         if with_values:
-            values["input_value"] = self.record.input_value
+            values["input_value"] = self.run.input_value
             values["previous_step_value"] = members_of(step_input.previous_step_content)
             made["previous_step_values"] = lambda: {
                 name: members_of(outcome["content"]) for name, outcome in outputs.items()
@@ -143,15 +143,15 @@ class RunContext:
         variables = self.variables(call.step_input, with_values=True)
         variables |= {
             "session_state": state,
-            "run_id": self.record.run_id,
-            "session_id": self.record.session_id,
-            "user_id": self.record.user_id,
+            "run_id": self.run.run_id,
+            "session_id": self.run.session_id,
+            "user_id": self.run.user_id,
             "attempt": self._tries.get(step.path, 0) + 1,
             "answers": [],
         }
         if mock.delay:
             delay = self.setting("delay", mock.delay, variables, "a number of seconds from 0 on")
-            call.branch.now = yield pause(call.branch.now, delay)
+            call.branch.now = yield sleep(call.branch.now, delay)
         attempt = self._tries[step.path] = self._tries.get(step.path, 0) + 1
         variables["attempt"] = attempt
         if mock.fails:

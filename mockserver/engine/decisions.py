@@ -68,7 +68,7 @@ def selected(context: RunContext, node: Router, step_input: StepInput) -> Sequen
         if name in by_name:
             found.append(by_name[name])
         else:
-            workflow, known = context.record.workflow.id, ", ".join(by_name)
+            workflow, known = context.run.workflow.id, ", ".join(by_name)
             logger.warning("%s: %s: no choice %r (%s)", workflow, node.path, name, known)
     return found
 
@@ -87,7 +87,7 @@ def _named(
         variables["step_choices"] = choices
         value = expression(variables)
     except CelError as error:
-        logger.warning("%s: %s; nothing selected", context.record.workflow.id, error)
+        logger.warning("%s: %s; nothing selected", context.run.workflow.id, error)
         return ()
     return list(names_in(value)) if may_be_list else [str(value)]
 
@@ -99,5 +99,5 @@ def _decide(context: RunContext, condition: Cel | bool, variables: dict[str, Any
     try:
         return bool(condition(variables))
     except CelError as error:
-        logger.warning("%s: %s; taken as false", context.record.workflow.id, error)
+        logger.warning("%s: %s; taken as false", context.run.workflow.id, error)
         return False

@@ -55,11 +55,11 @@ logger = logging.getLogger(__name__)
 
 
 class Engine:
-    """Carries out one run, and keeps its record."""
+    """Carries out one run, and keeps what comes of it in its `Run`."""
 
     def __init__(
         self,
-        record: Run,
+        run: Run,
         *,
         ids: Ids,
         clock: Callable[[], float],
@@ -70,28 +70,26 @@ class Engine:
     ) -> None:
         """`clock` gives seconds since the epoch, for created_at. `is_sent_late`: an event is sent
         no sooner than when the run next waits. `gates` and `hooks`: this run's own."""
-        record.is_streamed, record.is_sent_late = is_streamed, is_sent_late
-        self.record = record
+        run.is_streamed, run.is_sent_late = is_streamed, is_sent_late
+        self.run = run
         self.hooks = hooks = hooks or EngineHooks()
-        hooks.attach(record, ids)
-        record.workflow_name = hooks.workflow_name()
-        self._context = RunContext(
-            record, hooks=hooks, ids=ids, clock=clock, gates=gates or Gates()
-        )
+        hooks.attach(run, ids)
+        run.workflow_name = hooks.workflow_name()
+        self._context = RunContext(run, hooks=hooks, ids=ids, clock=clock, gates=gates or Gates())
 
-    def run(self) -> Generator[Action, float, None]:
+    def actions(self) -> Generator[Action, float, None]:
         """The run's events and waits, from WorkflowStarted to the one terminal event."""
         loop = TaskLoop(
             self._run(),
             self.hooks,
             self._context.gates,
-            is_handed_on=self.record.is_streamed and not self.record.is_sent_late,
-            is_sent_late=self.record.is_sent_late,
+            is_handed_on=self.run.is_streamed and not self.run.is_sent_late,
+            is_sent_late=self.run.is_sent_late,
         )
         return loop.run()
 
     def _run(self) -> Generator[Action, float, None]:
-        record, event = self.record, self._context.event
+        run, event = self.run, self._context.event
         branch = Branch()
         terminal: Event | None = None
         paused: Sequence[Event] = ()
@@ -103,7 +101,7 @@ class Engine:
             terminal = event("WorkflowError", error=str(error))
         except RunCancelled:
             self._end("CANCELLED", self._cancellation, branch)
-            terminal = event("WorkflowCancelled", reason=record.content)
+            terminal = event("WorkflowCancelled", reason=run.content)
         except StepFailed as error:
             self._end("ERROR", str(error), branch)
             terminal = event("WorkflowError", error=str(error))
@@ -112,16 +110,16 @@ class Engine:
             paused = pause.events
         except Exception:
             # A fault of the mock, not of the script: whoever reads the stream still gets its end.
-            logger.exception("%s: run %s failed", record.workflow.file, record.run_id)
+            logger.exception("%s: run %s failed", run.workflow.file, run.run_id)
             self._end("ERROR", "the mock failed; its log says why", branch)
-            terminal = event("WorkflowError", error=record.content)
+            terminal = event("WorkflowError", error=run.content)
         else:
-            self._end("COMPLETED", record.content, branch)
+            self._end("COMPLETED", run.content, branch)
             terminal = event(
                 "WorkflowCompleted",
-                **with_content(record.content),
+                **with_content(run.content),
                 content_type="str",
-                step_results=record.step_results,
+                step_results=run.step_results,
             )
         for last in paused if terminal is None else self.hooks.last_events(terminal):
             # Whoever cancels now is too late.
@@ -129,35 +127,35 @@ class Engine:
                 yield last
 
     def _end(self, status: str, content: Any, branch: Branch) -> None:
-        self.record.status = status
-        self.record.content = content
-        self.record.duration = branch.now
+        self.run.status = status
+        self.run.content = content
+        self.run.duration = branch.now
         self.hooks.on_end()
 
     @property
     def _cancellation(self) -> str:
-        return f"Run {self.record.run_id} was cancelled"
+        return f"Run {self.run.run_id} was cancelled"
 
     def _workflow(self, branch: Branch) -> Generator[Action, float, None]:
-        record = self.record
+        run = self.run
         self.hooks.before_run()
         outputs: dict[str, Result] = {}
-        for index, node in enumerate(record.workflow.steps):
+        for index, node in enumerate(run.workflow.steps):
             last = next(reversed(outputs.values())) if outputs else None
             content = last["content"] if last else None
-            step_input = StepInput(dict(outputs), content, record.media)
+            step_input = StepInput(dict(outputs), content, run.media)
             outcome = yield from self._own_step(node, Call(step_input, index, None, branch))
             if outcome is None:
                 continue
-            record.step_results.append(outcome)
-            record.media = joined(record.media, media_of(outcome))
+            run.step_results.append(outcome)
+            run.media = joined(run.media, media_of(outcome))
             outputs[node.name] = outcome
             if outcome["stop"]:
                 break
-        if record.step_results:
-            record.content = deepest(record.step_results[-1])["content"]
+        if run.step_results:
+            run.content = deepest(run.step_results[-1])["content"]
         else:
-            record.content = "No steps executed"
+            run.content = "No steps executed"
 
     def _own_step(self, node: Node, call: Call) -> Actions:
         """One of the workflow's own steps: the run may go on where it failed or was cancelled."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator
 
-from mockserver.engine.actions import Branch, Wait, pause
+from mockserver.engine.actions import Branch, Wait, sleep
 from mockserver.script.model import Timing
 
 # What a token is about: a short run of letters, or of other signs, with the space before it.
@@ -48,4 +48,4 @@ class Pace:
             return
         if self._timing.jitter:
             seconds *= 1 + self._timing.jitter * (2 * self._draw() - 1)
-        self._branch.now = yield pause(self._branch.now, seconds)
+        self._branch.now = yield sleep(self._branch.now, seconds)

@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 def ask(context: RunContext, node: Node, pause: Pause, call: Call) -> NoReturn:
     """Pause before a step or container. Raises RunPaused."""
-    record, is_step = context.record, isinstance(node, Step)
+    run, is_step = context.run, isinstance(node, Step)
     about: Json = {"step_name": node.name, "step_index": call.index}
     step_id = {"step_id": _id_of(context, node)} if isinstance(node, Step) else {}
     choices = None
@@ -64,14 +64,14 @@ def ask(context: RunContext, node: Node, pause: Pause, call: Call) -> NoReturn:
         fields = pause.user_input_schema
         requirement["user_input_schema"] = [_field(one, has_value=is_route) for one in fields]
     requirement["step_input"] = _step_input(context, call.step_input)
-    record.paused_at = (_own_index(call), node.name)
-    record.requirements = {"step_requirements": [requirement]}
+    run.paused_at = (_own_index(call), node.name)
+    run.requirements = {"step_requirements": [requirement]}
     raise RunPaused([event])
 
 
 def ask_after_failure(context: RunContext, step: Step, failure: StepFailed, call: Call) -> NoReturn:
     """Pause because a step failed for good. Raises RunPaused."""
-    step_id, record = _id_of(context, step), context.record
+    step_id, run = _id_of(context, step), context.run
     about: Json = {"step_id": step_id, "step_name": step.name, "step_index": call.index}
     requirement = {
         **about,
@@ -80,8 +80,8 @@ def ask_after_failure(context: RunContext, step: Step, failure: StepFailed, call
         "retry_count": 0,
         "decision": None,
     }
-    record.paused_at = (_own_index(call), step.name)
-    record.requirements = {"error_requirements": [requirement]}
+    run.paused_at = (_own_index(call), step.name)
+    run.requirements = {"error_requirements": [requirement]}
     nothing = {"requires_confirmation": False, "requires_user_input": False}
     paused = context.event("StepPaused", **about, **nothing)
     error = context.event("StepError", **about, error=str(failure))
@@ -116,10 +116,10 @@ def _field(given: Any, *, has_value: bool) -> Json:
 def _step_input(context: RunContext, step_input: StepInput) -> Json:
     files = step_input.media.get("files", ())
     return {
-        "input": context.record.input,
+        "input": context.run.input,
         "previous_step_outputs": dict(step_input.previous_step_outputs),
         "previous_step_content": step_input.previous_step_content,
-        "additional_data": context.record.additional_data,
+        "additional_data": context.run.additional_data,
         **{kind: step_input.media.get(kind) for kind in KINDS},
         # Agno leaves nothing out of a file here.
         "files": [{name: file.get(name) for name in FIELDS["files"]} for file in files] or None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from mockserver.engine.actions import Action, Actions, Call, Event, StepFailed, pause
+from mockserver.engine.actions import Action, Actions, Call, Event, StepFailed, sleep
 from mockserver.engine.agents import AgentRun
 from mockserver.engine.context import NodeEvents, RunContext, with_content
 from mockserver.engine.hooks import Ending, Maker
@@ -79,11 +79,11 @@ def _tried(
 def _function(
     context: RunContext, step: Step, step_id: str, call: Call
 ) -> Generator[Action, float, Result]:
-    variables, _ = yield from context.answer(step, call, context.record.session_state)
+    variables, _ = yield from context.answer(step, call, context.run.session_state)
     mock, render = step.mock, context.render
     for own in mock.events:
         if own.delay:
-            call.branch.now = yield pause(call.branch.now, own.delay)
+            call.branch.now = yield sleep(call.branch.now, own.delay)
         yield _own_event(context, step, step_id, call, render(own.data, variables))
     said = ""
     for inner in mock.runs:
@@ -125,15 +125,15 @@ def _own_event(
     context: RunContext, step: Step, step_id: str, call: Call, members: dict[str, Any]
 ) -> Event:
     """An event of a function's own: it is an agent's, as Agno has them, without one."""
-    record = context.record
+    run = context.run
     return {
         "created_at": context.now(),
         "event": "CustomEvent",
         "agent_id": "",
         "agent_name": "",
-        "session_id": record.session_id,
-        "workflow_id": record.workflow.id,
-        "workflow_run_id": record.run_id,
+        "session_id": run.session_id,
+        "workflow_id": run.workflow.id,
+        "workflow_run_id": run.run_id,
         "step_id": step_id,
         "step_name": step.name,
         "step_index": call.index,

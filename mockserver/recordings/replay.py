@@ -50,7 +50,7 @@ class Replay:
     def __init__(
         self,
         recording: Recording,
-        record: ReplayedRun,
+        run: ReplayedRun,
         *,
         ids: Callable[[], str],
         clock: Callable[[], float],
@@ -58,7 +58,7 @@ class Replay:
         gates: Gates | None = None,
     ) -> None:
         """As `Engine`'s."""
-        self.record = record
+        self.run = run
         self._gates = gates or Gates()
         self._recording = recording
         self._ids = ids
@@ -75,8 +75,8 @@ class Replay:
         )
 
     def _learn_ids(self, recorded: list[Any]) -> None:
-        record = self.record
-        for key, own in (("run_id", record.run_id), ("session_id", record.session_id)):
+        run = self.run
+        for key, own in (("run_id", run.run_id), ("session_id", run.session_id)):
             # The workflow's own events come first, and have the run's ids.
             theirs = next(_find(recorded, key), None)
             if isinstance(theirs, str) and theirs:
@@ -85,7 +85,7 @@ class Replay:
             if value not in self._replaced:
                 self._replaced[value] = self._ids()
 
-    def run(self) -> Generator[Action, float, None]:
+    def actions(self) -> Generator[Action, float, None]:
         """The recorded events, each at its time; in batch nothing but the time it took."""
         yield from self._gates.around(self._run())
 
@@ -111,49 +111,49 @@ class Replay:
             yield from self._broken_off("ERROR", str(error))
             return None
         except RunCancelled:
-            yield from self._broken_off("CANCELLED", f"Run {self.record.run_id} was cancelled")
+            yield from self._broken_off("CANCELLED", f"Run {self.run.run_id} was cancelled")
             return None
         if isinstance(self._recording.body, dict):
-            self.record.recorded_body = self.put_in(self._recording.body)
-            self.record.status = str(self.record.recorded_body.get("status", "COMPLETED"))
-        elif self.record.status == "RUNNING":
-            self.record.status = "ERROR"
-            self.record.content = "the recording ends without a terminal event"
+            self.run.recorded_body = self.put_in(self._recording.body)
+            self.run.status = str(self.run.recorded_body.get("status", "COMPLETED"))
+        elif self.run.status == "RUNNING":
+            self.run.status = "ERROR"
+            self.run.content = "the recording ends without a terminal event"
         return None
 
     def _broken_off(self, status: str, content: str) -> Generator[Action, float, None]:
         """The run's end where it is cancelled or made to fail."""
-        record = self.record
-        record.status, record.content = status, content
+        run = self.run
+        run.status, run.content = status, content
         name, member = "WorkflowCancelled", "reason"
         if status == "ERROR":
             name, member = "WorkflowError", "error"
         terminal: Event = {
             "created_at": int(self._clock()),
             "event": name,
-            "workflow_id": record.workflow.id,
-            "workflow_name": record.workflow_name,
-            "session_id": record.session_id,
-            "run_id": record.run_id,
+            "workflow_id": run.workflow.id,
+            "workflow_name": run.workflow_name,
+            "session_id": run.session_id,
+            "run_id": run.run_id,
             member: content,
         }
         if self._is_streamed:
             yield terminal
 
     def _end(self, event: Event) -> None:
-        record = self.record
-        if record.status != "RUNNING":
+        run = self.run
+        if run.status != "RUNNING":
             return
         ends = {
             "WorkflowCompleted": "COMPLETED",
             "WorkflowCancelled": "CANCELLED",
             **dict.fromkeys(("StepPaused", "RouterPaused", "ConditionPaused"), "PAUSED"),
         }
-        record.status = ends.get(event["event"], "ERROR")
-        if record.status == "PAUSED" and type(event.get("step_index")) is int:
-            record.paused_at = (event["step_index"], str(event.get("step_name")))
-        record.content = event.get("content", event.get("error", event.get("reason")))
-        record.step_results = event.get("step_results") or []
+        run.status = ends.get(event["event"], "ERROR")
+        if run.status == "PAUSED" and type(event.get("step_index")) is int:
+            run.paused_at = (event["step_index"], str(event.get("step_name")))
+        run.content = event.get("content", event.get("error", event.get("reason")))
+        run.step_results = event.get("step_results") or []
 
     def put_in(self, value: Any, key: str = "") -> Any:
         """A recorded value with the caller's and fresh values in it."""
@@ -166,10 +166,10 @@ class Replay:
         if not isinstance(value, str):
             return value
         if key == "user_id" and value == self._recording.form.get("user_id"):
-            return self.record.user_id or value
+            return self.run.user_id or value
         if value in self._replaced:
             return self._replaced[value]
-        text = self.record.input if isinstance(self.record.input, str) else None
+        text = self.run.input if isinstance(self.run.input, str) else None
         if text is not None and value == self._recording.message:
             return text
         value = _UUID.sub(lambda found: self._replaced.get(found[0], found[0]), value)

@@ -108,7 +108,7 @@ class ActiveRun:
         self._max_time = max_time
         self._time_limit: asyncio.TimerHandle | None = None
 
-    def record(self) -> StoredRun:
+    def so_far(self) -> StoredRun:
         """The run as far as it has come."""
         run = self.run
         body = self.body or to_kept_json(run.to_dict())
@@ -247,7 +247,7 @@ class ActiveRun:
                     for waiting in self.gates.announce():
                         if self.on_wait is not None:
                             self.on_wait(self, waiting)
-                while not self._is_over(action):
+                while not self._is_wait_over(action):
                     if await self._sleep(action):
                         yield []
                 answer = self._elapsed(action)
@@ -288,7 +288,7 @@ class ActiveRun:
     def _is_released(self, wait: Wait) -> bool:
         return any(self.gates.is_released(gate) for gate in wait.gates)
 
-    def _is_over(self, wait: Wait) -> bool:
+    def _is_wait_over(self, wait: Wait) -> bool:
         if self._error is not None or self._disconnected or self._is_released(wait):
             return True
         if self.is_paused and not self._steps:
@@ -315,7 +315,7 @@ class ActiveRun:
         finally:
             timer.cancel()
             self._wake = None
-        return seconds == KEEP_ALIVE and not self._is_over(wait)
+        return seconds == KEEP_ALIVE and not self._is_wait_over(wait)
 
 
 def _go_on(

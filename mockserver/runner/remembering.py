@@ -32,7 +32,7 @@ async def keep_start(active: ActiveRun) -> None:
             session = active.request.hooks.sessions.joined(there, active.request.workflow)
         return session.with_run(active.run.run_id, active.run.input)
 
-    run = active.record()._replace(is_under_way=True)
+    run = active.so_far()._replace(is_under_way=True)
     await _keep(active, run, started, active.run.created_at)
 
 
@@ -49,7 +49,7 @@ async def keep_end(active: ActiveRun, body: Mapping[str, Any], now: int) -> None
             session = there or session._replace(first_run=None)
         return left(session.with_run(run.run_id, run.input), run, body)
 
-    await _keep(active, active.record(), ended, now)
+    await _keep(active, active.so_far(), ended, now)
 
 
 async def _keep(

@@ -59,7 +59,7 @@ class RunObserver(Protocol):
     def on_sent(self, active: ActiveRun, events: Sequence[tuple[str, bytes]]) -> None:
         """These were sent: their names and payloads."""
 
-    def on_told(self, active: ActiveRun, events: Sequence[Event]) -> None:
+    def on_batch_events(self, active: ActiveRun, events: Sequence[Event]) -> None:
         """These happened in a batch run, of which nobody is sent events."""
 
     def on_wait(self, active: ActiveRun, waiting: Waiting) -> None:
@@ -136,7 +136,7 @@ class Runner:
         active = ActiveRun(
             request,
             run,
-            engine.run(),
+            engine.actions(),
             session,
             held,
             scope=scope,
@@ -192,11 +192,11 @@ class Runner:
         )
         engine: Engine | Replay
         if request.recording is not None:
-            record = ReplayedRun(*about)
-            run: Run = record
+            replayed = ReplayedRun(*about)
+            run: Run = replayed
             engine = Replay(
                 request.recording,
-                record,
+                replayed,
                 ids=ids,
                 clock=scope.clock,
                 is_streamed=request.stream,
@@ -289,7 +289,7 @@ class Runner:
         try:
             async for events in active.moments():
                 if observer is not None and events:
-                    observer.on_told(active, events)
+                    observer.on_batch_events(active, events)
         finally:
             try:
                 await self._end(active)
@@ -406,7 +406,7 @@ class Runner:
             await keep_end(active, body, int(active.scope.clock()))
         if request.stream:
             streamed = StreamedRun(run.status, tuple(active.events))
-            self._recent.put(_key(active.scope, run.run_id), streamed, active.record().size)
+            self._recent.put(_key(active.scope, run.run_id), streamed, active.so_far().size)
 
     # -- what is remembered of runs, and how far those under way have come
 
@@ -445,21 +445,21 @@ class Runner:
         self, scope: MockScope, session: Session, runs: Sequence[StoredRun]
     ) -> list[StoredRun]:
         """Runs as far as they have come: the store has their beginnings until they are over."""
-        come = self.records(scope, session.key)
+        come = self.runs_so_far(scope, session.key)
         if self.sharing is not None:
             elsewhere = [run for run in runs if run.is_under_way and run.run_id not in come]
             if elsewhere:
-                come = {**await self.sharing.records(scope, session.key), **come}
+                come = {**await self.sharing.runs_so_far(scope, session.key), **come}
         return [
             come[run.run_id]._replace(version=run.version) if run.run_id in come else run
             for run in runs
         ]
 
-    def records(self, scope: MockScope, key: SessionKey) -> dict[str, StoredRun]:
+    def runs_so_far(self, scope: MockScope, key: SessionKey) -> dict[str, StoredRun]:
         """The runs of a session that are under way in this process, as far as they have come, by
         run_id."""
         return {
-            active.run.run_id: active.record()
+            active.run.run_id: active.so_far()
             for active in self._active
             if active.scope is scope and active.session.key == key
         }

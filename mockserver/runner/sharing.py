@@ -36,7 +36,7 @@ class Local(Protocol):
 
     def cancel_later(self, run_id: str, scope: MockScope | None, *, is_wanted: bool) -> None: ...
 
-    def records(self, scope: MockScope, key: SessionKey) -> dict[str, StoredRun]: ...
+    def runs_so_far(self, scope: MockScope, key: SessionKey) -> dict[str, StoredRun]: ...
 
 
 class _Elsewhere:
@@ -59,7 +59,7 @@ class Sharing:
         self._runner = runner
         self.peers.on("cancel", self._cancel)
         self.peers.on("was cancelled", self._was_cancelled)
-        self.peers.on("records", self._records)
+        self.peers.on("runs so far", self._runs_so_far)
 
     def on_follow(self, follow: Follow, pass_on: PassOn) -> None:
         """Have runs followed from elsewhere, and from here."""
@@ -130,23 +130,23 @@ class Sharing:
 
     # -- reading
 
-    async def records(self, scope: MockScope, key: SessionKey) -> dict[str, StoredRun]:
+    async def runs_so_far(self, scope: MockScope, key: SessionKey) -> dict[str, StoredRun]:
         """The runs of a session that are under way elsewhere, as far as they have come, by run_id.
         Raises StoreError."""
         found: dict[str, StoredRun] = {}
-        for answer in await self.peers.ask("records", scope=scope.name, key=list(key)):
+        for answer in await self.peers.ask("runs so far", scope=scope.name, key=list(key)):
             for run_id, created_at, body, events in answer["runs"]:
                 texts = tuple(event.encode() for event in events)
                 found[run_id] = StoredRun(run_id, created_at, body.encode(), texts)
         return found
 
-    def _records(self, message: Json) -> Json | None:
+    def _runs_so_far(self, message: Json) -> Json | None:
         scope = self._runner.scopes.get(message["scope"])
         if scope is None:
             return None
         session_id, user_id = message["key"]
         runs: list[Any] = [
             [run.run_id, run.created_at, run.body.decode(), [e.decode() for e in run.events]]
-            for run in self._runner.records(scope, (session_id, user_id)).values()
+            for run in self._runner.runs_so_far(scope, (session_id, user_id)).values()
         ]
         return {"runs": runs} if runs else None

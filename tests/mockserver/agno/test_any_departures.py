@@ -43,8 +43,8 @@ def test_a_run_ends(
         engine = start(workflow, is_streamed=is_streamed, hooks=hooks())
         events = drive(engine, cancel_after=cancel_after)
         assert events[-1]["event"] in TERMINAL_EVENTS
-        assert engine.record.status != "RUNNING"
-        json.dumps(engine.record.to_dict())
+        assert engine.run.status != "RUNNING"
+        json.dumps(engine.run.to_dict())
         return events
 
     events = events_of(None)

@@ -141,7 +141,7 @@ def events_of(
         clock=lambda: 1.0,
         hooks=resolve(frozenset(deviations)).runner.engine(),
     )
-    actions = engine.run()
+    actions = engine.actions()
     events: list[dict[str, Any]] = []
     try:
         action = next(actions)

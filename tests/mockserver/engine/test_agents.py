@@ -65,7 +65,7 @@ def run(
     ids = Ids(random.Random(seed))
     hooks = resolve(deviations).runner.engine()
     engine = Engine(record, ids=ids, clock=lambda: 1000.0, is_streamed=streamed, hooks=hooks)
-    actions = engine.run()
+    actions = engine.actions()
     events: Timed = []
     now = 0.0
     answer: float | None = None

@@ -29,7 +29,7 @@ def start(workflow: Workflow, message: Any = "tea", **options: Any) -> Engine:
 
 def drive(engine: Engine, *, cancel_after: int | None = None) -> list[dict[str, Any]]:
     """The run's events, its waits over at once; cancelled after so many events."""
-    actions = engine.run()
+    actions = engine.actions()
     events: list[dict[str, Any]] = []
     answer: float | None = None
     while True:
@@ -61,7 +61,7 @@ def run_steps(*steps: dict[str, Any]) -> tuple[Run, list[dict[str, Any]]]:
     engine = start(workflow_from({"id": "w", "steps": list(steps)}))
     events = drive(engine)
     assert judge(events).violations == []
-    return engine.record, events
+    return engine.run, events
 
 
 # -- any script
@@ -135,7 +135,7 @@ def test_whatever_the_script_the_protocol_is_kept(script: dict[str, Any], share:
     events = drive(engine)
     assert judge(events).violations == []
     last = events[-1]
-    record = engine.record
+    record = engine.run
     if last["event"] == "WorkflowCompleted":
         assert record.status == "COMPLETED"
         assert record.to_dict().get("step_results", []) == last["step_results"]
@@ -152,7 +152,7 @@ def test_whatever_the_script_the_protocol_is_kept(script: dict[str, Any], share:
     assert judge(events).violations == []
     assert events[-1]["event"] == "WorkflowCancelled"
     assert len(events) == after + 1
-    assert engine.record.status == "CANCELLED"
+    assert engine.run.status == "CANCELLED"
 
 
 # -- one by one
@@ -171,7 +171,7 @@ def test_a_fault_of_the_mock_in_a_branch_ends_the_run(
     events = drive(engine)
     assert events[-1]["event"] == "WorkflowError"
     assert events[-1]["error"] == "the mock failed; its log says why"
-    assert engine.record.status == "ERROR"
+    assert engine.run.status == "ERROR"
 
 
 def step(name: str, **mock: Any) -> dict[str, Any]:
@@ -276,7 +276,7 @@ def test_input_is_data_and_never_a_template() -> None:
     workflow = workflow_from({"id": "w", "steps": [step("echo", content="{{ input }}")]})
     engine = start(workflow, message="{{ 7 * 7 }}{% for x in y %}")
     drive(engine)
-    assert engine.record.content == "{{ 7 * 7 }}{% for x in y %}"
+    assert engine.run.content == "{{ 7 * 7 }}{% for x in y %}"
 
 
 def test_a_template_that_fails_on_its_values_fails_the_step() -> None:
@@ -294,7 +294,7 @@ def test_a_gate_is_waited_for_while_others_go_on() -> None:
     released: set[str] = set()
     gates = Gates(is_released=released.__contains__)
     engine = start(workflow_from({"id": "w", "steps": [tree]}), gates=gates)
-    actions = engine.run()
+    actions = engine.actions()
     seen: list[str] = []
     action = next(actions)
     while not isinstance(action, Wait):
@@ -308,7 +308,7 @@ def test_a_gate_is_waited_for_while_others_go_on() -> None:
     released.add("reviewed")
     rest = [actions.send(7.5), *actions]
     assert [event["event"] for event in rest if isinstance(event, dict)][-1] == "WorkflowCompleted"
-    assert engine.record.duration == 7.5
+    assert engine.run.duration == 7.5
 
 
 def test_nothing_is_computed_before_it_is_asked_for() -> None:
@@ -320,14 +320,14 @@ def test_nothing_is_computed_before_it_is_asked_for() -> None:
         }
     )
     engine = start(workflow)
-    actions = engine.run()
+    actions = engine.actions()
     for action in actions:
         assert isinstance(action, dict)
         if action["event"] == "StepCompleted":
             break
-    assert engine.record.session_state == {}
+    assert engine.run.session_state == {}
     actions.close()
-    assert engine.record.session_state == {}
+    assert engine.run.session_state == {}
 
 
 # -- settings that depend on the input
@@ -349,14 +349,14 @@ def test_a_setting_depends_on_the_input(
     steps = [{**step("first", **mock), "max_retries": 3}, step("second")]
     engine = start(workflow_from({"id": "w", "steps": steps}), message=message)
     names = [event["event"] for event in drive(engine)]
-    assert engine.record.status == status
+    assert engine.run.status == status
     assert names.count("StepError") == events
     if "stop" in mock:
         assert names.count("StepStarted") == 1
     if "delay" in mock:
-        assert engine.record.duration == 4.0
+        assert engine.run.duration == 4.0
     if status == "ERROR":
-        assert engine.record.content == "no refund me"
+        assert engine.run.content == "no refund me"
 
 
 @pytest.mark.parametrize(
@@ -371,5 +371,5 @@ def test_a_setting_depends_on_the_input(
 def test_a_setting_that_cannot_be_fails_the_step(mock: dict[str, Any], said: str) -> None:
     engine = start(workflow_from({"id": "w", "steps": [step("s", **mock)]}), message="x")
     drive(engine)
-    assert engine.record.status == "ERROR"
-    assert said in str(engine.record.content)
+    assert engine.run.status == "ERROR"
+    assert said in str(engine.run.content)

@@ -32,7 +32,7 @@ def drive_held(
 ) -> list[Json]:
     """The run's events; one gate is released wherever nothing else happens. `broken_by` is thrown
     in at the first gate instead."""
-    actions = engine.run()
+    actions = engine.actions()
     events: list[Json] = []
     answer: float | None = None
     now = 0.0
