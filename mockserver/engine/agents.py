@@ -16,23 +16,23 @@ from mockserver.engine.actions import (
     Actions,
     Branch,
     Call,
-    Event,
     StepFailed,
     Wait,
     sleep,
 )
-from mockserver.engine.agent_records import AgentRecord, known_counts, message, request_counts
+from mockserver.engine.agent_events import AgentEvents
+from mockserver.engine.agent_records import AgentRecord, request_counts
 from mockserver.engine.context import RunContext
-from mockserver.engine.media import KINDS, Media, joined, told
-from mockserver.engine.model_requests import ModelRequest, model_requests
-from mockserver.engine.pacing import Pace
-from mockserver.engine.reasoning import Reasoned, without_nulls
+from mockserver.engine.media import Media, joined, told
+from mockserver.engine.model_answers import ModelAnswers
+from mockserver.engine.model_requests import model_requests
+from mockserver.engine.reasoning import Reasoned
 from mockserver.engine.results import Result, Structured, as_text, deepest_content
 from mockserver.engine.team_prompt import describe_members, find_member, system_message
+from mockserver.engine.thinking import Thinking
 from mockserver.engine.tool_calls import ToolCall
 from mockserver.engine.turns import turns
-from mockserver.script.model import DELEGATION, PassesOn, Step, Tokens
-from mockserver.script.thoughts import NotAThought, Thought, thought_of
+from mockserver.script.model import DELEGATION, PassesOn, Step
 
 Json = dict[str, Any]
 Doing = Generator[Action, float, None]
@@ -69,7 +69,6 @@ class AgentRun:
         self._parent = parent
         self._executor = step.executor
         self._is_team = step.executor.type == "team"
-        self._prefix = "Team" if self._is_team else ""
         self.run_id = context.ids()
         state = dict(parent._state) if parent else context.run.session_state
         self._session_id: str = parent._session_id if parent else context.run.session_id
@@ -96,27 +95,14 @@ class AgentRun:
         )
         at = function or step
         self._site: Json = parent._site if parent else _site(context, at, step_id, call)
-        within = {"parent_run_id": parent.run_id} if parent else {}
-        self._head = {**self._record.about, "run_id": self.run_id, **within, **self._site}
-        self._model = self._record.model
-        self._pace = Pace(step.mock.timing, call.branch, context.ids.draw)
-        self._last_tokens: Tokens | None = None
-        self._type = step.mock.content_type
-        self._is_whole = not self._is_streamed or self._type is not None
-        """Its model's answers are not streamed."""
-        self._failure: StepFailed | None = None
-        """What its model raises once it has said `_pieces_left` more."""
-        self._pieces_left = 0
-        self._is_thinking = False
-        """ReasoningStarted has been sent, in this try."""
-        self._time_thinking = 0.0
-        """Seconds."""
+        self._event = AgentEvents(context, self._record, self._site)
+        self._model = ModelAnswers(context, self._record, self._event, step.mock, self._note)
+        self._thinking: Thinking
+        """Of the try that is under way."""
         self._tools_before = 0
         """How many earlier tries have called."""
         self._open_tools: list[Json] = []
         """Those that are called, and have not been said to be answered."""
-        self._unread: StepFailed | None = None
-        """Why the first thought that could not be read was not."""
         self._transcript = ""
         """All contents of the run, its members' too."""
 
@@ -177,7 +163,7 @@ class AgentRun:
         starts_again = self._hooks.starts_again()
         seconds = executor.delay_between_retries
         self._hooks.prepare_state(self._state, self._run_ids())
-        yield self._event("RunStarted", **self._model)
+        yield self._event("RunStarted", **self._record.model)
         for retries_left in reversed(range(executor.retries + 1)):
             content, tools = record.content, list(record.tools)
             self._tools_before = len(tools)
@@ -191,7 +177,7 @@ class AgentRun:
                 failure = error
             # What it has said counts no more. In batch nothing is known of a try that failed, but
             # of one that came to its end.
-            has_answered = failure is self._unread and not self._is_streamed
+            has_answered = failure is self._thinking.unread and not self._is_streamed
             record.has_answered = has_answered
             if not has_answered:
                 record.content = content
@@ -217,24 +203,24 @@ class AgentRun:
             if not self._is_team:  # a team prepares it once
                 self._hooks.prepare_state(self._state, self._run_ids())
             if starts_again:
-                yield self._event("RunStarted", **self._model)
+                yield self._event("RunStarted", **self._record.model)
         yield self._event("RunError", content=str(failure))
         return failure
 
     def _end_try(self, failure: StepFailed) -> Doing:
         """End what a try that failed has left open."""
-        if failure is not self._unread:
+        if failure is not self._thinking.unread:
             counts = request_counts(None, None)
-            yield self._event("ModelRequestCompleted", **self._model, **counts)
+            yield self._event("ModelRequestCompleted", **self._record.model, **counts)
         for execution in self._open_tools:
-            tool = self._shown_tool(execution)
+            tool = self._event.shown_tool(execution)
             yield self._event("ToolCallError", tool=tool, error=str(failure))
 
     def _answer(self) -> Doing:
         context, record, branch = self._context, self._record, self._call.branch
         record.messages = []
-        self._is_thinking, self._time_thinking = False, 0.0
-        self._open_tools, self._unread = [], None
+        self._thinking = Thinking(context, record, self._event)
+        self._open_tools = []
         media = _in_message(record.media)
         if self._is_team:
             told = system_message(self._executor.members, media)
@@ -246,28 +232,28 @@ class AgentRun:
             shown = media if isinstance(record.input, str | list) else {}
             record.add_message("user", content=text, **shown)
         requested = branch.now
-        yield self._event("ModelRequestStarted", **self._model)
-        variables, self._failure = yield from context.answer(self._step, self._call, self._state)
-        self._pieces_left = self._step.mock.fails_after or 0
+        yield self._event("ModelRequestStarted", **self._record.model)
+        variables, failure = yield from context.answer(self._step, self._call, self._state)
+        self._model.fail_after(failure, self._step.mock.fails_after or 0)
         requests = model_requests(context, self._step.mock, variables)
         for position, request in enumerate(requests):
             if position:
                 requested = branch.now
-                yield self._event("ModelRequestStarted", **self._model)
+                yield self._event("ModelRequestStarted", **self._record.model)
             is_last = request is requests[-1]
-            yield from self._model_answers(request, requested, is_last=is_last)
+            yield from self._model.answer(request, requested, is_last=is_last)
             if request.tools:
                 yield from self._call_tools(request.tools)
             if record.requirements:
-                self._end_thinking()
+                self._thinking.check()
                 if not self._hooks.keeps_media_in_pause():
                     record.made.clear()
-                yield from self._end_reasoning()
+                yield from self._thinking.end()
                 yield self._event("RunContentCompleted")
                 yield self._event("RunPaused", **record.pause_members())
                 return
-        self._end_thinking()
-        yield from self._end_reasoning()
+        self._thinking.check()
+        yield from self._thinking.end()
         yield self._event("RunContentCompleted")
         state = self._hooks.shown_state(
             self._state, self._run_ids(), is_beside_others=branch.is_beside_others
@@ -281,170 +267,12 @@ class AgentRun:
             **record.reasoning_members(),
             **({"session_state": state} if is_said else {}),
             **record.thought_messages(),
-            **self._thought_members(),
+            **self._event.thought_members(),
             **members,
-            **self._given_members(),
+            **self._event.given_members(),
             **record.cited_members(),
             metrics=record.metrics(),
         )
-
-    # -- what its model answers
-
-    def _model_answers(self, request: ModelRequest, requested: float, *, is_last: bool) -> Doing:
-        """One request's answer, from the first token to the last."""
-        record = self._record
-        known_before = record.usage.time_to_first_token
-        try:
-            say = self._say_whole if self._type else self._say
-            first_content = yield from say(request, requested, is_last=is_last)
-        except StepFailed:
-            if self._is_whole:  # nothing has been told of this request
-                record.usage.time_to_first_token = known_before
-            raise
-        is_whole = self._is_whole
-        if request.tools or request.tokens or is_whole:
-            self._note_first_token()
-        content = "".join(request.content) if request.content else None
-        reasoning = "".join(request.reasoning) if request.reasoning else None
-        if request.value is not None:
-            record.content, record.content_type = request.value, self._type or "str"
-        elif content is not None:
-            record.content = (record.content or "") + content
-        elif request.tools and is_whole:
-            # In batch a tool call counts as an answer.
-            record.content = record.content or ""
-        self._last_tokens = self._hooks.counted_tokens(request.tokens, self._last_tokens)
-        record.usage.add(self._last_tokens)
-        if not is_whole:
-            # The real server's collected stream has no empty texts.
-            content, reasoning = content or None, reasoning or None
-        metrics: Json = known_counts(request.tokens or Tokens())
-        if first_content is not None:
-            metrics["time_to_first_token"] = first_content
-        calls = {"tool_calls": [tool.request for tool in request.tools]} if request.tools else {}
-        measured = {"metrics": metrics} if metrics else {}
-        record.add_message("assistant", content=content, reasoning=reasoning, **calls, **measured)
-        counts = request_counts(request.tokens, first_content)
-        yield self._event("ModelRequestCompleted", **self._model, **counts)
-
-    def _say(
-        self, request: ModelRequest, requested: float, *, is_last: bool
-    ) -> Generator[Action, float, float | None]:
-        """The pieces of one request's answer; returns the seconds to the first content."""
-        branch = self._call.branch
-        first_content: float | None = None
-        is_first = True
-        reasoned, reasoning = self._record.reasoned, ""
-        before = len(reasoned)
-        yield from self._pace.before_first()
-        for text in request.reasoning:
-            if not is_first:
-                yield from self._pace.before_next(text)
-            is_first = False
-            self._begin_piece()
-            reasoning += text
-            reasoned[before:] = [Reasoned("model", reasoning)]
-            yield self._said(reasoning_content=text)
-        for text in request.content:
-            if not is_first:
-                yield from self._pace.before_next(text)
-            is_first = False
-            self._begin_piece()
-            if first_content is None:
-                first_content = round(branch.now - requested, 6)
-            self._note(text)
-            yield self._said(text)
-        if is_last:
-            self._end_pieces()
-            yield from self._give(request)
-        return first_content
-
-    def _say_whole(
-        self, request: ModelRequest, requested: float, *, is_last: bool
-    ) -> Generator[Action, float, float | None]:
-        """The same of a model that is not streamed, as its answer is a value of a class."""
-        yield from self._pace.before_first()
-        for number, text in enumerate([*request.reasoning, *request.content]):
-            if number:
-                yield from self._pace.before_next(text)
-            self._begin_piece()
-        if is_last:
-            self._end_pieces()
-        reasoning = "".join(request.reasoning)
-        if request.reasoning:
-            self._record.reasoned.append(Reasoned("model", reasoning))
-        if request.content:
-            content: Any = "".join(request.content) if request.value is None else request.value
-            self._note(content if isinstance(content, str) else content.to_json())
-            yield self._said(content, content_type=self._type)
-        elif reasoning:
-            yield self._said(reasoning_content=reasoning)
-        if is_last:
-            yield from self._give(request)
-        return round(self._call.branch.now - requested, 6) if request.content else None
-
-    def _give(self, request: ModelRequest) -> Doing:
-        """What a model gives beside its answer: images, which no event says, and citations. A
-        RunContent comes with them, but none of a team's citations, and none of a team's images
-        where its answer is structured."""
-        record = self._record
-        is_told = self._type is None or not self._is_team
-        if request.images or request.citations:
-            self._note_first_token()
-        if request.images:
-            made = record.made.setdefault("images", [])
-            # In place: events that are not yet sent may have this list.
-            made[:] = self._hooks.kept_images(
-                made,
-                request.images,
-                record.made_by_members.get("images", []),
-                is_structured=self._type is not None,
-            )
-            if is_told:
-                yield self._said()
-        if request.citations:
-            record.citations = request.citations
-            if self._type is None and not self._is_team:
-                yield self._said(citations=record.citations)
-
-    def _said(
-        self,
-        content: Any = None,
-        *,
-        content_type: str | None = "str",
-        reasoning_content: str = "",
-        citations: Json | None = None,
-    ) -> Event:
-        """A RunContent."""
-        # An agent's events say whether it is the workflow's own agent; a team's don't.
-        flag = {} if self._is_team else {"workflow_agent": False}
-        return self._event(
-            "RunContent",
-            **({} if content is None else {"content": content}),
-            **flag,
-            content_type=content_type,
-            reasoning_content=reasoning_content,
-            **self._thought_members(),
-            **({} if citations is None else {"citations": citations}),
-        )
-
-    def _begin_piece(self) -> None:
-        """The model is about to say something. Raises StepFailed where it fails instead."""
-        if self._failure is not None:
-            if not self._pieces_left:
-                raise self._failure
-            self._pieces_left -= 1
-        self._note_first_token()
-
-    def _end_pieces(self) -> None:
-        """The model has said all. Raises StepFailed where it is to fail."""
-        if self._failure is not None:
-            raise self._failure
-
-    def _note_first_token(self) -> None:
-        usage = self._record.usage
-        if usage.time_to_first_token is None:
-            usage.time_to_first_token = round(self._call.branch.now - self._record.started, 6)
 
     def _note(self, text: str) -> None:
         """Note a content, for those above who take it for their member's answer."""
@@ -473,7 +301,7 @@ class AgentRun:
         ]
         self._open_tools = [tools[position] for position in positions]
         for execution in list(self._open_tools):
-            yield self._event("ToolCallStarted", tool=self._shown_tool(execution))
+            yield self._event("ToolCallStarted", tool=self._event.shown_tool(execution))
         longest = max(call.delay for call in calls)
         if longest:
             yield turns(1)
@@ -492,97 +320,24 @@ class AgentRun:
             execution = {**tools[position], **call.answered(context.clock())}
             tools[position] = execution
             completed = f"{call.text} completed in {call.delay:.4f}s. "
-            shown = self._shown_tool(execution)
+            shown = self._event.shown_tool(execution)
             self._record.give(call.media)
-            thought = self._thought(call)
+            thought = self._thinking.read(call)
             self._open_tools.pop(0)
             for name in self._hooks.tool_end_events(is_error=call.is_error):
                 if name == "ToolCallError":
                     how: Json = {"error": call.result}
                 else:
-                    how = {"content": completed, **self._given_members()}
+                    how = {"content": completed, **self._event.given_members()}
                 yield self._event(name, **how, tool=shown)
             if thought is not None:
-                yield from self._think(thought, call.delay)
+                yield from self._thinking.tell(thought, call.delay)
         media: Media = {}
         for call in calls:
             self._record.messages.append(call.answer(context.ids(), context.now()))
             media = joined(media, call.media)
         if media:
             self._record.add_message("user", content=_NOTE, **_in_message(media))
-
-    def _thought(self, call: ToolCall) -> Thought | None:
-        """What a call says of the agent's thoughts. Raises StepFailed where Agno cannot read it;
-        in batch that comes once all is answered (`_end_thinking`), and ends the thoughts."""
-        if self._unread is not None:
-            return None
-        try:
-            return thought_of(call.name, call.args)
-        except NotAThought as error:
-            self._unread = StepFailed(str(error))
-        if self._is_streamed:
-            raise self._unread
-        return None
-
-    def _end_thinking(self) -> None:
-        """All is answered. Raises StepFailed where a thought could not be read."""
-        if self._unread is not None:
-            raise self._unread
-
-    def _think(self, thought: Thought, duration: float) -> Doing:
-        """Tell a thought."""
-        record = self._record
-        if not self._is_thinking:
-            self._is_thinking = True
-            yield self._event("ReasoningStarted")
-        record.reasoning_steps.append(thought.step)
-        record.reasoned.append(Reasoned("tool", thought.text))
-        self._time_thinking += duration
-        yield self._event(
-            "ReasoningStep",
-            content=without_nulls(thought.step),
-            content_type="ReasoningStep",
-            reasoning_content=record.reasoning,
-        )
-
-    def _end_reasoning(self) -> Doing:
-        """The end of what `_think` began."""
-        record = self._record
-        if not self._is_thinking:
-            return
-        if self._is_streamed:
-            said = message(
-                self._context.ids(),
-                "assistant",
-                self._context.now(),
-                content=record.final_reasoning,
-                metrics={"duration": self._time_thinking},
-            )
-            record.reasoning_messages = [said]
-        yield self._event(
-            "ReasoningCompleted",
-            content={"reasoning_steps": [without_nulls(one) for one in record.reasoning_steps]},
-            content_type="ReasoningSteps",
-        )
-
-    def _shown_tool(self, execution: Json) -> Json:
-        is_beside_others = self._call.branch.is_beside_others
-        return self._hooks.shown_tool(execution, is_beside_others=is_beside_others)
-
-    def _given_members(self) -> Json:
-        """What it has made so far, as its events say it: they know no files."""
-        made = self._record.made
-        kinds = [kind for kind in KINDS if kind in made and kind != "files"]
-        return {kind: self._shown_list(made[kind]) for kind in kinds}
-
-    def _thought_members(self) -> Json:
-        """Its reasoning steps so far, as its events have them."""
-        steps = self._record.reasoning_steps
-        return {"reasoning_steps": self._shown_list(steps)} if steps else {}
-
-    def _shown_list(self, items: list[Json]) -> list[Json]:
-        is_beside_others = self._call.branch.is_beside_others
-        return self._hooks.shown_list(items, is_beside_others=is_beside_others)
 
     def _delegate(self, call: ToolCall, execution: Json, branch: Branch) -> Actions:
         """A member's run, whose answer is the call's result."""
@@ -652,10 +407,6 @@ class AgentRun:
             "current_session_id": self._session_id,
             "current_run_id": self.run_id if is_own else run.run_id,
         }
-
-    def _event(self, name: str, **more: Any) -> Event:
-        created_at = self._context.now()
-        return {"created_at": created_at, "event": self._prefix + name, **self._head, **more}
 
 
 def _site(context: RunContext, step: Step, step_id: str, call: Call) -> Json:
