@@ -9,6 +9,11 @@ import click
 DEFAULT_PORTS = {"http": 80, "https": 443}
 """Those that browsers leave out."""
 
+EXPECTED = (
+    "expected a scheme, a host and a port where it is another than the scheme's, such as "
+    "http://localhost:5173"
+)
+
 
 def origin_of(text: str) -> str:
     """What a browser sends for a page of this origin: in small letters, the host in ASCII, without
@@ -18,13 +23,10 @@ def origin_of(text: str) -> str:
         host = (parts.hostname or "").encode("idna").decode("ascii")
         port = parts.port
     except ValueError as error:  # of an IPv6 address, a port or a host's letters
-        raise ValueError(f"{text!r} is no origin: {error}") from error
+        raise ValueError(f"{text!r} is no origin: {error}; {EXPECTED}") from error
     is_more = parts.path not in ("", "/") or parts.query or parts.fragment or parts.username
     if not parts.scheme or not host or is_more or any(map(str.isspace, text)):
-        raise ValueError(
-            f"{text!r} is no origin; expected a scheme, a host and a port where it is another than "
-            "the scheme's, such as http://localhost:5173"
-        )
+        raise ValueError(f"{text!r} is no origin; {EXPECTED}")
     shown = f"[{host}]" if ":" in host else host
     has_own = port is None or port == DEFAULT_PORTS.get(parts.scheme)
     return f"{parts.scheme}://{shown}" if has_own else f"{parts.scheme}://{shown}:{port}"
