@@ -191,6 +191,22 @@ def test_each_page_is_in_the_navigation() -> None:
         )
 
 
+PACKAGES = "agentos_contract|contract_tests|mockserver|openapi|tests"
+CODE = re.compile(rf"`((?:{PACKAGES})/[a-z][\w/.-]*\.\w+)(?:: (.*?))?`")
+"""A file, and what is defined there, as a page names them."""
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_the_code_that_is_named_is_there(page: str) -> None:
+    for name, definitions in CODE.findall((ROOT / page).read_text(encoding="utf-8")):
+        if re.search("[A-Z]", Path(name).stem):  # it stands for any
+            continue
+        assert (ROOT / name).is_file(), name
+        code = (ROOT / name).read_text(encoding="utf-8")
+        for one in definitions.split(", ") if definitions else ():
+            assert re.search(rf"^\s*(?:async )?(?:def |class )?{one}\b", code, re.M), (name, one)
+
+
 def test_the_bundled_workflows_are_all_listed() -> None:
     page = (ROOT / "docs" / "workflows.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| \[(.*?)\]\(\.\./fixtures/workflows/\1\.yaml\)", page, re.M)
