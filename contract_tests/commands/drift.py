@@ -21,7 +21,7 @@ from contract_tests.commands.outcome import (
     KEPT,
     could_not_run,
     describe_interrupt,
-    say_plan,
+    plan_lines,
 )
 from contract_tests.drift.baseline import Baseline, BaselineError, load_baseline
 from contract_tests.drift.drift import Drift, Listener, find_drift
@@ -53,7 +53,7 @@ def _compare(
     spinner = console.status("") if console.is_terminal else None
 
     def planned(target: Target, plan: Plan) -> None:
-        say_plan(console, options, target, plan.describe())
+        say(console, *plan_lines(options, target, plan.describe()))
 
     listener = Listener(planned=planned)
     if spinner is not None:

@@ -23,7 +23,7 @@ from contract_tests.commands.outcome import (
     KEPT,
     could_not_run,
     describe_interrupt,
-    say_plan,
+    plan_lines,
 )
 from contract_tests.commands.replay import replay
 from contract_tests.fuzzing.campaign import Campaign, Fuzzing, Listener, fuzz_target
@@ -87,7 +87,7 @@ def _fuzz(fuzzing: Fuzzing, report_dir: Path, console: Console) -> int:
             f"will start as many runs as {_time(fuzzing.seconds)} allow, at most "
             f"{options.max_runs}, of: {ids} (seed {options.seed})"
         )
-        say_plan(console, options, target, plan)
+        say(console, *plan_lines(options, target, plan))
 
     def found(failure: Failure) -> None:
         # Written at once: whatever happens later, it is not lost.

@@ -53,22 +53,23 @@ def crashed(report: Report, options: Options) -> int:
     return could_not_run(redact(report.crashes[0], options.secrets))
 
 
-def say_plan(console: Console, options: Options, target: Target, plan: str) -> None:
+def plan_lines(options: Options, target: Target, plan: str) -> list[str]:
     """What will be asked of the target, and which workflows are left out."""
     lines = [
         f"{options.url}: {plan}",
         *(f"left out: {cut(id_, MAX_NAME)}: {why}" for id_, why in target.unusable),
     ]
-    say(console, *(cut(redact(line, options.secrets), MAX_COMMAND) for line in lines))
+    return [escaped(cut(redact(line, options.secrets), MAX_COMMAND)) for line in lines]
 
 
 def _listener(options: Options, console: Console, progress: Progress) -> Listener:
     listener = Listener()
 
     def planned(target: Target, plan: Plan) -> None:
-        say_plan(console, options, target, f"{plan.describe()} (seed {options.seed})")
+        lines = plan_lines(options, target, f"{plan.describe()} (seed {options.seed})")
+        say(console, *lines)
 
-    forecasts = _Forecasts(lambda text: say(console, f"{options.url}: {text}"), progress)
+    forecasts = Forecasts(lambda text: say(console, f"{options.url}: {text}"), progress.expect)
     listener.planned, listener.forecast = planned, forecasts.hear
     listener.checking = lambda check, position, count: progress.checking(
         check.name, position, count
@@ -77,12 +78,15 @@ def _listener(options: Options, console: Console, progress: Progress) -> Listene
     return listener
 
 
-class _Forecasts:
+class Forecasts:
     """Says how long it may take: before any run, and again where that turns out to be another."""
 
-    def __init__(self, tell: Callable[[str], None], progress: Progress) -> None:
+    def __init__(
+        self, tell: Callable[[str], None], expect: Callable[[float], None] = lambda seconds: None
+    ) -> None:
+        """`tell` a line for people; `expect` so many seconds, each time that they are known."""
         self._tell = tell
-        self._progress = progress
+        self._expect = expect
         self._end: float | None = None
         """When all will be over, by what was said last."""
         self._is_first = True
@@ -91,7 +95,7 @@ class _Forecasts:
         """How long the rest may take, as it is known by now."""
         seconds = found.seconds
         if seconds is not None:
-            self._progress.expect(seconds)
+            self._expect(seconds)
         if self._is_first or (seconds is not None and self._is_news(seconds)):
             self._tell(in_words(found, more="" if self._is_first else " more"))
             self._end = time.monotonic() + seconds if seconds is not None else None

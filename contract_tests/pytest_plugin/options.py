@@ -10,7 +10,7 @@ OPTIONS: dict[str, str] = {
     "key": "Its key, where that is another file.",
     "proxy": "An HTTP proxy; else what HTTPS_PROXY, HTTP_PROXY and NO_PROXY say.",
     "workflow": "A workflow to run; may be repeated. All that the server lists, unless said.",
-    "level": "document, protocol (unless said) or observed.",
+    "level": "document, protocol or observed (unless said).",
     "area": "Test only what is in this area; may be repeated.",
     "only": "Test only this requirement, or those of a pattern; may be repeated.",
     "skip": "Do not test this requirement, or those of a pattern; may be repeated.",

@@ -27,11 +27,12 @@ from contract_tests.checks.registry import deciding_checks
 from contract_tests.checks.selection import Selection
 from contract_tests.cli import main as command
 from contract_tests.commands.judge import read_options
+from contract_tests.commands.outcome import Forecasts, plan_lines
 from contract_tests.judging.results import Status
 from contract_tests.pytest_plugin.options import OPTIONS
 from contract_tests.reports.allure import write_allure
 from contract_tests.reports.exchange_log import logging_to
-from contract_tests.reports.files import write_reports
+from contract_tests.reports.files import earlier_seconds, write_reports
 from contract_tests.reports.terminal import readable, readable_commands
 from contract_tests.reports.texts import Texts
 from contract_tests.running.run import (
@@ -260,6 +261,9 @@ def _run(request: pytest.FixtureRequest) -> ContractReport:
     if problem:
         pytest.fail(problem, pytrace=False)
     options = replace(options, url=below(request.getfixturevalue("contract_url"), ""))
+    if settings.report_dir is not None:
+        earlier = earlier_seconds(settings.report_dir, options.url)
+        options = replace(options, earlier=earlier)
     if (token := request.getfixturevalue("contract_token")) is not None:
         options = replace(options, token=token)
     memory = _Memory(config, request.node.nodeid)
@@ -330,20 +334,22 @@ class _Memory:
 
 
 def _listener(options: Options, config: pytest.Config) -> Listener:
-    """Says beforehand how many runs will be started. A worker of pytest-xdist has no terminal."""
-    listener = Listener()
+    """Says beforehand how many runs will be started and how long that may take, as the command
+    does. A worker of pytest-xdist has no terminal."""
     reporter = config.pluginmanager.getplugin("terminalreporter")
+    if reporter is None:
+        return Listener()
+
+    def say(*lines: str) -> None:
+        reporter.ensure_newline()
+        for line in lines:
+            reporter.write_line(line)
 
     def planned(target: Target, plan: Plan) -> None:
-        reporter.ensure_newline()
-        lines = [f"{options.url}: {plan.describe()} (seed {options.seed})"]
-        lines += [f"left out: {workflow_id}: {why}" for workflow_id, why in target.unusable]
-        for line in lines:
-            reporter.write_line(escaped(redact(line, options.secrets)))
+        say(*plan_lines(options, target, f"{plan.describe()} (seed {options.seed})"))
 
-    if reporter is not None:
-        listener.planned = planned
-    return listener
+    forecasts = Forecasts(lambda text: say(escaped(f"{options.url}: {text}")))
+    return Listener(planned=planned, forecast=forecasts.hear)
 
 
 _OWN_OPTION = re.compile(rf"(?<![\w-])--(?=({'|'.join(OPTIONS)})\b)")

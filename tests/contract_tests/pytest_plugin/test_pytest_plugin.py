@@ -75,6 +75,7 @@ def test_every_status_is_an_outcome(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(
         [
             "http://127.0.0.1:*: will start at most * runs *",
+            "http://127.0.0.1:*: how long that takes, first streams will show",
             "form.unknown-fields: no longer broken: remove it from the known ones (gone)",
             "error.content-type: *text/plain*",
             "required: *",
@@ -282,6 +283,11 @@ def test_the_configuration_is_read(pytester: pytest.Pytester, stage: Serve) -> N
     assert "time.created-at" not in output_of(result)
     assert {run.workflow_id for run in server.runs.values()} == {"other"}
     assert (pytester.path / "reports" / "report.json").is_file()
+    result.stdout.fnmatch_lines(["http://127.0.0.1:*: how long that takes, first streams will *"])
+    again = pytester.runpytest_inprocess("-k", "sse.content-type")
+    again.stdout.fnmatch_lines(
+        ["http://127.0.0.1:*: some 5 s; by an earlier run (1 of 1 workflows)"]
+    )
 
 
 def test_the_options_are_those_of_the_command() -> None:
