@@ -31,7 +31,11 @@ def build_steps(described: Json, place: Place) -> list[StepLike]:
 
 def named(described: Json, index: int) -> Json:
     """A step or container with a name: without one it has the one that the mock gives it."""
-    if not isinstance(described, Mapping) or described.get("name"):
+    if not isinstance(described, Mapping):
+        return described
+    # An agent that is a step by itself has no name, which descriptions call so.
+    is_unnamed = described.get("name") in ("unnamed_agent", "unnamed_team")
+    if described.get("name") and not (is_unnamed and described.keys() & {"agent", "team"}):
         return described
     return {**described, "name": f"step_{index + 1}"}
 

@@ -24,6 +24,8 @@ WORKFLOW_SETTINGS = (
     "metadata",
     "add_workflow_history_to_steps",
     "num_history_runs",
+    "stream_executor_events",
+    "store_executor_outputs",
 )
 
 

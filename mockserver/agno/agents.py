@@ -39,6 +39,8 @@ class FailureAnswered(EngineHooks):
 class FailureReworded(EngineHooks):
     def agent_failure(self, failure: StepFailed) -> StepFailed | None:
         if self.run.is_streamed:
+            if not self.run.workflow.stores_executors:
+                return None  # the error comes of storing a run that there is not
             error = "'NoneType' object has no attribute 'parent_run_id'"
             return StepFailed(error, kind="AttributeError")
         return super().agent_failure(failure)

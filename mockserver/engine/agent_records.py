@@ -14,7 +14,7 @@ from mockserver.engine.actions import Branch, StepFailed
 from mockserver.engine.context import RunContext
 from mockserver.engine.media import Media, joined
 from mockserver.engine.reasoning import Reasoned
-from mockserver.engine.results import Result, as_text, result
+from mockserver.engine.results import Result, Structured, as_text, result
 from mockserver.script.model import Step, Tokens, WaitsFor
 
 Json = dict[str, Any]
@@ -243,8 +243,12 @@ class AgentRecord:
     def result(self, failure: StepFailed | None) -> Result:
         """The step's result. `failure`: an error that counts as an answer."""
         step, executor = self.step, self.step.executor
+        is_unknown = failure is not None and self.is_streamed
+        content = self.content
+        if failure is not None:
+            content = "" if is_unknown else self.failed_content(failure)
         outcome = result(
-            self.content if failure is None else self.failed_content(failure),
+            content,
             step.name,
             self.step_id,
             "Step",
@@ -252,6 +256,8 @@ class AgentRecord:
             executor.name,
             stop=step.mock.stop is True,
         )
+        if is_unknown:
+            return outcome
         outcome["step_run_id"] = self.run_id
         outcome.update(self._left(failure))
         outcome["metrics"] = self.metrics(failure)
@@ -259,7 +265,11 @@ class AgentRecord:
 
     def failed_content(self, failure: StepFailed) -> Any:
         """What counts as its answer where it has failed: the error, or what it had said."""
-        return as_text(self.content) if self.keeps_answer else str(failure)
+        if not self.keeps_answer:
+            return str(failure)
+        # A value of a class is still the text that the model said.
+        said = self.content.members if isinstance(self.content, Structured) else self.content
+        return as_text(said)
 
     @property
     def keeps_answer(self) -> bool:

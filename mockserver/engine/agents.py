@@ -116,7 +116,9 @@ class AgentRun:
             error = self._hooks.agent_failure(failure)
             if error is not None:
                 raise error
-        self._context.run.step_executor_runs.append(self._record.to_dict(failure))
+        run = self._context.run
+        if run.workflow.stores_executors:
+            run.step_executor_runs.append(self._record.to_dict(failure))
         return self._record.result(failure)
 
     def run_within(self, how: PassesOn) -> Generator[Action, float, tuple[Any, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from mockserver.engine.actions import Action, Actions, Call, Event, StepFailed, sleep
+from mockserver.engine.actions import Action, Actions, Call, Event, StepFailed, Wait, sleep
 from mockserver.engine.agents import AgentRun
 from mockserver.engine.context import NodeEvents, RunContext, with_content
 from mockserver.engine.hooks import Ending, Maker
@@ -27,7 +27,10 @@ def run_step(context: RunContext, step: Step, call: Call) -> Actions:
     yield event("StepStarted")
     failure: StepFailed | None = None
     try:
-        outcome = yield from _tried(context, step, step_id, call)
+        tried = _tried(context, step, step_id, call)
+        if not context.run.workflow.streams_executors:
+            tried = _unseen(tried, call)
+        outcome = yield from tried
         ending: Ending = "stopped" if outcome["stop"] else "completed"
     except StepFailed as error:
         failure = StepFailed(str(error), step_id, kind=error.kind)
@@ -57,6 +60,19 @@ def run_step(context: RunContext, step: Step, call: Call) -> Actions:
                 step_response=outcome,
             )
     return outcome
+
+
+def _unseen(
+    actions: Generator[Action, float, Result], call: Call
+) -> Generator[Action, float, Result]:
+    """The same without its events."""
+    answer: float | None = None
+    while True:
+        try:
+            action = next(actions) if answer is None else actions.send(answer)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        answer = (yield action) if isinstance(action, Wait) else call.branch.now
 
 
 def _tried(

@@ -53,6 +53,16 @@ class Answers:
         """The mock of an agent or a team, by its runs in each carrying out of its step."""
         return self._mock([self._tries(execution, inner) for execution, inner in runs], notes)
 
+    def of_unseen(self, executions: Sequence[Execution], notes: list[str]) -> Json:
+        """The same where streams have no events of its runs: their answers alone."""
+        tries = []
+        for execution in executions:
+            one = self._function(execution)
+            kept = ("content", "delay", "images")
+            mock = one.mock and {key: one.mock[key] for key in kept if key in one.mock}
+            tries.append([replace(one, mock=mock)])
+        return self._mock(tries, notes)
+
     # -- several answers as one
 
     def _mock(self, tries: Sequence[list[Try]], notes: list[str]) -> Json:

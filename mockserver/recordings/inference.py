@@ -23,6 +23,7 @@ from mockserver.recordings.agent_runs import AgentExecution
 from mockserver.recordings.answers import Answers
 from mockserver.recordings.format import Recording
 from mockserver.recordings.observations import Execution, Observations, Path
+from mockserver.script.mocks import id_of
 
 
 def infer_script(description: Mapping[str, Any], recordings: Sequence[Recording]) -> str:
@@ -35,6 +36,8 @@ def infer_script(description: Mapping[str, Any], recordings: Sequence[Recording]
     if observations.states and observations.states[0]:
         script.setdefault("session_state", _node(observations.states[0]))
     script.yaml_set_start_comment("\n".join(map(_line, _heading(recordings, observations))))
+    if observations.hides_executors:
+        script["stream_executor_events"] = False
     writer = _Writer(observations, is_typed=bool(description.get("input_schema")))
     for index, item in enumerate(script.get("steps") or []):
         writer.fill(item, ("steps", index))
@@ -190,7 +193,11 @@ class _Writer:
             if runs:
                 mock = self._with_runs(mock, executions, notes)
         else:
-            mock = self._answers.of_runs([(each, each.runs) for each in executions], notes)
+            if runs:
+                mock = self._answers.of_runs([(each, each.runs) for each in executions], notes)
+                _note_executor(described, runs[0])
+            else:
+                mock = self._answers.of_unseen(executions, notes)
             notes += [what for run in runs for what in run.unsaid]
             _note_retries(described, runs)
             self._members(described, executions)
@@ -234,7 +241,7 @@ class _Writer:
     def _members(self, described: CommentedMap, executions: Sequence[Execution]) -> None:
         for member in described.get("members") or []:
             notes: list[str] = []
-            member_id = str(member.get("id"))
+            member_id = str(member.get("id") or id_of(str(member.get("name") or "member")))
             found = [
                 (execution, [run])
                 for execution in executions
@@ -247,6 +254,7 @@ class _Writer:
                 if mock:
                     member["mock"] = mock
                 _note_retries(member, runs)
+                _note_executor(member, runs[0])
             else:
                 notes.append("no recording shows it at work")
             self._members(member, executions)
@@ -265,6 +273,20 @@ def _note_pause(node: CommentedMap, event: Mapping[str, Any]) -> None:
             node[key] = event[key]
     if not (node.get("requires_confirmation") or node.get("requires_user_input")):
         node["on_error"] = "pause"
+
+
+def _note_executor(described: CommentedMap, run: AgentExecution) -> None:
+    """What the description leaves out of an agent or a team, and its events say."""
+    (shown,) = run.described.values()
+    name = described.get("name") or shown.get("name")
+    if name and described.get("name") != name:
+        described["name"] = name
+    if shown["id"] != (described.get("id") or (name and id_of(name))):
+        described["id"] = shown["id"]
+    model = described.get("model") or {}
+    for key, value in shown.get("model", {}).items():
+        if isinstance(value, str) and model.get(key) != value:
+            described.setdefault("model", CommentedMap())[key] = value
 
 
 def _note_retries(described: CommentedMap, runs: Sequence[AgentExecution]) -> None:

@@ -18,6 +18,7 @@ from mockserver.engine.media import KINDS
 from mockserver.engine.run import OF_THE_RUN
 from mockserver.recordings.agent_runs import AgentExecution, described_by, is_citation, is_media
 from mockserver.recordings.format import Recording
+from mockserver.script.shape import name_of
 
 Json = dict[str, Any]
 Path = tuple[Any, ...]
@@ -84,6 +85,11 @@ class Execution:
     """What no script can say of it."""
 
     @property
+    def is_unseen(self) -> bool:
+        """An agent or a team has carried it out, of whose run the stream has no event."""
+        return self.facts.get("executor_type") in ("agent", "team") and not self.runs
+
+    @property
     def has_failed(self) -> bool:
         return bool(self.facts.get("error")) and (self.ended is None or self.is_skipped)
 
@@ -105,6 +111,12 @@ class Observations:
         """The session's state, as the ends of agents' runs show it."""
         self.count = 0
         """The streams that were read."""
+
+    @property
+    def hides_executors(self) -> bool:
+        """No agent's or team's run has sent an event, though there was one."""
+        all_ = [execution for executions in self.of.values() for execution in executions]
+        return any(each.is_unseen for each in all_) and not any(each.runs for each in all_)
 
     def read(self, recording: Recording) -> None:
         """Read one stream."""
@@ -201,7 +213,7 @@ class _StreamReader:
         position = index[-1] if isinstance(index, list) and index else index
         for key in ("steps", "choices", "else_steps"):
             items = node.get(key) or []
-            names = [item.get("name") or f"step_{i + 1}" for i, item in enumerate(items)]
+            names = [name_of(item, i) for i, item in enumerate(items)]
             fitting = [i for i, known in enumerate(names) if known == name]
             if fitting:
                 # Steps of one name are told apart by their place, where the server says it.

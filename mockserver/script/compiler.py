@@ -41,6 +41,7 @@ from mockserver.script.model import (
 )
 from mockserver.script.pauses import pause_of
 from mockserver.script.problems import Path, Problems, first_line, instead_of, key_of
+from mockserver.script.shape import name_of
 
 
 def compile_workflow(value: dict[str, Any], file: str, problems: Problems) -> Workflow:
@@ -86,6 +87,8 @@ class _Compiler:
             scenarios=scenarios,
             may_take_long=self._expressions.may_take_long,
             source=value,
+            streams_executors=value.get("stream_executor_events") is not False,
+            stores_executors=value.get("store_executor_outputs") is not False,
             file=file,
         )
 
@@ -121,7 +124,7 @@ class _Compiler:
 
     def _node(self, item: dict[str, Any], path: Path) -> Node:
         kind = item["type"]
-        name = item.get("name") or f"step_{int(path[-1]) + 1}"
+        name = name_of(item, int(path[-1]))
         text = item.get("description")
         where = key_of(path)
         pause = pause_of(item, path, name, self._problems)

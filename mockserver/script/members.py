@@ -15,6 +15,7 @@ import lark
 from jinja2 import nodes
 
 from mockserver.script.problems import Path, Problems, instead_of
+from mockserver.script.shape import name_of
 
 _CHECKED = ("input_value", "previous_step_values")
 """The variables of which something is known: a text without them is not parsed."""
@@ -115,7 +116,7 @@ class Known:
 
     def _collect(self, items: Any) -> None:
         for position, item in enumerate(items or ()):
-            name = item.get("name") or f"step_{position + 1}"
+            name = name_of(item, position)
             is_step = item.get("type") == "Step"
             mock = item.get("mock") or {}
             self._answers.setdefault(name, []).append(mock.get("content") if is_step else None)

@@ -66,9 +66,7 @@ class MockCompiler:
     ) -> Executor:
         model = described.get("model") or {}
         named = described.get("name")
-        # As Agno makes an id of a name.
-        from_name = named.lower().replace(" ", "-").replace("_", "-") if named else name
-        executor_id = described.get("id") or from_name
+        executor_id = described.get("id") or (id_of(named) if named else name)
         pause = described.get("delay_between_retries")
         return Executor(
             "team" if is_team else "agent",
@@ -349,6 +347,11 @@ class MockCompiler:
             self._problems.add((*path, "args"), f"{DELEGATION} takes member_id and task")
         if not executor.members:
             self._problems.add((*path, "name"), f"the team has no members for {DELEGATION}")
+
+
+def id_of(name: str) -> str:
+    """The id that Agno makes of an agent's or a team's name."""
+    return name.lower().replace(" ", "-").replace("_", "-")
 
 
 def _is_template(value: Any) -> bool:

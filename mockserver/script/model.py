@@ -277,4 +277,8 @@ class Workflow:
     """An expression of it goes through a list: its runs are carried out in a thread."""
     source: Mapping[str, Any]
     """The script as written."""
-    file: str
+    streams_executors: bool = True
+    """Its streams have the events of the agents, teams and functions within its steps."""
+    stores_executors: bool = True
+    """Its runs have those of its agents and teams."""
+    file: str = ""

@@ -170,3 +170,12 @@ def _steps(value: Mapping[str, Any], path: Path = ()) -> Iterator[tuple[Path, Ma
             here = (*path, key, index)
             yield here, item
             yield from _steps(item, here)
+
+
+def name_of(item: Mapping[str, Any], position: int) -> str:
+    """A step's name: its own, or Agno's of its place. An agent or a team that is a step by itself
+    has none; Agno's descriptions call it `unnamed_agent`."""
+    name = item.get("name")
+    if name in ("unnamed_agent", "unnamed_team") and (item.get("agent") or item.get("team")):
+        name = None
+    return str(name or f"step_{position + 1}")

@@ -561,6 +561,9 @@ def cases(draw: st.DrawFn, executors: tuple[str, ...] = ALL) -> Case:
         script["name"] = draw(NAMES)
     if draw(st.integers(0, 7)) == 7:
         script["description"] = draw(NAMES)
+    for setting in ("stream_executor_events", "store_executor_outputs"):
+        if draw(st.integers(0, 11)) == 11:
+            script[setting] = False
     message = draw(MESSAGES)
     if draw(st.integers(0, 11)) == 11:
         script["input_schema"] = INPUT_SCHEMA

@@ -235,3 +235,50 @@ def test_answers_of_other_shapes_are_not_chosen_among(values: list[object]) -> N
     answers = [(Case(attempt, "m"), value) for attempt, value in enumerate(values, 1)]
     with pytest.raises(DiffersInShape):
         choose(answers, by_message=True)
+
+
+BRIEF: dict[str, object] = {
+    "id": "brief",
+    "name": "Brief",
+    "steps": [
+        # As AgentOS describes agents that are steps by themselves.
+        {"type": "Step", "name": "unnamed_agent", "agent": {"name": "A_B c"}},
+        {"type": "Step", "name": "unnamed_agent", "agent": {"name": "A_B c"}},
+        {"type": "Step", "name": "team", "team": {"name": "T", "members": [{"name": "M"}]}},
+    ],
+}
+
+
+@pytest.mark.parametrize("hides", [False, True])
+def test_what_a_description_leaves_out_the_events_say(tmp_path: Path, *, hides: bool) -> None:
+    first, second, team = (json.loads(json.dumps(step)) for step in BRIEF["steps"])  # type: ignore[attr-defined]
+    model = {"model": "gpt-4o", "provider": "OpenAI"}
+    first["agent"]["model"] = second["agent"]["model"] = team["team"]["model"] = model
+    first["mock"], second["mock"] = {"content": "one"}, {"content": "two {{ input }}"}
+    second["agent"]["id"] = "other"
+    team["team"]["members"][0] |= {"model": model, "mock": {"content": "three"}}
+    delegate = {"name": "delegate_task_to_member", "args": {"member_id": "m", "task": "x"}}
+    team["mock"] = {"requests": [{"tools": [delegate]}], "content": "four"}
+    script = {**BRIEF, "steps": [first, second, team], "stream_executor_events": not hides}
+    served, recorded, inferred = (tmp_path / name for name in ("served", "recorded", "inferred"))
+    served.mkdir()
+    (served / "brief.json").write_text(json.dumps(script))
+    with serving(mock_as_agno(served)) as url:
+        arguments = ["record", url, "--out", str(recorded), "--message", MESSAGE]
+        assert CliRunner().invoke(main, arguments).exit_code == 0
+        with httpx2.Client(base_url=url) as client:
+            told = stream(client, "brief", message="mice").payloads
+    (recorded / "brief.yaml").write_text(json.dumps(BRIEF))
+    arguments = ["record", str(recorded), "--out", str(inferred)]
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    with serving(mock_as_agno(inferred)) as url, httpx2.Client(base_url=url) as client:
+        again = stream(client, "brief", message="mice").payloads
+    names = [event.get("step_name") for event in told if event["event"] == "StepStarted"]
+    assert names == ["step_1", "step_2", "team"]
+    if not hides:
+        assert any("gpt-4o" in json.dumps(event) for event in told)
+        assert masked(again) == masked(told)
+        return
+    assert not [event for event in told if event["event"] in ("RunStarted", "TeamRunStarted")]
+    contents = [[event.get("content") for event in events] for events in (again, told)]
+    assert contents[0] == contents[1]
