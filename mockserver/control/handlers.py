@@ -2,60 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from agentos_contract import __version__
-from agentos_contract.deviations import load_deviations, nearest
+from agentos_contract.deviations import load_deviations
 from agentos_contract.document import Document
-from agentos_contract.events import CUSTOM_EVENT, EVENTS
 from agentos_contract.variations import load_variations
 from mockserver.control.journal import Journal
-from mockserver.control.operations import gates_of
+from mockserver.control.requests import ControlRequest, Handler, scope_of
 from mockserver.control.rules import Rules
+from mockserver.control.run_handlers import RunHandlers
 from mockserver.control.state import ReloadState
-from mockserver.control.watch import Item, Trace, Watch
+from mockserver.control.watch import Item, Watch
 from mockserver.http.errors import ApiError
 from mockserver.http.request import Answer, Catalogue
 from mockserver.runner.runner import Runner
 from mockserver.runner.scopes import SEPARATOR, MockScope
 from mockserver.script.loader import load_text
-from mockserver.script.problems import ScriptError, elided
+from mockserver.script.problems import ScriptError
 
 Json = dict[str, Any]
-
-
-class Sent(Protocol):
-    """A body as it was sent."""
-
-    @property
-    def content(self) -> bytes: ...
-
-    @property
-    def media_type(self) -> str: ...
-
-
-class ControlRequest(Protocol):
-    """What an operation is asked, by whom ever."""
-
-    @property
-    def query(self) -> Mapping[str, Any]: ...
-
-    @property
-    def body(self) -> Any: ...
-
-    @property
-    def path(self) -> Mapping[str, Any]: ...
-
-    @property
-    def sent(self) -> Sent | None: ...
-
-
-Handler = Callable[[ControlRequest], Awaitable[Answer]]
-
-DEFAULT_TIMEOUT = 30.0
-"""Seconds that a long poll waits, unless it says."""
 
 YAML = "application/yaml"
 
@@ -72,7 +40,7 @@ class Facts:
 
 
 class Handlers:
-    """The control API's operations."""
+    """The control API's operations; those on runs are in `run_handlers`."""
 
     def __init__(
         self,
@@ -92,9 +60,12 @@ class Handlers:
         self._journal = journal
         self._reload = reload
         self._facts = facts
+        self._runs = RunHandlers(runner, catalogue, rules, watch)
 
     def of(self, operation_id: str) -> Handler:
-        handler: Handler = getattr(self, operation_id)
+        """What carries out the operation of that id."""
+        owner = self._runs if hasattr(self._runs, operation_id) else self
+        handler: Handler = getattr(owner, operation_id)
         return handler
 
     # -- the mock
@@ -129,7 +100,7 @@ class Handlers:
     async def reset(self, request: ControlRequest) -> Answer:
         name = (request.body or {}).get("scope")
         if name is not None:
-            await self._empty(self._scope(name))
+            await self._empty(scope_of(self._scopes, name))
             return 204, None
         for scope in self._scopes:
             await self._empty(scope)
@@ -154,15 +125,6 @@ class Handlers:
 
     # -- scopes
 
-    def _scope(self, name: str | None) -> MockScope:
-        """An open scope. Raises ApiError(404)."""
-        scope = self._scopes.get(name or "")
-        if scope is None:
-            are_open = elided(", ".join(scope.name for scope in self._scopes)) or "none"
-            hint = f"open are: {are_open}; POST /__mock__/scopes opens one"
-            raise ApiError(404, f"there is no scope {name!r}", hint=hint)
-        return scope
-
     def _opened(self, name: str | None) -> MockScope:
         """A scope, which is opened where it is not. Raises ApiError(422)."""
         if name and SEPARATOR in name:
@@ -182,12 +144,12 @@ class Handlers:
         return status, {"scope": self._opened(name).name}
 
     async def close_scope(self, request: ControlRequest) -> Answer:
-        scope = self._scope(request.path["scope"])
+        scope = scope_of(self._scopes, request.path["scope"])
         if not scope.name:
             raise ApiError(422, "scope: expected the name of one", hint="POST /__mock__/reset")
         report = {
             "unreleased_gates": list(
-                dict.fromkeys(gate["gate"] for gate in self._gates(scope, None))
+                dict.fromkeys(gate["gate"] for gate in self._runs.gates(scope, None))
             ),
             "unused_rules": [
                 rule.to_dict() for rule in self._rules.of(scope.name) if not rule.used
@@ -202,7 +164,7 @@ class Handlers:
     # -- rules
 
     async def list_rules(self, request: ControlRequest) -> Answer:
-        scope = self._scope(request.query.get("scope"))
+        scope = scope_of(self._scopes, request.query.get("scope"))
         return 200, [rule.to_dict() for rule in self._rules.of(scope.name)]
 
     async def create_rule(self, request: ControlRequest) -> Answer:
@@ -212,7 +174,7 @@ class Handlers:
         return 201, rule.to_dict()
 
     async def delete_rules(self, request: ControlRequest) -> Answer:
-        scope = self._scope(request.query.get("scope"))
+        scope = scope_of(self._scopes, request.query.get("scope"))
         self._rules.clear(scope.name)
         self._watch.happened("rules", scope.name)
         return 204, None
@@ -226,187 +188,10 @@ class Handlers:
         self._watch.happened("rules", rule.scope)
         return 204, None
 
-    # -- gates
-
-    async def list_gates(self, request: ControlRequest) -> Answer:
-        scope, gate = self._scope(request.query.get("scope")), request.query.get("gate")
-
-        def waiting() -> list[Json]:
-            return self._gates(scope, gate)
-
-        timeout = request.query.get("timeout")
-        if timeout is None:
-            return 200, waiting()
-        found = await self._watch.changes.until(lambda: waiting() or None, timeout)
-        if found is None:
-            what = f"gate {gate!r}" if gate else "any gate"
-            hint = f"{self._no_gate(scope, gate)}{self._so_far(scope)}"
-            raise ApiError(408, f"no run waited at {what} within {timeout} s", hint=hint)
-        return 200, found
-
-    def _gates(self, scope: MockScope, gate: str | None, run_id: str | None = None) -> list[Json]:
-        return [
-            each
-            for trace in self._watch.traces(scope.name)
-            if run_id in (None, trace.run_id)
-            for each in trace.gates
-            if gate in (None, each["gate"])
-        ]
-
-    async def release_gate(self, request: ControlRequest) -> Answer:
-        gate, body = request.path["gate"], request.body or {}
-        run_id = body.get("run_id")
-        if run_id is None:
-            scope = self._scope(body.get("scope"))
-            runs = self._runner.under_way(scope=scope)
-        else:
-            trace = self._trace(run_id)
-            scope = self._scope(body.get("scope", trace.scope))
-            runs = self._runner.under_way(run_id, scope)
-            if scope.name != trace.scope:
-                hint = f"it is one of scope {trace.scope!r}"
-                raise ApiError(404, f"scope {scope.name!r} has no run {run_id!r}", hint=hint)
-            if not runs:
-                raise ApiError(409, f"the run {run_id!r} is over", hint=f"it is {trace.state}")
-        waited = self._gates(scope, gate, run_id)
-        if run_id is None:
-            scope.released.add(gate)
-        for active in runs:
-            if run_id is None:
-                active.wake()
-            else:
-                active.release(gate)
-        self._watch.happened("released", scope.name, {"gate": gate, "run_id": run_id})
-        return 200, waited
-
-    # -- runs
-
-    def _trace(self, run_id: str) -> Trace:
-        trace = self._watch.of_run(run_id)
-        if trace is None:
-            hint = "GET /__mock__/runs lists those of a scope"
-            raise ApiError(404, f"there is no run {run_id!r}", hint=hint)
-        return trace
-
-    async def list_runs(self, request: ControlRequest) -> Answer:
-        scope = self._scope(request.query.get("scope"))
-        workflow_id = request.query.get("workflow_id")
-        return 200, [
-            trace.to_dict()
-            for trace in self._watch.traces(scope.name)
-            if workflow_id in (None, trace.workflow_id)
-        ]
-
-    async def get_run(self, request: ControlRequest) -> Answer:
-        return 200, self._trace(request.path["run_id"]).with_events()
-
-    async def pause_run(self, request: ControlRequest) -> Answer:
-        return self._steer(request, lambda active: active.pause())
-
-    async def step_run(self, request: ControlRequest) -> Answer:
-        return self._steer(request, lambda active: active.step(), is_of_paused=True)
-
-    async def resume_run(self, request: ControlRequest) -> Answer:
-        return self._steer(request, lambda active: active.resume(), is_of_paused=True)
-
-    async def cut_run(self, request: ControlRequest) -> Answer:
-        return self._steer(request, lambda active: active.cut())
-
-    async def cancel_run(self, request: ControlRequest) -> Answer:
-        return self._steer(request, lambda active: active.cancel())
-
-    def _steer(
-        self, request: ControlRequest, steer: Callable[[Any], None], *, is_of_paused: bool = False
-    ) -> Answer:
-        trace = self._trace(request.path["run_id"])
-        if trace.active is None:
-            raise ApiError(409, f"the run {trace.run_id!r} is over", hint=f"it is {trace.state}")
-        if is_of_paused and not trace.active.is_paused:
-            hint = f"POST /__mock__/runs/{trace.run_id}/pause comes first"
-            raise ApiError(409, f"the run {trace.run_id!r} is not paused", hint=hint)
-        steer(trace.active)
-        self._watch.happened("run", trace.scope, trace)
-        return 200, trace.to_dict()
-
-    # -- waiting
-
-    async def wait_for_run(self, request: ControlRequest) -> Answer:
-        query = request.query
-        trace = self._trace(request.path["run_id"])
-        event, step = query.get("event"), query.get("step")
-        if event is None and step is not None:
-            raise ApiError(422, "query.step: expected an event beside it, such as StepCompleted")
-
-        after = query.get("after")
-
-        def find() -> Json | None:
-            found = _waited(trace, event, step, after)
-            return found if found is not None or trace.active is not None else {}
-
-        found = await self._watch.changes.until(find, query.get("timeout", DEFAULT_TIMEOUT))
-        if found:
-            return 200, found
-        ended = "the run ended without" if found is not None else "the run did not send"
-        what = "its end" if event is None else f"{event}{f' of step {step!r}' if step else ''}"
-        if after is not None:
-            what += f" after its event {after}"
-        unknown = "" if event is None else _no_event(event)
-        raise ApiError(408, f"{ended} {what}", hint=f"{unknown}{_sent(trace)}")
-
-    async def wait_for(self, request: ControlRequest) -> Answer:
-        query = request.query
-        scope = self._scope(query.get("scope"))
-        event, step, gate = query.get("event"), query.get("step"), query.get("gate")
-        workflow_id = query.get("workflow_id")
-        if (event is None) == (gate is None):
-            raise ApiError(422, "query: expected either an event or a gate to wait for")
-        if gate is not None and step is not None:
-            raise ApiError(422, "query.step: a gate has a name of its own; expected no step")
-
-        def find() -> Json | None:
-            for trace in self._watch.traces(scope.name):
-                if workflow_id not in (None, trace.workflow_id):
-                    continue
-                if gate is None:
-                    found = _waited(trace, event, step)
-                else:
-                    waits = (each for each in trace.gates if each["gate"] == gate)
-                    found = next(waits, None)
-                if found is not None:
-                    return found
-            return None
-
-        timeout = query.get("timeout", DEFAULT_TIMEOUT)
-        found = await self._watch.changes.until(find, timeout)
-        if found is not None:
-            return 200, found
-        what = f"waited at gate {gate!r}" if event is None else f"sent {event}"
-        about = f" of step {step!r}" if step else ""
-        message = f"no run {what}{about} within {timeout} s"
-        unknown = self._no_gate(scope, gate) if event is None else _no_event(event)
-        raise ApiError(408, message, hint=f"{unknown}{self._so_far(scope)}")
-
-    def _no_gate(self, scope: MockScope, gate: str | None) -> str:
-        """What is wrong with a gate's name, if nothing leads to it."""
-        held = [hold.gate for rule in self._rules.of(scope.name) for hold in rule.asked.holds]
-        scripts = scope.over(self._catalogue.workflows).values()
-        known = dict.fromkeys([*held, *(gate for each in scripts for gate in gates_of(each))])
-        if gate is None or gate in known:
-            return ""
-        there_are = elided(", ".join(known)) or "none"
-        return f"no rule and no script holds at it{nearest(gate, known)}; there are {there_are}; "
-
-    def _so_far(self, scope: MockScope) -> str:
-        """What the newest run of a scope has come to."""
-        newest = next(self._watch.traces(scope.name), None)
-        if newest is None:
-            return f"scope {scope.name!r} has had no run" if scope.name else "there was no run"
-        return f"the newest run, of {newest.workflow_id!r}: {_sent(newest)}"
-
     # -- the journal
 
     async def get_journal(self, request: ControlRequest) -> Answer:
-        scope = self._scope(request.query.get("scope"))
+        scope = scope_of(self._scopes, request.query.get("scope"))
         entries = self._journal.of(scope.name, request.query.get("since", 0))
         if request.query.get("format") == "har":
             return 200, self._journal.to_har(entries)
@@ -444,7 +229,7 @@ class Handlers:
     # -- the clock
 
     async def get_clock(self, request: ControlRequest) -> Answer:
-        return 200, {"now": self._scope(request.query.get("scope")).clock()}
+        return 200, {"now": scope_of(self._scopes, request.query.get("scope")).clock()}
 
     async def set_clock(self, request: ControlRequest) -> Answer:
         body = request.body
@@ -462,7 +247,7 @@ class Handlers:
     # -- workflows
 
     async def get_script(self, request: ControlRequest) -> Answer:
-        scope = self._scope(request.query.get("scope"))
+        scope = scope_of(self._scopes, request.query.get("scope"))
         workflows = scope.over(self._catalogue.workflows)
         workflow = workflows.get(request.path["id"])
         if workflow is None:
@@ -490,44 +275,10 @@ class Handlers:
         return 200, workflow.source
 
     async def delete_script(self, request: ControlRequest) -> Answer:
-        scope, id = self._scope(request.query.get("scope")), request.path["id"]
+        scope, id = scope_of(self._scopes, request.query.get("scope")), request.path["id"]
         if id not in scope.over(self._catalogue.workflows):
             raise ApiError(404, f"there is no workflow {id!r}")
         if scope.workflows.pop(id, None) is None:
             scope.workflows[id] = None
         self._watch.happened("reload", scope.name)
         return 204, None
-
-
-def _waited(
-    trace: Trace, event: str | None, step: str | None, after: int | None = None
-) -> Json | None:
-    """The document's Waited; None where it is still to come."""
-    if event is None:
-        return {"run_id": trace.run_id} if trace.active is None else None
-    index = trace.find(event, step, -1 if after is None else after)
-    if index is None:
-        return None
-    return {
-        "run_id": trace.run_id,
-        "event": event,
-        "step": trace.step(index),
-        "index": index,
-        "data": trace.data(index),
-    }
-
-
-def _no_event(event: str) -> str:
-    """What is wrong with an event's name, if it is none of the document's."""
-    known = (*EVENTS, CUSTOM_EVENT)
-    return "" if event in known else f"there is no event {event!r}{nearest(event, known)}; "
-
-
-def _sent(trace: Trace) -> str:
-    """What a run has come to, in words."""
-    names = [name for _, name, _, _ in trace.sent]
-    shown = ", ".join(names[-12:]) or "nothing"
-    more = f"{len(names) - 12} events and then " if len(names) > 12 else ""
-    gates = ", ".join(gate["gate"] for gate in trace.gates)
-    waits = f" and waits at {gates}" if gates else ""
-    return f"it is {trace.state}, has sent {more}{shown}{waits}"

@@ -17,9 +17,11 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mockserver.control.handlers import DEFAULT_TIMEOUT, ControlRequest, Handler, Handlers
+from mockserver.control.handlers import Handlers
 from mockserver.control.journal import Journal
+from mockserver.control.requests import ControlRequest, Handler
 from mockserver.control.rules import Rule, Rules
+from mockserver.control.run_handlers import DEFAULT_TIMEOUT
 from mockserver.control.watch import Watch
 from mockserver.http.errors import ApiError
 from mockserver.http.request import Answer
