@@ -22,14 +22,14 @@ The mock performs deviations when asked; a profile lists those that a real serve
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from agentos_contract.names import did_you_mean
 from agentos_contract.requirements import load_catalogue
 from agentos_contract.yaml_files import read_yaml
 
@@ -150,11 +150,6 @@ def check_deviations(names: Iterable[str]) -> frozenset[str]:
     """The names as a set. Raises UnknownDeviation for one that the catalogue does not have."""
     names = frozenset(names)
     for name in sorted(names - load_deviations().keys()):
-        raise UnknownDeviation(f"there is no deviation {name!r}{nearest(name, load_deviations())}")
+        hint = did_you_mean(name, load_deviations())
+        raise UnknownDeviation(f"there is no deviation {name!r}{hint}")
     return names
-
-
-def nearest(name: str, known: Collection[str]) -> str:
-    """`; did you mean …?`, or nothing where no known name is like it."""
-    near = difflib.get_close_matches(name, known, 1)
-    return f"; did you mean {near[0]!r}?" if near else ""

@@ -14,13 +14,13 @@ A profile of the kit (`profiles/NAME.yaml`) or a file of the user's:
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agentos_contract.deviations import UnknownDeviation, check_deviations
+from agentos_contract.names import nearest
 from agentos_contract.yaml_files import UnreadableFile, read_users_yaml
 
 PROFILES = Path(__file__).parent / "profiles"
@@ -115,6 +115,6 @@ def find_profile(name: str) -> Path:
     if file.name == name and profile.is_file():
         return profile
     names = sorted(path.stem for path in PROFILES.glob("*.yaml"))
-    near = difflib.get_close_matches(name, names, 1)
-    there_are = f"did you mean {near[0]}?" if near else f"the profiles are {', '.join(names)}"
+    near = nearest(name, names)
+    there_are = f"did you mean {near}?" if near else f"the profiles are {', '.join(names)}"
     raise ProfileError(f"{name}: no such file, and no such profile ({there_are})")

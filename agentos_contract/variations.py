@@ -17,7 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from agentos_contract.deviations import Site, load_deviations, nearest, rules_of
+from agentos_contract.deviations import Site, load_deviations, rules_of
+from agentos_contract.names import did_you_mean
 from agentos_contract.yaml_files import read_yaml
 
 VARIATIONS_FILE = Path(__file__).parent / "variations.yaml"
@@ -59,5 +60,6 @@ def check_variations(names: Iterable[str]) -> frozenset[str]:
     """The names as a set. Raises UnknownVariation for one that the catalogue does not have."""
     names = frozenset(names)
     for name in sorted(names - load_variations().keys()):
-        raise UnknownVariation(f"there is no variation {name!r}{nearest(name, load_variations())}")
+        hint = did_you_mean(name, load_variations())
+        raise UnknownVariation(f"there is no variation {name!r}{hint}")
     return names

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from agentos_contract.names import nearest
 from agentos_contract.requirements import Requirement, load_catalogue
 
 
@@ -54,5 +54,5 @@ class Selection:
 
 
 def _near(word: str, words: Sequence[str]) -> str:
-    near = difflib.get_close_matches(word, words, 1)
-    return f"did you mean {near[0]}? " if near else ""
+    near = nearest(word, words)
+    return f"did you mean {near}? " if near else ""

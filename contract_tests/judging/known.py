@@ -25,12 +25,12 @@ A profile of the kit (`agentos_contract/profiles/NAME.yaml`) or a file of the us
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from agentos_contract.events import CUSTOM_EVENT, EVENTS
+from agentos_contract.names import nearest
 from agentos_contract.profiles import ProfileError, load_profile
 from agentos_contract.requirements import load_catalogue
 from contract_tests.judging.conditions import CONDITIONS, Conditions
@@ -161,8 +161,8 @@ def check_id(requirement_id: str, requirement_ids: Collection[str], *, where: st
     """Raises KnownError for an id that the catalogue does not have, naming the nearest."""
     if requirement_id in requirement_ids:
         return
-    near = difflib.get_close_matches(requirement_id, requirement_ids, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    near = nearest(requirement_id, requirement_ids)
+    hint = f"; did you mean {near}?" if near else ""
     raise KnownError(f"{where}there is no requirement {requirement_id!r}{hint}")
 
 
@@ -176,8 +176,8 @@ def _entry(entry: Any, where: str, requirement_id: str, own_events: Sequence[str
     settings = entry if isinstance(entry, Mapping) else {"reason": entry}
     unknown = sorted(set(map(str, settings)) - set(_KEYS))
     if unknown:
-        near = difflib.get_close_matches(unknown[0], _KEYS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"expected {', '.join(_KEYS)}"
+        near = nearest(unknown[0], _KEYS)
+        hint = f"did you mean {near}?" if near else f"expected {', '.join(_KEYS)}"
         raise KnownError(f"{where}: unknown key {unknown[0]!r}; {hint}")
     reason, sometimes = settings.get("reason"), settings.get("sometimes", False)
     if not isinstance(reason, str) or not reason.strip():
@@ -213,8 +213,8 @@ def _words(
     words = value if isinstance(value, list) else [value]
     for word in words:
         if not isinstance(word, str) or (known is not None and word not in known):
-            near = difflib.get_close_matches(str(word), known or (), n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            near = nearest(str(word), known or ())
+            hint = f"; did you mean {near}?" if near else ""
             expected = f"one of {', '.join(known)}" if known else "none, as there is one alone"
             if known is not None and len(known) > MAX_LISTED:
                 expected = f"{', '.join([*known][:3])} or the like"

@@ -7,7 +7,6 @@ of its own; it judges as it did. Of what fuzzing found the sequence of steps is 
 
 from __future__ import annotations
 
-import difflib
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from agentos_contract.names import nearest
 from agentos_contract.output import json_text
 from agentos_contract.requirements import Level
 from contract_tests.checks.own_ids import session_prefix
@@ -182,8 +182,8 @@ def find_failures(name: str) -> tuple[SavedFailures, list[SavedFailure]]:
     chosen = [one for one in saved.failures if requirement in ("", one.requirement)]
     if not chosen and requirement:
         names = [one.requirement for one in saved.failures]
-        near = difflib.get_close_matches(requirement, names, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(names) or 'none'}"
+        near = nearest(requirement, names)
+        hint = f"did you mean {near}?" if near else f"it has {', '.join(names) or 'none'}"
         raise ReplayError(f"{file}: it has no failure of {requirement!r}; {hint}")
     known = {check.name for check in CHECKS}
     for failure in chosen:

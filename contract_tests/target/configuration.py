@@ -18,7 +18,6 @@ The keys are the options' names without their dashes in front, and what no optio
 
 from __future__ import annotations
 
-import difflib
 import json
 import shlex
 import subprocess
@@ -28,6 +27,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from agentos_contract.names import nearest
 
 FILE_NAME = "contract-tests.toml"
 TABLE = "contract-tests"
@@ -210,6 +211,6 @@ def _unknown_key(location: list[str]) -> str:
         return "a token has no place in a file; expected token-command, --token or AGENTOS_TOKEN"
     model: type[BaseModel] = WorkflowSettings if len(location) > 1 else Configuration
     names = [_kebab(field) for field in model.model_fields]
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(names)}"
+    near = nearest(name, names)
+    hint = f"did you mean {near}?" if near else f"expected one of {', '.join(names)}"
     return f"unknown key; {hint}"

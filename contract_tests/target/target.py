@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from schemathesis import GenerationMode
 
 from agentos_contract.document import Document
 from agentos_contract.json_values import mapping, mappings, parse_json, read_json
+from agentos_contract.names import nearest
 from contract_tests.target.client import Client
 from contract_tests.target.configuration import WorkflowSettings
 from contract_tests.target.exchange import TIMEOUTS, Exchange, Request, TransferError
@@ -84,7 +84,7 @@ def discover(
     settings = settings or {}
     for workflow_id in settings if listed else ():
         if workflow_id not in (listed or ()):
-            near = _nearest(workflow_id, listed or [])
+            near = _instead_of(workflow_id, listed or [])
             raise CouldNotRun(f"workflows.{workflow_id} is configured, and it has none such{near}")
     if chosen:
         for workflow_id in chosen:
@@ -197,14 +197,14 @@ def _must_exist(
             raise GatewayAnswered(describe(probe))
         if probe.status != 404:
             return
-    raise CouldNotRun(f"it has no workflow {workflow_id!r}{_nearest(workflow_id, listed or [])}")
+    raise CouldNotRun(f"it has no workflow {workflow_id!r}{_instead_of(workflow_id, listed or [])}")
 
 
-def _nearest(workflow_id: str, listed: Sequence[str]) -> str:
+def _instead_of(workflow_id: str, listed: Sequence[str]) -> str:
     if not listed:
         return ""
-    near = difflib.get_close_matches(workflow_id, listed, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; it has {', '.join(sorted(listed))}"
+    near = nearest(workflow_id, listed)
+    return f"; did you mean {near}?" if near else f"; it has {', '.join(sorted(listed))}"
 
 
 def _workflow(

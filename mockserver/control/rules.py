@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agentos_contract.deviations import load_deviations, nearest
+from agentos_contract.deviations import load_deviations
 from agentos_contract.document import RUN_OPERATION_ID, Document
 from agentos_contract.events import CUSTOM_EVENT, EVENTS
+from agentos_contract.names import did_you_mean
 from agentos_contract.variations import load_variations
 from mockserver.control.operations import Requested, step_names
 from mockserver.engine.gates import Hold
@@ -261,7 +262,7 @@ def _hold(hold: Json) -> Hold:
 def _check_name(where: str, what: str, name: str, names: Any) -> None:
     """Raises ApiError(422) for a name that is none of these."""
     if name not in names:
-        near, known = nearest(name, names), ", ".join(list(names)[:MAX_NAMES]) or "none"
+        near, known = did_you_mean(name, names), ", ".join(list(names)[:MAX_NAMES]) or "none"
         more = ", …: GET /__mock__/departures lists them" if len(names) > MAX_NAMES else ""
         message = f"body.{where}: there is no {what} {name!r}{near}"
         raise ApiError(422, message, hint=f"there are {known}{more}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from agentos_contract.deviations import nearest
 from agentos_contract.events import CUSTOM_EVENT, EVENTS
+from agentos_contract.names import did_you_mean
 from mockserver.control.operations import gates_of
 from mockserver.control.requests import ControlRequest, scope_of
 from mockserver.control.rules import Rules
@@ -201,7 +201,8 @@ class RunHandlers:
         if gate is None or gate in known:
             return ""
         there_are = elided(", ".join(known)) or "none"
-        return f"no rule and no script holds at it{nearest(gate, known)}; there are {there_are}; "
+        hint = did_you_mean(gate, known)
+        return f"no rule and no script holds at it{hint}; there are {there_are}; "
 
     def _so_far(self, scope: MockScope) -> str:
         """What the newest run of a scope has come to."""
@@ -232,7 +233,7 @@ def _waited(
 def _no_event(event: str) -> str:
     """What is wrong with an event's name, if it is none of the document's."""
     known = (*EVENTS, CUSTOM_EVENT)
-    return "" if event in known else f"there is no event {event!r}{nearest(event, known)}; "
+    return "" if event in known else f"there is no event {event!r}{did_you_mean(event, known)}; "
 
 
 def _sent(trace: Trace) -> str:

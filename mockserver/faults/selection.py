@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from agentos_contract.deviations import load_deviations, nearest
+from agentos_contract.deviations import load_deviations
+from agentos_contract.names import did_you_mean
 from agentos_contract.variations import load_variations
 from mockserver.faults.applicability import Situation, possible_events, why_not
 from mockserver.faults.exchange import Server
@@ -44,7 +45,7 @@ def _problem(key: str, name: str, known: Iterable[str], server: Server) -> str |
     if name not in names:
         kind = "deviation" if key == "fault" else "variation"
         there_are = ", ".join(one for one in names if _can_be_asked(one, server))
-        near = nearest(name, names)
+        near = did_you_mean(name, names)
         return f"Prefer: {key}: there is no {kind} {name!r}{near}; there are {there_are}"
     if not _can_be_asked(name, server):
         return (

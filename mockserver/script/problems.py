@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from agentos_contract.names import did_you_mean
 
 Path = tuple[str | int, ...]
 """Keys and indexes that lead from a script's root to a value."""
@@ -81,14 +82,7 @@ def key_of(path: Path) -> str:
 def instead_of(name: str, known: Iterable[str]) -> str:
     """What to write instead of an unknown name: all that there are, and the nearest of them."""
     names = sorted(known)
-    near = nearest(name, names)
-    meant = f"; did you mean {near!r}?" if near else ""
-    return f"expected one of {', '.join(names)}{meant}"
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """What was probably meant by a name that is not known."""
-    return next(iter(difflib.get_close_matches(name, list(known), 1)), None)
+    return f"expected one of {', '.join(names)}{did_you_mean(name, names)}"
 
 
 def first_line(error: BaseException) -> str:

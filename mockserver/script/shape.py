@@ -11,7 +11,8 @@ from typing import Any
 import jsonschema_rs
 
 from agentos_contract.json_values import short
-from mockserver.script.problems import Path, Problems, elided, instead_of, nearest
+from agentos_contract.names import nearest
+from mockserver.script.problems import Path, Problems, elided, instead_of
 
 SCHEMA_FILE = FilePath(__file__).parent / "workflow-script.schema.json"
 
