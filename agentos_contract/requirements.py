@@ -67,6 +67,8 @@ class Requirement:
 
 @dataclass(frozen=True)
 class Catalogue:
+    """All requirements, and the version of the file that has them."""
+
     version: str
     requirements: dict[str, Requirement]
     """By id, in the catalogue's order."""

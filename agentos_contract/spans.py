@@ -94,10 +94,12 @@ def span_key(scope: Scope, data: EventData) -> str:
 
 
 def stands_at(span: Span, step_index: Any) -> bool:
+    """Whether the event that started it has that `step_index`."""
     return step_index is not None and span.started.get("step_index") == step_index
 
 
 def span_name(scope: Scope, data: EventData) -> str:
+    """What an event of that scope calls its span: for messages, not for identity; may be empty."""
     if scope in STEPS_AND_CONTAINERS:
         return str(data.get("step_name") or "")
     if scope is Scope.ITERATION:
@@ -109,11 +111,13 @@ def span_name(scope: Scope, data: EventData) -> str:
 
 
 def whose(kind: EventKind, data: EventData) -> str:
+    """` 'NAME'` of the span that an event names, or its key; empty where it names none."""
     name = span_name(kind.scope, data) or span_key(kind.scope, data)
     return f" {name!r}" if name else ""
 
 
 def named_parent(data: EventData) -> str:
+    """` (KEY ID)`: the id by which an event names what it is within; empty where there is none."""
     for key in ("parent_step_id", "parent_run_id", "step_id", "run_id"):
         if data.get(key):
             return f" ({key} {data[key]})"

@@ -45,7 +45,8 @@ _NOTE = "Take note of the following content"
 
 
 class AgentRun:
-    """One try of an agent's or team's step, or what a team's member does of it."""
+    """The run of an agent or a team in one try of its step, with the retries that the agent itself
+    has; or that of a team's member within its team's."""
 
     def __init__(
         self,

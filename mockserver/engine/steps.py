@@ -120,7 +120,7 @@ def _function(
     stop = context.setting("stop", mock.stop, variables, "true or false")
     success = context.setting("success", mock.success, variables, "true or false")
     error = None
-    if not success and mock.says_why:
+    if not success and mock.has_error:
         error = context.setting("error", mock.error, variables, "a text")
     outcome = result(
         content,

@@ -144,7 +144,7 @@ class MockCompiler:
             error=self._setting(mock.get("error") or f"{literal(name)} failed", (*path, "error")),
             stop=self._of_function(mock, "stop", path, executor, False),
             success=self._of_function(mock, "success", path, executor, True),
-            says_why="error" in mock,
+            has_error="error" in mock,
             media=self._media(mock, path, executor),
             citations=self._template(cited, (*path, "citations")) if cited else None,
             events=self._events(mock, path, executor),

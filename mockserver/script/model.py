@@ -145,29 +145,33 @@ class Mock:
     fails: int | Renderer = 0
     """How many tries fail; a template may also give whether this one does."""
     error: str | Renderer = ""
+    """Why a try fails, or, with `has_error`, a function whose `success` is false."""
     content_type: str | None = None
     """The class of an agent's or a team's answer, which is a mapping; None: it is a text."""
     fails_after: int | None = None
     """A model says so many pieces of a try that fails first."""
     stop: bool | Renderer = False
-    """A template's where it is a function's."""
+    """Whether the workflow ends after the step (Agno's StepOutput.stop). A function's may be a
+    template."""
     success: bool | Renderer = True
-    """A function's: false says that it failed without raising."""
+    """A function's: false says that it failed without raising (Agno's StepOutput.success)."""
     media: Mapping[str, Renderer] = field(default_factory=dict)
     """A function's images, videos, audio and files, by that name: lists of objects. A model gives
     images alone."""
     citations: Renderer | None = None
     """What a model's answer refers to (Agno's Citations)."""
     events: tuple[OwnEvent, ...] = ()
-    """A function's."""
-    says_why: bool = False
-    """It says `error` then."""
+    """What a function sends before it answers."""
+    has_error: bool = False
+    """Whether the script has an `error` beside a function's `success`."""
     session_state: Renderer | None = None
+    """Members to put into the session's state, by a try that does not fail."""
     gate: str | None = None
+    """Where each try waits first, until that gate is released."""
     runs: tuple[InnerRun, ...] = ()
-    """A function's."""
+    """The agents and teams that a function runs, in their order."""
     answers_by_runs: bool = False
-    """Its content is all that was said in them."""
+    """Whether a function's content is all that was said in its `runs`."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +191,8 @@ class Pause:
 
 @dataclass(frozen=True)
 class Step:
+    """A step: carried out by a function, an agent or a team, which `mock` answers for."""
+
     path: str
     """Where it stands in the script, such as `steps[1].steps[0]`: its identity there."""
     name: str
@@ -204,7 +210,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Container:
+    """What has steps within it; which of them are carried out, and in which order, its type says
+    (`mockserver/engine/containers.py`)."""
+
     path: str
+    """As a Step's."""
     name: str
     description: str | None
     children: tuple[Node, ...]
@@ -214,16 +224,18 @@ class Container:
 
 @dataclass(frozen=True)
 class Parallel(Container):
-    pass
+    """All of its children, side by side."""
 
 
 @dataclass(frozen=True)
 class Steps(Container):
-    pass
+    """All of its children, one after the other."""
 
 
 @dataclass(frozen=True)
 class Condition(Container):
+    """Its children where the evaluator is true, else `else_steps`."""
+
     evaluator: Cel | bool
     """CEL of Agno's, or what its function answers."""
     else_steps: tuple[Node, ...]
@@ -231,12 +243,17 @@ class Condition(Container):
 
 @dataclass(frozen=True)
 class Loop(Container):
+    """All of its children, again and again, until `end_condition` is true; None: never before
+    `max_iterations`."""
+
     max_iterations: int
     end_condition: Cel | bool | None
 
 
 @dataclass(frozen=True)
 class Router(Container):
+    """Those of its children that are selected, by name and in that order."""
+
     selector: Cel | None
     """None: the first choice, or none where the user is to choose."""
     selects: Cel | tuple[str, ...] | None = None
@@ -264,6 +281,8 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Workflow:
+    """A script: a workflow as `GET /workflows/{id}` describes it, with what its steps answer."""
+
     id: str
     name: str
     description: str | None
