@@ -2,7 +2,7 @@
 
 A run is a tree of *scopes*: the workflow, its steps and containers, within an agent step the
 agent's own run, within that its model requests and tool calls. An event starts a scope, ends it,
-breaks it off, or happens within it. `run.py` asks this table and nothing else.
+breaks it off, or happens within it. `state_machine` asks this table and nothing else.
 
 Names are those of Agno 2.5.6 (`WorkflowRunEvent`, `RunEvent`, `TeamRunEvent`), as its source has
 them: the pauses are `ConditionPaused` and `RouterPaused`.

@@ -1,8 +1,8 @@
 """Judges one run's stream, event by event: what each says and how they fit together.
 
-`run.py` knows order and nesting. Here is the rest: the event's name and payload, identity across
-events, time, and the flow of contents from each step into its container's results and the run's.
-No I/O: feed it decoded server-sent events.
+`state_machine` knows order and nesting. Here is the rest: the event's name and payload, identity
+across events, time, and the flow of contents from each step into its container's results and the
+run's. No I/O: feed it decoded server-sent events.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from agentos_contract.events import (
 from agentos_contract.identity import IDENTITY_REQUIREMENTS, judge_identity
 from agentos_contract.json_values import kind_of, mapping, read_json_object, unlike
 from agentos_contract.results import RESULT_REQUIREMENTS, judge_results, was_tried_again
-from agentos_contract.run import TRIED_AGAIN, RunStateMachine
 from agentos_contract.spans import EventData, Span, steps_of
 from agentos_contract.sse import ServerSentEvent
+from agentos_contract.state_machine import TRIED_AGAIN, RunStateMachine
 from agentos_contract.verdict import Verdict, Violation, Words
 
 JUDGED_REQUIREMENTS = frozenset(

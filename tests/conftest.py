@@ -51,7 +51,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "authority.pem")
 
 SLOW = (
-    "agentos_contract/test_run.py",
+    "agentos_contract/test_state_machine.py",
     "contract_tests/checks/test_cost.py",
     "contract_tests/checks/test_mutations.py",
     "contract_tests/checks/test_one_cause.py",

@@ -12,8 +12,8 @@ from typing import Any
 
 from agentos_contract.events import CONTAINERS, Scope
 from agentos_contract.json_values import read_json_object
-from agentos_contract.run import RunStateMachine
 from agentos_contract.spans import Span
+from agentos_contract.state_machine import RunStateMachine
 from contract_tests.reports.terminal import cut
 from contract_tests.target.exchange import Exchange
 

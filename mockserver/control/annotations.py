@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentos_contract.events import EVENTS
-from agentos_contract.run import RunStateMachine
 from agentos_contract.spans import Span
+from agentos_contract.state_machine import RunStateMachine
 
 
 class Annotations:

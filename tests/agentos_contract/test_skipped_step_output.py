@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentos_contract.run import RunStateMachine
+from agentos_contract.state_machine import RunStateMachine
 
 RUN = {"workflow_id": "w", "session_id": "s", "run_id": "r"}
 STEP = {**RUN, "step_id": "a", "step_name": "A", "step_index": 1}

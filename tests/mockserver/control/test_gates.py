@@ -7,7 +7,7 @@ import json
 import httpx2
 import pytest
 
-from agentos_contract.run import RunStateMachine
+from agentos_contract.state_machine import RunStateMachine
 from mockserver.client import ControlError, MockClient
 from tests.mockserver.control.conftest import Start
 

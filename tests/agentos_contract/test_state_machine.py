@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agentos_contract.events import EVENTS
 from agentos_contract.judge import JUDGED_REQUIREMENTS
-from agentos_contract.run import RunStateMachine
+from agentos_contract.state_machine import RunStateMachine
 from tests.agentos_contract.test_judge import event, judged
 
 IDS = st.sampled_from(["a", "b", "c", ""])
