@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mockserver.engine.actions import Event, StepFailed
 from mockserver.engine.hooks import EngineHooks, Json
 from mockserver.engine.media import KINDS
 from mockserver.engine.reasoning import Reasoned
+from mockserver.engine.results import Structured
 from mockserver.engine.run import OF_THE_RUN
 from mockserver.faults.registry import departure
 from mockserver.script.model import PassesOn, Tokens
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
 # -- an agent's run
 
@@ -44,6 +49,50 @@ class FailureReworded(EngineHooks):
             error = "'NoneType' object has no attribute 'parent_run_id'"
             return StepFailed(error, kind="AttributeError")
         return super().agent_failure(failure)
+
+
+@departure("agent.json-rewritten")
+class JsonRewritten(EngineHooks):
+    def read_value(self, said: str, value: Structured) -> Structured | None:
+        read = _read_json(said)
+        return None if read is None else super().read_value(said, Structured(read))
+
+
+def _read_json(said: str) -> Json | None:
+    """The JSON object in what a model said, as Agno 2.5.6 looks for it
+    (`agno/utils/string.py`, `parse_response_model_str`)."""
+    end, begin = said.find("</think>"), said.find("<think>")
+    if end >= 0 and said[begin + len("<think>") if begin >= 0 else 0 : end].strip():
+        said = said[end + len("</think>") :].strip()
+    _, fence, fenced = said.rpartition("```json")
+    if fence:
+        parts = fenced.strip().split("```")
+        said = "".join(parts[:-1] or parts)
+    elif "```" in said:
+        said = said.split("```")[1].strip()
+    said = _CONTROLS.sub("", said.replace("\n", " "))
+    candidates = [said, *(found if len(found := list(_in_braces(said))) == 1 else [])]
+    for candidate in candidates:
+        try:
+            read = json.loads(candidate)
+        except ValueError:
+            continue
+        if isinstance(read, dict):
+            return read
+    return None
+
+
+def _in_braces(text: str) -> Iterator[str]:
+    """What stands in outermost braces; those within strings count too."""
+    depth = start = 0
+    for position, letter in enumerate(text):
+        if letter == "{":
+            start = position if depth == 0 else start
+            depth += 1
+        elif letter == "}":
+            depth -= 1
+            if depth == 0:
+                yield text[start : position + 1]
 
 
 @departure("agent.models-in-stream-only")

@@ -128,6 +128,8 @@ class AgentRecord:
     content: Any = None
     """A text; a mapping where it has another `content_type`."""
     content_type: str = "str"
+    value_text: str | None = None
+    """What its model has said for a value of a class, with what stands before that in batch."""
     reasoned: list[Reasoned] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
     messages: list[Json] = field(default_factory=list)

@@ -237,7 +237,7 @@ class AgentRun:
         requested = branch.now
         yield self._event("ModelRequestStarted", **self._record.model)
         variables, failure = yield from context.answer(self._step, self._call, self._state)
-        self._model.fail_after(failure, self._step.mock.fails_after or 0)
+        self._model.begin_try(failure, self._step.mock.fails_after or 0)
         requests = model_requests(context, self._step.mock, variables)
         for position, request in enumerate(requests):
             if position:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from mockserver.engine.actions import Event, RunCancelled, StepFailed, StepIndex
 from mockserver.engine.reasoning import Reasoned
-from mockserver.engine.results import Result
+from mockserver.engine.results import Result, Structured
 from mockserver.engine.run import Run
 from mockserver.script.model import Condition, Container, Node, PassesOn, Router, Step, Tokens
 
@@ -157,6 +157,11 @@ class EngineHooks:
         """Whether an agent that failed once it had said all keeps that as its answer.
         `is_streamed`: its own run is, not that of its workflow."""
         return False
+
+    def read_value(self, said: str, value: Structured) -> Structured | None:
+        """The value of a class that an agent's model has `said`, as JSON and perhaps with words
+        before it; None where it cannot be read, and stays a text."""
+        return value
 
     def prepare_state(self, state: Json, run_ids: Mapping[str, str]) -> None:
         """An agent's or team's run starts, or an agent's tries again, with this session state."""

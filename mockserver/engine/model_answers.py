@@ -45,14 +45,23 @@ class ModelAnswers:
         """What the model raises once it has said `_pieces_left` more."""
         self._pieces_left = 0
 
-    def fail_after(self, failure: StepFailed | None, pieces: int) -> None:
-        """Have the model raise this once it has said so many pieces more; None: it does not."""
+    def begin_try(self, failure: StepFailed | None, pieces: int) -> None:
+        """The model is asked anew. It raises `failure` once it has said so many pieces; None: it
+        does not."""
         self._failure, self._pieces_left = failure, pieces
+        self._last_tokens = None
+        self._record.value_text = None
 
     def answer(self, request: ModelRequest, requested: float, *, is_last: bool) -> Doing:
         """One request's answer, from the first token to the last."""
         record = self._record
         known_before = record.usage.time_to_first_token
+        content = "".join(request.content) if request.content else None
+        if request.value is not None:
+            # In batch it stands behind what was said before.
+            before = "" if record.is_streamed else record.content or ""
+            record.value_text = f"{before}{content or ''}"
+            request.value = self._hooks.read_value(record.value_text, request.value)
         try:
             say = self._say_whole if self._type else self._say
             first_content = yield from say(request, requested, is_last=is_last)
@@ -63,10 +72,12 @@ class ModelAnswers:
         is_whole = self._is_whole
         if request.tools or request.tokens or is_whole:
             self._note_first_token()
-        content = "".join(request.content) if request.content else None
         reasoning = "".join(request.reasoning) if request.reasoning else None
         if request.value is not None:
             record.content, record.content_type = request.value, self._type or "str"
+        elif record.value_text is not None:
+            record.content = record.value_text
+            record.content_type = (record.is_streamed and self._type) or "str"
         elif content is not None:
             record.content = (record.content or "") + content
         elif request.tools and is_whole:

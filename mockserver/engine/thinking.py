@@ -46,6 +46,8 @@ class Thinking:
     def check(self) -> None:
         """All is answered. Raises StepFailed where a thought could not be read."""
         if self.unread is not None:
+            if self._record.value_text is not None:  # no value has been made of it yet
+                self._record.content = self._record.value_text
             raise self.unread
 
     def tell(self, thought: Thought, duration: float) -> Doing:

@@ -407,6 +407,7 @@ SHOWN_BY: dict[str, tuple[list[Json], bool]] = {
     "agent.usage-recounted": ([agent({**LOOKS, "tokens": {}})], False),
     "agent.reasoning-last": ([agent(LOOKS)], False),
     "agent.thoughts-overwritten": ([agent(THINKS)], True),
+    "agent.json-rewritten": ([agent({"content": {"k": "```"}, "content_type": "Note"})], True),
     "agent.media-lost": ([agent(SEES)], False),
     "team.member-failure-silent": ([FAILING_MEMBER], True),
     "team.inner-answers-included": ([NESTED], True),
