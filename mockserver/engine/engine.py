@@ -148,7 +148,8 @@ class Engine:
             if outcome is None:
                 continue
             run.step_results.append(outcome)
-            run.media = joined(run.media, media_of(outcome))
+            if media := media_of(outcome):
+                run.media = joined(run.media, media)
             outputs[node.name] = outcome
             if outcome["stop"]:
                 break

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 
-# The first digit of a UUID's variant (RFC 9562 section 4.1), for any random one.
-_VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+# Of a UUID's 128 bits those of its version, 4, and its variant, 10 (RFC 9562 section 5.4).
+_FIXED = (0b1111 << 76) | (0b11 << 62)
+_VALUES = (0b0100 << 76) | (0b10 << 62)
 
 
 class Ids:
@@ -15,11 +16,9 @@ class Ids:
         self._source = source
 
     def __call__(self) -> str:
-        digits = f"{self._source.getrandbits(128):032x}"
-        variant = _VARIANTS[digits[16]]
-        return (
-            f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
-        )
+        bits = self._source.getrandbits(128) & ~_FIXED | _VALUES
+        digits = bits.to_bytes(16).hex()
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
     def draw(self) -> float:
         """A number of [0, 1) from the same generator."""

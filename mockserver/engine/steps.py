@@ -133,7 +133,8 @@ def _function(
         error=error,
         stop=stop,
     )
-    outcome.update(render_media(mock.media, lambda each: render(each, variables), context.ids))
+    if mock.media:
+        outcome.update(render_media(mock.media, lambda each: render(each, variables), context.ids))
     return outcome
 
 

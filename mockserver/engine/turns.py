@@ -192,7 +192,10 @@ class TaskLoop:
                 except Exception as failure:
                     error = failure
                     continue
-                yield from self._send(action)
+                try:
+                    yield action  # `_send`, without a generator for each event
+                except RunCancelled as cancelled:
+                    self._cancel(cancelled)
                 error, self._error = self._error, None
                 if self._response is not None and error is None and not self._response.send():
                     return
@@ -205,9 +208,12 @@ class TaskLoop:
         try:
             return (yield action)
         except RunCancelled as error:
-            if isinstance(error, RunFailed) or self._hooks.is_cancelled_at_once():
-                self._error = error
+            self._cancel(error)
             return None
+
+    def _cancel(self, error: RunCancelled) -> None:
+        if isinstance(error, RunFailed) or self._hooks.is_cancelled_at_once():
+            self._error = error
 
     def _interrupt(self) -> Generator[Action, float, None]:
         """The run is called off what it waits for, by an error."""

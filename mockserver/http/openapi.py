@@ -14,7 +14,7 @@ for both:
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -25,7 +25,7 @@ from connexion.middleware.abstract import ROUTING_CONTEXT, SpecMiddleware
 from connexion.middleware.exceptions import ExceptionMiddleware
 from connexion.middleware.main import API
 from connexion.middleware.routing import RoutingAPI, RoutingMiddleware
-from connexion.middleware.security import SecurityAPI
+from connexion.middleware.security import SecurityAPI, SecurityOperation
 from connexion.operations import AbstractOperation
 from connexion.resolver import Resolution, Resolver
 from connexion.security import BearerSecurityHandler
@@ -150,7 +150,8 @@ class StagedAPI(SecurityAPI):
     def make_operation(self, operation: AbstractOperation) -> Operation:
         operation_id = operation.operation_id
         schema = OperationSchema(self._document, operation_id)
-        return Operation(operation_id, schema, super().make_operation(operation))
+        security: SecurityOperation = super().make_operation(operation)
+        return Operation(operation_id, schema, _let_in(security) if security.security else None)
 
 
 class StagesMiddleware(SpecMiddleware):
@@ -164,7 +165,7 @@ class StagesMiddleware(SpecMiddleware):
 
     def add_api(self, specification: Any, *, served: Served, **kwargs: Any) -> None:
         self._served = served
-        self._operations = StagedAPI(specification, next_app=_let_in, **kwargs).operations
+        self._operations = StagedAPI(specification, next_app=self.app, **kwargs).operations
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -195,8 +196,14 @@ class StagesMiddleware(SpecMiddleware):
             scope.pop(REQUEST_KEY, None)
 
 
-async def _let_in(scope: Scope, receive: Receive, send: Send) -> None:
-    """What stands behind Connexion's security here: the stages after it."""
+def _let_in(security: SecurityOperation) -> Callable[[Scope], Awaitable[None]]:
+    """Connexion's decision whether a request is let in."""
+
+    def let_in(scope: Scope) -> Awaitable[None]:
+        decision: Awaitable[None] = security.verification_fn(ConnexionRequest(scope))
+        return decision
+
+    return let_in
 
 
 class TrailingSlashMiddleware:

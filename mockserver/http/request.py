@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.routing import compile_path
-from starlette.types import ASGIApp, Receive, Scope
+from starlette.types import Receive, Scope
 
 from agentos_contract.document import Document
 from mockserver.http.bodies import SentBody
@@ -74,8 +74,8 @@ class Operation:
 
     operation_id: str
     schema: OperationSchema
-    security: ASGIApp
-    """Raises ApiError(401) for a request that is not let in; else does nothing."""
+    let_in: Callable[[Scope], Awaitable[None]] | None
+    """Raises ApiError(401) for a request that is not let in. None: everybody is."""
 
 
 @dataclass(slots=True)

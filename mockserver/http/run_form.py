@@ -55,5 +55,7 @@ def _object(value: Any) -> dict[str, Any] | None:
 
 def named_value(text: Any) -> Any:
     """What an undocumented field stands for: true, false and null by their names."""
-    names = {"true": True, "false": False, "null": None, "none": None}
-    return names.get(text.lower(), text) if isinstance(text, str) else text
+    return _NAMED.get(text.lower(), text) if isinstance(text, str) else text
+
+
+_NAMED = {"true": True, "false": False, "null": None, "none": None}

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import Any
-
-from starlette.types import Message
 
 from agentos_contract.document import RUN_OPERATION_ID
 from agentos_contract.json_values import to_json
 from mockserver.http.bodies import SentBody, content_type_of, read_body
 from mockserver.http.errors import ApiError
-from mockserver.http.preferences import OF_RUNS, OWN, Preferences
+from mockserver.http.preferences import NOTHING, OF_RUNS, OWN, Preferences
 from mockserver.http.request import Request
 from mockserver.http.scenarios import fitting_scenario, named_scenario
 from mockserver.http.validation import ABSENT
@@ -26,10 +25,15 @@ Stage = Callable[[Request], Awaitable[None] | None]
 
 async def pass_stages(request: Request) -> None:
     """Raises ApiError for what the first stage that refuses the request says."""
-    for name in request.hooks.stages():
-        rest = _STAGES[name](request)
+    for stage in _stages(request.hooks.stages()):
+        rest = stage(request)
         if rest is not None:
             await rest
+
+
+@lru_cache(maxsize=64)
+def _stages(names: tuple[str, ...]) -> tuple[Stage, ...]:
+    return tuple(_STAGES[name] for name in names)
 
 
 def _route(request: Request) -> None:
@@ -54,9 +58,10 @@ def _method(request: Request) -> None:
     )
 
 
-async def _authenticate(request: Request) -> None:
+def _authenticate(request: Request) -> Awaitable[None] | None:
     """Connexion decides whether the request is let in."""
-    await request.operation.security(request.scope, request.receive, _nothing)
+    let_in = request.operation.let_in
+    return None if let_in is None else let_in(request.scope)
 
 
 def _workflow(request: Request) -> None:
@@ -120,6 +125,8 @@ def _input_schema(request: Request) -> None:
 async def _preferences(request: Request) -> None:
     """What the request asks of the mock is there, can be had here, and is done."""
     preferences, operation_id = request.preferences, request.operation.operation_id
+    if not preferences.are_some and preferences.asked is NOTHING:
+        return
     problem = preferences.problem
     if problem is None:
         is_run = operation_id == RUN_OPERATION_ID
@@ -185,7 +192,7 @@ async def _scenario(request: Request) -> None:
     """A scenario that the request asks for, or whose `when` is true for it, answers instead."""
     if request.operation.operation_id != RUN_OPERATION_ID or request.failure is not None:
         return
-    if request.preferences.values.get("code") == 200:
+    if not request.workflow.scenarios or request.preferences.values.get("code") == 200:
         return
     workflow = request.workflow
     scenario = named_scenario(workflow, request.preferences.of("scenario"))
@@ -205,10 +212,6 @@ async def _scenario(request: Request) -> None:
         headers=scenario.headers,
         body=b"" if body is None and scenario.status in (204, 304) else body,
     )
-
-
-async def _nothing(message: Message) -> None:
-    """No stage sends anything: what refuses a request raises ApiError."""
 
 
 _STAGES: Mapping[str, Stage] = {

@@ -61,9 +61,12 @@ class MockScope:
     async def ids(self, seed: int | None = None) -> Ids:
         """The source of one request's ids: its own, so that runs side by side don't change each
         other's. `seed`: the same gives the same ids. Raises StoreError."""
-        if seed is not None or self.seed is None or self.count is None:
-            drawn = self._random.getrandbits(64)
-            return Ids(random.Random(drawn if seed is None else seed))
+        if seed is not None:
+            return Ids(random.Random(seed))
+        if self.seed is None:
+            return Ids(self._random)  # any will do
+        if self.count is None:
+            return Ids(random.Random(self._random.getrandbits(64)))
         # Whichever process is asked: it is the n-th request of them all.
         number = await self.count(ids_of(self.name), is_kept=True)
         return Ids(random.Random(f"{self.seed} {number}"))

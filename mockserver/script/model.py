@@ -279,7 +279,7 @@ class Scenario:
     """Seconds before the answer."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Workflow:
     """A script: a workflow as `GET /workflows/{id}` describes it, with what its steps answer."""
 

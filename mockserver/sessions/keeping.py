@@ -52,7 +52,8 @@ async def keep(
         if there is not None:
             session = _written_over(there, session, now)
         else:
-            session = session._replace(version=0, serial=0)
+            if session.version or session.serial:
+                session = session._replace(version=0, serial=0)
             other = await store.find(key[0])
             place = "beside" if other is None else hooks.place(session, other)
             if place == "nowhere":

@@ -160,7 +160,9 @@ def _with_texts(columns: Json) -> Json:
 
 
 def _read(text: bytes) -> Json | None:
-    value: Json | None = json.loads(text)
+    if text == b"{}":  # as that of each new session
+        return {}
+    value: Json | None = json.loads(text.decode())  # of bytes it would look for UTF-16 first
     return value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from mockserver.engine.results import sum_metrics
@@ -16,12 +17,20 @@ def new_workflow_session(
     workflow: Workflow, session_id: str, user_id: str | None, now: int
 ) -> Session:
     """The session that a workflow's run makes. `now`: seconds since the epoch."""
+    return _of_nobody(workflow)._replace(
+        session_id=session_id, user_id=user_id, created_at=now, updated_at=now
+    )
+
+
+@lru_cache(maxsize=1000)
+def _of_nobody(workflow: Workflow) -> Session:
+    """What is the same in all sessions that a workflow's runs make."""
     state = workflow.source.get("session_state")
     return new_session(
-        session_id,
+        "",
         "workflow",
-        user_id,
-        now,
+        None,
+        0,
         workflow_id=workflow.id,
         data={} if state is None else {"session_state": state},
         workflow_data=workflow_data(workflow),
@@ -60,6 +69,8 @@ def left(session: Session, run: Run, body: Mapping[str, Any]) -> Session:
 def _usage(before: Json, body: Mapping[str, Any]) -> Json:
     """What was used before, and what the agents of a run have (Agno's SessionMetrics)."""
     by_step = body["metrics"]["steps"] if "metrics" in body else {}
+    if not before and not by_step:
+        return {}
     steps = [step["metrics"] or {} for step in by_step.values()]
     total = sum_metrics([{"metrics": used} for used in (before, *steps)]) or {}
     times = ("time_to_first_token", "duration")
