@@ -143,15 +143,20 @@ class PathRoutingMiddleware(RoutingMiddleware):
 class StagedAPI(SecurityAPI):
     """The operations of one document; whether a request is let in is Connexion's to say."""
 
-    def __init__(self, *args: Any, document: Document, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, document: Document, is_open: bool, **kwargs: Any) -> None:
+        """`is_open`: whoever may give a bearer token need not."""
         self._document = document
+        self._is_open = is_open
         super().__init__(*args, **kwargs)
 
     def make_operation(self, operation: AbstractOperation) -> Operation:
         operation_id = operation.operation_id
         schema = OperationSchema(self._document, operation_id)
         security: SecurityOperation = super().make_operation(operation)
-        return Operation(operation_id, schema, _let_in(security) if security.security else None)
+        names = [name for required in security.security or () for name in required]
+        schemes = {security.security_schemes[name].get("scheme", "").lower() for name in names}
+        is_open = not schemes or (self._is_open and schemes == {"bearer"})
+        return Operation(operation_id, schema, None if is_open else _let_in(security))
 
 
 class StagesMiddleware(SpecMiddleware):
@@ -239,6 +244,7 @@ def connexion_application(
             name=None,
             document=document,
             served=served,
+            is_open=token is None,
             **connexion.options.__dict__,
         )
     )
