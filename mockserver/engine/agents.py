@@ -229,7 +229,7 @@ class AgentRun:
             told = system_message(self._executor.members, media)
             record.add_message("system", content=told)
         is_run_input = record.input is context.run.input
-        text = context.input_text if is_run_input else _as_message(record.input)
+        text = context.run.input_text if is_run_input else _as_message(record.input)
         if text is not None:
             # As Agno: who is told a value of a class is not told of media.
             shown = media if isinstance(record.input, str | list) else {}

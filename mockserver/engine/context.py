@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from mockserver.engine.actions import (
@@ -36,19 +36,55 @@ _FITS: dict[str, Callable[[Any], bool]] = {
 
 
 class Variables(dict[str, Any]):
-    """What a template or CEL sees. What grows with the steps before is made where it is read: made
-    for each step, it would make the time of a run grow with the square of its steps."""
+    """What a template or CEL sees of a step: Agno's CEL variables (`_build_step_input_context`),
+    the same as values, and ids.
 
-    def __init__(self, values: Mapping[str, Any], made: Mapping[str, Callable[[], Any]]) -> None:
-        super().__init__(values)
-        self._made = made
+    Each is made where it is read. What grows with the steps before, made for each step, would make
+    the time of a run grow with the square of its steps.
+    """
+
+    def __init__(self, run: Run, step_input: StepInput, **own: Any) -> None:
+        """`own`: others, or what some are instead."""
+        super().__init__(own)
+        self._run = run
+        self._step_input = step_input
 
     def __missing__(self, name: str) -> Any:
-        value = self[name] = self._made[name]()
+        value = self[name] = _VARIABLES[name](self._run, self._step_input)
         return value
 
     def __contains__(self, name: object) -> bool:
-        return super().__contains__(name) or name in self._made
+        return super().__contains__(name) or name in _VARIABLES
+
+
+def _previous_content(run: Run, step_input: StepInput) -> str:
+    previous = step_input.previous_step_content
+    if previous is None:
+        return ""
+    if isinstance(previous, Structured):
+        return previous.to_json()
+    return json.dumps(previous) if isinstance(previous, dict) else str(previous)
+
+
+_VARIABLES: dict[str, Callable[[Run, StepInput], Any]] = {
+    "input": lambda run, step_input: run.input_text,
+    "input_value": lambda run, step_input: run.input_value,
+    "previous_step_content": _previous_content,
+    "previous_step_value": lambda run, step_input: members_of(step_input.previous_step_content),
+    "previous_step_outputs": lambda run, step_input: {
+        name: str(outcome["content"]) if outcome["content"] else ""
+        for name, outcome in step_input.previous_step_outputs.items()
+    },
+    "previous_step_values": lambda run, step_input: {
+        name: members_of(outcome["content"])
+        for name, outcome in step_input.previous_step_outputs.items()
+    },
+    "additional_data": lambda run, step_input: run.additional_data or {},
+    "session_state": lambda run, step_input: run.session_state,
+    "run_id": lambda run, step_input: run.run_id,
+    "session_id": lambda run, step_input: run.session_id,
+    "user_id": lambda run, step_input: run.user_id,
+}
 
 
 class RunContext:
@@ -69,7 +105,6 @@ class RunContext:
         self.clock = clock
         self.is_streamed = run.is_streamed
         self.gates = gates
-        self.input_text = run.input_text
         self.step_ids: dict[str, str] = {}
         """By a step's path: it has one id however often it is carried out."""
         self._tries: dict[str, int] = {}
@@ -95,40 +130,6 @@ class RunContext:
 
     # -- what a step does
 
-    def variables(self, step_input: StepInput, *, with_values: bool = False) -> Variables:
-        """Agno's CEL variables (`_build_step_input_context`), for templates too.
-
-        `with_values`: also what a step sees as values: the message, JSON where the workflow has an
-        input_schema, and what the steps before it answered.
-        """
-        outputs = step_input.previous_step_outputs
-        previous = step_input.previous_step_content
-        if previous is None:
-            previous = ""
-        elif isinstance(previous, Structured):
-            previous = previous.to_json()
-        elif isinstance(previous, dict):
-            previous = json.dumps(previous)
-        values = {
-            "input": self.input_text,
-            "previous_step_content": str(previous),
-            "additional_data": self.run.additional_data or {},
-            "session_state": self.run.session_state,
-        }
-        made: dict[str, Callable[[], Any]] = {
-            "previous_step_outputs": lambda: {
-                name: str(outcome["content"]) if outcome["content"] else ""
-                for name, outcome in outputs.items()
-            }
-        }
-        if with_values:
-            values["input_value"] = self.run.input_value
-            values["previous_step_value"] = members_of(step_input.previous_step_content)
-            made["previous_step_values"] = lambda: {
-                name: members_of(outcome["content"]) for name, outcome in outputs.items()
-            }
-        return Variables(values, made)
-
     def answer(
         self, step: Step, call: Call, state: dict[str, Any]
     ) -> Generator[Action, float, tuple[dict[str, Any], StepFailed | None]]:
@@ -140,15 +141,13 @@ class RunContext:
             held_until = yield from self.gates.wait(mock.gate, step.name)
             if held_until is not None:
                 call.branch.now = held_until
-        variables = self.variables(call.step_input, with_values=True)
-        variables |= {
-            "session_state": state,
-            "run_id": self.run.run_id,
-            "session_id": self.run.session_id,
-            "user_id": self.run.user_id,
-            "attempt": self._tries.get(step.path, 0) + 1,
-            "answers": [],
-        }
+        variables = Variables(
+            self.run,
+            call.step_input,
+            session_state=state,
+            attempt=self._tries.get(step.path, 0) + 1,
+            answers=[],
+        )
         if mock.delay:
             delay = self.setting("delay", mock.delay, variables, "a number of seconds from 0 on")
             call.branch.now = yield sleep(call.branch.now, delay)

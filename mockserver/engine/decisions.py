@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mockserver.engine.actions import StepInput
-from mockserver.engine.context import RunContext
+from mockserver.engine.context import RunContext, Variables
 from mockserver.engine.results import Result, members_of
 from mockserver.script.cel import Cel, CelError, names_in
 from mockserver.script.model import Condition, Loop, Node, Router
@@ -19,7 +19,7 @@ def is_met(context: RunContext, node: Condition, step_input: StepInput) -> bool:
     """A Condition's decision."""
     if isinstance(node.evaluator, bool):
         return node.evaluator
-    return _decide(context, node.evaluator, context.variables(step_input, with_values=True))
+    return _decide(context, node.evaluator, Variables(context.run, step_input))
 
 
 def is_at_end(context: RunContext, node: Loop, results: Sequence[Result], iteration: int) -> bool:
@@ -83,8 +83,7 @@ def _named(
     may_be_list: bool,
 ) -> Sequence[str]:
     try:
-        variables = context.variables(step_input, with_values=may_be_list)
-        variables["step_choices"] = choices
+        variables = Variables(context.run, step_input, step_choices=choices)
         value = expression(variables)
     except CelError as error:
         logger.warning("%s: %s; nothing selected", context.run.workflow.id, error)
