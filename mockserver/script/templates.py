@@ -12,6 +12,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import jinja2
@@ -177,11 +178,15 @@ def compile_value(value: Any) -> Renderer:
 
 
 def _compile_text(text: str) -> Renderer:
-    if "{" not in text:
-        return lambda variables: text
+    return _compile_template(text) if "{" in text else lambda variables: text
+
+
+@lru_cache(maxsize=1000)
+def _compile_template(text: str) -> Renderer:
+    """What is the same in several scripts is compiled once."""
     try:
         tree = _environment.parse(text)
-        names = meta.find_undeclared_variables(tree)
+        names = _free_names(tree)
         for name in sorted(names):
             if name not in VARIABLES and name not in _environment.globals:
                 instead = instead_of(name, VARIABLES)
@@ -199,6 +204,13 @@ def _compile_text(text: str) -> Renderer:
     except (RecursionError, SyntaxError) as error:  # by Jinja's compiler, or by Python's
         raise TemplateProblem("no Jinja2 template: it is nested too deep") from error
     return lambda variables: _render(template, _read(names, variables))
+
+
+def _free_names(tree: nodes.Template) -> set[str]:
+    """The names that a template does not bind itself."""
+    if all(isinstance(node, nodes.Output) for node in tree.body):
+        return {name.name for name in tree.find_all(nodes.Name)}  # no expression binds any
+    return meta.find_undeclared_variables(tree)  # writes all of the template's code to find them
 
 
 def _read(names: Iterable[str], variables: Mapping[str, Any]) -> dict[str, Any]:
