@@ -31,7 +31,8 @@ _WRITE = """
 -- ARGV: the scope; the session's field, version ('': any), serial (0: new) and head; the owner;
 --   whether these runs are all; the field and version of the one that goes ('': none);
 --   then of each run its run_id, version (0: new), the run, whether it is under way
--- Answers version and serial; nothing where a version is not as it is given.
+-- Answers version and serial; nothing where a version is not as it is given, unless that is because
+--   this very write was carried out before: the client repeats it where the answer was lost.
 local heads, counter, scopes, under_way = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local of, order, runs = KEYS[5], KEYS[6], KEYS[7]
 local scope, field, expected, serial, head, owner, is_whole, other, others = unpack(ARGV, 1, 9)
@@ -40,15 +41,29 @@ local function version_of(field)
   local found = redis.call('HGET', heads, field)
   return found and string.match(found, '^%d+') or '0'
 end
-if expected ~= '' and version_of(field) ~= expected then return false end
+local count = (#ARGV - 9) / 4
+-- Its version and serial where all of it is there: its runs, or its head if it has none.
+local function as_written()
+  local found = redis.call('HGET', heads, field)
+  if not found then return false end
+  local version, its, there = string.match(found, '^(%d+) (%d+) (.*)$')
+  if count == 0 and there ~= head then return false end
+  for i = 1, count do
+    local id, _, run = unpack(ARGV, 6 + 4 * i, 8 + 4 * i)
+    version, there = string.match(redis.call('HGET', runs, id) or '', '^(%d+) (.*)$')
+    if there ~= run then return false end
+  end
+  return {version, its}
+end
+
+if expected ~= '' and version_of(field) ~= expected then return as_written() end
 if other ~= '' then
-  if version_of(other) ~= others then return false end
+  if version_of(other) ~= others then return as_written() end
   redis.call('HDEL', heads, other)
   redis.call('ZREM', KEYS[8], other)
   redis.call('DEL', KEYS[9], KEYS[10])
 end
 
-local count = (#ARGV - 9) / 4
 local last = redis.call('INCRBY', counter, count + 1)
 local version = string.format('%.0f', last)
 if serial == '0' then serial = version end

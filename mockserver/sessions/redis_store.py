@@ -101,7 +101,8 @@ class RedisStore:
         return page_of_runs(runs, created_after, created_before, offset, limit)
 
     async def sessions(self, query: SessionQuery) -> Page[Session]:
-        return query.page(map(_session, await self._call("heads", [self._heads], [])))
+        heads = await self._call("heads", [self._heads], [])
+        return await asyncio.to_thread(lambda: query.page(map(_session, heads)))
 
     # -- writing
 

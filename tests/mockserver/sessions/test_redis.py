@@ -8,14 +8,17 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mockserver.sessions import redis_store
+from mockserver.sessions.hooks import SessionHooks
+from mockserver.sessions.keeping import keep
 from mockserver.sessions.opening import opener
-from mockserver.sessions.records import INTERRUPTED
+from mockserver.sessions.records import INTERRUPTED, Session
 from mockserver.sessions.redis_store import RedisStore
-from mockserver.sessions.store import StoreError
+from mockserver.sessions.store import Conflict, StoreError
 from tests.mockserver.sessions.served import Served
 from tests.mockserver.sessions.test_stores import a_run, a_session, run_ids
 from tests.redis_server import free_port, redis_server
@@ -102,6 +105,56 @@ async def test_who_ends_in_good_order_leaves_no_lease(empty_redis: str) -> None:
     assert run is not None
     assert run.to_dict()["status"] == "ERROR"
     await after.close()
+
+
+# -- an answer that was lost
+
+
+@pytest.fixture
+def repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each call is carried out twice, as redis-py does it where the first answer was lost."""
+    answers = redis_store._Shared._answers
+
+    async def twice(redis: Any, calls: Any) -> list[Any]:
+        await answers(redis, calls)
+        return await answers(redis, calls)
+
+    monkeypatch.setattr(redis_store._Shared, "_answers", staticmethod(twice))
+
+
+@pytest.mark.usefixtures("repeated")
+async def test_a_write_that_is_repeated_counts_once(empty_redis: str) -> None:
+    store = RedisStore(empty_redis)
+    first = await store.save(a_session(), a_run("one"))
+    second = await store.save(first.changed(data={"session_metrics": {"total": 1}}), a_run("two"))
+    third = await store.save(second.changed(data={"session_name": "new"}))
+    assert [first.version < second.version < third.version, third.serial] == [True, first.serial]
+    assert await store.get(first.key) == third
+    assert await run_ids(store, third) == ["one", "two"]
+    whose = a_session(user_id="ada")
+    moved = await store.save(whose, a_run("three"), instead_of=third)
+    assert [await store.get(third.key), await store.get(whose.key)] == [None, moved]
+    with pytest.raises(Conflict):
+        await store.save(second, a_run("four"))
+    with pytest.raises(Conflict):
+        await store.save(moved._replace(version=second.version), a_run("three", content="other"))
+    await store.close()
+
+
+@pytest.mark.usefixtures("repeated")
+async def test_what_a_run_has_used_is_counted_once(empty_redis: str) -> None:
+    store = RedisStore(empty_redis)
+
+    def counted(there: Session | None) -> Session:
+        session = there or a_session()
+        return session.changed(data={"runs": (session.data or {}).get("runs", 0) + 1})
+
+    for name in ("one", "two"):
+        key = a_session().key
+        kept = await keep(store, key, counted, 1, SessionHooks(), run=a_run(name))
+    assert kept is not None
+    assert kept.data == {"runs": 2}
+    await store.close()
 
 
 # -- no Redis
