@@ -70,6 +70,16 @@ class Workflows:
         return root is not None and any(span.scope is Scope.RUN for span in root.walk())
 
     @property
+    def quick_with_agents(self) -> Workflow | None:
+        """The quickest whose agents or teams answer at once, as in tests; None where none does."""
+        able = [
+            found
+            for found in self.completed
+            if self.is_quick(found[0]) and self.asks_models(found[0])
+        ]
+        return min(able, key=lambda found: found[1].seconds)[0] if able else None
+
+    @property
     def lasting(self) -> Workflow:
         """The one that takes longest, up to two seconds: for runs that are to overlap."""
         able = [found for found in self.completed if found[1].seconds <= LASTING_SECONDS]

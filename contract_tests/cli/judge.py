@@ -13,7 +13,7 @@ from agentos_contract.requirements import DEFAULT_LEVEL, Level
 from contract_tests.cli.options import target_options
 
 
-@target_options(max_runs=170, idle_timeout=120.0, total_timeout=600.0)
+@target_options(max_runs=180, idle_timeout=120.0, total_timeout=600.0)
 @click.option(
     "--parallel",
     metavar="N",

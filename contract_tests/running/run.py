@@ -61,7 +61,7 @@ class Options:
     known: KnownList = field(default_factory=dict)
     required: Collection[str] = ()
     max_examples: int = 50
-    max_runs: int = 170
+    max_runs: int = 180
     parallel: int = 1
     """How many workflows run at once, where each is looked at by itself."""
     time_budget: float | None = None

@@ -322,10 +322,15 @@ def held_tokens(call: Call, event: dict[str, Any]) -> Iterable[dict[str, Any]]:
     return [event]
 
 
-def after(count: int, drop: str) -> Tell:
+def after(count: int, *names: str) -> Tell:
+    """What comes after so many events of these names is lost, of each name alike."""
+
     def tell(call: Call, event: dict[str, Any]) -> Iterable[dict[str, Any]]:
-        number = call.notes["n"] = call.notes.get("n", 0) + 1
-        return [] if number > count and event.get("event") == drop else [event]
+        name = event.get("event")
+        if name not in names:
+            return [event]
+        number = call.notes[name] = call.notes.get(name, 0) + 1
+        return [] if number > count else [event]
 
     return tell
 
@@ -409,6 +414,7 @@ def half_after(size: int) -> Tell:
 
 ECHOING = ("brief", "echoing")
 PACED = ("showcase", "talking")
+MANY = ("brief", "many")
 FAILING = ("showcase", "failing-within")
 _MARKS = r"[\u0900-\u0903\u093a-\u094f\u0e31\u0e34-\u0e3a]"
 
@@ -499,8 +505,14 @@ BANK: tuple[Fault, ...] = (
     Fault("output-lost-in-tenth", tell=loses("StepOutput", at_run(0, 10))),
     Fault("token-lost-in-tenth", tell=loses("RunContentCompleted", at_run(0, 10))),
     Fault("results-lost-in-tenth-batch", tell=batch_loses("step_results", at_run(0, 10))),
-    Fault("steps-lost-after-20", tell=after(20, "StepOutput")),
-    Fault("tokens-lost-after-12", tell=after(12, "RunContent"), workflows=("showcase", "talking")),
+    Fault("outputs-lost-after-20", tell=after(20, "StepOutput"), workflows=MANY),
+    Fault(
+        "steps-lost-after-20",
+        tell=after(20, "StepStarted", "StepOutput", "StepCompleted"),
+        workflows=MANY,
+    ),
+    Fault("step-ends-lost-after-20", tell=after(20, "StepCompleted"), workflows=MANY),
+    Fault("tokens-lost-after-12", tell=after(12, "RunContent"), workflows=("brief", "reciting")),
     Fault("tokens-held-back", tell=held_tokens, workflows=PACED),
     Fault(
         "created-at-stands-still",

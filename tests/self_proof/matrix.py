@@ -75,6 +75,9 @@ CONDITIONS: dict[str, Conditions] = {
     "session.state-of-beside": Conditions(("showcase", "counting-slowly")),
     # Where other checks' runs show it no sooner.
     "error.now-and-then": Conditions(options={"selection": Selection(only=["error.sporadic"])}),
+    "order.content-completed-lost-in-tenth": Conditions(
+        ("brief", "showcase"), {"selection": Selection(only=["order.content-completed"])}
+    ),
     "order.output-lost-in-tenth": Conditions(
         options={"selection": Selection(only=["order.step-output"])}
     ),
