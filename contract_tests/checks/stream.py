@@ -6,15 +6,17 @@ from contract_tests.checks.context import Context
 from contract_tests.checks.registry import check
 from contract_tests.checks.runs import started_ahead
 from contract_tests.checks.stages import Stage
-from contract_tests.judging.streams import (
+from contract_tests.judging.pacing import (
     LASTS,
-    OF_STREAMS,
-    describe,
     held_back,
     shows_pacing,
+    tells_first_tokens,
     time_stands_still,
+    words_at_once,
 )
+from contract_tests.judging.streams import OF_STREAMS, StreamedRun, describe
 from contract_tests.target.budget import NoMoreRuns
+from contract_tests.target.target import Workflow
 
 # How late the first event is, as a part of the whole run, where all come in one burst at the end.
 LATE = 0.9
@@ -82,6 +84,8 @@ def pacing(context: Context) -> None:
             context.findings.require(
                 "sse.pacing", message is None, f"{workflow.id}: {message}", run.exchange
             )
+        if tells_first_tokens(run):
+            _judge_words(context, workflow, run)
         if run.seconds < 1.0:
             continue
         late = run.exchange.events[0][0] >= LATE * run.seconds
@@ -100,6 +104,23 @@ def pacing(context: Context) -> None:
             f"request and the last at {run.seconds:.1f} s: all in one burst when the run was over"
         )
         context.findings.require("sse.pacing", not late, message, run.exchange)
+
+
+def _judge_words(context: Context, workflow: Workflow, run: StreamedRun) -> None:
+    """Whether an agent's words came when its model said them; once more where they did not, as a
+    model may think before it speaks."""
+    why = words_at_once(run)
+    if why is not None:
+        try:
+            again = context.runs.stream(workflow)
+        except NoMoreRuns as reason:
+            context.findings.leave_partly(["sse.pacing"], str(reason))
+            return
+        if again is None or not tells_first_tokens(again):
+            return
+        why, run = words_at_once(again), again
+    message = f"{workflow.id}: {why}"
+    context.findings.require("sse.pacing", why is None, message, run.exchange)
 
 
 @check(Stage.STREAMS, "time.advances", tries_each_workflow=True)

@@ -107,6 +107,12 @@ def contents_at_once(event: Event, state: FaultState) -> Events:
     return [*state.notes.pop("held", []), event]
 
 
+@on_event("sse.tokens-held-unstamped", of="RunContent")
+def contents_at_once_of_one_time(event: Event, state: FaultState) -> Events:
+    now = event.get("created_at")
+    return [{**one, "created_at": now} for one in contents_at_once(event, state)]
+
+
 @on_event("agent.failure-hidden", of="RunCompleted")
 def a_failed_agent_counts_as_silent(event: Event, state: FaultState) -> Events:
     """An agent fails once it has said all, and its step says nothing of it."""

@@ -136,7 +136,7 @@ CONDITIONS: dict[str, Conditions] = {
     ),
     "sse.burst": Conditions(("showcase", "paced")),
     **dict.fromkeys(
-        ("sse.tokens-held", "time.of-the-request"),
+        ("sse.tokens-held", "sse.tokens-held-unstamped", "time.of-the-request"),
         Conditions(
             ("showcase", "talking"), {"selection": Selection(only=["sse.pacing", "time.*"])}
         ),

@@ -17,13 +17,9 @@ from agentos_contract.sse import EventStreamDecoder, ServerSentEvent
 from contract_tests.judging.answers import AnswerJudge, Expected
 from contract_tests.judging.batches import BatchRun, judge_batch
 from contract_tests.judging.outcomes import outcome_of_batch, outcome_of_stream
+from contract_tests.judging.pacing import held_back, shows_pacing, words_at_once
 from contract_tests.judging.rules import ANY_RUN
-from contract_tests.judging.streams import (
-    StreamedRun,
-    held_back,
-    judge_stream,
-    shows_pacing,
-)
+from contract_tests.judging.streams import StreamedRun, judge_stream
 from contract_tests.target.exchange import Exchange, Request
 from contract_tests.target.target import Workflow
 from tests.agentos_contract.test_judge import good
@@ -83,6 +79,7 @@ def judge_everything_of_a_stream(content: bytes) -> None:
     outcome_of_stream(run)
     held_back(run)
     shows_pacing(run)
+    words_at_once(run)
     assert run.run_id is None or isinstance(run.run_id, str)
     assert all(breach.message for breach in judgement.breaches)
 

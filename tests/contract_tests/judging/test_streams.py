@@ -10,14 +10,14 @@ import pytest
 
 from agentos_contract.sse import EventStreamDecoder, encode_event
 from contract_tests.judging.judgement import Judgement
-from contract_tests.judging.rules import ANY_RUN, RunRules
-from contract_tests.judging.streams import (
-    MAX_REPORTED,
-    StreamedRun,
+from contract_tests.judging.pacing import (
     held_back,
-    judge_stream,
     shows_pacing,
+    tells_first_tokens,
+    words_at_once,
 )
+from contract_tests.judging.rules import ANY_RUN, RunRules
+from contract_tests.judging.streams import MAX_REPORTED, StreamedRun, judge_stream
 from contract_tests.target.exchange import Exchange, Request
 from contract_tests.target.target import Workflow
 from tests.agentos_contract.test_judge import event, good
@@ -116,6 +116,40 @@ def test_what_an_agent_says_is_held_back_where_its_times_say_so(
     run = talk(said_at, created)
     assert shows_pacing(run) is is_paced
     assert (held_back(run) is not None) is is_held
+
+
+@pytest.mark.parametrize(
+    ("said_at", "told", "is_told", "is_held"),
+    [
+        ([0.5, 1.5, 2.5, 3.5], {"time_to_first_token": 0.4}, True, False),
+        ([3.5, 3.5, 3.5, 3.6], {"time_to_first_token": 0.4}, True, True),
+        ([3.5, 3.5, 3.5, 3.6], {"time_to_first_token": 3.4}, True, False),  # a slow model
+        ([3.5, 3.5, 3.5, 3.6], {}, False, False),
+        ([3.5, 3.5, 3.5, 3.6], {"time_to_first_token": None}, False, False),
+        ([3.5, 3.5, 3.5, 3.6], {"time_to_first_token": 10**400}, False, False),
+        # It thought before it spoke, and its first token was a thought perhaps.
+        ([3.5, 3.5, 3.5, 3.6], {"time_to_first_token": 0.4, "reasoning_tokens": 80}, False, False),
+        ([3.5, 4.0, 4.5, 5.0], {"time_to_first_token": 0.4}, True, False),
+        ([0.5, 0.5, 0.5, 0.5], {"time_to_first_token": 0.4}, False, False),
+    ],
+)
+def test_words_are_held_back_where_the_first_token_came_long_before(
+    said_at: list[float], told: dict[str, Any], is_told: bool, is_held: bool
+) -> None:
+    """Their created_at are one, and say nothing."""
+    events = good()
+    head = {key: value for key, value in events[2].items() if key != "event"}
+    asked, answered = {**head, "event": "ModelRequestStarted"}, {**head, **told}
+    words = [{**head, "event": "RunContent", "content": "w"}] * len(said_at)
+    answered["event"] = "ModelRequestCompleted"
+    _, run = judge(stream(*events[:3], asked, *words, answered))
+    later = zip([*said_at, said_at[-1]], run.exchange.events[4:], strict=True)
+    run.exchange.events = [
+        *((0.1, one) for _, one in run.exchange.events[:4]),
+        *((at, one) for at, (_, one) in later),
+    ]
+    assert tells_first_tokens(run) is is_told
+    assert (words_at_once(run) is not None) is is_held
 
 
 def failed_talk(content: Any, **response: Any) -> Counter[str]:
