@@ -82,7 +82,7 @@ def _as_here(here: Any, elsewhere: Sequence[Any]) -> Any:
 
 Merge = Callable[[Any, Sequence[Any]], Any]
 
-_EVERYWHERE: Mapping[str, Merge] = {
+EVERYWHERE: Mapping[str, Merge] = {
     "reset": _as_here,
     "open_scope": _as_here,
     "close_scope": _report,
@@ -99,7 +99,7 @@ _EVERYWHERE: Mapping[str, Merge] = {
 }
 """What is done, or asked, everywhere, and how the answers are made one."""
 
-_OF_A_RUN = frozenset(
+OF_A_RUN = frozenset(
     {
         "get_run",
         "pause_run",
@@ -110,6 +110,23 @@ _OF_A_RUN = frozenset(
         "wait_for_run",
     }
 )
+"""What is answered by the process that carries the run out."""
+
+FIRST = frozenset({"wait_for", "get_feed"})
+"""What is waited for everywhere at once; the feed by `follow`."""
+
+ANYWHERE = frozenset(
+    {
+        "get_status",
+        "list_departures",
+        "list_scopes",
+        "list_rules",
+        "get_rule",
+        "get_clock",
+        "get_script",
+    }
+)
+"""What each process knows by itself."""
 
 
 _HAPPENS_EVERYWHERE = frozenset({"elsewhere", "scopes", "rules", "released", "reload", "missed"})
@@ -153,15 +170,15 @@ class SharedControl:
         handler = self._handlers.of(operation_id)
 
         async def answered(request: ControlRequest) -> Answer:
-            if operation_id in _OF_A_RUN or (
+            if operation_id in OF_A_RUN or (
                 operation_id == "release_gate" and "run_id" in (request.body or {})
             ):
                 return await self._where_it_is(operation_id, request)
-            if operation_id == "wait_for" or (
+            if operation_id in FIRST or (
                 operation_id == "list_gates" and "timeout" in request.query
             ):
                 return await self._first(operation_id, request)
-            if operation_id in _EVERYWHERE:
+            if operation_id in EVERYWHERE:
                 return await self._everywhere(operation_id, request)
             return await handler(request)
 
@@ -185,7 +202,7 @@ class SharedControl:
         if operation_id == "open_scope" and status == 201:
             # Of several who open it at the same time one is the first.
             status = 201 if await self._peers.count(_opening(body["scope"])) == 1 else 200
-        return status, _EVERYWHERE[operation_id](body, bodies)
+        return status, EVERYWHERE[operation_id](body, bodies)
 
     async def _where_it_is(self, operation_id: str, request: ControlRequest) -> Answer:
         try:

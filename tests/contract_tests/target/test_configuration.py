@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contract_tests.cli import main
 from contract_tests.target.configuration import (
+    Configuration,
     ConfigurationError,
     WorkflowSettings,
     find_configuration,
@@ -34,6 +36,13 @@ class Noting(ConformingServer):
     def make_run(self, workflow_id: str, form: dict[str, str]) -> Run:
         self.messages.setdefault(workflow_id, []).append(form["message"])
         return super().make_run(workflow_id, form)
+
+
+def test_the_keys_are_the_commands_options() -> None:
+    options = {max(each.opts, key=len).removeprefix("--") for each in main.params}
+    keys = {name.replace("_", "-") for name in Configuration.model_fields}
+    of_one_run = {"config", "plan", "replay", "token", "update-known", "version"}
+    assert keys - {"workflows"} == options - of_one_run
 
 
 def test_every_key_is_taken(stage: Serve, tmp_path: Path) -> None:

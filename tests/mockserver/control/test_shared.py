@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from agentos_contract.document import OPENAPI_DIRECTORY
+from agentos_contract.yaml_files import read_yaml
+from mockserver.control.shared import ANYWHERE, EVERYWHERE, FIRST, OF_A_RUN
 from tests.mockserver.runner.test_sharing import Mocks, another, events, three
 from tests.mockserver.sessions.served import SCRIPT, Served
 
@@ -19,6 +22,13 @@ __all__ = ["another", "three"]  # fixtures
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+def test_of_each_operation_it_is_said_who_answers() -> None:
+    paths = read_yaml(OPENAPI_DIRECTORY / "control.yaml")["paths"]
+    methods = [method for path in paths.values() for method in path.values()]
+    operations = [one["operationId"] for one in methods if "operationId" in one]
+    assert sorted([*EVERYWHERE, *OF_A_RUN, *FIRST, *ANYWHERE]) == sorted(operations)
 
 
 async def control(mock: Served, method: str, path: str, **more: Any) -> Any:
