@@ -41,6 +41,13 @@ async function main(): Promise<void> {
   const options = { ...(values["base-url"] && { baseUrl: values["base-url"].replace(/\/+$/, "") }), ...(speed && { speed }) };
   await writeFile(values.out, moduleOf(recordings, options, from, values.out.endsWith("ts")));
   console.log(`${values.out}: ${recordings.length} recordings of ${[...new Set(recordings.map(({ workflow_id }) => workflow_id))].join(", ")}`);
+  for (const told of refusals(recordings)) console.log(told);
+}
+
+/** What the handlers will refuse, as the server did: a typed workflow whose message is none, say. */
+function refusals(recordings: Recording[]): string[] {
+  const refused = recordings.filter(({ status }) => status >= 400);
+  return [...new Set(refused.map(({ workflow_id, status, form }) => `${workflow_id} refused ${JSON.stringify(form["message"])} with ${status}, and so will its handlers; --message says what to ask`))];
 }
 
 function arguments_() {

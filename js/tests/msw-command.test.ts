@@ -69,3 +69,10 @@ test.each([
 ])("what is wrong is said: %j", async (given, said) => {
   await expect(command(...given)).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining(said) });
 });
+
+test("what the handlers will refuse is said", async () => {
+  await mkdir(join(folder, "typed"));
+  await writeFile(join(folder, "typed", "typed.yaml"), "id: typed\ninput_schema: {type: object, required: [topic]}\nsteps: [{type: Step, name: s, mock: {content: x}}]\n");
+  const { stdout } = await command("typed", "--out", "typed.js", "--message", "bees");
+  expect(stdout).toBe('typed.js: 2 recordings of typed\ntyped refused "bees" with 400, and so will its handlers; --message says what to ask\n');
+});
