@@ -22,7 +22,14 @@ DELEGATION = "delegate_task_to_member"
 _OF_TOOLS = {"audio": "audios"}
 """What a tool's result calls them."""
 
-RETRY_SETTINGS = ("retries", "delay_between_retries", "exponential_backoff")
+SETTINGS = ("retries", "delay_between_retries", "exponential_backoff", "role", "description")
+PROMPT_SETTINGS = (
+    "system_message",
+    "instructions",
+    "markdown",
+    "expected_output",
+    "additional_context",
+)
 
 
 def build_agent(described: Json, mocked: MockedStep, place: Place) -> Agent:
@@ -35,7 +42,8 @@ def build_agent(described: Json, mocked: MockedStep, place: Place) -> Agent:
         tools=_tools(mocked) or None,
         output_schema=_output_schema(mocked),
         telemetry=False,
-        **given(described, RETRY_SETTINGS),
+        **given(described, SETTINGS),
+        **given(described.get("system_message") or {}, PROMPT_SETTINGS),
     )
 
 
@@ -51,7 +59,8 @@ def build_team(described: Json, mocked: MockedStep, place: Place) -> Team:
         tools=_tools(mocked) or None,
         output_schema=_output_schema(mocked),
         telemetry=False,
-        **given(described, RETRY_SETTINGS),
+        **given(described, SETTINGS),
+        **given(described.get("system_message") or {}, PROMPT_SETTINGS),
     )
 
 

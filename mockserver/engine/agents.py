@@ -26,9 +26,10 @@ from mockserver.engine.context import RunContext
 from mockserver.engine.media import Media, joined, told
 from mockserver.engine.model_answers import ModelAnswers
 from mockserver.engine.model_requests import model_requests
+from mockserver.engine.prompts import system_message
 from mockserver.engine.reasoning import Reasoned
 from mockserver.engine.results import Result, Structured, as_text, deepest_content
-from mockserver.engine.team_prompt import describe_members, find_member, system_message
+from mockserver.engine.team_prompt import describe_members, find_member
 from mockserver.engine.thinking import Thinking
 from mockserver.engine.tool_calls import ToolCall
 from mockserver.engine.turns import turns
@@ -225,8 +226,14 @@ class AgentRun:
         self._thinking = Thinking(context, record, self._event)
         self._open_tools = []
         media = _in_message(record.media)
-        if self._is_team:
-            told = system_message(self._executor.members, media)
+        about = {"user_id": context.run.user_id} if context.run.user_id is not None else {}
+        told = system_message(
+            self._executor,
+            {**about, **self._state},
+            is_typed=self._step.mock.content_type is not None,
+            media=media,
+        )
+        if told is not None:
             record.add_message("system", content=told)
         is_run_input = record.input is context.run.input
         text = context.run.input_text if is_run_input else _as_message(record.input)

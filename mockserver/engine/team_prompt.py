@@ -1,11 +1,11 @@
-"""A team's system message: what its model knows of its members, in Agno's words
+"""What a team's model knows of its members, in Agno's words
 (`agno/team/_messages.py`)."""
 
 from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 
 from mockserver.script.model import Executor, Step
 
@@ -15,11 +15,6 @@ _OPENING = (
     "For straightforward requests you can handle directly — including using your own tools — "
     "respond without delegating.\n\n<team_members>\n"
 )
-
-_MEDIA = """\
-<attached_media>
-You have the following media attached to your message:
-"""
 
 _CLOSING = """</team_members>
 
@@ -44,14 +39,9 @@ your own reasoning, and add structure — do not simply concatenate member outpu
 </how_to_respond>"""
 
 
-def system_message(members: Sequence[Step], media: Container[str] = ()) -> str:
-    """A team's system message; empty where it has no members, and no `media` (their kinds)."""
-    parts = [_OPENING + describe_members(members) + _CLOSING] if members else []
-    kinds = [kind for kind in ("audio", "images", "videos", "files") if kind in media]
-    if kinds:
-        listed = "".join(f" - {kind.capitalize()}\n" for kind in kinds)
-        parts.append(f"{_MEDIA}{listed}</attached_media>")
-    return "\n\n".join(parts)
+def team_sections(members: Sequence[Step]) -> str:
+    """What a team's model is told of its members, and of how it works with them."""
+    return f"{_OPENING}{describe_members(members)}{_CLOSING}\n\n" if members else ""
 
 
 def describe_members(members: Sequence[Step], indent: int = 0) -> str:
@@ -61,6 +51,10 @@ def describe_members(members: Sequence[Step], indent: int = 0) -> str:
         executor = member.executor
         kind = ' type="team"' if executor.type == "team" else ""
         lines.append(f'{pad}<member id="{member_id(executor)}" name="{executor.name}"{kind}>\n')
+        if executor.prompt.role is not None and executor.type == "agent":
+            lines.append(f"{pad}  Role: {executor.prompt.role}\n")
+        if executor.prompt.description is not None:
+            lines.append(f"{pad}  Description: {executor.prompt.description}\n")
         lines.append(describe_members(executor.members, indent + 2))
         lines.append(f"{pad}</member>\n")
     return "".join(lines)

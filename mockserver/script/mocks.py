@@ -11,6 +11,7 @@ from mockserver.script.model import (
     InnerRun,
     Mock,
     OwnEvent,
+    Prompt,
     Request,
     Step,
     Texts,
@@ -79,6 +80,7 @@ class MockCompiler:
             1.0 if pause is None else float(pause),
             bool(described.get("exponential_backoff")),
             self._members(described, (*path, "members")) if is_team else (),
+            _prompt(described),
         )
 
     def _members(self, described: dict[str, Any], path: Path) -> tuple[Step, ...]:
@@ -347,6 +349,23 @@ class MockCompiler:
             self._problems.add((*path, "args"), f"{DELEGATION} takes member_id and task")
         if not executor.members:
             self._problems.add((*path, "name"), f"the team has no members for {DELEGATION}")
+
+
+def _prompt(described: dict[str, Any]) -> Prompt:
+    """As a server describes it: `system_message` has what its defaults are not."""
+    told = described.get("system_message") or {}
+    instructions = told.get("instructions")
+    if isinstance(instructions, str):
+        instructions = [instructions]
+    return Prompt(
+        told.get("system_message"),
+        described.get("description"),
+        described.get("role"),
+        tuple(instructions or ()),
+        bool(told.get("markdown")),
+        told.get("expected_output"),
+        told.get("additional_context"),
+    )
 
 
 def id_of(name: str) -> str:

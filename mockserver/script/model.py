@@ -24,6 +24,20 @@ DEFAULT_MAX_RETRIES = 3
 
 
 @dataclass(frozen=True)
+class Prompt:
+    """What an agent's or a team's model is told of itself, as its description has it."""
+
+    whole: str | None = None
+    """The whole system message, in place of one made of the others."""
+    description: str | None = None
+    role: str | None = None
+    instructions: tuple[str, ...] = ()
+    markdown: bool = False
+    expected_output: str | None = None
+    additional_context: str | None = None
+
+
+@dataclass(frozen=True)
 class Executor:
     """What carries a step out: a function, an agent or a team."""
 
@@ -42,6 +56,7 @@ class Executor:
     """Each retry's delay is twice the one before."""
     members: tuple[Step, ...] = ()
     """A team's: each has its own executor and mock."""
+    prompt: Prompt = Prompt()
 
 
 WaitsFor = Literal["requires_confirmation", "requires_user_input", "external_execution_required"]

@@ -210,6 +210,26 @@ TOKENS = st.fixed_dictionaries(
 )
 
 
+PROMPTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "role": st.sampled_from(["scout", ""]),
+        "description": st.sampled_from(["of {n}", "$5 {nobody}"]),
+        "system_message": st.fixed_dictionaries(
+            {},
+            optional={
+                "instructions": st.sampled_from(["be brief", ["one {n}", "two"], []]),
+                "markdown": st.booleans(),
+                "expected_output": st.sampled_from([" a line ", ""]),
+                "additional_context": st.just("ctx {n} "),
+                "system_message": st.sampled_from(["You are {n}.", ""]),
+            },
+        ),
+    },
+)
+"""What an agent or a team is told of itself."""
+
+
 @st.composite
 def thoughts(draw: st.DrawFn) -> Json:
     """What a model thinks and uses besides."""
@@ -360,6 +380,8 @@ def plain_steps(draw: st.DrawFn, executors: tuple[str, ...]) -> Json:
         step["on_error"] = draw(st.sampled_from(["skip", "fail"]))
     if executor != "function":
         step[executor] = {"id": "ag", "name": "Ag"}
+        if draw(st.integers(0, 3)) == 3:
+            step[executor] |= draw(PROMPTS)
         if executor == "team" and draw(st.booleans()):
             step["team"], step["mock"] = draw(teams())
         if draw(st.integers(0, 7)) == 7:
