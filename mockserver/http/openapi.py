@@ -14,22 +14,12 @@ for both:
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from connexion.lifecycle import ConnexionRequest, ConnexionResponse
-from connexion.middleware import ConnexionMiddleware
-from connexion.middleware.abstract import ROUTING_CONTEXT, SpecMiddleware
-from connexion.middleware.exceptions import ExceptionMiddleware
-from connexion.middleware.main import API
-from connexion.middleware.routing import RoutingAPI, RoutingMiddleware
-from connexion.middleware.security import SecurityAPI, SecurityOperation
-from connexion.operations import AbstractOperation
-from connexion.resolver import Resolution, Resolver
-from connexion.security import BearerSecurityHandler
-from connexion.spec import OpenAPISpecification
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -44,6 +34,21 @@ from mockserver.http.request import MOCK_SCOPE_KEY, REQUEST_KEY, Operation, Requ
 from mockserver.http.stages import pass_stages
 from mockserver.http.validation import OperationSchema
 from mockserver.sessions.store import StoreError
+
+with warnings.catch_warnings():
+    # Of packages that it imports; whoever runs tests with warnings as errors can change nothing.
+    warnings.simplefilter("ignore")
+    from connexion.lifecycle import ConnexionRequest, ConnexionResponse
+    from connexion.middleware import ConnexionMiddleware
+    from connexion.middleware.abstract import ROUTING_CONTEXT, SpecMiddleware
+    from connexion.middleware.exceptions import ExceptionMiddleware
+    from connexion.middleware.main import API
+    from connexion.middleware.routing import RoutingAPI, RoutingMiddleware
+    from connexion.middleware.security import SecurityAPI, SecurityOperation
+    from connexion.operations import AbstractOperation
+    from connexion.resolver import Resolution, Resolver
+    from connexion.security import BearerSecurityHandler
+    from connexion.spec import OpenAPISpecification
 
 logger = logging.getLogger(__name__)
 

@@ -87,3 +87,17 @@ def test_it_costs_nothing_unused() -> None:
     code = "import mockserver.pytest_plugin, sys; print([m for m in sys.modules if 'httpx' in m])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert found.stdout.strip() == "[]"
+
+
+def test_a_suite_with_warnings_as_errors_can_use_it(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+    def test_it(agentos_mock):
+        form = {"message": "bees", "stream": "false"}
+        run = "/workflows/content-pipeline/runs"
+        assert agentos_mock.http.post(run, data=form).status_code == 200
+        assert agentos_mock.http.post(run, data={"message": "bees"}).status_code == 200
+    """)
+    # A process of its own: here all is imported.
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", *QUICK, str(pytester.path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout
