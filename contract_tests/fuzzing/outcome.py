@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from agentos_contract.requirements import Level, load_catalogue
 from contract_tests.judging.judgement import Breach, Judgement
-from contract_tests.judging.known import KnownList
+from contract_tests.judging.known import KnownDeviations
 from contract_tests.target.exchange import Request
 from contract_tests.target.gateway import is_gateways
 
@@ -54,7 +54,7 @@ class Counted:
     """Which breaches count: those of a level's requirements that are not known, and that no
     gateway's answer shows."""
 
-    def __init__(self, known: KnownList, level: Level) -> None:
+    def __init__(self, known: KnownDeviations, level: Level) -> None:
         self._known = known
         self._requirements = {one.id for one in load_catalogue().at_level(level)}
 

@@ -110,7 +110,7 @@ def _is_at(pattern: str, pointer: str) -> bool:
     )
 
 
-KnownList = Mapping[str, Sequence[Known]]
+KnownDeviations = Mapping[str, Sequence[Known]]
 """Known deviations by requirement id."""
 
 

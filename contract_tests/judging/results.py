@@ -9,7 +9,7 @@ from enum import Enum
 from agentos_contract.requirements import Requirement
 from contract_tests.judging.findings import Findings
 from contract_tests.judging.judgement import Breach
-from contract_tests.judging.known import Known, KnownList
+from contract_tests.judging.known import Known, KnownDeviations
 
 REQUIRED = "required, but skipped: "
 """How the message of a requirement begins that --require names, and that was not exercised."""
@@ -75,7 +75,7 @@ def settle(
     requirements: Sequence[Requirement],
     findings: Findings,
     *,
-    known: KnownList,
+    known: KnownDeviations,
     required: Collection[str],
 ) -> list[Result]:
     """A result for each requirement, in the catalogue's order."""

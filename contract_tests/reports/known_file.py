@@ -15,7 +15,7 @@ from ruamel.yaml.error import YAMLError
 
 from contract_tests.checks.registry import CHECKS
 from contract_tests.judging.entries import entries_for
-from contract_tests.judging.known import Known, KnownError, KnownList
+from contract_tests.judging.known import Known, KnownDeviations, KnownError
 from contract_tests.judging.results import new_breaches, stale_entries
 from contract_tests.running.run import Report
 
@@ -44,7 +44,7 @@ def update_known_file(
     file: Path,
     start: Path | None,
     report: Report,
-    known: KnownList,
+    known: KnownDeviations,
     redact: Callable[[str], str],
 ) -> Update:
     """Bring the file up to date with what was found.

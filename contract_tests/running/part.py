@@ -15,7 +15,7 @@ from contract_tests.checks.registry import (
     ordered_checks,
 )
 from contract_tests.checks.stages import Stage
-from contract_tests.judging.known import KnownList
+from contract_tests.judging.known import KnownDeviations
 
 PLANNED = {"streams", "batch_runs", "further_messages"}
 """Checks whose runs the plan has numbers of their own for."""
@@ -70,7 +70,7 @@ def needs_of(
     )
 
 
-def not_gone(known: KnownList) -> KnownList:
+def not_gone(known: KnownDeviations) -> KnownDeviations:
     """What is known, where only checks of some names are made: it may show in the others, and is
     not gone where it does not."""
     return {

@@ -28,7 +28,7 @@ from contract_tests.checks.stages import CannotDecide
 from contract_tests.judging.answers import OF_REFUSALS
 from contract_tests.judging.findings import Findings
 from contract_tests.judging.judgement import Breach
-from contract_tests.judging.known import KnownList
+from contract_tests.judging.known import KnownDeviations
 from contract_tests.judging.one_cause import settle_failing_batches
 from contract_tests.judging.results import Result, settle
 from contract_tests.judging.streams import StreamedRun
@@ -58,7 +58,7 @@ class Options:
     level: Level = DEFAULT_LEVEL
     selection: Selection = field(default_factory=Selection)
     """Of the level's requirements."""
-    known: KnownList = field(default_factory=dict)
+    known: KnownDeviations = field(default_factory=dict)
     required: Collection[str] = ()
     max_examples: int = 50
     max_runs: int = 180

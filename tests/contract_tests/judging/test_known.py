@@ -10,7 +10,7 @@ import pytest
 
 from agentos_contract.profiles import load_profile
 from agentos_contract.requirements import DEFAULT_LEVEL, load_catalogue
-from contract_tests.judging.known import Known, KnownError, KnownList, load_known
+from contract_tests.judging.known import Known, KnownDeviations, KnownError, load_known
 from contract_tests.judging.results import Result, Status, settle
 from contract_tests.running.run import Report
 from mockserver.app import Settings, create_app
@@ -43,7 +43,7 @@ WORKFLOWS = ("main", "other")
 BROKEN = "identity.run-id"
 
 
-def settled(report: Report, known: KnownList) -> dict[str, Result]:
+def settled(report: Report, known: KnownDeviations) -> dict[str, Result]:
     """The results, had that been known."""
     requirements = list(load_catalogue().at_level(DEFAULT_LEVEL))
     results = settle(requirements, report.findings, known=known, required=())
@@ -245,7 +245,7 @@ def failed(results: dict[str, Result]) -> set[str]:
     return {name for name, result in results.items() if result.status is Status.FAILED}
 
 
-def shown_by(report: Report, known: KnownList) -> list[tuple[str, int]]:
+def shown_by(report: Report, known: KnownDeviations) -> list[tuple[str, int]]:
     """The entries that a report's breaches need, by requirement and position."""
     return [
         (name, position)
