@@ -158,7 +158,7 @@ def _report(
         batch.exchange,
         stream.exchange,
         cause=cause_of(batch, stream, by_structure=unlike.by_structure),
-        about=conditions_of_modes(batch, stream),
+        when=conditions_of_modes(batch, stream),
     )
 
 
@@ -166,7 +166,7 @@ def _compare(
     context: Context, workflow: Workflow, batch: BatchRun, stream: StreamedRun
 ) -> Unlike | None:
     """What is different in the two modes, of the same message; None where nothing surely is."""
-    exchanges, about = [batch.exchange, stream.exchange], conditions_of_modes(batch, stream)
+    exchanges, when = [batch.exchange, stream.exchange], conditions_of_modes(batch, stream)
     message = stream.message
     outcomes = outcome_of_batch(batch), outcome_of_stream(stream)
     views: list[Callable[[RunOutcome], RunOutcome]] = [lambda outcome: outcome, structure]
@@ -174,7 +174,7 @@ def _compare(
         views = [structure]
     kept = views[0](outcomes[0]), views[0](outcomes[1])
     if kept[0] == kept[1] or workflow.deterministic:
-        context.findings.exercise("batch.equals-stream", exchanges=exchanges, about=about)
+        context.findings.exercise("batch.equals-stream", exchanges=exchanges, when=when)
         return None if kept[0] == kept[1] else Unlike(difference(*kept), views[0] is structure)
     batches, streams = [outcomes[0]], [outcomes[1]]
     for _ in range(SAMPLES - 1):
@@ -198,7 +198,7 @@ def _compare(
         kept = views[0](batches[0]), views[0](streams[0])
         if kept[0] == kept[1]:
             break  # it was the one mode's or the other's accident
-    context.findings.exercise("batch.equals-stream", exchanges=exchanges, about=about)
+    context.findings.exercise("batch.equals-stream", exchanges=exchanges, when=when)
     return None if kept[0] == kept[1] else Unlike(difference(*kept), views[0] is structure)
 
 
@@ -244,8 +244,8 @@ def _compare_runs(
     runs = runs_of_batch(batch), runs_of_stream(stream)
     if None in runs or stream.judge.violations:
         return  # what is wrong with a stream in itself is another requirement's
-    exchanges, about = [batch.exchange, stream.exchange], conditions_of_modes(batch, stream)
-    context.findings.exercise("batch.executor-runs", exchanges=exchanges, about=about)
+    exchanges, when = [batch.exchange, stream.exchange], conditions_of_modes(batch, stream)
+    context.findings.exercise("batch.executor-runs", exchanges=exchanges, when=when)
     if sorted(map(canonical, runs[0])) == sorted(map(canonical, runs[1])):
         return
     for _ in range(SAMPLES - 1 if workflow.deterministic is None else 0):
@@ -257,4 +257,4 @@ def _compare_runs(
     other = [one for one in runs[0] if canonical(one) not in told[1]] or runs[0]
     here, there = unlike(other, lost, MAX_RUNS)
     message = f"{workflow.id}: the agents' runs are {here} in batch and {there} in the stream"
-    context.findings.breach("batch.executor-runs", message, *exchanges, about=about)
+    context.findings.breach("batch.executor-runs", message, *exchanges, when=when)

@@ -177,7 +177,7 @@ def _judge_end(
         run.exchange,
         cancelled,
         cause=_CAUSES.get(tuple(terminal), "otherwise"),
-        about=frozenset({"one-step"} if _own_steps(usual) == 1 else ()),
+        when=frozenset({"one-step"} if _own_steps(usual) == 1 else ()),
     )
 
 

@@ -164,7 +164,7 @@ def overlapping_runs(context: Context) -> None:
     ]
     if runs[0] is None or runs[1] is None:
         raise CannotDecide("two runs in one session were not both answered with a stream")
-    context.findings.exercise("session.isolation", exchanges=exchanges, about=OVERLAPPING)
+    context.findings.exercise("session.isolation", exchanges=exchanges, when=OVERLAPPING)
     alone = context.history.streams[workflow.id]
     for run in (runs[0], runs[1]):
         if run.is_completed and repeats(alone, alone.message):
@@ -173,7 +173,7 @@ def overlapping_runs(context: Context) -> None:
                 repeats(run, run.message),
                 f"{workflow.id} repeats its message, but not beside another run of its session",
                 *exchanges,
-                about=OVERLAPPING,
+                when=OVERLAPPING,
             )
     _judge_listed(context, session_id, runs[0], runs[1])
 
@@ -216,7 +216,7 @@ def _judge_listed(context: Context, session_id: str, *runs: StreamedRun) -> None
         not lost,
         f"two runs were under way at the same time in the session {session_id}: {lost}",
         *exchanges,
-        about=OVERLAPPING,
+        when=OVERLAPPING,
     )
     for run in runs:
         given = listed.input_of(run.run_id)
@@ -224,7 +224,7 @@ def _judge_listed(context: Context, session_id: str, *runs: StreamedRun) -> None
             text = f"the run {run.run_id} was sent {run.message!r}, and is listed with {given!r}"
             others = [one.message for one in runs if one is not run]
             if given in others:
-                context.findings.breach("session.isolation", text, *exchanges, about=OVERLAPPING)
+                context.findings.breach("session.isolation", text, *exchanges, when=OVERLAPPING)
 
 
 def _lost(listed: Listed, runs: Sequence[StreamedRun]) -> str:

@@ -236,8 +236,8 @@ class Model:
         if exchange.status != 200:
             message = f"the run {run.run_id} completed and is not there: {exchange.summary}"
             is_overlapped = self._sessions[run.session_id or ""].overlapped
-            about = frozenset({"overlapping"} if is_overlapped else ())
-            judgement.breach("session.continuity", message, exchange, about=about)
+            when = frozenset({"overlapping"} if is_overlapped else ())
+            judgement.breach("session.continuity", message, exchange, when=when)
         body = parse_object(exchange.body) or {} if exchange.status == 200 else {}
         content = self._contents[run.run_id]
         for key, wanted in (("run_id", run.run_id), ("status", "COMPLETED"), ("content", content)):
@@ -262,8 +262,8 @@ class Model:
         judgement.exercise("session.continuity")
         if missing:
             is_overlapped = self._sessions[session_id].overlapped
-            about = frozenset({"overlapping"} if is_overlapped else ())
-            judgement.breach("session.continuity", message, exchange, about=about)
+            when = frozenset({"overlapping"} if is_overlapped else ())
+            judgement.breach("session.continuity", message, exchange, when=when)
         strangers = [run_id for run_id in listed if self._is_elsewhere(run_id, session_id)]
         if strangers:
             message = f"the session {session_id} lists a run of another one: {strangers[0]}"

@@ -33,14 +33,14 @@ class Conditions:
     workflows: frozenset[str] = frozenset()
     answers: frozenset[str] = frozenset()
     """Keys of ANSWER_KINDS."""
-    about: frozenset[str] = frozenset()
+    when: frozenset[str] = frozenset()
     """Keys of RUN_CONDITIONS."""
     events: frozenset[str] = frozenset()
     """The names of the events that came."""
 
 
-def conditions_of(exchanges: Iterable[Exchange], about: frozenset[str] = frozenset()) -> Conditions:
-    """These exchanges' conditions, all together. `about`: those of what was judged in them."""
+def conditions_of(exchanges: Iterable[Exchange], when: frozenset[str] = frozenset()) -> Conditions:
+    """These exchanges' conditions, all together. `when`: those of what was judged in them."""
     workflows: set[str] = set()
     answers: set[str] = set()
     events: set[str] = set()
@@ -50,7 +50,7 @@ def conditions_of(exchanges: Iterable[Exchange], about: frozenset[str] = frozens
         names = {event.event for _, event in exchange.events}
         answers |= _answer_kinds(exchange, names)
         events |= names
-    return Conditions(frozenset(workflows), frozenset(answers), about, frozenset(events))
+    return Conditions(frozenset(workflows), frozenset(answers), when, frozenset(events))
 
 
 def _answer_kinds(exchange: Exchange, names: set[str]) -> set[str]:

@@ -45,19 +45,19 @@ class Findings:
         *requirements: str,
         generated: bool = False,
         exchanges: Iterable[Exchange | None] = (),
-        about: frozenset[str] = frozenset(),
+        when: frozenset[str] = frozenset(),
     ) -> None:
-        """A request could have broken these; `exchanges`: the request, if it is one's. `about`: the
+        """A request could have broken these; `exchanges`: the request, if it is one's. `when`: the
         conditions of what in it could have."""
         conditions = conditions_of(exchange for exchange in exchanges if exchange is not None)
         for requirement in requirements:
-            self._exercise(requirement, conditions, [about], generated=generated)
+            self._exercise(requirement, conditions, [when], generated=generated)
 
     def _exercise(
         self,
         requirement: str,
         conditions: Conditions,
-        about: Collection[frozenset[str]],
+        when: Collection[frozenset[str]],
         *,
         generated: bool,
     ) -> None:
@@ -65,13 +65,13 @@ class Findings:
             self.cases.setdefault(requirement, Counter())[self.check] += 1
             if not generated:
                 probed = self.probed_at.setdefault(requirement, set())
-                probed.update(replace(conditions, about=words) for words in about)
+                probed.update(replace(conditions, when=words) for words in when)
 
     def record(self, judgement: Judgement, *, generated: bool = False) -> None:
         """Add what an answer showed."""
         conditions = conditions_of([judgement.exchange] if judgement.exchange is not None else ())
-        for requirement, about in judgement.exercised_when.items():
-            self._exercise(requirement, conditions, about, generated=generated)
+        for requirement, when in judgement.exercised_when.items():
+            self._exercise(requirement, conditions, when, generated=generated)
         for breach in judgement.breaches:
             self.add(breach, generated=generated)
 
@@ -82,12 +82,12 @@ class Findings:
         message: str,
         *exchanges: Exchange,
         cause: str = "",
-        about: frozenset[str] = frozenset(),
+        when: frozenset[str] = frozenset(),
     ) -> None:
         """A requirement was exercised, and broken unless `kept`."""
-        self.exercise(requirement, exchanges=exchanges, about=about)
+        self.exercise(requirement, exchanges=exchanges, when=when)
         if not kept:
-            self.breach(requirement, message, *exchanges, cause=cause, about=about)
+            self.breach(requirement, message, *exchanges, cause=cause, when=when)
 
     def breach(
         self,
@@ -95,16 +95,14 @@ class Findings:
         message: str,
         *exchanges: Exchange,
         cause: str = "",
-        about: frozenset[str] = frozenset(),
+        when: frozenset[str] = frozenset(),
     ) -> None:
         """A requirement was broken, as these exchanges show, in that order."""
         commands = commands_of(exchanges)
         exchange = exchanges[-1] if exchanges else None
         before = exchanges[:-1]
         self.add(
-            Breach(
-                requirement, message, commands, exchange, before=before, cause=cause, about=about
-            )
+            Breach(requirement, message, commands, exchange, before=before, cause=cause, when=when)
         )
 
     def add(self, breach: Breach, *, generated: bool = False) -> None:

@@ -34,7 +34,7 @@ class Breach:
     """What kind of fault it is, a word of the catalogue; "" where the requirement has only one."""
     at: str = field(default="", compare=False)
     """Where in the payload or the body, as a JSON pointer; "" for the whole."""
-    about: frozenset[str] = field(default=frozenset(), compare=False)
+    when: frozenset[str] = field(default=frozenset(), compare=False)
     """The conditions under which it was seen, words of `conditions.RUN_CONDITIONS`."""
     is_generated: bool = field(default=False, compare=False)
     """Whether a generated request showed it: one that need not be sent each time."""
@@ -51,7 +51,7 @@ class Breach:
 
     @property
     def conditions(self) -> Conditions:
-        return conditions_of(self.exchanges, self.about)
+        return conditions_of(self.exchanges, self.when)
 
     @property
     def event(self) -> str | None:
@@ -85,9 +85,9 @@ class Judgement:
         """The requirements that it could have broken."""
         return set(self.exercised_when)
 
-    def exercise(self, *requirements: str, about: Collection[str] = ()) -> None:
+    def exercise(self, *requirements: str, when: Collection[str] = ()) -> None:
         for requirement in requirements:
-            self.exercised_when.setdefault(requirement, set()).add(frozenset(about))
+            self.exercised_when.setdefault(requirement, set()).add(frozenset(when))
 
     def breach(
         self,
@@ -98,9 +98,9 @@ class Judgement:
         *,
         cause: str = "",
         at: str = "",
-        about: frozenset[str] = frozenset(),
+        when: frozenset[str] = frozenset(),
     ) -> None:
-        self.exercise(requirement, about=about)
+        self.exercise(requirement, when=when)
         self.breaches.append(
             Breach(
                 requirement,
@@ -110,7 +110,7 @@ class Judgement:
                 event_index,
                 cause=cause,
                 at=at,
-                about=about,
+                when=when,
             )
         )
 

@@ -84,7 +84,7 @@ class Known:
     def _holds(self, conditions: Conditions) -> bool:
         if self.workflows and not conditions.workflows & set(self.workflows):
             return False
-        return self.conditions <= conditions.answers | conditions.about
+        return self.conditions <= conditions.answers | conditions.when
 
     @property
     def where(self) -> str:

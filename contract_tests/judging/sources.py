@@ -22,7 +22,7 @@ class Source:
     cause: str
     status: int | None
     """Of the answer, where not all answers were 200."""
-    about: frozenset[str]
+    when: frozenset[str]
     breaches: tuple[Breach, ...]
 
     @property
@@ -37,7 +37,7 @@ class Source:
             self.event or "",
             f"at {self.at}" if self.at else "",
             self.cause,
-            " and ".join(sorted(self.about)),
+            " and ".join(sorted(self.when)),
             str(self.status) if self.status is not None else "",
         ]
         return ", ".join(part for part in parts if part)
@@ -53,7 +53,7 @@ class Source:
             reason,
             sometimes,
             workflows,
-            tuple(sorted(self.about)) or None,
+            tuple(sorted(self.when)) or None,
             (self.event,) if self.event is not None else (),
             (self.at,) if self.at else (),
             (self.cause,) if self.cause else (),
@@ -70,10 +70,10 @@ def sources_of(breaches: Iterable[Breach]) -> list[Source]:
         status = breach.status if has_statuses else None
         # Which member of a list it is says nothing of the kind.
         at = re.sub(r"/\d+(?=/|$)", "/*", breach.at)
-        about = breach.about
+        when = breach.when
         if breach.event is not None and breach.event.endswith(AFTER_END):
-            about |= breach.conditions.answers & {"failed", "cancelled"}
-        key = breach.event, at, breach.cause, status, about
+            when |= breach.conditions.answers & {"failed", "cancelled"}
+        key = breach.event, at, breach.cause, status, when
         found.setdefault(key, []).append(breach)
     return [Source(*key, tuple(kept)) for key, kept in found.items()]
 

@@ -124,8 +124,8 @@ def judge_stream(
         judgement.require("sse.complete", not decoder.incomplete, message, exchange)
     _judge_bytes(exchange, decoder, judgement)
     for requirement, conditions in judge.conditions.items():
-        for about in conditions:
-            judgement.exercise(requirement, about=about)
+        for when in conditions:
+            judgement.exercise(requirement, when=when)
     _add_violations(exchange, judge, judgement)
     for payload in judge.payloads:
         for text in _errors_in(payload):
@@ -177,7 +177,7 @@ def _add_violations(exchange: Exchange, judge: RunJudge, judgement: Judgement) -
                 violation.index,
                 cause=violation.cause if is_told else "",
                 at=violation.at,
-                about=violation.when,
+                when=violation.when,
             )
 
 

@@ -92,5 +92,5 @@ def by_requirement(deviation: str, findings: Findings) -> Observations:
         return
     needed = load_deviations()[deviation].kept_under
     probed = findings.probed_at.get(requirement, ())
-    if needed is not None and any(needed <= one.answers | one.about for one in probed):
+    if needed is not None and any(needed <= one.answers | one.when for one in probed):
         yield Observation(deviation, False, f"{requirement} was kept")

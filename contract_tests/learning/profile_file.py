@@ -67,7 +67,7 @@ def _evidence(learned: Learned) -> CommentedMap:
     events: set[str] = set()
     exercised = CommentedMap()
     for name, probed in sorted(learned.report.findings.probed_at.items()):
-        found = {conditions.answers | conditions.about for conditions in probed}
+        found = {conditions.answers | conditions.when for conditions in probed}
         events.update(*(conditions.events for conditions in probed))
         # What holds under fewer conditions is said by those under more.
         kept = [one for one in found if not any(one < other for other in found)]
