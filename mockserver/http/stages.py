@@ -5,13 +5,13 @@ Their order, which is the precedence of statuses, is `hooks.STAGES` unless the h
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from agentos_contract.document import RUN_OPERATION_ID
 from agentos_contract.json_values import to_json
+from agentos_contract.names import nearest
 from mockserver.http.bodies import SentBody, content_type_of, read_body
 from mockserver.http.errors import ApiError
 from mockserver.http.preferences import NOTHING, OF_RUNS, OWN, Preferences
@@ -68,8 +68,8 @@ def _workflow(request: Request) -> None:
     workflows, workflow_id = request.workflows, request.path.get("workflow_id")
     if workflow_id is None or workflow_id in workflows:
         return
-    near = difflib.get_close_matches(workflow_id, workflows, 1)
-    hint = f"did you mean {near[0]!r}?" if near else "GET /workflows lists them"
+    near = nearest(workflow_id, workflows)
+    hint = f"did you mean {near!r}?" if near else "GET /workflows lists them"
     raise ApiError(404, f"Workflow {workflow_id!r} not found", hint=hint, kind="workflow")
 
 
