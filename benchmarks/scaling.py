@@ -17,12 +17,10 @@ import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
-
-from starlette.types import Message
 
 from benchmarks.curves import Curve, picture
-from mockserver.app import Mock, Settings, create_app
+from benchmarks.in_process import run
+from mockserver.app import Settings, create_app
 from mockserver.script.loader import load_text
 
 ROOT = Path(__file__).parent.parent
@@ -42,47 +40,6 @@ UNITS = {
 }
 _LAST = 500
 """Requests over which the cost of one is measured, where it is that of the last of many."""
-
-
-async def _ask(app: Mock, workflow_id: str, **form: str) -> int:
-    """Bytes of the answer."""
-    body = urlencode(form).encode()
-    path = f"/workflows/{workflow_id}/runs"
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "POST",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
-        "root_path": "",
-        "scheme": "http",
-        "headers": [
-            (b"host", b"localhost"),
-            (b"content-type", b"application/x-www-form-urlencoded"),
-        ],
-        "client": ("127.0.0.1", 1),
-        "server": ("127.0.0.1", 7777),
-    }
-    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-    gone = asyncio.get_running_loop().create_future()
-    length = 0
-
-    async def receive() -> Message:
-        if messages:
-            return messages.pop()
-        await gone
-        return {"type": "http.disconnect"}
-
-    async def send(message: Message) -> None:
-        nonlocal length
-        if message["type"] == "http.response.start":
-            assert message["status"] == 200, message
-        length += len(message.get("body", b""))
-
-    await app(scope, receive, send)
-    return length
 
 
 def _step(name: str) -> dict[str, Any]:
@@ -107,11 +64,11 @@ async def _whole_run(kind: str, size: int) -> float:
     """Seconds of CPU that one unit of one run takes, the median of runs."""
     workflow = load_text(json.dumps(_workflow(kind, size)), "w.json", is_json=True)
     app = create_app(Settings(workflows={"w": workflow}))
-    await _ask(app, "w", message="x")
+    await run(app, "w", message="x")
     taken = []
     for _ in range(max(3, min(50, 2_000 // size))):
         started = time.process_time()
-        await _ask(app, "w", message="x")
+        await run(app, "w", message="x")
         taken.append(time.process_time() - started)
     return statistics.median(taken) / size
 
@@ -127,7 +84,7 @@ async def _last_of_many(kind: str, size: int) -> float:
     for count in range(size + _LAST):
         if count == size:
             started = time.process_time()
-        await _ask(app, "w", **form)
+        await run(app, "w", **form)
     return (time.process_time() - started) / _LAST
 
 

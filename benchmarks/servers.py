@@ -13,6 +13,7 @@ form. What they answer differs:
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import json
@@ -27,7 +28,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 import uvicorn
@@ -40,6 +41,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from mockserver.app import create_app
+from mockserver.connections import Limits, protocol
 from mockserver.script.loader import BUNDLED_SCRIPTS
 
 PATH = "/workflows/content-pipeline/runs"
@@ -84,7 +86,7 @@ FORMS = {
 @contextlib.contextmanager
 def mock() -> Iterator[Server]:
     """The mock, as `mockserver serve` has it."""
-    with _served("mock", create_app, FORMS) as server:
+    with _served("mock", create_app, FORMS, http=protocol(Limits())) as server:
         yield server
 
 
@@ -151,11 +153,17 @@ def connexion(body: bytes) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def _served(
-    name: str, application: Callable[[], ASGIApp], requests: Mapping[str, bytes]
+    name: str,
+    application: Callable[[], ASGIApp],
+    requests: Mapping[str, bytes],
+    *,
+    http: type[asyncio.Protocol] | Literal["httptools"] = "httptools",
 ) -> Iterator[Server]:
     ours, theirs = multiprocessing.Pipe()
     # Forked: it need not be told what to serve.
-    process = multiprocessing.get_context("fork").Process(target=_serve, args=(application, theirs))
+    process = multiprocessing.get_context("fork").Process(
+        target=_serve, args=(application, theirs, http)
+    )
     process.start()
     try:
         yield Server(name, ours.recv(), requests)
@@ -164,7 +172,11 @@ def _served(
         process.join()
 
 
-def _serve(application: Callable[[], ASGIApp], pipe: Connection) -> None:
+def _serve(
+    application: Callable[[], ASGIApp],
+    pipe: Connection,
+    http: type[asyncio.Protocol] | Literal["httptools"],
+) -> None:
     app = application()
     listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
@@ -174,9 +186,7 @@ def _serve(application: Callable[[], ASGIApp], pipe: Connection) -> None:
     gc.freeze()
     gc.set_threshold(10_000)
     pipe.send(listener.getsockname()[1])
-    config = uvicorn.Config(
-        app, log_level="error", access_log=False, loop="uvloop", http="httptools"
-    )
+    config = uvicorn.Config(app, log_level="error", access_log=False, loop="uvloop", http=http)
     uvicorn.Server(config).run(sockets=[listener])
 
 

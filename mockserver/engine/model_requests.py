@@ -9,7 +9,7 @@ from typing import Any
 
 from mockserver.engine.context import RunContext
 from mockserver.engine.media import Media, cited, render_media
-from mockserver.engine.pacing import tokens_of
+from mockserver.engine.pacing import InTokens
 from mockserver.engine.results import Structured, as_text
 from mockserver.engine.tool_calls import ToolCall
 from mockserver.script.model import Mock, Texts, Tokens, Tool
@@ -18,12 +18,15 @@ from mockserver.script.templates import Renderer
 Json = dict[str, Any]
 
 
+Pieces = list[str] | InTokens
+
+
 @dataclass
 class ModelRequest:
     """One request to a model, with its answer."""
 
-    reasoning: list[str]
-    content: list[str]
+    reasoning: Pieces
+    content: Pieces
     tools: list[ToolCall]
     """Asked for at once, and numbered through the run."""
     tokens: Tokens | None
@@ -52,17 +55,17 @@ def model_requests(context: RunContext, mock: Mock, variables: Json) -> list[Mod
     if mock.content_type is not None:
         value = context.render(mock.content, variables)
         requests[-1].value = Structured(value)
-        requests[-1].content = tokens_of(as_text(value)) if is_by_token else [as_text(value)]
+        requests[-1].content = InTokens(as_text(value)) if is_by_token else [as_text(value)]
     return requests
 
 
-def _pieces(context: RunContext, texts: Texts, variables: Json, is_by_token: bool) -> list[str]:
+def _pieces(context: RunContext, texts: Texts, variables: Json, is_by_token: bool) -> Pieces:
     values = [context.render(piece, variables) for piece in texts.pieces]
     if not texts.is_whole:
         return [as_text(value) for value in values]
     # As a function's: what is not JSON's is a text.
     text = as_text(values[0]) if isinstance(values[0], dict | list) else str(values[0])
-    return tokens_of(text) if is_by_token else [text]
+    return InTokens(text) if is_by_token else [text]
 
 
 def _media(context: RunContext, media: Mapping[str, Renderer], variables: Json) -> Media:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 
 from mockserver.engine.actions import Branch, Wait, sleep
 from mockserver.script.model import Timing
@@ -15,6 +15,20 @@ _TOKEN = re.compile(r"\s*\w{1,8}|\s*[^\w\s]{1,4}|\s+")
 def tokens_of(text: str) -> list[str]:
     """A text in tokens, which joined are the text."""
     return _TOKEN.findall(text)
+
+
+class InTokens:
+    """A text in tokens, each made as it is asked for: a list of them would be ten times the text,
+    for as long as it takes to say it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __iter__(self) -> Iterator[str]:
+        return (found[0] for found in _TOKEN.finditer(self._text))
 
 
 class Pace:

@@ -18,7 +18,7 @@ from agentos_contract.sse import EventStreamDecoder, encode_json_event
 from mockserver.engine.actions import Wait
 from mockserver.engine.engine import Engine
 from mockserver.engine.ids import Ids
-from mockserver.engine.pacing import tokens_of
+from mockserver.engine.pacing import InTokens, tokens_of
 from mockserver.engine.run import Run
 from mockserver.faults.registry import resolve
 from mockserver.script.problems import ScriptError
@@ -232,6 +232,8 @@ def test_the_tokens_of_a_text_are_the_text(text: str) -> None:
     tokens = tokens_of(text)
     assert "".join(tokens) == text
     assert all(tokens)
+    assert [*InTokens(text)] == tokens
+    assert bool(InTokens(text)) == bool(tokens)
 
 
 # -- failures
