@@ -7,6 +7,7 @@ Conversions and fall-backs follow `agno/workflow/cel.py` of 2.5.6.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import celpy
@@ -151,6 +152,12 @@ class Cel:
 
     def __repr__(self) -> str:
         return f"Cel({self.source!r})"
+
+
+@lru_cache(maxsize=1000)
+def compiled(source: str, variables: tuple[str, ...]) -> Cel:
+    """As Cel(source, variables); what several scripts have is compiled once."""
+    return Cel(source, variables)
 
 
 def to_cel(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mockserver.script.cel import Cel, CelError, from_cel
+from mockserver.script.cel import Cel, CelError, compiled, from_cel
 from mockserver.script.members import Read, read_by_cel, read_by_template
 from mockserver.script.problems import Path, Problems
 from mockserver.script.templates import (
@@ -29,7 +29,7 @@ class Expressions:
 
     def cel(self, source: str, variables: Sequence[str], path: Path) -> Cel | bool:
         try:
-            cel = Cel(source, variables)
+            cel = compiled(source, tuple(variables))
         except CelError as error:
             self._problems.add(path, str(error))
             return False
@@ -40,7 +40,7 @@ class Expressions:
     def setting(self, source: str, expected: str, path: Path) -> Renderer | int:
         """CEL in a template's place: over the same variables, it gives a value of its type."""
         try:
-            cel = Cel(source, VARIABLES)
+            cel = compiled(source, VARIABLES)
         except CelError as error:
             self._problems.add(path, f"{error}; expected {expected}")
             return 0
