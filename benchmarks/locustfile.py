@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from random import choice
 from typing import Any, ClassVar
 
+import gevent
 import jsonschema_rs
 import requests
 from locust import User, constant, events, tag, task
@@ -91,10 +92,12 @@ def end_after_runs(environment: Environment, **_: Any) -> None:
     if options is None or options.runs is None or isinstance(runner, WorkerRunner):
         return
     assert runner is not None
+    ending: list[Any] = []
 
     def look(**_: Any) -> None:
-        if environment.stats.total.num_requests >= options.runs:
-            runner.quit()
+        # Not here: it ends the greenlets that tell this one, and would wait for itself.
+        if environment.stats.total.num_requests >= options.runs and not ending:
+            ending.append(gevent.spawn(runner.quit))
 
     counted = events.worker_report if isinstance(runner, MasterRunner) else events.request
     counted.add_listener(look)  # type: ignore[no-untyped-call]

@@ -91,7 +91,7 @@ def make_context(
         judge=judge,
         forms=forms,
         findings=findings,
-        ids=OwnIds(),
+        ids=OwnIds(seed),
         progress=progress,
         browser_origin=browser_origin,
         parallel=parallel,

@@ -27,7 +27,7 @@ from contract_tests.running.run import Listener, Options, Report, run_contract_t
 from contract_tests.target.exchange import Exchange
 from contract_tests.target.problems import CouldNotRun
 
-EXTRA_RUNS = 24
+EXTRA_RUNS = 28
 """How many runs observers start themselves, at most."""
 
 

@@ -20,8 +20,8 @@ T = TypeVar("T")
 
 MIN_PAUSE = 0.15
 """Seconds between two events, for something to be done meanwhile."""
-CANDIDATES = 3
-"""As many pauses of a kind are tried until one comes again."""
+CANDIDATES, TRIES = 2, 2
+"""As many pauses of a kind are tried, each so often, until one comes again."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,12 @@ def pauses_of(evidence: Evidence) -> list[Pause]:
 
 def _comes_again(evidence: Evidence, pause: Pause) -> bool:
     """Whether the run pauses there once more: the first time something else may have held it up."""
-    found = during_pause(evidence, pause, lambda started: None)
-    after = found.next_event_after if found is not None else None
-    return after is not None and after >= MIN_PAUSE
+    for _ in range(TRIES):
+        found = during_pause(evidence, pause, lambda started: None)
+        after = found.next_event_after if found is not None else None
+        if after is not None and after >= MIN_PAUSE:
+            return True
+    return False
 
 
 def _pauses(run: Run) -> Iterator[Pause]:

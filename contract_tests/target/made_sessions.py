@@ -1,4 +1,5 @@
-"""The sessions that runs of ours have made, and deleting them once they are no longer needed."""
+"""The sessions that we have made, by runs or as such, and deleting them once they are no longer
+needed."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ OWN = "contract-tests-"
 
 
 class MadeSessions:
-    """Notes what runs were answered; deletes their sessions."""
+    """Notes what was answered; deletes the sessions that came of it."""
 
     def __init__(self, document: Document, is_run: Callable[[Request], bool]) -> None:
         """`is_run`: whether a request could start a run."""
@@ -40,6 +41,11 @@ class MadeSessions:
     def note(self, exchange: Exchange) -> None:
         """Look at an exchange that is over."""
         request = exchange.request
+        if self._is_making(request) and exchange.status == 201:
+            session_id = _about(exchange).get("session_id")
+            user_id = (parse_object(request.content or b"") or {}).get("user_id")
+            if isinstance(session_id, str) and isinstance(user_id, str | None):
+                self._ids.setdefault(user_id, {})[session_id] = None
         if not self._is_run(request) or exchange.status != 200:
             return
         about = _about(exchange)
@@ -48,6 +54,14 @@ class MadeSessions:
             self._runs.add(about["run_id"])
         if isinstance(session_id, str) and session_id:
             self._ids.setdefault(request.field("user_id"), {})[session_id] = None
+
+    def _is_making(self, request: Request) -> bool:
+        making = self._document.operations.get("create_session")
+        path = request.path.partition("?")[0]
+        return making is not None and (request.method.lower(), path) == (
+            making.method.lower(),
+            making.path,
+        )
 
     def delete(self, client: Client) -> str:
         """Delete what is ours: sessions with an id of ours, and those that have runs of ours alone.

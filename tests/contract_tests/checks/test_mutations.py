@@ -968,7 +968,7 @@ class StampsARunOnce(ConformingServer):
     async def frames(self, run: Run) -> AsyncIterator[bytes]:
         async for frame in super().frames(run):
             if b"event: WorkflowCompleted" in frame:
-                await asyncio.sleep(3.1)
+                await asyncio.sleep(3.6)
             yield frame
 
     def events(self, run: Run) -> Stream:

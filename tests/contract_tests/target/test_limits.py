@@ -18,7 +18,7 @@ from contract_tests.target.gateway import describe, is_page
 from tests.contract_tests.conftest import run_cli
 from tests.hostile_server import JSON, STREAM, Answer, bomb, for_ever, head, hostile, plain
 
-LIMITS = Limits(idle=2.0, total=10.0, max_bytes=2_000_000, max_events=1_000)
+LIMITS = Limits(idle=10.0, total=30.0, max_bytes=2_000_000, max_events=1_000)
 RUN = Request("POST", "/workflows/w/runs", fields=(("message", "x"),))
 
 

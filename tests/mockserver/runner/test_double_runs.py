@@ -21,8 +21,8 @@ MODES = ["batch", "stream", "background"]
 
 @pytest.fixture
 def runner() -> Runner:
-    # Its steps wait half a second of their own time: a run is under way when the next one starts.
-    return Runner(MemoryStore(), seed=1, speed=50)
+    # Its steps wait half a second, here 50 ms: a run is under way when the next one starts.
+    return Runner(MemoryStore(), seed=1, speed=10)
 
 
 async def started(runner: Runner, message: str, mode: str, session_id: str = "s") -> ActiveRun:
