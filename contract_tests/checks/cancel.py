@@ -169,6 +169,9 @@ def _judge_end(
             )
             return
     said = " and ".join(terminal) or "no terminal event"
+    when = {"one-step"} if _own_steps(usual) == 1 else set()
+    if "WorkflowCancelled" in terminal:
+        when.add("cancelled")
     context.findings.require(
         "cancel.one-terminal-event",
         terminal == ["WorkflowCancelled"],
@@ -177,7 +180,7 @@ def _judge_end(
         run.exchange,
         cancelled,
         cause=_CAUSES.get(tuple(terminal), "otherwise"),
-        when=frozenset({"one-step"} if _own_steps(usual) == 1 else ()),
+        when=frozenset(when),
     )
 
 

@@ -162,6 +162,22 @@ def test_a_narrow_entry_gets_another_beside_it(stage: Serve, tmp_path: Path) -> 
     assert [entry.when for entry in load_known(str(file), IDS)[BROKEN]] == ["cancelled", None]
 
 
+def test_what_is_written_of_a_cancelled_run_is_of_any_that_is_cancelled(
+    stage: Serve, tmp_path: Path
+) -> None:
+    file = tmp_path / "known.yaml"
+    step = {"type": "Step", "name": "wait", "mock": {"delay": 2.0}}
+    (tmp_path / "one.json").write_text(json.dumps({"id": "one", "name": "One", "steps": [step]}))
+    deviations = frozenset({"cancel.completed-too"})
+    workflows = load_scripts(tmp_path / "one.json").workflows
+    url = stage(create_app(Settings(workflows=workflows, seed=1, deviations=deviations)))
+    name = "cancel.one-terminal-event"
+    assert run_cli(url, *QUICK, "--only", name, "--update-known", str(file)).exit_code == 0
+    conditions = [entry.conditions for entry in load_known(str(file), IDS)[name]]
+    assert conditions
+    assert all("cancelled" in words for words in conditions)
+
+
 class HasEventsOfItsOwn(ConformingServer):
     """As AgentOS from 2.6 on, where a run pauses: names that the document does not have."""
 

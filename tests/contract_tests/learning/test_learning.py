@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Set
 from pathlib import Path
 
 import httpx2
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+import contract_tests.learning.learn  # noqa: F401 - registers observers
 from agentos_contract.deviations import load_deviations
 from agentos_contract.profiles import Profile, load_profile
 from contract_tests.learning.observers import OBSERVERS, telling_requirements
@@ -43,6 +45,20 @@ def learn(url: str, out: Path, scripts: Path = CONDITIONS) -> Profile:
     return load_profile(str(out))
 
 
+def learn_all(url: str, out: Path, expected: Set[str]) -> Profile:
+    """Learn a server until all shows that is expected. Some shows by the clock: a busy machine may
+    hide it, and then nothing is said of it."""
+    for _ in range(3):
+        profile = learn(url, out)
+        shown = set(profile.deviations)
+        assert shown <= expected
+        assert profile.evidence is not None
+        assert expected - shown <= profile.evidence.unseen
+        if shown == expected:
+            return profile
+    pytest.fail(f"did not show: {', '.join(expected - shown)}")
+
+
 def mock(serve: Serve, *deviations: str) -> str:
     workflows = load_scripts(CONDITIONS).workflows
     settings = Settings(workflows=workflows, seed=1, deviations=frozenset(deviations))
@@ -62,9 +78,8 @@ def test_each_half_of_the_deviations_is_told_from_the_other(
     serve: Serve, tmp_path: Path, half: int
 ) -> None:
     few = set(sorted(LEARNABLE)[half::2])
-    learned = learn(mock(serve, *few), tmp_path / "learned.yaml")
     lonely = {name for name, other in IN_COMPANY.items() if name in few and other not in few}
-    assert set(learned.deviations) == few - lonely
+    learn_all(mock(serve, *few), tmp_path / "learned.yaml", few - lonely)
 
 
 class HeldUpOnce:
@@ -126,10 +141,9 @@ def test_the_real_server_and_the_mock_as_it_have_one_profile(
 ) -> None:
     """Whatever workflows it was learned from, it is not said to differ from itself."""
     ours, theirs, elsewhere = (tmp_path / name for name in ("ours", "theirs", "elsewhere"))
-    learn(mock(serve, *AGNO), ours)
+    learn_all(mock(serve, *AGNO), ours, LEARNABLE)
     with agentos(CONDITIONS) as url:
-        learned = learn(url, theirs)
-    assert set(learned.deviations) == LEARNABLE
+        learned = learn_all(url, theirs, LEARNABLE)
     with agentos(others) as url:
         of_fewer = learn(url, elsewhere, others)
     assert 20 < len(of_fewer.deviations) < len(learned.deviations)
