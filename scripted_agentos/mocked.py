@@ -25,6 +25,7 @@ from scripted_agentos.templates import Json, as_text, compile_value, literal
 MEDIA = {"images": Image, "videos": Video, "audio": Audio, "files": File}
 REQUEST_KEYS = frozenset({"content", "chunks", "reasoning", "tools", "tokens"})
 MOCK_KEYS = REQUEST_KEYS | {
+    "pauses",
     *("requests", "timing", "delay", "fails", "error", "fails_after", "stop", "session_state"),
     *("gate", "runs", "content_type", "success", "events", "citations", *MEDIA),
 }

@@ -12,6 +12,7 @@ from agno.workflow.cel import (
     _build_step_input_context,
     _evaluate_cel_raw,
 )
+from agno.workflow.decorators import pause
 from agno.workflow.types import StepInput, StepOutput
 
 from scripted_agentos.agents import build_agent, build_team, given
@@ -49,6 +50,15 @@ def build_step(described: Json, place: Place) -> StepLike:
     return BUILDERS[kind](described, place)
 
 
+PAUSE_SETTINGS = (
+    "requires_confirmation",
+    "confirmation_message",
+    "requires_user_input",
+    "user_input_message",
+    "user_input_schema",
+)
+
+
 def build_plain_step(described: Mapping[str, Any], place: Place) -> Step:
     name = described.get("name")
     if not isinstance(name, str):
@@ -61,7 +71,10 @@ def build_plain_step(described: Mapping[str, Any], place: Place) -> Step:
         executor = {"team": build_team(described["team"], mocked, place / "team")}
     else:
         function_name = described.get("executor_ref") or name
-        executor = {"executor": function_executor(mocked, function_name, place / "mock")}
+        function = function_executor(mocked, function_name, place / "mock")
+        if (described.get("mock") or {}).get("pauses"):
+            function = pause(**given(described, PAUSE_SETTINGS))(function)
+        executor = {"executor": function}
     if mocked.runs and "executor" not in executor:
         raise ScriptError(f"{place}.mock.runs: only a function runs others within itself")
     if mocked.may_stop and "executor" not in executor:

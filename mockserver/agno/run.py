@@ -135,8 +135,10 @@ class FailedStepSkipped(EngineHooks):
 
 @departure("pause.forgotten")
 class PauseForgotten(EngineHooks):
-    def pauses(self, node: Node) -> bool:
-        return False
+    def pauses(self, node: Node, *, has_failed: bool = False) -> bool:
+        # It forgets what a step asks, not what its function does.
+        is_of_function = node.pause is not None and node.pause.is_of_function
+        return is_of_function and not has_failed and super().pauses(node)
 
 
 @departure("pause.error-alone")

@@ -132,6 +132,10 @@ class Engine:
         self.run.duration = branch.now
         self.hooks.on_end()
 
+    def _ask_after_failure(self, node: Step, error: StepFailed, call: Call) -> None:
+        if self.hooks.pauses(node, has_failed=True):
+            ask_after_failure(self._context, node, error, call)
+
     @property
     def _cancellation(self) -> str:
         return f"Run {self.run.run_id} was cancelled"
@@ -172,9 +176,9 @@ class Engine:
         except (StepFailed, RunCancelled) as error:
             if isinstance(error, RunFailed):
                 raise
-            is_asked = isinstance(node, Step) and node.pauses_on_error and hooks.pauses(node)
+            is_asked = isinstance(node, Step) and node.pauses_on_error
             if isinstance(node, Step) and is_asked and isinstance(error, StepFailed):
-                ask_after_failure(self._context, node, error, call)
+                self._ask_after_failure(node, error, call)
             if not (isinstance(node, Step) and hooks.goes_on(node, error)):
                 raise
             reason = self._cancellation if isinstance(error, RunCancelled) else str(error)

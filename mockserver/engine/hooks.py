@@ -64,8 +64,9 @@ class EngineHooks:
         """Whether the run goes on, with the failure as a result, after one of its own steps."""
         return step.skip_on_error and isinstance(error, StepFailed)
 
-    def pauses(self, node: Node) -> bool:
-        """Whether the run pauses at one of its own steps that asks for it."""
+    def pauses(self, node: Node, *, has_failed: bool = False) -> bool:
+        """Whether the run pauses at one of its own steps that asks for it, or asks for it where it
+        `has_failed`."""
         return True
 
     def pause_after_failure(self, paused: Event, error: Event, *, is_said: bool) -> list[Event]:

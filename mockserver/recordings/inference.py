@@ -24,6 +24,7 @@ from mockserver.recordings.answers import Answers
 from mockserver.recordings.format import Recording
 from mockserver.recordings.observations import Execution, Observations, Path
 from mockserver.script.mocks import id_of
+from mockserver.script.pauses import is_function
 
 
 def infer_script(description: Mapping[str, Any], recordings: Sequence[Recording]) -> str:
@@ -87,6 +88,9 @@ class _Writer:
             self._step(node, executions, notes)
         elif executions:
             self._decision(node, executions, notes)
+        if path in self._observations.pauses and is_function(node) and "on_error" not in node:
+            # A server forgets what a step asks, not what its function does.
+            node.setdefault("mock", CommentedMap())["pauses"] = True
         notes += [what for execution in executions for what in execution.unsaid]
         for key in ("steps", "choices", "else_steps"):
             for index, item in enumerate(node.get(key) or []):

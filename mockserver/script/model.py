@@ -202,6 +202,8 @@ class Pause:
     user_input_schema: tuple[Mapping[str, Any], ...] | None = None
     """Fields: `name`, `field_type`, `description`, `required`, `allowed_values`."""
     allow_multiple_selections: bool = False
+    is_of_function: bool = False
+    """It is the function that asks, by Agno's `@pause`."""
 
 
 @dataclass(frozen=True)

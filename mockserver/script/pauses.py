@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mockserver.script.model import Pause
@@ -33,6 +34,13 @@ def pause_of(item: dict[str, Any], path: Path, name: str, problems: Problems) ->
         elif key == "requires_user_input" and kind not in ("Step", "Router"):
             message = f"Agno's {kind} takes no input: expected it on a Step or a Router"
             problems.add((*path, key), message, warning=True)
+    is_of_function = bool((item.get("mock") or {}).get("pauses"))
+    if is_of_function and not (is_function(item) and is_own and set(asked) - {"on_error"}):
+        message = (
+            "only a function of the workflow itself asks so; expected a step without agent, team, "
+            "with requires_confirmation or requires_user_input"
+        )
+        problems.add((*path, "mock", "pauses"), message)
     has_input = bool(item.get("requires_user_input")) and kind in ("Step", "Router")
     if kind == "Parallel" or not (item.get("requires_confirmation") or has_input):
         return None
@@ -42,9 +50,18 @@ def pause_of(item: dict[str, Any], path: Path, name: str, problems: Problems) ->
     return Pause(
         bool(item.get("requires_confirmation")),
         has_input,
-        item.get("on_reject") or ("else" if kind == "Condition" else "skip"),
+        # A function's own has none.
+        (not is_of_function and item.get("on_reject"))
+        or ("else" if kind == "Condition" else "skip"),
         confirmation,
         item.get("user_input_message"),
         tuple(fields) if fields else None,
         bool(item.get("allow_multiple_selections")),
+        is_of_function,
     )
+
+
+def is_function(item: Mapping[str, Any]) -> bool:
+    """Whether an item of a script is a step that a function carries out."""
+    executors = ("agent", "team", "agent_id", "team_id")
+    return item.get("type") == "Step" and not any(item.get(key) for key in executors)

@@ -212,3 +212,35 @@ def test_a_recording_tells_what_a_step_asks(client: httpx2.Client, tmp_path: Pat
     (tmp_path / "w.yaml").write_text(infer_script(description, [recording]), encoding="utf-8")
     (workflow,) = load_scripts(tmp_path).workflows.values()
     assert [one.pause is not None for one in workflow.steps] == [False, True]
+    # A step that a function carries out: as agno-2.5.6 it pauses too, as the recorded server did.
+    assert [bool(one.pause and one.pause.is_of_function) for one in workflow.steps] == [False, True]
+
+
+FORGOTTEN = frozenset({"pause.forgotten"})
+
+
+def test_what_a_function_asks_is_not_forgotten() -> None:
+    asks = {"content": "b", "pauses": True}
+    for asking in (CONFIRMED, INPUT):
+        record, events = run(
+            step("a", **asking), step("b", **asking, mock=asks), deviations=FORGOTTEN
+        )
+        assert (record.status, events[-1][1]["step_name"]) == ("PAUSED", "b")
+    failing = {"fails": 9, "pauses": True}
+    settings = {"on_error": "pause", "max_retries": 0}
+    record, _ = run(step("b", **CONFIRMED, **settings, mock=failing), deviations=FORGOTTEN)
+    assert record.status == "PAUSED"
+
+
+@pytest.mark.parametrize(
+    "asking",
+    [
+        {"mock": {"pauses": True}},
+        {**CONFIRMED, "agent": {"id": "a"}, "mock": {"pauses": True}},
+        {"on_error": "pause", "mock": {"pauses": True}},
+    ],
+)
+def test_only_a_function_that_asks_pauses_so(tmp_path: Path, asking: Json) -> None:
+    script = {"id": "w", "steps": [{"type": "Step", "name": "s", **asking}]}
+    (problem,) = problems_of(tmp_path, w=json.dumps(script))
+    assert "only a function of the workflow itself asks so" in problem
