@@ -47,8 +47,8 @@ def test_bundled_scripts_are_valid_by_the_published_schema() -> None:
             "id: a\nsteps:\n  - type: Step\n    name: x\n    mock:\n      contnt: hi\n",
             "a.yaml:6: steps[0].mock.contnt: unknown key 'contnt'; expected one of "
             "audio, chunks, citations, content, content_type, delay, error, events, fails, "
-            "fails_after, files, gate, images, reasoning, requests, runs, session_state, stop, "
-            "success, timing, tokens, tools, videos; did you mean 'content'?",
+            "fails_after, files, gate, images, pauses, reasoning, requests, runs, session_state, "
+            "stop, success, timing, tokens, tools, videos; did you mean 'content'?",
         ),
         (
             "id: a\nsteps:\n  - type: Stepp\n",
