@@ -38,7 +38,7 @@ BESIDE = RunRules(
 CANCELLED = replace(BESIDE, end="cancel.one-terminal-event")
 
 
-@check(Stage.PROBES, *CANCELLING)
+@check(Stage.PROBES, *CANCELLING, shows=("error.sporadic",))
 def cancel(context: Context) -> None:
     """Cancel the slowest workflow's run in the middle, from another connection, and read on; a run
     of the same workflow beside it is to go on."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from agentos_contract.document import FORM
 from contract_tests.checks.context import Context
-from contract_tests.checks.registry import check
+from contract_tests.checks.registry import CHECKS, check
 from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.judging.answers import Expected
 from contract_tests.judging.batches import OF_BATCHES, BatchRun
@@ -119,6 +119,28 @@ def batches_again(context: Context) -> None:
     workflow = context.workflows.probed
     for _ in range(_wanted(context) - _count(context.history.all_batches, workflow)):
         context.runs.batch(workflow)
+
+
+MOST_FAILED = 3
+"""So many requests that failed are sent again."""
+
+
+@check(Stage.BATCHES, "error.sporadic", runs=MOST_FAILED)
+def failed_again(context: Context) -> None:
+    """What failed in a check that found nothing wrong, as it was an accident: sent again alone."""
+    findings, asked = context.findings, 0
+    told = {breach.check for found in findings.breaches.values() for breach in found}
+    told |= {one.name for one in CHECKS if one.stage is Stage.REFUSALS}
+    for name, failed in list(context.history.failed_runs.items()):
+        if name in told or findings.is_broken("error.sporadic"):
+            continue
+        for exchange in failed[: MOST_FAILED - asked]:
+            asked += 1
+            again = context.client.send(exchange.request)
+            if again.status == 200:
+                text = f"it failed with {exchange.summary}, and the same request is answered"
+                findings.breach("error.sporadic", text, exchange, again)
+                return
 
 
 def _wanted(context: Context) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from contract_tests.target.target import Workflow
 
-PROBE_RUNS = 67
+PROBE_RUNS = 70
 """Runs that the probes of one workflow take: forms, sessions, recovery, cancelling. Wrong requests
 take some of them where a server does not refuse them."""
 

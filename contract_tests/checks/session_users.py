@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from agentos_contract.json_values import mapping, mappings, parse_json
 from contract_tests.checks.context import Context
-from contract_tests.checks.listed import listed_runs
+from contract_tests.checks.listed import listed_in, listed_runs
 from contract_tests.checks.registry import check
 from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.target.exchange import Exchange
-from contract_tests.target.operations import list_sessions, read_state
+from contract_tests.target.operations import list_sessions, read_session, read_state
 
 
-@check(Stage.PROBES, "session.users-apart", runs=2)
+@check(Stage.PROBES, "session.users-apart", shows=("session.continuity",), runs=3)
 def users_apart(context: Context) -> None:
     """A run of one user; then another asks for its session, runs in it, and asks again."""
     workflow = context.workflows.probed
@@ -26,6 +26,7 @@ def users_apart(context: Context) -> None:
     own = listed_runs(context, session_id, owner) if run_id is not None else None
     if own is None or not own.has(run_id):
         raise CannotDecide("the server does not list the runs of a user's session")
+    _judge_streamed(context, owner, first)
     _judge_views(context, session_id, run_id, mark, owner, other, first)
     second, other_id = _run(context, workflow.message, session_id, other)
     if second.status == 200:
@@ -35,6 +36,29 @@ def users_apart(context: Context) -> None:
         # Of two runs with one id nobody can say whose is listed.
         shown = None if other_id == run_id else run_id
         _judge_views(context, session_id, shown, mark, owner, other, first, second)
+
+
+def _judge_streamed(context: Context, owner: str, first: Exchange) -> None:
+    """A stream in another session of the user is listed as the user's too, as the batch run is."""
+    workflow, session_id = context.workflows.probed, context.ids.fresh("session")
+    ids = (("session_id", session_id), ("user_id", owner))
+    future = context.runs.start_stream(workflow, extra=ids)
+    run = context.runs.finish_stream(workflow, future)
+    if run is None or not run.is_completed or run.session_id != session_id:
+        return
+    asked = context.client.send(read_session(context.document, session_id, owner))
+    if not asked.succeeded and asked.status != 404:
+        return
+    listed = listed_in(asked)
+    context.findings.require(
+        "session.continuity",
+        listed is not None and listed.has(run.run_id),
+        f"the session {session_id}, asked for as {owner}, does not have that user's stream "
+        f"{run.run_id}; in another session it has that user's batch run",
+        first,
+        run.exchange,
+        asked,
+    )
 
 
 def _run(

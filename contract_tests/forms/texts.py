@@ -43,10 +43,10 @@ TEXTS = {
 
 EVERYTHING = f"{BEFORE}{'|'.join(TEXTS.values())}{AFTER}"
 
-WORDS = ("null", "None", "undefined", "true", "NaN", "1e5", "007", "[1]", '{"a": 1}')
-"""Each is a text, and a value for whoever guesses types."""
+WORDS = ("null", "None", "undefined", "true", "NaN", "1e5", "007", "[1]", '{"a": 1}', " \t\n ")
+"""Each is a text, and a value, or nothing, for whoever guesses types."""
 
-NO_USERS = ("null", "None", "undefined", "false", "NaN", "0", "007", "[]", "{}")
+NO_USERS = ("null", "None", "undefined", "false", "NaN", "0", "007", "[]", "{}", "nil")
 """Each is a user_id, and nobody for who guesses its type. As many as WORDS: one for each."""
 
 ODD = (

@@ -385,6 +385,7 @@ def _require_a_run(context: Context) -> None:
 def _run_check(check: Check, context: Context, resent: Sequence[Request] | None) -> None:
     context.findings.check = context.history.check = check.name
     started, before = datetime.now(UTC), time.perf_counter()
+    failed_before = len(context.client.failed_runs)
     try:
         if resent is None or check.resend is None:
             check.run(context)
@@ -408,4 +409,5 @@ def _run_check(check: Check, context: Context, resent: Sequence[Request] | None)
         text = f"the check {check.name} failed: {said}; this is a fault of {owner}"
         context.findings.crash(check.decides, text)
     finally:
+        context.history.failed_runs[check.name] = context.client.failed_runs[failed_before:]
         context.findings.times[check.name] = started, time.perf_counter() - before

@@ -147,6 +147,11 @@ class UserIgnored(HttpHooks):
         return super().judge(schema, query_string, body)
 
 
+@on_start("session.user-of-stream-lost", on="stream")
+def nobodys_stream(request: RunRequest, memory: Memory) -> RunRequest:
+    return replace(request, user_id=None) if request.stream else request
+
+
 @on_event("session.message-of-beside")
 def remember_messages(event: Event, state: FaultState) -> Iterable[Event]:
     state.memory.values["under way"] = state.under_way
@@ -175,6 +180,20 @@ def the_third_run_fails(event: Event, state: FaultState) -> Iterable[Event]:
         state.notes["is_over"] = True
         return [event, {**event, "event": "WorkflowError", "error": "no connection is left"}]
     return [event]
+
+
+@on_event("error.after-cancel")
+def remember_a_cancelled_run(event: Event, state: FaultState) -> Iterable[Event]:
+    if event["event"] == "WorkflowCancelled":
+        state.memory.values["cancelled"] = True
+    return [event]
+
+
+@on_start("error.after-cancel", on="batch")
+def the_batch_run_after_it(request: RunRequest, memory: Memory) -> RunRequest:
+    if not request.stream and memory.values.pop("cancelled", False):
+        raise RuntimeError("the run was cancelled")
+    return request
 
 
 # -- clients that leave
