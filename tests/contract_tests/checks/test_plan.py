@@ -14,7 +14,7 @@ from contract_tests.target.target import Workflow
     ("count", "max_runs", "streams", "batches", "generated"),
     [
         (18, PROBE_RUNS + 50, 18, 18, 14),
-        (1, 84, 1, 1, 15),
+        (1, 1 + PROBE_RUNS + 1 + GENERATED_RUNS, 1, 1, GENERATED_RUNS),
         (2, 4, 2, 0, 0),
         (18, 1, 1, 0, 0),
         (18, 10, 5, 0, 0),
