@@ -147,7 +147,7 @@ class ModelAnswers:
             content: Any = "".join(request.content) if request.value is None else request.value
             self._note(content if isinstance(content, str) else content.to_json())
             yield self._event.content(content, content_type=self._type)
-        elif reasoning:
+        elif request.reasoning:
             yield self._event.content(reasoning_content=reasoning)
         if is_last:
             yield from self._give(request)

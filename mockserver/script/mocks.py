@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mockserver.script.expressions import Expressions
@@ -215,10 +216,12 @@ class MockCompiler:
         for index, item in enumerate(mock.get("runs") or ()):
             here = (*path, "runs", index)
             executor = self.executor(item, here, name)
-            if "content_type" in (item.get("mock") or {}) and item.get("passes_on") != "nothing":
-                # AgentOS 2.5.6 fails where texts and such a value come from one function.
-                message = "a value of a class is not passed on; expected `passes_on: nothing`"
-                self._problems.add((*here, "mock", "content_type"), message)
+            if item.get("passes_on") != "nothing":
+                team = _content_types(item.get("team") or {}, (*here, "team"))
+                for place in (*_content_types(item, here), *team):
+                    # AgentOS 2.5.6 fails where texts and such a value come from one function.
+                    message = "a value of a class is not passed on; expected `passes_on: nothing`"
+                    self._problems.add(place, message)
             if executor.type == "function":
                 self._problems.add(here, "nothing says whose run it is; expected `agent` or `team`")
             inner = self.mock(item.get("mock") or {}, (*here, "mock"), executor.name, executor)
@@ -375,3 +378,11 @@ def id_of(name: str) -> str:
 
 def _is_template(value: Any) -> bool:
     return isinstance(value, str) and any(mark in value for mark in ("{{", "{%", "{#"))
+
+
+def _content_types(item: Mapping[str, Any], at: Path) -> Iterator[Path]:
+    """Where an agent or a team, or a member of it, answers with a value of a class."""
+    if "content_type" in (item.get("mock") or {}):
+        yield (*at, "mock", "content_type")
+    for index, member in enumerate(item.get("members") or ()):
+        yield from _content_types(member, (*at, "members", index))

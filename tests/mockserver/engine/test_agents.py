@@ -450,6 +450,13 @@ def test_each_deviation_shows_alone_and_breaks_what_it_says(name: str) -> None:
 
 # -- faults
 
+NOTE = {"content": {"k": 1}, "content_type": "Note"}
+
+
+def passing_on(run: Json) -> Json:
+    return {"type": "Step", "name": "f", "mock": {"runs": [run]}}
+
+
 MEMBERS = {"members": [member("guide", {})]}
 
 
@@ -475,6 +482,16 @@ MEMBERS = {"members": [member("guide", {})]}
             "a tool gives `result` or raises `error`, not both",
         ),
         (agent({"tokens": {"inputs": 1}}), "tokens.inputs", "did you mean 'input'?"),
+        (
+            passing_on({"agent": {"id": "a"}, "mock": NOTE}),
+            "runs[0].mock.content_type",
+            "expected `passes_on: nothing`",
+        ),
+        (
+            passing_on({"team": {"id": "t", "members": [{"id": "m", "mock": NOTE}]}, "mock": {}}),
+            "runs[0].team.members[0].mock.content_type",
+            "expected `passes_on: nothing`",
+        ),
         (agent({"tokens": {"input": -1}}), "tokens.input", "-1 is less than the minimum of 0"),
         (agent({"timing": {"jiter": 1}}), "timing.jiter", "did you mean 'jitter'?"),
         (agent({"timing": {"jitter": 2}}), "timing.jitter", "2 is greater than the maximum of 1"),
