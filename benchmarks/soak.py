@@ -39,6 +39,8 @@ MAX_MEMORY = 16 * 1024 * 1024
 """Bytes that the mock may remember: full within a minute, so that more would be a leak."""
 MAX_GROWTH = 16 * 1024 * 1024
 """Bytes of memory that may come on top in the second half."""
+TIMEOUT = 60.0
+"""Seconds that a client waits on a machine that is busy with all of this."""
 SETTLES = 30.0
 """Seconds within which what nobody asks for any more must be over."""
 RUNS = "/workflows/content-pipeline/runs"
@@ -115,7 +117,7 @@ class Client:
     def __init__(self, port: int, seed: int) -> None:
         self._port = port
         self._draw = random.Random(seed)
-        self._http = httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60)
+        self._http = httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=TIMEOUT)
         self.done: Counter[str] = Counter()
 
     async def go_on(self, seconds: float) -> None:
@@ -174,7 +176,8 @@ class Client:
 
     async def over_the_websocket(self) -> None:
         start = {"action": "start-workflow", "workflow_id": "content-pipeline", "message": "tea"}
-        async with connect(f"ws://127.0.0.1:{self._port}/workflows/ws") as connection:
+        url = f"ws://127.0.0.1:{self._port}/workflows/ws"
+        async with connect(url, open_timeout=TIMEOUT) as connection:
             await connection.send(json.dumps(start))
             if self._draw.random() < 0.5:  # else it goes at once
                 while "event: WorkflowCompleted" not in str(await connection.recv()):
