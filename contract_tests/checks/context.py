@@ -91,7 +91,7 @@ def make_context(
         judge=judge,
         forms=forms,
         findings=findings,
-        ids=OwnIds(seed),
+        ids=OwnIds(),
         progress=progress,
         browser_origin=browser_origin,
         parallel=parallel,

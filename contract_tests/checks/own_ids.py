@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import secrets
 
 
 def session_prefix(seed: int) -> str:
@@ -11,11 +11,9 @@ def session_prefix(seed: int) -> str:
 
 
 class OwnIds:
-    """Makes ids that nobody else has, the same for the same seed."""
-
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
+    """Makes ids that nobody else has, nor an earlier run of the tests of the same seed: a server
+    may still have that one's sessions."""
 
     def fresh(self, kind: str) -> str:
         """A new id: `contract-tests-KIND-…`."""
-        return f"contract-tests-{kind}-{self._random.getrandbits(48):012x}"
+        return f"contract-tests-{kind}-{secrets.token_hex(6)}"
