@@ -39,7 +39,7 @@ class Cors:
         if all(name != b"origin" for name, _ in scope["headers"]):
 
             async def varied(message: Message) -> None:
-                if message["type"] == "http.response.start":
+                if message["type"] == "http.response.start" and _UNREADABLE_KEY not in scope:
                     headers = MutableHeaders(scope=message)
                     headers["vary"] = ", ".join([*headers.getlist("vary"), "Origin"])
                 await send(message)
