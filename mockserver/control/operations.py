@@ -20,7 +20,7 @@ from mockserver.http.bodies import MULTIPART, read_multipart
 from mockserver.http.forms import BOOLEANS
 from mockserver.http.preferences import Asked
 from mockserver.recordings.format import Recordings
-from mockserver.script.model import Condition, Container, Node, Step, Workflow
+from mockserver.script.model import Step, Workflow, nodes_of
 
 Variables = dict[str, Any]
 
@@ -163,24 +163,15 @@ class Requested:
 
 def step_names(workflows: Iterable[Workflow]) -> dict[str, None]:
     """The names of all their steps and containers, in their order."""
-    return dict.fromkeys(node.name for each in workflows for node in _nodes(each.steps))
+    return dict.fromkeys(node.name for each in workflows for node in nodes_of(each.steps))
 
 
 def gates_of(workflow: Workflow) -> Iterator[str]:
     """The gates that stand in its script."""
-    for node in _nodes(workflow.steps):
+    for node in nodes_of(workflow.steps):
         if isinstance(node, Step):
             inner = [*node.executor.members, *(run.step for run in node.mock.runs)]
             yield from (each.mock.gate for each in (node, *inner) if each.mock.gate is not None)
-
-
-def _nodes(nodes: Iterable[Node]) -> Iterator[Node]:
-    for node in nodes:
-        yield node
-        if isinstance(node, Container):
-            yield from _nodes(node.children)
-        if isinstance(node, Condition):
-            yield from _nodes(node.else_steps)
 
 
 def _fields(text: bytes) -> list[tuple[str, str]]:

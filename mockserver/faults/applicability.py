@@ -14,7 +14,7 @@ from typing import Any
 from agentos_contract.document import RUN_OPERATION_ID, Document, load_document
 from agentos_contract.events import CUSTOM_EVENT, EVENTS, Scope
 from mockserver.faults.registry import Occurrence, occurrences
-from mockserver.script.model import Condition, Container, Node, Step, Workflow
+from mockserver.script.model import Container, Node, Step, Workflow, nodes_of
 from mockserver.script.thoughts import is_thought
 
 CANCEL_OPERATION_ID = "cancel_workflow_run"
@@ -100,12 +100,9 @@ def possible_events(workflow: Workflow) -> frozenset[str]:
 
 
 def _nodes(nodes: Iterable[Node]) -> Iterator[Node]:
-    for node in nodes:
+    """With the members and runs within a step."""
+    for node in nodes_of(nodes):
         yield node
-        if isinstance(node, Container):
-            yield from _nodes(node.children)
-        if isinstance(node, Condition):
-            yield from _nodes(node.else_steps)
         if isinstance(node, Step):
             yield from _nodes(node.executor.members)
             yield from _nodes([run.step for run in node.mock.runs])

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -278,6 +278,16 @@ class Router(Container):
 
 
 Node = Step | Parallel | Steps | Condition | Loop | Router
+
+
+def nodes_of(nodes: Iterable[Node]) -> Iterator[Node]:
+    """These and what is in them, in their order: not the members and runs within a step."""
+    for node in nodes:
+        yield node
+        if isinstance(node, Container):
+            yield from nodes_of(node.children)
+        if isinstance(node, Condition):
+            yield from nodes_of(node.else_steps)
 
 
 @dataclass(frozen=True)
