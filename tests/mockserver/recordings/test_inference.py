@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -237,7 +239,7 @@ def test_answers_of_other_shapes_are_not_chosen_among(values: list[object]) -> N
         choose(answers, by_message=True)
 
 
-BRIEF: dict[str, object] = {
+BRIEF: dict[str, Any] = {
     "id": "brief",
     "name": "Brief",
     "steps": [
@@ -251,7 +253,7 @@ BRIEF: dict[str, object] = {
 
 @pytest.mark.parametrize("hides", [False, True])
 def test_what_a_description_leaves_out_the_events_say(tmp_path: Path, *, hides: bool) -> None:
-    first, second, team = (json.loads(json.dumps(step)) for step in BRIEF["steps"])  # type: ignore[attr-defined]
+    first, second, team = deepcopy(BRIEF["steps"])
     model = {"model": "gpt-4o", "provider": "OpenAI"}
     first["agent"]["model"] = second["agent"]["model"] = team["team"]["model"] = model
     first["mock"], second["mock"] = {"content": "one"}, {"content": "two {{ input }}"}
