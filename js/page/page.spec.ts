@@ -34,6 +34,7 @@ test("a front end's run is shown as it comes, held and released by click", async
   await choose(page, "Content Pipeline");
   await page.locator("summary", { hasText: "Step draft" }).click();
   await choose(page, "Hold before its end");
+  await expect(page.getByText("The rule was made")).toBeVisible();
   const answer = agentosMock.fetch("/workflows/content-pipeline/runs", { method: "POST", body: new URLSearchParams({ message: "bees" }) });
   await agentosMock.gate("draft");
   await expect(page.getByText("Held at gate draft in step draft").first()).toBeVisible();

@@ -56,7 +56,6 @@ function App() {
   const [departures, setDepartures] = useState({});
   const [compared, setCompared] = useState([]);
   const [problem, setProblem] = useState("");
-  const [notice, setNotice] = useState("");
   const scope = address.scope ?? "";
   const view = VIEWS[address.view] ? address.view : "runs";
   const workflow = address.workflow ?? null;
@@ -78,10 +77,11 @@ function App() {
     for (const id of compared) if (!store.runs.get(id)?.isLoaded) store.load(id);
   }, [run?.run_id, run?.isLoaded, compared]);
 
-  const act = async (call) => {
+  const act = async (call, done) => {
     setProblem("");
     try {
       await call();
+      if (done) store.say(done);
     } catch (error) {
       if (error.status === 401) setWantsToken(true);
       setProblem(error.message);
@@ -89,7 +89,7 @@ function App() {
   };
   const onAnswer = ({ status, text, isStream }) => {
     setProblem(status >= 200 && status < 300 ? "" : `${status || "no answer"}: ${detailOf(text)}`);
-    if (isStream && status === 200) setNotice("The run's stream has ended");
+    if (isStream && status === 200) store.say("The run's stream has ended");
   };
   const onCompare = (id) => setCompared(compared.includes(id) ? compared.filter((one) => one !== id) : [...compared, id].slice(-2));
   const onRun = (id) => go({ run: id, view: "runs" });
@@ -115,7 +115,7 @@ function App() {
     <div class="columns">
       <${Workflows} workflows=${workflows} selected=${workflow} scope=${scope} departures=${departures} reloaded=${store.reloads}
         onSelect=${(id) => go({ workflow: id })} onAnswer=${onAnswer}
-        onRule=${(rule) => act(() => control("POST", "rules", scope ? { ...rule, scope } : rule)).then(() => setNotice("The rule was made"))} />
+        onRule=${(rule) => act(() => control("POST", "rules", scope ? { ...rule, scope } : rule), "The rule was made")} />
       <main id="main" tabindex="-1">
         <div class="tabs" role="tablist" aria-label="Views" onKeyDown=${(event) => {
           const names = Object.keys(VIEWS);
@@ -129,7 +129,7 @@ function App() {
             ([name, title]) => html`<button role="tab" id=${`tab-${name}`} aria-selected=${String(name === view)} aria-controls="view" tabindex=${name === view ? 0 : -1} onClick=${() => go({ view: name })}>${title}${counts[name] ? html` <span class="count">${counts[name]}</span>` : ""}</button>`,
           )}
         </div>
-        <p class="hidden" role="status" aria-live="polite">${notice || store.said}</p>
+        <p class="happened quiet" role="status" aria-live="polite">${store.said}</p>
         ${problem && view !== "rules" && html`<p class="bad problem" role="alert">${problem} <button aria-label="Close" onClick=${() => setProblem("")}>✕</button></p>`}
         <div id="view" role="tabpanel" aria-labelledby=${`tab-${view}`}>
           ${view === "runs" && html`

@@ -5,7 +5,7 @@ import { control } from "./api.js";
 
 export function Rules({ rules, gates, workflows, scope, act, problem, onRun }) {
   const inScope = (body) => (scope ? { ...body, scope } : body);
-  const add = (body) => act(() => control("POST", "rules", inScope(body)));
+  const add = (body) => act(() => control("POST", "rules", inScope(body)), "The rule was made");
   const release = (gate) => act(() => control("POST", `gates/${encodeURIComponent(gate.gate)}/release`, inScope({ run_id: gate.run_id })));
   return html`
     <section aria-label="Gates and rules">

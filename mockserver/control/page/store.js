@@ -26,6 +26,12 @@ export function createStore(changed) {
     rulesOf: (scope) => rules.get(scope) ?? [],
     journalOf: (scope) => [...entries.values()].filter((entry) => entry.scope === scope).sort((one, other) => other.id - one.id),
 
+    /** What has just happened, for who does not see it elsewhere. */
+    say(text) {
+      store.said = text;
+      changed();
+    },
+
     /** All that there is of a scope, once its feed is there: nothing falls between. */
     async fill(scope) {
       const [status, scopes] = await Promise.all([control("GET", "status"), control("GET", "scopes")]);
@@ -60,7 +66,7 @@ export function createStore(changed) {
         case "run":
         case "end":
           put(item.run);
-          if (item.kind === "end") store.said = `The run of ${item.run.workflow_id} has ${item.run.state}`;
+          if (item.kind === "end") store.said = `The run of ${item.run.workflow_id}: ${item.run.state}`;
           break;
         case "gate": {
           const run = store.runs.get(item.gate.run_id);
