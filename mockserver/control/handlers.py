@@ -246,6 +246,13 @@ class Handlers:
 
     # -- workflows
 
+    async def list_scripts(self, request: ControlRequest) -> Answer:
+        scope = scope_of(self._scopes, request.query.get("scope"))
+        return 200, [
+            {"id": each.id, "name": each.name, "description": each.description}
+            for each in scope.over(self._catalogue.workflows).values()
+        ]
+
     async def get_script(self, request: ControlRequest) -> Answer:
         scope = scope_of(self._scopes, request.query.get("scope"))
         workflows = scope.over(self._catalogue.workflows)

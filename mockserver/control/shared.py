@@ -123,6 +123,7 @@ ANYWHERE = frozenset(
         "list_rules",
         "get_rule",
         "get_clock",
+        "list_scripts",
         "get_script",
     }
 )

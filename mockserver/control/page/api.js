@@ -61,11 +61,20 @@ export async function control(method, path, body) {
   return text ? JSON.parse(text) : null;
 }
 
-/** GET of the AgentOS API. Throws Problem. */
-export async function agentos(path, scope) {
-  const response = await send(`../${path}`, { headers: headers(scope) });
-  if (!response.ok) throw await problemOf(response);
-  return response.json();
+/**
+ * The workflows of a scope; with an id, that one's script. A scope that is not open has those that
+ * all have. Throws Problem.
+ *
+ * By the control API: what the page looks up takes no rule from a front end, and no line of its journal.
+ */
+export async function workflows(scope, id) {
+  const path = id === undefined ? "workflows" : `workflows/${encodeURIComponent(id)}`;
+  try {
+    return await control("GET", scope ? `${path}?scope=${encodeURIComponent(scope)}` : path);
+  } catch (error) {
+    if (scope && error.status === 404) return control("GET", path);
+    throw error;
+  }
 }
 
 /**

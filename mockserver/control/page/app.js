@@ -1,7 +1,7 @@
 // The page of the mock: workflows at the left; runs, gates and rules, comparison, journal at the right.
 
 import { html, render, useEffect, useMemo, useReducer, useRef, useState } from "./vendor/htm-preact.js";
-import { agentos, control, feed, rememberToken, token } from "./api.js";
+import { control, feed, rememberToken, token, workflows as workflowsOf } from "./api.js";
 import { Compare } from "./compare.js";
 import { Journal } from "./journal.js";
 import { Rules } from "./rules.js";
@@ -66,7 +66,7 @@ function App() {
     return () => ended.abort();
   }, [session, scope]);
   useEffect(() => {
-    agentos("workflows", scope).then(setWorkflows, (error) => setProblem(error.message));
+    workflowsOf(scope).then(setWorkflows, (error) => setProblem(error.message));
     control("GET", "departures").then(setDepartures, () => {});
   }, [session, scope, store.reloads]);
 
@@ -114,7 +114,7 @@ function App() {
     ${store.reload?.problems?.length > 0 && html`<div class="broken" role="alert"><b>The last edit cannot be served; what was good before it is.</b><ul>${store.reload.problems.map((text) => html`<li><code>${text}</code></li>`)}</ul></div>`}
     <div class="columns">
       <${Workflows} workflows=${workflows} selected=${workflow} scope=${scope} departures=${departures} reloaded=${store.reloads}
-        onSelect=${(id) => go({ workflow: id })} onAnswer=${onAnswer}
+        onSelect=${(id) => go({ workflow: id })} onStart=${() => go({ run: "", view: "runs" })} onAnswer=${onAnswer}
         onRule=${(rule) => act(() => control("POST", "rules", scope ? { ...rule, scope } : rule), "The rule was made")} />
       <main id="main" tabindex="-1">
         <div class="tabs" role="tablist" aria-label="Views" onKeyDown=${(event) => {

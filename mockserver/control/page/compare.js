@@ -3,13 +3,14 @@
 import { html, useMemo } from "./vendor/htm-preact.js";
 
 /** Members that differ between any two runs and say nothing. */
-const IDS = new Set(["run_id", "session_id", "step_id", "parent_step_id", "parent_run_id", "workflow_run_id", "created_at", "event_id", "tool_call_id", "event_index"]);
+const IDS = new Set(["run_id", "session_id", "step_id", "parent_step_id", "parent_run_id", "workflow_run_id", "created_at", "event_id", "tool_call_id", "event_index", "current_run_id", "current_session_id", "step_run_id", "duration", "time_to_first_token", "start_time", "end_time"]);
+const MAX_CHANGES = 12;
 
 export function Compare({ runs, onDrop }) {
   if (runs.length < 2) {
     return html`<p class="empty">Tick two runs in the list of runs to see where they part.</p>`;
   }
-  const [one, other] = runs;
+  const [one, other] = [...runs].sort((left, right) => left.started - right.started);
   const rows = useMemo(() => align(one.events, other.events), [one.events, one.events.length, other.events, other.events.length]);
   const different = rows.filter((row) => row.mark !== "same").length;
   return html`
@@ -59,24 +60,41 @@ function align(left, right) {
   return rows;
 }
 
+/** What became of an event: each value that differs, by its path. */
 function changesOf(before, after) {
-  const found = [];
-  const names = new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})]);
-  for (const name of names) {
-    if (IDS.has(name)) continue;
-    const [one, other] = [before, after].map((data) => JSON.stringify(masked(data?.[name])));
-    if (one !== other) found.push(`${name}: ${short(one)} became ${short(other)}`);
-  }
-  return found;
+  const found = [...differences(before, after, "")];
+  const shown = found.slice(0, MAX_CHANGES).map(({ path, one, other }) => `${path}: ${short(one, other)} became ${short(other, one)}`);
+  return found.length > MAX_CHANGES ? [...shown, `and ${found.length - MAX_CHANGES} more`] : shown;
+}
+
+function* differences(one, other, path) {
+  const isArray = Array.isArray(one) && Array.isArray(other) && one.length === other.length;
+  const isObject = isPlain(one) && isPlain(other);
+  if (isArray || isObject) {
+    for (const name of new Set([...Object.keys(one), ...Object.keys(other)])) {
+      if (isObject && IDS.has(name)) continue;
+      const inner = isArray ? `${path}[${name}]` : path ? `${path}.${name}` : name;
+      yield* differences(one[name], other[name], inner);
+    }
+  } else if (JSON.stringify(masked(one)) !== JSON.stringify(masked(other))) yield { path, one, other };
+}
+
+function isPlain(value) {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
 }
 
 function masked(value) {
   if (Array.isArray(value)) return value.map(masked);
-  if (value === null || typeof value !== "object") return value;
-  return Object.fromEntries(Object.entries(value).filter(([name]) => !IDS.has(name) && name !== "duration" && name !== "time_to_first_token").map(([name, inner]) => [name, masked(inner)]));
+  if (!isPlain(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([name]) => !IDS.has(name)).map(([name, inner]) => [name, masked(inner)]));
 }
 
-function short(text) {
-  if (text === undefined) return "nothing";
-  return text.length > 90 ? `${text.slice(0, 90)}…` : text;
+/** A value as JSON; of a long one the part where it begins to differ from the other. */
+function short(value, other) {
+  if (value === undefined) return "nothing";
+  const [text, beside] = [JSON.stringify(value), JSON.stringify(other) ?? ""];
+  let same = 0;
+  while (same < text.length && text[same] === beside[same]) same += 1;
+  const from = text.length > 90 && same > 50 ? same - 25 : 0;
+  return `${from ? "…" : ""}${text.slice(from, from + 90)}${text.length > from + 90 ? "…" : ""}`;
 }

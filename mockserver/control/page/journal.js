@@ -26,10 +26,10 @@ export function Journal({ entries, scope, onRun }) {
             const { request, response } = entry;
             return html`
               <tr key=${entry.id} class=${isOpen ? "selected" : ""}>
-                <td class="quiet">${clockTime(entry.time)}</td>
+                <td class="quiet time">${clockTime(entry.time)}</td>
                 <td><button class="link" aria-expanded=${String(isOpen)} onClick=${() => setOpen(isOpen ? null : entry.id)}><b>${request.method}</b> ${request.path}</button></td>
                 <td class=${(response?.status ?? 0) >= 400 ? "bad" : ""}>${response ? response.status : "under way"}</td>
-                <td class="number">${entry.duration === undefined || entry.duration === null ? "" : `${(entry.duration * 1000).toFixed(0)} ms`}</td>
+                <td class="number">${entry.duration === undefined || entry.duration === null ? (response ? "under way" : "") : `${(entry.duration * 1000).toFixed(0)} ms`}</td>
               </tr>
               ${isOpen && html`<tr class="whole"><td colspan="4">
                 ${entry.run_id && html`<p><a href=${`#run=${entry.run_id}`} onClick=${(event) => {

@@ -15,19 +15,19 @@ export function RunList({ runs, selected, compared, onSelect, onCompare }) {
       <table class="list">
         <caption class="hidden">Runs, the newest first</caption>
         <thead>
-          <tr><th scope="col">Started</th><th scope="col">Workflow</th><th scope="col">State</th><th scope="col">Events</th><th scope="col">Session</th><th scope="col">Compare</th></tr>
+          <tr><th scope="col">Started</th><th scope="col">Workflow</th><th scope="col">State</th><th scope="col">Events</th><th scope="col" class="session">Session</th><th scope="col">Compare</th></tr>
         </thead>
         <tbody>
           ${runs.map(
             (run) => html`<tr key=${run.run_id} class=${run.run_id === selected ? "selected" : ""}>
-              <td class="quiet">${clockTime(run.started)}</td>
+              <td class="quiet time">${clockTime(run.started)}</td>
               <td><a href=${`#run=${run.run_id}`} aria-current=${run.run_id === selected ? "true" : undefined} onClick=${(event) => {
                 event.preventDefault();
                 onSelect(run.run_id);
               }}>${run.workflow_id}</a></td>
               <td><${State} run=${run} /></td>
               <td class="number">${run.event_count}</td>
-              <td class="id" title=${run.session_id}>${run.session_id}</td>
+              <td class="id session" title=${run.session_id}>${run.session_id}</td>
               <td><input type="checkbox" aria-label=${`Compare the run of ${run.workflow_id} at ${clockTime(run.started)}`} checked=${compared.includes(run.run_id)} onChange=${() => onCompare(run.run_id)} /></td>
             </tr>`,
           )}

@@ -1,9 +1,9 @@
 // The workflows: their list, one as a tree, and a form that runs it.
 
-import { html, useEffect, useState } from "./vendor/htm-preact.js";
-import { agentos, startRun } from "./api.js";
+import { html, useEffect, useRef, useState } from "./vendor/htm-preact.js";
+import { startRun, workflows as workflowsOf } from "./api.js";
 
-export function Workflows({ workflows, selected, scope, departures, reloaded, onSelect, onRule, onAnswer }) {
+export function Workflows({ workflows, selected, scope, departures, reloaded, onSelect, onRule, onStart, onAnswer }) {
   const [search, setSearch] = useState("");
   const wanted = search.trim().toLowerCase();
   const found = workflows.filter(({ id, name }) => `${id} ${name}`.toLowerCase().includes(wanted));
@@ -15,7 +15,7 @@ export function Workflows({ workflows, selected, scope, departures, reloaded, on
         ${found.map(
           ({ id, name, description }) => html`<li key=${id}>
             <button class=${id === selected ? "selected" : ""} aria-expanded=${String(id === selected)} onClick=${() => onSelect(id === selected ? null : id)} title=${description ?? ""}>${name ?? id}</button>
-            ${id === selected && html`<${Workflow} id=${id} scope=${scope} departures=${departures} reloaded=${reloaded} onRule=${onRule} onAnswer=${onAnswer} />`}
+            ${id === selected && html`<${Workflow} id=${id} scope=${scope} departures=${departures} reloaded=${reloaded} onRule=${onRule} onStart=${onStart} onAnswer=${onAnswer} />`}
           </li>`,
         )}
       </ul>
@@ -24,12 +24,12 @@ export function Workflows({ workflows, selected, scope, departures, reloaded, on
   `;
 }
 
-function Workflow({ id, scope, departures, reloaded, onRule, onAnswer }) {
+function Workflow({ id, scope, departures, reloaded, onRule, onStart, onAnswer }) {
   const [described, setDescribed] = useState(null);
   const [problem, setProblem] = useState("");
   useEffect(() => {
     let isHere = true;
-    agentos(`workflows/${encodeURIComponent(id)}`, scope).then(
+    workflowsOf(scope, id).then(
       (found) => isHere && (setDescribed(found), setProblem("")),
       (error) => isHere && setProblem(error.message),
     );
@@ -37,16 +37,26 @@ function Workflow({ id, scope, departures, reloaded, onRule, onAnswer }) {
       isHere = false;
     };
   }, [id, scope, reloaded]);
+  const chosen = useRef(null);
+  useEffect(() => intoView(chosen.current), [described?.id]);
   if (problem) return html`<p class="bad" role="alert">${problem}</p>`;
   if (!described) return null;
   return html`
-    <div class="chosen">
+    <div class="chosen" ref=${chosen}>
       ${described.description && html`<p class="quiet">${described.description}</p>`}
-      <${RunForm} workflow=${described} scope=${scope} departures=${departures} onAnswer=${onAnswer} />
+      <${RunForm} workflow=${described} scope=${scope} departures=${departures} onStart=${onStart} onAnswer=${onAnswer} />
       <h3>Steps</h3>
       <${Tree} steps=${described.steps ?? []} workflowId=${id} onRule=${onRule} />
     </div>
   `;
+}
+
+/** Scroll the list, not the page, so that all of a chosen workflow is seen where there is room. */
+function intoView(chosen) {
+  const [item, list] = [chosen?.closest("li"), chosen?.closest("nav")];
+  if (!item) return;
+  const [of, within] = [item.getBoundingClientRect(), list.getBoundingClientRect()];
+  if (of.top < within.top || of.bottom > Math.min(within.bottom, innerHeight)) list.scrollTop += of.top - within.top - 8;
 }
 
 const STARTS = { Parallel: "ParallelExecution", Condition: "ConditionExecution", Loop: "LoopExecution", Router: "RouterExecution", Steps: "StepsExecution" };
@@ -56,7 +66,8 @@ function Tree({ steps, workflowId, onRule }) {
     ${steps.map((step) => {
       const event = STARTS[step.type] ?? "Step";
       const hold = (when, name) => onRule({ workflow_id: workflowId, answer: { hold: { [when]: name, step: step.name, gate: step.name } } });
-      const who = step.agent?.name ?? step.team?.name;
+      const executor = step.agent ?? step.team;
+      const who = executor?.name ?? executor?.id;
       return html`<li>
         <details>
           <summary><span class="kind">${step.type ?? "Step"}</span> ${step.name}${who && html` <span class="quiet">${who}</span>`}</summary>
@@ -74,7 +85,7 @@ function Tree({ steps, workflowId, onRule }) {
 
 const ANSWERS = ["scenario", "fault", "vary", "speed", "delay", "code", "seed"];
 
-function RunForm({ workflow, scope, departures, onAnswer }) {
+function RunForm({ workflow, scope, departures, onStart, onAnswer }) {
   const schema = workflow.input_schema;
   const [message, setMessage] = useState(() => (schema ? JSON.stringify(exampleOf(schema), null, 2) : "Tell me about bees"));
   const [form, setForm] = useState({ session_id: "", user_id: "", stream: "true" });
@@ -94,6 +105,7 @@ function RunForm({ workflow, scope, departures, onAnswer }) {
     // What stands in the fields now: what was typed last may not have been rendered yet.
     const { message, session_id, user_id, stream, ...asked } = Object.fromEntries(new FormData(event.currentTarget));
     setBusy(true);
+    onStart();
     try {
       onAnswer(await startRun(workflow.id, { message, session_id, user_id, stream }, { scope, prefer: preferOf(asked) }));
     } catch (error) {

@@ -187,6 +187,8 @@ def test_a_script_is_served_in_its_scope_alone(mock: MockClient, other: MockClie
     url = f"{mock.url}/__mock__/workflows/content-pipeline"
     query = {"scope": mock.scope}
     assert httpx2.get(url, params=query).json()["steps"] == [step]
+    listed = httpx2.get(f"{mock.url}/__mock__/workflows", params=query).json()
+    assert {"id": "content-pipeline", "name": "content-pipeline", "description": None} in listed
     assert httpx2.delete(url, params=query).status_code == 204
     assert run(mock)["content"] != "mine"
     assert httpx2.delete(url, params=query).status_code == 204
