@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 
-from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -40,8 +39,7 @@ class Cors:
 
             async def varied(message: Message) -> None:
                 if message["type"] == "http.response.start" and _UNREADABLE_KEY not in scope:
-                    headers = MutableHeaders(scope=message)
-                    headers["vary"] = ", ".join([*headers.getlist("vary"), "Origin"])
+                    message["headers"] = [*message["headers"], (b"vary", b"Origin")]
                 await send(message)
 
             # As the policy would have it, in a tenth of the steps.

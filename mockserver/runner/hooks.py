@@ -71,9 +71,10 @@ class Steering:
     """The same gives the same ids."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class RunRequest:
-    """What a caller asks for."""
+    """What a caller asks for. It stays as it is; one that is frozen takes five times as long to
+    make."""
 
     workflow: Workflow
     input: Any

@@ -47,7 +47,7 @@ async def keep_end(active: ActiveRun, body: Mapping[str, Any], now: int) -> None
         session = active.session
         if active.held is None:
             session = there or session._replace(first_run=None)
-        return left(session.with_run(run.run_id, run.input), run, body)
+        return left(session, run, body)
 
     await _keep(active, active.so_far(), ended, now)
 

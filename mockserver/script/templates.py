@@ -228,30 +228,38 @@ def _whole_expression(tree: nodes.Template, text: str) -> str | None:
     return text[2:-2].removeprefix("-").removeprefix("+").removesuffix("-").removesuffix("+")
 
 
-def _plain_pieces(tree: nodes.Template) -> list[Callable[[Mapping[str, Any]], str]] | None:
-    """Where a template is texts and names of variables alone, as most are: its pieces.
+def _plain_pieces(tree: nodes.Template) -> list[tuple[str, bool]] | None:
+    """Where a template is texts and names of variables alone, as most are: its pieces, and whether
+    each is a name.
 
     To join them is what Jinja would do, without a context for each rendering.
     """
-    pieces: list[Callable[[Mapping[str, Any]], str]] = []
+    pieces: list[tuple[str, bool]] = []
     for output in tree.body:
         if not isinstance(output, nodes.Output):
             return None
         for node in output.nodes:
             if isinstance(node, nodes.TemplateData):
-                pieces.append(lambda variables, text=node.data: text)  # type: ignore[misc]
+                pieces.append((node.data, False))
             elif isinstance(node, nodes.Name) and node.name in VARIABLES:
-                pieces.append(lambda variables, name=node.name: str(variables[name]))  # type: ignore[misc]
+                pieces.append((node.name, True))
             else:
                 return None
     return pieces
 
 
-def _joined(pieces: list[Callable[[Mapping[str, Any]], str]], variables: Mapping[str, Any]) -> str:
+def _joined(pieces: list[tuple[str, bool]], variables: Mapping[str, Any]) -> str:
+    texts = []
+    length = 0
     try:
-        return _bounded(piece(variables) for piece in pieces)
+        for piece, is_name in pieces:
+            text = str(variables[piece]) if is_name else piece
+            texts.append(text)
+            length += len(text)
+            check_length(length)
     except OverflowError as error:
         raise TemplateProblem(_describe(error)) from error
+    return "".join(texts)
 
 
 def _render(template: jinja2.Template, variables: Mapping[str, Any]) -> str:

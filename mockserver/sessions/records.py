@@ -138,11 +138,12 @@ class Session(NamedTuple):
         """Another with these columns; JSON columns are given as values: `data={…}`."""
         return self._replace(**_with_texts(columns))
 
-    def with_run(self, run_id: str, asked: Any) -> Session:
-        """Another that is named by what this run was asked, where it is its first."""
-        if self.first_run not in (None, run_id):
-            return self
-        return self._replace(first_run=run_id, first_input_json=to_kept_json(asked))
+    def with_run(self, run_id: str, asked: Any, **columns: Any) -> Session:
+        """Another that is named by what this run was asked, where it is its first; columns as
+        `changed`."""
+        if self.first_run in (None, run_id):
+            columns |= {"first_run": run_id, "first_input": asked}
+        return self.changed(**columns) if columns else self
 
 
 def new_session(

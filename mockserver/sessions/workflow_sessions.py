@@ -57,13 +57,13 @@ def seeded(session: Session, workflow: Workflow) -> Session:
 
 
 def left(session: Session, run: Run, body: Mapping[str, Any]) -> Session:
-    """A session as a run leaves it that came to this body: with the run's state, without what was
-    the run's own in it, and with what its agents have used added up, unless it failed."""
+    """A session as a run leaves it that came to this body: with the run, its state without what was
+    the run's own in it, and what its agents have used added up, unless it failed."""
     state = {key: value for key, value in run.session_state.items() if key not in OF_THE_RUN}
     data = {**(session.data or {}), "session_state": state}
     if run.status != "ERROR":
         data["session_metrics"] = _usage(data.get("session_metrics") or {}, body)
-    return session.changed(data=data)
+    return session.with_run(run.run_id, run.input, data=data)
 
 
 def _usage(before: Json, body: Mapping[str, Any]) -> Json:
