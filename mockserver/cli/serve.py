@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import math
 from datetime import datetime
 from pathlib import Path
@@ -223,6 +224,12 @@ def checked_instant(ctx: click.Context, param: click.Parameter, value: str | Non
 )
 def serve(**given: Any) -> None:
     """Serve workflow scripts until interrupted."""
-    from mockserver.commands.serve import run
+    # What is loaded until it listens stays: to look through it for garbage would take a tenth of
+    # the start. commands/serve.py has the collector on from then on.
+    gc.disable()
+    try:
+        from mockserver.commands.serve import run
 
-    run(**given)
+        run(**given)
+    finally:
+        gc.enable()

@@ -122,6 +122,7 @@ def run(
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000)
+    gc.enable()
     echo(f"listening on {url}")
     echo(f"workflows: {', '.join(scripts.workflows)}")
     if recordings:

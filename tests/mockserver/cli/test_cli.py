@@ -150,7 +150,7 @@ def test_an_option_that_cannot_be_met_is_refused(arguments: list[str], message: 
 
 
 def test_a_store_that_cannot_be_opened_is_refused() -> None:
-    result = invoke("serve", "--store", "sqlite:///no/folder/mock.db")
+    result = invoke("serve", "--port", "0", "--store", "sqlite:///no/folder/mock.db")
     assert result.exit_code == 1
     assert "no/folder/mock.db: there is no folder no/folder; make it" in result.output
 
