@@ -1,9 +1,10 @@
 """A store of sessions in Redis, which mocks of several machines share.
 
 Each method is one script (Lua), which Redis carries out as a whole. A session's head is a field of
-its scope's hash: `VERSION SERIAL JSON`. Its runs are the fields of a hash of their own, each
-`VERSION JSON`, its body and its events in lines. A process holds a lease; of a run under way stands
-whose it is, and another process marks those of a process whose lease has run out.
+its scope's hash: `VERSION SERIAL JSON`; pages are read from sorted sets, in each of which it has a
+line: its serial, then that field. Its runs are the fields of a hash of their own, each `VERSION
+JSON`, its body and its events in lines. A process holds a lease; of a run under way stands whose it
+is, and another process marks those of a process whose lease has run out.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import contextlib
 import json
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,7 +35,7 @@ from redis.exceptions import (
 )
 
 from mockserver.sessions import redis_scripts
-from mockserver.sessions.records import Session, SessionKey, StoredRun, interrupted
+from mockserver.sessions.records import Session, SessionKey, SessionType, StoredRun, interrupted
 from mockserver.sessions.redis_channel import RedisChannel
 from mockserver.sessions.store import Conflict, Page, SessionQuery, StoreError, page_of_runs
 
@@ -50,6 +51,12 @@ SECONDS_TO_ANSWER = 5.0
 """How long an answer of Redis is waited for."""
 
 CONNECTIONS = 16
+
+_LISTED_BY = ("created_at", "updated_at")
+"""What sessions are listed by without a look at all of them."""
+
+_LAST = 2**53
+"""A place after any other, as Redis and Lua count."""
 
 _KEYS = {name: f"{PREFIX}{name}" for name in ("version", "scopes", "under-way")}
 
@@ -101,6 +108,15 @@ class RedisStore:
         return page_of_runs(runs, created_after, created_before, offset, limit)
 
     async def sessions(self, query: SessionQuery) -> Page[Session]:
+        by = query.sort_by
+        is_whole_order = by in _LISTED_BY and query.is_descending == query.ties_newest_first
+        if is_whole_order and query.matches is None and query.limit != 0:
+            name = self._list(query.type, query.component_id, query.user_id)
+            first = min(query.offset, _LAST)
+            last = _LAST if query.limit is None else min(first + query.limit - 1, _LAST)
+            arguments = [first, last, int(query.is_descending)]
+            total, *heads = await self._call("page", [f"{name}:{by}", self._heads], arguments)
+            return Page([_session(head) for head in heads], total)
         heads = await self._call("heads", [self._heads], [])
         return await asyncio.to_thread(lambda: query.page(map(_session, heads)))
 
@@ -142,6 +158,7 @@ class RedisStore:
             other_field = self._field(other.key)
             keys += [self._of(other.session_id), *self._runs(other_field)]
             arguments += [other_field, other.version]
+        arguments += [session.created_at, session.updated_at, "\n".join(self._lists(session))]
         for run in runs:
             arguments += [_bytes(run.run_id), run.version, _packed_run(run), int(run.is_under_way)]
         written = await self._call("write", keys, arguments)
@@ -184,7 +201,20 @@ class RedisStore:
         return f"{PREFIX}heads:{_json(self._scope)}"
 
     def _scope_keys(self) -> tuple[str, ...]:
-        return (self._heads, _KEYS["version"], _KEYS["scopes"], _KEYS["under-way"])
+        places = f"{PREFIX}places:{_json(self._scope)}"
+        return (self._heads, _KEYS["version"], _KEYS["scopes"], _KEYS["under-way"], places)
+
+    def _list(self, of_type: SessionType, component_id: str | None, user_id: str | None) -> str:
+        """The sessions of a type that are of this component and this user, None: of any. It is
+        sorted by each of _LISTED_BY."""
+        return f"{PREFIX}list:{_json([self._scope, of_type, component_id, user_id])}"
+
+    def _lists(self, session: Session) -> Iterable[str]:
+        """Those that a session stands in."""
+        component = getattr(session, f"{session.type}_id")
+        for component_id in {None, component}:
+            for user_id in {None, session.user_id}:
+                yield self._list(session.type, component_id, user_id)
 
     @staticmethod
     def _field(key: SessionKey) -> str:

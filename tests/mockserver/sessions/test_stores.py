@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -290,17 +291,19 @@ async def test_scopes_do_not_see_each_other(store: SessionStore) -> None:
 # -- lists
 
 
-async def test_sessions_are_selected(store: SessionStore) -> None:
+@pytest.mark.parametrize("by", [None, "created_at"])
+async def test_sessions_are_selected(store: SessionStore, by: SortKey | None) -> None:
     await store.save(a_session("w1", "ada", workflow_id="x"))
     await store.save(a_session("w2", "bob", workflow_id="y"))
     await store.save(a_session("w3", None, workflow_id="x"))
     await store.save(a_session("a1", "ada", "agent", agent_id="x"))
-    assert await ids(store, SessionQuery("workflow")) == ["w1", "w2", "w3"]
-    assert await ids(store, SessionQuery("workflow", "x")) == ["w1", "w3"]
-    assert await ids(store, SessionQuery("workflow", "x", "ada")) == ["w1"]
-    assert await ids(store, SessionQuery("workflow", user_id="")) == []
-    assert await ids(store, SessionQuery("agent", "x")) == ["a1"]
-    assert await ids(store, SessionQuery("team")) == []
+    query = partial(SessionQuery, sort_by=by)
+    assert await ids(store, query("workflow")) == ["w1", "w2", "w3"]
+    assert await ids(store, query("workflow", "x")) == ["w1", "w3"]
+    assert await ids(store, query("workflow", "x", "ada")) == ["w1"]
+    assert await ids(store, query("workflow", user_id="")) == []
+    assert await ids(store, query("agent", "x")) == ["a1"]
+    assert await ids(store, query("team")) == []
     named = SessionQuery("workflow", matches=lambda session: session.session_id > "w1", limit=1)
     page = await store.sessions(named)
     assert ([session.session_id for session in page.items], page.total) == (["w2"], 2)
@@ -321,7 +324,44 @@ async def test_sessions_are_sorted_and_paged(store: SessionStore) -> None:
     assert await found("created_at", is_descending=True, ties_newest_first=True) == "dcba"
     assert await found("session_id", offset=1, limit=2) == "bc"
     assert await found("session_id", offset=9) == ""
-    assert (await store.sessions(SessionQuery("workflow", limit=0))).total == 4
+    assert await found("created_at", is_descending=True, offset=1, limit=2) == "bc"
+    pages: tuple[SortKey, ...] = ("session_id", "created_at")
+    for by in pages:
+        assert await found(by, offset=9) == await found(by, offset=2**70, limit=2**70) == ""
+        page = await store.sessions(SessionQuery("workflow", sort_by=by, offset=3, limit=9))
+        assert (len(page.items), page.total) == (1, 4)
+        page = await store.sessions(SessionQuery("workflow", sort_by=by, limit=0))
+        assert (list(page.items), page.total) == ([], 4)
+
+
+async def test_sessions_are_listed_as_what_they_are_now(store: SessionStore) -> None:
+    async def listed(
+        of_type: SessionType,
+        component: str | None = None,
+        user: str | None = None,
+        by: SortKey = "updated_at",
+    ) -> list[str]:
+        return await ids(store, SessionQuery(of_type, component, user, sort_by=by))
+
+    first = await store.save(a_session("1", "ada", "agent", agent_id="a"))
+    second = await store.save(a_session("2", "ada", "agent", agent_id="a"))
+    assert await listed("agent", "a", "ada") == ["1", "2"]
+    first = await store.save(first._replace(updated_at=5))
+    assert await listed("agent", "a", "ada") == ["2", "1"]
+    assert await listed("agent", by="created_at") == ["1", "2"]
+    second = await store.save(second._replace(type="workflow", workflow_id="w"))
+    assert await listed("agent", None, "ada") == await listed("agent", "a") == ["1"]
+    assert await listed("workflow", "w", "ada") == await listed("workflow") == ["2"]
+    mine = second._replace(user_id="bob", version=0)
+    await store.save(mine, instead_of=second)
+    assert await listed("workflow", None, "ada") == []
+    assert await listed("workflow", None, "bob") == ["2"]
+    await store.replace(first._replace(agent_id="b"), [])
+    assert await listed("agent", "a") == []
+    assert await listed("agent", "b") == ["1"]
+    await store.delete("1")
+    await store.clear()
+    assert await listed("agent") == await listed("workflow") == []
 
 
 async def test_no_value_is_less_than_any(store: SessionStore) -> None:
