@@ -46,30 +46,38 @@ def check_call(called: Any, arguments: Iterable[Any], named: Mapping[str, Any]) 
     method = getattr(called, "__wrapped__", called)  # str.format's, which the sandbox wraps
     subject = getattr(method, "__self__", None)
     if isinstance(subject, str | int | list):
+        _check_subject(subject)
         _check(getattr(method, "__name__", ""), [subject, *arguments, *named.values()])
 
 
 def bounded_filters(
     filters: Mapping[str, Callable[..., Any]],
 ) -> dict[str, Callable[..., Any]]:
-    """Filters that raise OverflowError before they make too much."""
+    """Filters that raise OverflowError before they make too much, and for a text that is longer
+    than they could make it: how long they take goes by that, and nothing else goes on meanwhile."""
     return {name: _bounded(name, function) for name, function in filters.items()}
 
 
 def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    if name not in _CHECKED:
-        return function
     skipped = 1 if hasattr(function, "jinja_pass_arg") else 0
 
     @functools.wraps(function)  # what Jinja is to pass it stands in its attributes
     def bounded(*arguments: Any, **named: Any) -> Any:
         before, given = arguments[:skipped], list(arguments[skipped:])
+        _check_subject(*given[:1])
+        if name not in _CHECKED:
+            return function(*arguments, **named)
         if name == "join":  # an iterator can be looked at once
             given[0] = list(given[0])
         _check(name, [*given, *named.values()])
         return function(*before, *given, **named)
 
     return bounded
+
+
+def _check_subject(subject: Any = None) -> None:
+    if isinstance(subject, str):
+        check_length(len(subject))
 
 
 def _check(name: str, values: list[Any]) -> None:

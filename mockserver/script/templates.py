@@ -64,7 +64,8 @@ def literal(text: str) -> str:
 
 _LOOPS = re.compile(
     r"\{%[-+]?\s*(for|macro|call)\b|\|\s*(map|select|reject|selectattr|rejectattr|sort|groupby|sum"
-    r"|unique|slice|batch|list|wordwrap|urlize|striptags)\b"
+    r"|unique|slice|batch|list|wordwrap|urlize|striptags|min|max|join|title|pprint|indent|wordcount"
+    r"|urlencode)\b"
 )
 
 

@@ -219,6 +219,14 @@ def test_a_message_that_is_long_is_bounded_too() -> None:
         render({"input": "x" * (MAX_LENGTH // 2 + 1)})
 
 
+@pytest.mark.parametrize("what", [" | length", " | wordcount", " | max", ".title()", ".count('x')"])
+def test_filters_and_methods_take_no_longer_text_than_they_make(what: str) -> None:
+    render = compile_value(f"{{{{ (input{what}) is defined }}}}")
+    assert render({"input": "x"}) is True
+    with pytest.raises(TemplateProblem, match="more than 4,000,000 characters"):
+        render({"input": "x" * (MAX_LENGTH + 1)})
+
+
 _LISTS = {"session_state": {"l": list(range(100))}}
 
 
