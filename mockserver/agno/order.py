@@ -27,13 +27,13 @@ def _moved(stages: tuple[str, ...], moved: tuple[str, ...], before: str) -> tupl
     return (*rest[:place], *moved, *rest[place:])
 
 
-@departure("authentication.body-first")
+@departure("authentication.body-first", on="error")
 class BodyFirst(HttpHooks):
     def stages(self) -> tuple[str, ...]:
         return _moved(super().stages(), ("size", "media type", "syntax"), before="authenticate")
 
 
-@departure("routing.form-before-workflow")
+@departure("routing.form-before-workflow", on="error")
 class FormBeforeWorkflow(HttpHooks):
     def stages(self) -> tuple[str, ...]:
         return _moved(super().stages(), ("workflow",), before="input schema")

@@ -22,7 +22,7 @@ from agentos_contract.yaml_files import read_yaml
 from mockserver.control.handlers import YAML, Handlers
 from mockserver.control.journal import Journal
 from mockserver.control.operations import Operations, Requested, Variables
-from mockserver.control.rules import Rules
+from mockserver.control.rules import Rules, Use
 from mockserver.control.security import check
 from mockserver.control.shared import SharedControl
 from mockserver.control.watch import Watch
@@ -153,6 +153,7 @@ class Control:
 
     async def _noted(self, scope: Scope, receive: Receive, send: Send) -> None:
         mock_scope = await self._by_header(scope)
+        use = Use()
         is_method = scope["method"] != "OPTIONS"
         if is_method and (self._rules or (mock_scope is None and self._scopes.are_some)):
             body, is_whole = await read_whole(receive)
@@ -161,9 +162,9 @@ class Control:
             mock_scope = mock_scope or self._scopes.of_session(variables["session_id"])
             if self._rules and self._is_let_in(scope):
                 whose = mock_scope or self._scopes.unnamed
-                asked = await self._rules.ask(whose.name, self._requested(whose, variables))
-                if asked is not NOTHING:
-                    scope[ASKED_KEY] = asked
+                use = await self._rules.ask(whose.name, self._requested(whose, variables))
+                if use.asked is not NOTHING:
+                    scope[ASKED_KEY] = use.asked
                     self._watch.happened("rules", whose.name)
         if mock_scope is not None:
             scope[MOCK_SCOPE_KEY] = mock_scope
@@ -173,11 +174,17 @@ class Control:
 
         def on_run(active: ActiveRun) -> None:
             entry.run_id = active.run.run_id
+            if active.request.is_background and use.taken:
+                # It goes on when its request is answered.
+                taken, use.taken = use.taken, []
+                later = Use(use.asked, taken)
+                self._watch.when_over(active, lambda: self._settle(whose.name, later))
 
         scope[ON_RUN_KEY] = on_run
         try:
             await self._application(scope, entry.receive_by(receive), entry.send_by(send))
         finally:
+            self._settle(whose.name, use)
             self._journal.end(entry)
             self._watch.happened("response", whose.name, entry)
 
@@ -201,7 +208,17 @@ class Control:
     ) -> Preferences:
         """What rules ask of a websocket's message that starts a run."""
         requested = self._requested(mock_scope, self._operations.of_message(message))
-        return Preferences(asked=await self._rules.ask(mock_scope.name, requested))
+        use = await self._rules.ask(mock_scope.name, requested)
+
+        def on_over() -> None:
+            self._settle(mock_scope.name, use)
+
+        return Preferences(asked=use.asked, on_over=on_over)
+
+    def _settle(self, scope: str, use: Use) -> None:
+        """A request, with its run, is over."""
+        if use.taken and self._rules.settle(use):
+            self._watch.happened("rules", scope)
 
     def _requested(self, mock_scope: MockScope, variables: Variables) -> Requested:
         catalogue = self._catalogue

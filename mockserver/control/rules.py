@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agentos_contract.deviations import load_deviations
@@ -56,6 +56,7 @@ class Rule:
     asked: Asked
     when: Cel | None
     used: int = 0
+    """How many requests it has changed, or may still."""
 
     @property
     def is_used_up(self) -> bool:
@@ -81,6 +82,15 @@ class Rule:
         return {"id": self.id, "used": self.used, **self.source, "scope": self.scope}
 
 
+@dataclass(eq=False)
+class Use:
+    """What one request makes of the rules: all that they ask, and which of them asked for what."""
+
+    asked: Asked = NOTHING
+    taken: list[tuple[Rule, Asked]] = field(default_factory=list)
+    """Rules, each used once, with what of them is asked."""
+
+
 class Rules:
     """The rules of all scopes."""
 
@@ -93,6 +103,8 @@ class Rules:
         """What makes ids differ from those of other processes that share the rules."""
         self.claim: Callable[[Rule], Awaitable[bool]] | None = None
         """Where rules are shared: use one once; whether it may be."""
+        self.give_back: Callable[[Rule], None] = _give_back
+        """Use one once less."""
 
     def __bool__(self) -> bool:
         return bool(self._rules)
@@ -168,13 +180,13 @@ class Rules:
         else:
             self._rules.pop(scope, None)
 
-    async def ask(self, scope: str, requested: Requested) -> Asked:
-        """What the rules of a scope ask for a request, each used once.
+    async def ask(self, scope: str, requested: Requested) -> Use:
+        """What the rules of a scope ask for a request, each used once until it is over.
 
         Each member is the first rule's that has it; holds, faults and variations add up. After one
         that gives a whole answer no other is asked.
         """
-        asked = NOTHING
+        asked, taken = NOTHING, []
         for rule in tuple(self.of(scope)):
             if rule.is_used_up:
                 continue
@@ -184,21 +196,53 @@ class Rules:
                 fits = await aside(rule.matches, requested)
             if not fits or rule.is_used_up:
                 continue
-            both = _both(asked, rule.asked)
-            if both == asked:
+            more = _more(asked, rule.asked)
+            if not more:
                 continue
             if self.claim is None:
                 rule.used += 1
             elif not await self.claim(rule):
                 continue
-            asked = both
+            taken.append((rule, replace(NOTHING, **more)))
+            asked = replace(asked, **{**more, **_added(asked, more)})
             if asked.status is not None:
                 break
-        return asked
+        return Use(replace(asked, acted=set()), taken) if taken else Use()
+
+    def settle(self, use: Use) -> bool:
+        """The request is over: rules of which nothing has come were not used. Whether there are
+        any; of a request that is settled already there are none."""
+        taken, use.taken = use.taken, []
+        unused = [rule for rule, its in taken if not _has_acted(its, use.asked.acted)]
+        for rule in unused:
+            self.give_back(rule)
+        return bool(unused)
 
 
-def _both(first: Asked, then: Asked) -> Asked:
-    """What two rules ask for together."""
+def _give_back(rule: Rule) -> None:
+    rule.used -= 1
+
+
+_SETS = ("faults", "variations", "holds")
+"""Members that add up."""
+
+_VALUES = ("scenario", "speed", "seed", "cut_after", "fail_after", "status", "delay")
+"""Members of which the first rule's counts."""
+
+
+def _has_acted(asked: Asked, acted: set[Any]) -> bool:
+    """Whether anything of what is asked has changed something."""
+    names = {each for name in _SETS for each in getattr(asked, name)}
+    names |= {name for name in _VALUES if getattr(asked, name) is not getattr(NOTHING, name)}
+    return not acted.isdisjoint(names)
+
+
+def _added(first: Asked, more: Json) -> Json:
+    return {name: (*getattr(first, name), *more[name]) for name in _SETS if name in more}
+
+
+def _more(first: Asked, then: Asked) -> Json:
+    """What a rule asks for beside what is asked already."""
     changes: Json = {
         name: getattr(then, name)
         for name in ("scenario", "speed", "seed", "cut_after", "fail_after", "error", "status")
@@ -209,10 +253,10 @@ def _both(first: Asked, then: Asked) -> Asked:
             changes[name] = getattr(then, name)
     if not first.delay and then.delay:
         changes["delay"] = then.delay
-    for name in ("faults", "variations", "holds"):
+    for name in _SETS:
         if getattr(then, name):
-            changes[name] = (*getattr(first, name), *getattr(then, name))
-    return replace(first, **changes) if changes else first
+            changes[name] = getattr(then, name)
+    return changes
 
 
 def _asked(answer: Json) -> Asked:

@@ -155,6 +155,8 @@ class SharedControl:
         self._scopes = scopes
         self._peers = peers
         rules.place, rules.claim = f"-{peers.id[:8]}", self._claim
+        rules.give_back = self._give_back
+        self._giving_back: set[asyncio.Task[None]] = set()
         journal.is_shared = True
         peers.on("control", self._answer)
         peers.on("scope opened", self._open_scope)
@@ -392,28 +394,39 @@ class SharedControl:
     async def _claim(self, rule: Rule) -> bool:
         """Use a rule once; whether it may be."""
         times = rule.source.get("times")
-        if times is None:
-            rule.used += 1
-        else:
+        if times is not None:
             try:
-                used = await self._peers.count(f"rule {rule.id}")
+                if await self._peers.count(f"rule {rule.id}") > times:
+                    await self._peers.count(f"rule {rule.id}", -1)
+                    return False
             except StoreError as error:
                 logger.warning("rule %s is not used: %s", rule.id, error)
                 return False
-            if used > times:
-                rule.used = times
-                return False
-            rule.used = max(rule.used, used)
-        self._peers.tell("rule used", rule_id=rule.id, used=None if times is None else rule.used)
+        rule.used += 1
+        self._peers.tell("rule used", rule_id=rule.id, more=1)
         return True
+
+    def _give_back(self, rule: Rule) -> None:
+        """Use a rule once less."""
+        rule.used -= 1
+        self._peers.tell("rule used", rule_id=rule.id, more=-1)
+        if "times" in rule.source:
+            task = asyncio.create_task(self._count_back(rule))
+            self._giving_back.add(task)
+            task.add_done_callback(self._giving_back.discard)
+
+    async def _count_back(self, rule: Rule) -> None:
+        try:
+            await self._peers.count(f"rule {rule.id}", -1)
+        except StoreError as error:
+            logger.warning("rule %s counts as used: %s", rule.id, error)
 
     def _note_use(self, message: Json) -> None:
         try:
             rule = self._rules.get(message["rule_id"])
         except ApiError:
             return
-        used = message["used"]
-        rule.used = rule.used + 1 if used is None else max(rule.used, used)
+        rule.used += message["more"]
         self._watch.happened("rules", rule.scope)
 
 

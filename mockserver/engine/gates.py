@@ -54,10 +54,13 @@ class Gates:
         self,
         holds: Sequence[Hold] = (),
         *,
+        reached: set[Any] | None = None,
         is_released: Callable[[str], bool] = lambda gate: False,
         clock: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """`is_released`: for others besides this run. `clock` gives seconds since the epoch."""
+        """`reached`: where holds are noted that the run has come to. `is_released`: for others
+        besides this run. `clock` gives seconds since the epoch."""
+        self._reached = set() if reached is None else reached
         self.waiting: list[Waiting] = []
         """Where it waits, once all that comes before was sent (`announce`)."""
         self._coming: list[Waiting] = []
@@ -137,4 +140,5 @@ class Gates:
     def _at(self, when: str, event: Event) -> Generator[Action, float, None]:
         for hold in self._holds:
             if hold.is_at(when, event):
+                self._reached.add(hold)
                 yield from self.wait(hold.gate, event.get("step_name"))

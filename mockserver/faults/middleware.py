@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agentos_contract.deviations import Deviations
 from agentos_contract.document import EVENT_STREAM
+from mockserver.faults.acting import note, noting
 from mockserver.faults.exchange import Connection, Cut, Onward, Request, Response, Server
 from mockserver.faults.registry import (
     change_exchange,
@@ -18,8 +19,8 @@ from mockserver.faults.registry import (
     on_request,
     on_response,
     resolve,
-    shows_in_answer,
     shows_in_run,
+    shows_on,
 )
 from mockserver.faults.rules import is_on
 from mockserver.faults.selection import select
@@ -27,9 +28,11 @@ from mockserver.http.bearer import refusal
 from mockserver.http.hooks import HOOKS_KEY
 from mockserver.http.preferences import (
     ASKED_KEY,
+    NOTHING,
     PREFERENCES_KEY,
     Preferences,
     applied_header,
+    preferences_of,
     read_preferences,
 )
 
@@ -66,7 +69,18 @@ class FaultsMiddleware:
         if asked is not None:
             preferences.asked = asked
             names |= {*asked.faults, *asked.variations}
-        scope[HOOKS_KEY] = self._resolve(names)
+        is_noted = preferences.are_some or asked is not None
+        scope[HOOKS_KEY] = self._resolve(names, is_noted=is_noted)
+        if not is_noted:
+            await self._carry_out(names, scope, receive, send)
+            return
+        with noting(preferences.acted if asked is None else asked.acted):
+            await self._carry_out(names, scope, receive, send)
+
+    async def _carry_out(
+        self, names: frozenset[str], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        preferences = preferences_of(scope)
         if scope["type"] != "http" or not (change_exchange(names) or preferences.are_some):
             await self._application(scope, receive, send)
             return
@@ -80,7 +94,7 @@ class FaultsMiddleware:
                 before = request.state
                 fault(request)
                 if request.state != before:
-                    exchange.acted.add(name)
+                    note(name)
             if request.body != body:
                 request.set_header("content-length", str(len(request.body)))
             scope = _scope_of(request, scope)
@@ -112,8 +126,6 @@ class _Exchange:
         receive: Receive,
         send: Send,
     ) -> None:
-        self.acted: set[str] = set()
-        """The faults that have changed the request, or its response's head or body."""
         self._names = names
         self._preferences = preferences
         self._request = request
@@ -123,11 +135,13 @@ class _Exchange:
         self._onward: Onward | None = None
         self._response = Response(request, 0, [])
         self._body = bytearray()
+        self._status = 0
+        """As the server came to it."""
 
     async def send(self, message: Message) -> None:
         response = self._response
         if message["type"] == "http.response.start":
-            response.status = message["status"]
+            response.status = self._status = message["status"]
             response.headers = list(message["headers"])
             content_type = response.header("content-type") or ""
             response.is_stream = content_type.startswith(EVENT_STREAM)
@@ -162,7 +176,10 @@ class _Exchange:
         response.is_at_end = chunk.startswith(_END)
         for name, fault in on_frame.of(self._names):
             response.memory = self._request.server.memories.of(name)
-            chunk = fault(chunk, response)
+            changed = fault(chunk, response)
+            if changed != chunk:
+                note(name)
+            chunk = changed
         await self._onward(chunk, is_last)
 
     def _begin(self) -> None:
@@ -172,11 +189,11 @@ class _Exchange:
             before = response.state
             fault(response)
             if response.state != before:
-                self.acted.add(name)
+                note(name)
         for name, _ in on_chunk.of(self._names):
             occurrence = on_chunk.occurrences[name]
             if is_on(occurrence.on, occurrence.where, response):
-                self.acted.add(name)
+                note(name)
         applied = list(self._applied())
         if applied:
             response.headers.append((b"preference-applied", applied_header(applied)))
@@ -184,16 +201,23 @@ class _Exchange:
         self._onward = self._connection.way_out(fault for _, fault in on_chunk.of(self._names))
 
     def _applied(self) -> Iterator[tuple[str, str]]:
-        """The preferences that this response comes of."""
-        asked = self._preferences
+        """The preferences that this response comes of; of a stream, whose head goes out before
+        what it tells of, also those that may change its run."""
+        asked, response = self._preferences, self._response
         if asked.problem is not None:
             return
+        may_come = asked.is_reached and response.is_stream
+        acted = asked.acted if asked.asked is NOTHING else asked.asked.acted
         for key, names in (("fault", asked.faults), ("vary", asked.variations)):
             for name in names:
-                is_in_run = asked.is_reached and shows_in_run(name)
-                if name in self.acted or is_in_run or shows_in_answer(name):
+                if (may_come and shows_in_run(name)) or (
+                    name in acted and is_on(shows_on(name), {}, response)
+                ):
                     yield key, name
-        yield from ((key, asked.applied[key]) for key in asked.values if key in asked.applied)
+        for key in asked.values:
+            is_other = key == "code" and asked.values[key] != self._status
+            if key in asked.applied and not is_other:
+                yield key, asked.applied[key]
 
     def close(self) -> None:
         if self._connection is not None:

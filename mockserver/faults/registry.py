@@ -38,6 +38,7 @@ from agentos_contract.variations import Variation, load_variations
 from mockserver.engine.actions import Event
 from mockserver.engine.hooks import EngineHooks
 from mockserver.engine.run import Run
+from mockserver.faults.acting import is_asked, note, noted
 from mockserver.faults.changes import Names
 from mockserver.faults.exchange import Request, Response, Wire
 from mockserver.faults.memory import FaultState, Memories, Memory
@@ -250,15 +251,15 @@ def occurrences(name: str) -> tuple[Occurrence, ...]:
     return tuple(found)
 
 
+def shows_on(name: str) -> str | int:
+    """On which responses a hooks class can show, as an occurrence says it: `response` is any."""
+    return _ON.get(name, "response")
+
+
 def shows_in_run(name: str) -> bool:
     """Whether it changes a run, or a stream's bytes."""
-    is_class = name in _CLASSES[EngineHooks] or name in _CLASSES[RunnerHooks]
+    is_class = any(name in _CLASSES[base] for base in (EngineHooks, RunnerHooks, SessionHooks))
     return is_class or any(name in point.faults for point in (on_start, on_event, on_frame))
-
-
-def shows_in_answer(name: str) -> bool:
-    """Whether it is a hooks class that is asked whatever the operation is."""
-    return name in _CLASSES[HttpHooks] or name in _CLASSES[SessionHooks]
 
 
 @lru_cache(maxsize=256)
@@ -271,12 +272,15 @@ def change_exchange(names: frozenset[str]) -> bool:
 # -- names to hooks
 
 
-def resolve(names: frozenset[str], memories: Memories | None = None) -> HttpHooks:
+def resolve(
+    names: frozenset[str], memories: Memories | None = None, *, is_noted: bool = False
+) -> HttpHooks:
     """The hooks of a request whose answer departs in these ways.
 
-    `memories` are the server's; without them its faults remember for themselves.
+    `memories` are the server's; without them its faults remember for themselves. `is_noted`:
+    whether somebody wants to know which of them change something.
     """
-    http_class, runner_class, session_class, engine_class = _hooks_classes(names)
+    http_class, runner_class, session_class, engine_class = _hooks_classes(names, is_noted)
     runner = runner_class()
     if isinstance(runner, _RunnerFaults):
         runner.names = names
@@ -290,21 +294,25 @@ def resolve(names: frozenset[str], memories: Memories | None = None) -> HttpHook
 
 @lru_cache(maxsize=256)
 def _hooks_classes(
-    names: frozenset[str],
+    names: frozenset[str], is_noted: bool
 ) -> tuple[type[HttpHooks], type[RunnerHooks], type[SessionHooks], type[EngineHooks]]:
-    runner = _composed(RunnerHooks, names)
+    runner = _composed(RunnerHooks, names, is_noted)
     if on_start.of(names) or on_event.of(names):
         runner = type(runner.__name__, (_RunnerFaults, runner), {})
     return (
-        _composed(HttpHooks, names),
+        _composed(HttpHooks, names, is_noted),
         runner,
-        _composed(SessionHooks, names),
-        _composed(EngineHooks, names),
+        _composed(SessionHooks, names, is_noted),
+        _composed(EngineHooks, names, is_noted),
     )
 
 
-def _composed(base: type[H], names: frozenset[str]) -> type[H]:
-    classes = [hooks for name, hooks in _CLASSES[base].items() if name in names]
+def _composed(base: type[H], names: frozenset[str], is_noted: bool) -> type[H]:
+    classes = [
+        noted(name, hooks, compares=base in (HttpHooks, SessionHooks)) if is_noted else hooks
+        for name, hooks in _CLASSES[base].items()
+        if name in names
+    ]
     return type(base.__name__, (*reversed(classes), base), {}) if classes else base
 
 
@@ -316,24 +324,28 @@ class _RunnerFaults(RunnerHooks):
 
     def on_start(self, request: RunRequest) -> RunRequest:
         for name, fault in on_start.of(self.names):
-            request = fault(request, self.memories.of(name))
+            before, request = request, fault(request, self.memories.of(name))
+            if request is not before:
+                note(name)
         return super().on_start(request)
 
     def on_event(self, run: Run, under_way: Callable[[], list[Run]]) -> OnEvent | None:
         faults = [
-            (fault, FaultState(run, self.memories.of(name), under_way))
+            (name, fault, FaultState(run, self.memories.of(name), under_way))
             for name, fault in on_event.of(self.names)
         ]
         return (lambda event: _passed_through(faults, event)) if faults else None
 
 
-def _passed_through(faults: list[tuple[EventFault, FaultState]], event: Event) -> list[Event]:
+def _passed_through(faults: list[tuple[str, EventFault, FaultState]], event: Event) -> list[Event]:
     """What is sent instead of an event: each fault is given what the one before makes of it."""
     events = [event]
-    for fault, state in faults:
+    for name, fault, state in faults:
         changed: list[Event] = []
         for each in events:
             changed += fault(each, state)
             state.before.add(each["event"])
+        if is_asked(name) and changed != events:
+            note(name)
         events = changed
     return events

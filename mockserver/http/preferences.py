@@ -71,6 +71,9 @@ class Asked:
     cut_after: int | None = None
     fail_after: int | None = None
     error: str | None = None
+    acted: set[Any] = field(default_factory=set, compare=False)
+    """What of it has changed something: names of members (the fields' own), deviations and
+    variations, and holds."""
 
     @property
     def is_of_runs(self) -> bool:
@@ -104,6 +107,10 @@ class Preferences:
     """Whether the request has come to its operation."""
     applied: dict[str, str] = field(default_factory=dict)
     """Of the values those that the answer comes of, as they are written."""
+    on_over: Callable[[], None] = lambda: None
+    """Called once the answer is over, of a websocket's message."""
+    acted: set[Any] = field(default_factory=set)
+    """The deviations and variations that have changed something, where no rule was asked."""
 
     @property
     def are_some(self) -> bool:
@@ -116,19 +123,29 @@ class Preferences:
         return getattr(self.asked, name, None) if value is None else value
 
     def apply(self, name: str) -> None:
-        """Note that the answer comes of a value that the request asked for."""
+        """Note that the answer comes of a value that the request, else a rule, asked for."""
         if name in self.values:
             value = self.values[name]
             self.applied[name] = f"{value:g}" if isinstance(value, float) else str(value)
+        elif self.asked is not NOTHING:
+            self.asked.acted.add(name)
 
-    @property
     def steering(self) -> Steering:
-        """How the run that is asked for is steered."""
+        """How the run that is asked for is steered, which is about to start."""
         asked, speed, seed = self.asked, self.of("speed"), self.of("seed")
         if asked is NOTHING and speed is None and seed is None:
             return UNSTEERED
-        error = asked.error or Steering.error
-        return Steering(asked.holds, asked.cut_after, asked.fail_after, error, speed, seed)
+        for name in ("speed", "seed"):
+            self.apply(name)
+        return Steering(
+            asked.holds,
+            asked.cut_after,
+            asked.fail_after,
+            asked.error or Steering.error,
+            speed,
+            seed,
+            asked.acted,
+        )
 
 
 UNSTEERED = Steering()

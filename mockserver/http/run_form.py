@@ -36,7 +36,7 @@ def run_request(request: Request, recording: Recording | None) -> RunRequest:
         recording=recording,
         stream=stream,
         scope=request.mock_scope,
-        steering=request.preferences.steering,
+        steering=request.preferences.steering(),
         hooks=request.hooks.runner,
     )
 

@@ -137,9 +137,8 @@ async def _preferences(request: Request) -> None:
     if problem is not None:
         preferences.problem = problem
         raise ApiError(400, problem)
-    for name in ("delay", "speed", "seed"):
-        preferences.apply(name)
     if delay := preferences.of("delay"):
+        preferences.apply("delay")
         await request.mock_scope.clock.sleep(delay)
     _answer(request)
 
@@ -164,6 +163,7 @@ def _answer(request: Request) -> None:
         if code != 200:
             raise ApiError(code, request.operation.schema.example_detail(code))
     elif asked.status is not None:
+        preferences.apply("status")
         detail = asked.detail or request.operation.schema.example_detail(asked.status)
         body = None
         if asked.body is not ABSENT:

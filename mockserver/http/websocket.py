@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import hmac
 import json
-from collections.abc import Awaitable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -203,17 +203,26 @@ class WorkflowSocket:
             is_over_websocket=True,
             stream=True,
             scope=mock_scope,
-            steering=preferences.steering,
+            steering=preferences.steering(),
             hooks=hooks_of(socket.scope).runner,
         )
-        instead = self._instead(request, preferences, mock_scope)
-        self._keep(self._run(request, instead, socket))
+        self._keep(self._answer(request, preferences, mock_scope, socket))
 
-    async def _run(
-        self, request: RunRequest, instead_of_it: Awaitable[str | None], socket: WebSocket
+    async def _answer(
+        self,
+        request: RunRequest,
+        preferences: Preferences,
+        mock_scope: MockScope,
+        socket: WebSocket,
     ) -> None:
         """A run, or the error that comes instead."""
-        instead = await instead_of_it
+        try:
+            instead = await self._instead(request, preferences, mock_scope)
+            await self._run(request, instead, socket)
+        finally:
+            preferences.on_over()
+
+    async def _run(self, request: RunRequest, instead: str | None, socket: WebSocket) -> None:
         if instead is not None:
             await _say(socket, "error", error=instead)
             return
@@ -236,11 +245,17 @@ class WorkflowSocket:
         """
         asked = preferences.asked
         if asked.delay:
+            preferences.apply("delay")
             await scope.clock.sleep(asked.delay)
         if asked.status is not None:
-            return asked.detail or _phrase(asked.status) if asked.status >= 400 else None
+            if asked.status < 400:
+                return None
+            preferences.apply("status")
+            return asked.detail or _phrase(asked.status)
         scenario = named_scenario(request.workflow, asked.scenario)
-        if scenario is None:
+        if scenario is not None:
+            preferences.apply("scenario")
+        else:
             about = {"session_id": request.session_id, "user_id": request.user_id}
             form = {"message": request.input_text or request.input, **about}
             scenario = await fitting_scenario(request.workflow, form, scope.store)

@@ -232,7 +232,7 @@ class ActiveRun:
                         continue
                     events.append(action)
                     if self._is_counted or self.is_paused:
-                        self._sent_one()
+                        self._sent_one(is_last=action["event"] in TERMINAL_EVENTS)
                     if len(events) >= EVENTS_PER_TURN and not self._is_sent_late:
                         await self._take_time()
                         yield events
@@ -273,14 +273,16 @@ class ActiveRun:
             return True
         return self._error is not None or self._disconnected
 
-    def _sent_one(self) -> None:
+    def _sent_one(self, *, is_last: bool) -> None:
         """An event was sent: after so many the run may be steered elsewhere."""
         steering = self.request.steering
         self._count += 1
         if self._count == steering.cut_after:
             self.is_cut = self._disconnected = True
-        elif self._count == steering.fail_after:
+            steering.acted.add("cut_after")
+        elif self._count == steering.fail_after and not is_last:
             self._error = RunFailed(steering.error)
+            steering.acted.add("fail_after")
         if self._steps:
             self._steps -= 1
             self._paused_at = self.scope.clock.monotonic()

@@ -69,6 +69,8 @@ class Steering:
     """How much faster than its script it goes; None: as the mock does."""
     seed: int | None = None
     """The same gives the same ids."""
+    acted: set[Any] = field(default_factory=set, compare=False)
+    """What of it has changed something: `cut_after`, `fail_after`, and holds."""
 
 
 @dataclass(slots=True, eq=False)

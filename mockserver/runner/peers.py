@@ -108,10 +108,10 @@ class Peers:
             del self._questions[id]
         return question.answers
 
-    async def count(self, name: str) -> int:
-        """How often that name was counted by all, this time included. Raises StoreError."""
+    async def count(self, name: str, times: int = 1) -> int:
+        """How often that name was counted by all, these times included. Raises StoreError."""
         await self.open()
-        return await self._channel.count(name)
+        return await self._channel.count(name, times)
 
     async def forget(self, *names: str) -> None:
         """Count these names from nothing again. Raises StoreError."""

@@ -131,7 +131,12 @@ class Runner:
         held = None
         if request.hooks.sessions.writes_whole:
             held = (await scope.store.runs(session.key)).items
-        gates = Gates(steering.holds, is_released=scope.released.__contains__, clock=scope.clock)
+        gates = Gates(
+            steering.holds,
+            reached=steering.acted,
+            is_released=scope.released.__contains__,
+            clock=scope.clock,
+        )
         run, engine = self._engine(request, scope, run_id, session, ids, gates, now)
         active = ActiveRun(
             request,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import functools
 import os
 from collections.abc import Callable
@@ -23,7 +24,7 @@ async def aside(function: Callable[P, T], *arguments: P.args, **more: P.kwargs) 
     Whoever is cancelled meanwhile waits for its end: it works on what is theirs.
     """
     loop = asyncio.get_running_loop()
-    call = functools.partial(function, *arguments, **more)
+    call = functools.partial(contextvars.copy_context().run, function, *arguments, **more)
     future = loop.run_in_executor(_threads(os.getpid()), call)
     try:
         return await asyncio.shield(future)

@@ -45,11 +45,11 @@ class RedisChannel:
         except (RedisError, OSError) as error:
             raise self._explained(error) from error
 
-    async def count(self, name: str, *, is_kept: bool = False) -> int:
+    async def count(self, name: str, times: int = 1, *, is_kept: bool = False) -> int:
         key = self._count(name)
         try:
             async with self._connected().pipeline() as pipeline:
-                pipeline.incr(key)
+                pipeline.incrby(key, times)
                 if not is_kept:
                     pipeline.expire(key, SECONDS_COUNTED)
                 counted, *_ = await pipeline.execute()

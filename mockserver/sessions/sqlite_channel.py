@@ -54,13 +54,13 @@ class SqliteChannel:
 
         await self._file.write(write)
 
-    async def count(self, name: str, *, is_kept: bool = False) -> int:
+    async def count(self, name: str, times: int = 1, *, is_kept: bool = False) -> int:
         sql = (
-            "INSERT INTO counts (name, counted, last) VALUES (?, 1, ?) ON CONFLICT (name) "
-            "DO UPDATE SET counted = counted + 1, last = excluded.last RETURNING counted"
+            "INSERT INTO counts (name, counted, last) VALUES (?1, ?3, ?2) ON CONFLICT (name) "
+            "DO UPDATE SET counted = counted + ?3, last = excluded.last RETURNING counted"
         )
         last = math.inf if is_kept else time.time()
-        values = (name.encode("utf-8", "surrogatepass"), last)
+        values = (name.encode("utf-8", "surrogatepass"), last, times)
 
         def write(transaction: Transaction) -> int:
             counted: int = transaction.connection.execute(sql, values).fetchone()[0]

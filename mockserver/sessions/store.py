@@ -145,9 +145,10 @@ class Channel(Protocol):
         """Say something to all who listen."""
         ...
 
-    async def count(self, name: str, *, is_kept: bool = False) -> int:
-        """How often that name was counted by all, this time included. Where it is not kept, a name
-        that was not counted for a day begins from nothing."""
+    async def count(self, name: str, times: int = 1, *, is_kept: bool = False) -> int:
+        """How often that name was counted by all, these times included.
+
+        Where it is not kept, a name that was not counted for a day begins from nothing."""
         ...
 
     async def forget(self, names: Sequence[str]) -> None:

@@ -526,7 +526,7 @@ export interface components {
             workflow_id?: string;
             /** @description An operationId of the AgentOS document, such as create_workflow_run */
             operation_id?: string;
-            /** @description How often it is used; always without it */
+            /** @description How many requests it changes; all without it */
             times?: number;
             answer: components["schemas"]["Answer"];
         };
@@ -537,6 +537,7 @@ export interface components {
             workflow_id?: string;
             operation_id?: string;
             times?: number;
+            /** @description How many requests it has changed, those under way among them that it may still change */
             used: number;
             answer: components["schemas"]["Answer"];
         };

@@ -205,6 +205,67 @@ def test_a_rule_is_used_only_where_it_shows(
     assert mock.rules()[0]["used"] == 1
 
 
+@pytest.mark.parametrize(
+    ("answer", "form"),
+    [
+        # The run is over before its place.
+        ({"cut": {"after": 500}}, {}),
+        ({"cut": {"after": 500}}, {"stream": "false"}),
+        ({"fail": {"after": 500, "error": "too late"}}, {}),
+        ({"fail": {"after": 11, "error": "it is over"}}, {}),
+        ({"hold": {"before": "StepError", "gate": "g"}}, {}),
+        # It goes on once its request is answered.
+        ({"cut": {"after": 500}}, {"stream": "false", "background": "true"}),
+        # The request is refused.
+        ({"status": 503}, {"stream": "maybe"}),
+        ({"delay": 0.01}, {"stream": "maybe"}),
+        ({"speed": 3, "seed": 0, "cut": {"after": 1}}, {"stream": "maybe"}),
+        # The request asks for something else itself.
+        ({"status": 503}, {"prefer": "code=404"}),
+        ({"speed": 3}, {"prefer": "speed=2"}),
+        # There is no error, no Loop, nothing to trim.
+        ({"faults": ["error.no-code"]}, {}),
+        ({"faults": ["loop.last-continues"]}, {"stream": "false"}),
+        ({"faults": ["form.trimmed"]}, {}),
+    ],
+)
+def test_a_rule_of_which_nothing_has_come_was_not_used(
+    mock: MockClient, answer: dict[str, Any], form: dict[str, str]
+) -> None:
+    mock.rule(answer, times=1)
+    headers = {"prefer": form.pop("prefer")} if "prefer" in form else {}
+    mock.http.post(RUN, data={"message": "x", **form}, headers=headers)
+    for each in mock.runs():
+        mock.wait(run_id=each["run_id"])
+    assert mock.rules()[0]["used"] == 0
+
+
+def test_a_rule_that_was_not_used_is_there_for_the_next_request(mock: MockClient) -> None:
+    mock.rule({"fail": {"after": 12, "error": "the model is gone"}}, times=1)
+    assert "WorkflowCompleted" in mock.http.post(RUN, data={"message": "x"}).text
+    url = "/workflows/article-writer/runs"
+    assert "the model is gone" in mock.http.post(url, data={"message": "x"}).text
+    assert "WorkflowCompleted" in mock.http.post(url, data={"message": "x"}).text
+    assert mock.rules()[0]["used"] == 1
+
+
+def test_over_the_websocket_a_rule_of_which_nothing_has_come_was_not_used(
+    mock: MockClient,
+) -> None:
+    mock.rule({"cut": {"after": 500}}, times=1)
+    with connect(
+        f"{mock.url.replace('http', 'ws', 1)}/workflows/ws", additional_headers=mock.headers
+    ) as socket:
+        socket.recv(timeout=20)
+        start = '{"action": "start-workflow", "workflow_id": "content-pipeline", "message": "x"}'
+        socket.send(start)
+        while "WorkflowCompleted" not in str(socket.recv(timeout=20)):
+            pass
+        socket.send('{"action": "ping"}')
+        socket.recv(timeout=20)
+    assert mock.rules()[0]["used"] == 0
+
+
 def test_a_multipart_form_belongs_to_its_scope_and_its_rules(mock: MockClient) -> None:
     mock.rule(status=503, when='input.contains("bees") && form.stream == "false"')
     form = {"message": "bees", "stream": "false", "session_id": mock.session_id()}
