@@ -87,6 +87,8 @@ class _Connection(HttpToolsProtocol):
     _has_begun = False
     """Whether a part of a request has come that is not whole yet."""
     _is_in_head = False
+    _is_in_body = False
+    """`cycle` is that of a request whose body is on its way."""
     _received = 0
     """Bytes of a head that is not whole yet."""
     _size = 0
@@ -101,6 +103,13 @@ class _Connection(HttpToolsProtocol):
         super().connection_made(transport)
         self._await_request()
         _tell_of_descriptors(transport.get_extra_info("socket").fileno())
+
+    def shutdown(self) -> None:
+        """The server ends: what has not come whole is not waited for."""
+        if self._has_begun:
+            self._answer(503, "the server is shutting down")
+        else:
+            super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._request_is_whole()
@@ -125,6 +134,7 @@ class _Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._has_begun = self._is_in_head = True
+        self._is_in_body = False
         self._received = self._size = self._count = 0
         super().on_message_begin()
 
@@ -149,11 +159,13 @@ class _Connection(HttpToolsProtocol):
             raise _TooLong
 
     def on_headers_complete(self) -> None:
-        self._is_in_head = False
+        self._is_in_head, before = False, self.cycle
         super().on_headers_complete()
+        self._is_in_body = self.cycle is not before
 
     def on_message_complete(self) -> None:
         self._request_is_whole()
+        self._is_in_body = False
         super().on_message_complete()
 
     def _refuse_size(self) -> None:
@@ -171,6 +183,9 @@ class _Connection(HttpToolsProtocol):
         self._refusal = status, detail
         self._request_is_whole()
         if self.transport.is_closing():
+            return
+        if self._is_in_body and self.cycle.response_complete:
+            self.transport.close()  # it was answered before it had come whole
             return
         if self.cycle is not None and not self.cycle.response_complete:
             # An earlier answer is on its way, or its own body does not come to its end.

@@ -131,6 +131,12 @@ def test_a_request_that_does_not_come_to_its_end_is_answered_408(
     assert "did not come whole within 1 s" in json.loads(answer.partition(b"\r\n\r\n")[2])["detail"]
 
 
+def test_who_is_answered_before_the_request_is_whole_is_not_answered_again(served: Served) -> None:
+    answer = served.ask(b"POST /nowhere HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf")
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
 def test_a_byte_now_and_then_does_not_keep_a_connection(served: Served) -> None:
     with served.connect() as connection, contextlib.suppress(ConnectionError):
         connection.settimeout(0.05)

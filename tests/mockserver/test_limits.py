@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,9 @@ def test_what_is_under_way_at_the_end_is_ended_by_the_protocol(
     process, url, _ = started("--workflows", str(tmp_path))
     form = {"message": "x"}
 
+    half = socket.create_connection(("127.0.0.1", httpx2.URL(url).port or 0), timeout=30)
+    half.sendall(f"POST {RUNS} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\nme".encode())
+
     async def ask() -> tuple[str, httpx2.Response]:
         async with httpx2.AsyncClient(base_url=url, timeout=30) as client:
             data = {**form, "stream": "false"}
@@ -153,6 +157,10 @@ def test_what_is_under_way_at_the_end_is_ended_by_the_protocol(
     assert '"error":"the server is shutting down"' in said
     assert batch.status_code == 500
     assert batch.json()["detail"] == "Error running workflow: the server is shutting down"
+    with half:
+        refused = half.makefile("rb").read()
+    assert refused.startswith(b"HTTP/1.1 503 ")
+    assert b'"detail":"the server is shutting down"' in refused
     rest_of(process, 0)
 
 
