@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -39,6 +40,10 @@ COMMANDS = {
 }
 
 
+JUDGE, BESIDE = contract_tests.cli.main, contract_tests.cli.COMMANDS
+SCRIPT = ROOT / "mockserver" / "script"
+
+
 def test_each_block_says_its_language() -> None:
     """So that it is run or checked: `text` is what there is nothing to do with."""
     known = {*SHELL_LANGUAGES, "python", "ts", "yaml", "toml", "json", "groovy", "text"}
@@ -46,6 +51,65 @@ def test_each_block_says_its_language() -> None:
     assert [f"{e}: {e.language!r}" for e in EXAMPLES if e.language not in known] == []
     # Where js/scripts/snippets.mjs looks for it.
     assert all(e.page.startswith("docs/") for e in EXAMPLES if e.language == "ts")
+
+
+PAGES_OF = {
+    "agentos-mock": ["install"],
+    "agentos-mock serve": ["mock"],
+    "agentos-mock check": ["scripts"],
+    "agentos-mock record": ["recordings"],
+    "agentos-mock faults": ["self-proof"],
+    "agentos-mock openapi": ["document"],
+    "contract-tests": ["contract-tests", "install"],
+    "contract-tests diff": ["profiles"],
+    "contract-tests drift": ["drift", "contract-tests", "ci"],
+    "contract-tests fuzz": ["fuzzing", "contract-tests", "ci"],
+    "contract-tests learn": ["profiles", "contract-tests", "ci"],
+}
+"""Where each command's options stand."""
+
+
+def _commands() -> Iterator[tuple[str, click.Command]]:
+    for name, command in (("agentos-mock", COMMANDS["agentos-mock"]), ("contract-tests", JUDGE)):
+        inner = command.commands if isinstance(command, click.Group) else BESIDE
+        yield name, command
+        yield from ((f"{name} {each}", one) for each, one in inner.items())
+
+
+@pytest.mark.parametrize(("name", "command"), list(_commands()))
+def test_each_option_stands_in_its_commands_page(name: str, command: click.Command) -> None:
+    pages = [(ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8") for page in PAGES_OF[name]]
+    options = [
+        option
+        for option in command.params
+        if isinstance(option, click.Option) and not option.hidden
+    ]
+    missing = [
+        option.opts[0]
+        for option in options
+        if not any(_stands(word, page) for word in option.opts for page in pages)
+    ]
+    assert missing == [], f"expected in {', '.join(PAGES_OF[name])}"
+
+
+def test_each_key_of_scripts_stands_in_their_page() -> None:
+    schema = json.loads((SCRIPT / "workflow-script.schema.json").read_text(encoding="utf-8"))
+    text = (ROOT / "docs" / "scripts.md").read_text(encoding="utf-8")
+    code = " ".join(re.findall(r"```.*?```|`[^`]+`", text, re.DOTALL))
+    assert [key for key in sorted(set(_properties(schema))) if not _stands(key, code)] == []
+
+
+def _properties(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        yield from schema.get("properties", ())
+    inner = schema.values() if isinstance(schema, dict) else schema
+    if isinstance(schema, dict | list):
+        for each in inner:
+            yield from _properties(each)
+
+
+def _stands(word: str, text: str) -> bool:
+    return re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text) is not None
 
 
 def test_what_is_said_of_pages_is_so() -> None:
