@@ -41,6 +41,11 @@ def encode_json_event(event: str, data: bytes) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (event.encode(), data)
 
 
+def json_of_event(block: bytes) -> bytes:
+    """The data of an event block that `encode_json_event` has made."""
+    return block[block.index(b"\ndata: ") + 7 : -2]
+
+
 def encode_comment(text: str = "") -> bytes:
     """A comment, which clients ignore: the standard's keep-alive (section 9.2.7)."""
     return f": {text}\n\n".encode()

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
+from agentos_contract.sse import json_of_event
 from mockserver.control.annotations import Annotations
 from mockserver.control.changes import Changes
 from mockserver.engine.actions import Event
 from mockserver.engine.gates import Waiting
-from mockserver.runner.active import ActiveRun
-from mockserver.sessions.records import to_kept_json
+from mockserver.runner.active import ActiveRun, named_block
 
 Json = dict[str, Any]
 
@@ -46,9 +46,9 @@ _OF_EVENT = 120
 
 
 Sent = tuple[float, str, bytes | None, str | None]
-"""One event of a run: seconds since the run's start, its name, its payload as JSON, and the name of
-the step that it is about. An event that was streamed says its step in its payload; of a batch run
-that nobody watches there is no payload. A plain tuple: every event of every run becomes one."""
+"""One event of a run: seconds since the run's start, its name, its block of a stream, and the name
+of the step that it is about. An event that was streamed says its step itself; of a batch run that
+nobody watches there is no block. A plain tuple: every event of every run becomes one."""
 
 
 @dataclass(eq=False, slots=True)
@@ -82,13 +82,13 @@ class Trace:
 
     def step(self, index: int) -> str | None:
         """The name of the step or container that an event is about."""
-        _, _, payload, step = self.sent[index]
-        return step if payload is None else json.loads(payload).get("step_name")
+        data = self.data(index)
+        return self.sent[index][3] if data is None else data.get("step_name")
 
     def data(self, index: int) -> Json | None:
         """An event's payload."""
-        payload = self.sent[index][2]
-        return json.loads(payload) if payload is not None else None
+        block = self.sent[index][2]
+        return json.loads(json_of_event(block)) if block is not None else None
 
     @property
     def gates(self) -> list[Json]:
@@ -206,14 +206,14 @@ class Watch:
     def on_sent(self, active: ActiveRun, events: Sequence[tuple[str, bytes]]) -> None:
         trace = self._active[active]
         seconds = time.monotonic() - trace.begun
-        trace.add([(seconds, name, payload, None) for name, payload in events])
-        trace.size += sum([len(payload) for _, payload in events]) + _OF_EVENT * len(events)
+        trace.add([(seconds, name, block, None) for name, block in events])
+        trace.size += sum([len(block) for _, block in events]) + _OF_EVENT * len(events)
         self._were_sent(trace, len(events))
 
     def on_batch_events(self, active: ActiveRun, events: Sequence[Event]) -> None:
         trace = self._active[active]
         if self.followers or trace.scope:
-            self.on_sent(active, [(event["event"], to_kept_json(event)) for event in events])
+            self.on_sent(active, [named_block(event) for event in events])
             return
         seconds = time.monotonic() - trace.begun
         trace.add([(seconds, each["event"], None, each.get("step_name")) for each in events])

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from agentos_contract.json_values import read_json
+from agentos_contract.sse import json_of_event
 from mockserver.http.errors import ApiError
 from mockserver.http.hooks import RunInput, hooks_of
 from mockserver.http.operations import MORE_RUNS
@@ -277,12 +278,12 @@ class WorkflowSocket:
         index = 0
         async with contextlib.aclosing(self._runner.events(active)) as moments:
             async for events in moments:
-                for name, payload in events:
+                for name, block in events:
                     if name == "StepOutput" or (
                         hooks_of(socket.scope).hides_failures and name == "WorkflowError"
                     ):
                         continue
-                    data = _indexed(json.loads(payload), index)
+                    data = _indexed(json.loads(json_of_event(block)), index)
                     await _send(socket, f"event: {name}\ndata: {data}\n\n")
                     other = self._subscribers.get(run_id)
                     if other is not None:

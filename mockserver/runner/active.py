@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 
 from agentos_contract.events import TERMINAL_EVENTS
+from agentos_contract.json_values import to_json
+from agentos_contract.sse import encode_json_event, json_of_event
 from mockserver.engine.actions import Action, Event, RunCancelled, RunFailed, Wait
 from mockserver.engine.gates import Gates, Waiting
 from mockserver.engine.run import Run
@@ -81,8 +83,11 @@ class ActiveRun:
         self.session = session
         """As it was when the run last read or wrote it."""
         self.held = held
-        self.events: list[bytes] = []
-        """The payloads of the events that are kept."""
+        self.blocks: list[bytes] = []
+        """The events that are kept, as they were sent: what they say is held once, with whoever
+        remembers what was sent."""
+        self.events: Sequence[bytes] | None = None
+        """The payloads that are kept of them, once it is over."""
         self.on_event: OnEvent | None = None
         """The events to send instead of one, where the run's hooks have something to say."""
         self._actions = actions
@@ -112,7 +117,13 @@ class ActiveRun:
         """The run as far as it has come."""
         run = self.run
         body = self.body or to_kept_json(run.to_dict())
-        return StoredRun(run.run_id, run.created_at, body, tuple(self.events))
+        return StoredRun(run.run_id, run.created_at, body, self.payloads())
+
+    def payloads(self) -> tuple[bytes, ...]:
+        """Those of its events that are kept."""
+        if self.events is not None:
+            return tuple(self.events)
+        return tuple(map(json_of_event, self.blocks))
 
     # -- from outside
 
@@ -318,6 +329,12 @@ class ActiveRun:
             timer.cancel()
             self._wake = None
         return seconds == KEEP_ALIVE and not self._is_wait_over(wait)
+
+
+def named_block(event: Event) -> tuple[str, bytes]:
+    """An event's name, and the event as a block of a stream."""
+    name = event["event"]
+    return name, encode_json_event(name, to_json(event))
 
 
 def _go_on(

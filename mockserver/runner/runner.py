@@ -11,7 +11,7 @@ from typing import Protocol
 
 from agentos_contract.events import TERMINAL_EVENTS
 from agentos_contract.json_values import to_json
-from agentos_contract.sse import encode_comment, encode_json_event
+from agentos_contract.sse import encode_comment
 from mockserver import defaults
 from mockserver.engine.actions import Event
 from mockserver.engine.engine import Engine
@@ -19,7 +19,7 @@ from mockserver.engine.gates import Gates, Waiting
 from mockserver.engine.ids import Ids
 from mockserver.engine.run import Run
 from mockserver.recordings.replay import Replay, ReplayedRun
-from mockserver.runner.active import ActiveRun
+from mockserver.runner.active import ActiveRun, named_block
 from mockserver.runner.hooks import RunRequest
 from mockserver.runner.recent import Recent, StreamedRun
 from mockserver.runner.remembering import keep_end, keep_start, session_of
@@ -57,7 +57,7 @@ class RunObserver(Protocol):
         """A run starts."""
 
     def on_sent(self, active: ActiveRun, events: Sequence[tuple[str, bytes]]) -> None:
-        """These were sent: their names and payloads."""
+        """These were sent: their names, and their blocks."""
 
     def on_batch_events(self, active: ActiveRun, events: Sequence[Event]) -> None:
         """These happened in a batch run, of which nobody is sent events."""
@@ -315,9 +315,9 @@ class Runner:
                     continue
                 blocks: list[bytes] = []
                 size = 0
-                for name, payload in events:
-                    blocks.append(encode_json_event(name, payload))
-                    size += len(payload)
+                for _, block in events:
+                    blocks.append(block)
+                    size += len(block)
                     if size > MAX_CHUNK:
                         await send(b"".join(blocks))
                         blocks, size = [], 0
@@ -325,7 +325,8 @@ class Runner:
                     await send(b"".join(blocks))
 
     async def events(self, active: ActiveRun) -> AsyncGenerator[list[tuple[str, bytes]]]:
-        """Carry a run out: each moment's events, by name and as JSON; none to keep alive.
+        """Carry a run out: each moment's events, by name and as blocks of a stream; none to keep
+        alive.
 
         The last comes once the run is kept; where it cannot be kept a WorkflowError comes instead.
         """
@@ -336,8 +337,8 @@ class Runner:
                     events = [sent for event in events for sent in active.on_event(event)]
                     if not events:
                         continue
-                encoded = [(event["event"], to_kept_json(event)) for event in events]
-                active.events += [payload for name, payload in encoded if name not in _NOT_KEPT]
+                encoded = [named_block(event) for event in events]
+                active.blocks += [block for name, block in encoded if name not in _NOT_KEPT]
                 is_last = bool(events) and events[-1]["event"] in TERMINAL_EVENTS
                 # Whoever reads the run back on its last event finds it.
                 failure = await self._failure(active) if is_last else None
@@ -375,7 +376,7 @@ class Runner:
                 "run_id": run.run_id,
                 "error": str(error),
             }
-            return "WorkflowError", to_kept_json(event)
+            return named_block(event)
         return None
 
     async def _end(self, active: ActiveRun) -> None:
@@ -403,14 +404,15 @@ class Runner:
             run.content = f"{how} execution failed: {run.content}"
         body = run.to_dict()
         active.body = to_kept_json(body)
+        active.events = active.payloads()
         if request.recording is None:
-            active.events = request.hooks.kept_events(active.events, run)
+            active.events = request.hooks.kept_events(list(active.events), run)
         if request.is_background or request.hooks.is_kept_at_end(
             run, is_disconnected=is_disconnected
         ):
             await keep_end(active, body, int(active.scope.clock()))
         if request.stream:
-            streamed = StreamedRun(run.status, tuple(active.events))
+            streamed = StreamedRun(run.status, active.payloads())
             self._recent.put(_key(active.scope, run.run_id), streamed, active.so_far().size)
 
     # -- what is remembered of runs, and how far those under way have come
@@ -420,7 +422,7 @@ class Runner:
         scope = scope or self.scopes.unnamed
         for active in reversed(self.under_way(run_id, scope)):
             if active.request.stream:
-                return StreamedRun(active.run.status, tuple(active.events))
+                return StreamedRun(active.run.status, active.payloads())
         return self._recent.get(_key(scope, run_id))
 
     async def stored_run(

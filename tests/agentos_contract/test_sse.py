@@ -16,6 +16,7 @@ from agentos_contract.sse import (
     encode_comment,
     encode_event,
     encode_json_event,
+    json_of_event,
 )
 
 
@@ -265,7 +266,9 @@ def test_what_is_encoded_is_decoded(name: str, data: str) -> None:
 
 
 def test_json_goes_out_in_one_line() -> None:
-    assert encode_json_event("A", b'{"a":1}') == encode_event("A", '{"a":1}')
+    block = encode_json_event("A", b'{"a":1}')
+    assert block == encode_event("A", '{"a":1}')
+    assert json_of_event(block) == b'{"a":1}'
 
 
 def test_an_event_type_holds_no_line_end() -> None:

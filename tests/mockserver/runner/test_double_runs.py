@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from agentos_contract.sse import json_of_event
 from mockserver.runner.active import ActiveRun
 from mockserver.runner.hooks import RunRequest
 from mockserver.runner.runner import Runner
@@ -43,7 +44,7 @@ async def carried_out(runner: Runner, active: ActiveRun, mode: str) -> dict[str,
         said: list[tuple[str, bytes]] = []
         async for events in runner.events(active):
             said += events
-        answer: dict[str, Any] = json.loads(said[-1][1])
+        answer: dict[str, Any] = json.loads(json_of_event(said[-1][1]))
         return answer
     if mode == "background":
         others = asyncio.all_tasks()
