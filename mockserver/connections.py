@@ -37,6 +37,8 @@ class Limits:
     client_timeout: float = defaults.CLIENT_TIMEOUT
     """Seconds within which a request has to come whole, and in which a client that takes nothing
     of what it is sent is taken for gone."""
+    max_message: int = defaults.MAX_BODY
+    """Bytes of a message over the websocket."""
 
 
 def protocol(limits: Limits) -> type[asyncio.Protocol]:

@@ -10,7 +10,7 @@ MAX_MEMORY = 256 * 1024 * 1024
 """Bytes of sessions and runs that are remembered."""
 
 MAX_BODY = 10 * 1024 * 1024
-"""Bytes of a request's body."""
+"""Bytes of a request's body, and of a message over the websocket."""
 
 MAX_RUNS = 1000
 """Runs that are under way at one time."""

@@ -160,9 +160,11 @@ def serve(
     is not answered after SECONDS_TO_FINISH is ended by `end_answers`, and broken off after
     SECONDS_TO_END. A second ends at once.
     """
+    limits = limits or Limits()
     config = uvicorn.Config(
         application,
-        http=protocol(limits or Limits()),
+        http=protocol(limits),
+        ws_max_size=limits.max_message,
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -190,6 +192,7 @@ def serving(application: ASGIApp) -> Iterator[str]:
     config = uvicorn.Config(
         application,
         http=protocol(Limits()),
+        ws_max_size=Limits.max_message,
         log_config=None,
         access_log=False,
         lifespan="off",

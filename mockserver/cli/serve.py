@@ -157,7 +157,7 @@ def checked_instant(ctx: click.Context, param: click.Parameter, value: str | Non
     show_default=True,
     type=click.IntRange(min=1),
     metavar="MIB",
-    help="A longer body is answered 413.",
+    help="A longer body is answered 413; a longer message ends a websocket, with 1009.",
 )
 @click.option(
     "--max-runs",

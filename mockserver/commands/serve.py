@@ -147,7 +147,7 @@ def run(
             end_answers=lambda: app.runner.fail_all("the server is shutting down"),
             certificate=certificate,
             parent=is_here,
-            limits=Limits(max_header_size * KIB, max_headers, client_timeout),
+            limits=Limits(max_header_size * KIB, max_headers, client_timeout, max_body * MIB),
             clock=clock,
         )
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from tests.mockserver.cli.test_cli import started, stop
 
@@ -20,7 +22,10 @@ FORM = b"message=tea&stream=false"
 RUNS = b"/workflows/content-pipeline/runs"
 HEAD = b"POST " + RUNS + b" HTTP/1.1\r\nhost: x\r\n"
 FORM_HEADERS = b"content-type: application/x-www-form-urlencoded\r\ncontent-length: 24\r\n"
-LIMITS = ("--max-header-size", "8", "--max-headers", "50", "--client-timeout", "1")
+LIMITS = (
+    *("--max-header-size", "8", "--max-headers", "50", "--client-timeout", "1"),
+    *("--max-body", "1"),
+)
 
 
 class Served:
@@ -146,6 +151,19 @@ def test_a_byte_now_and_then_does_not_keep_a_connection(served: Served) -> None:
             connection.sendall(b"x: y\r\n"[:1])
             with contextlib.suppress(TimeoutError):
                 received += connection.recv(65536)
+
+
+def test_a_longer_message_ends_a_websocket(served: Served) -> None:
+    with connect(f"ws://127.0.0.1:{served.port}/workflows/ws") as socket:
+        socket.recv()
+        socket.send("x" * 2**20)
+        assert "JSON" in str(socket.recv())
+        socket.send("x" * (2**20 + 1))
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1009
+    assert served.serves()
 
 
 def test_a_connection_that_says_nothing_is_closed(served: Served) -> None:
