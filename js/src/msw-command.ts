@@ -6,7 +6,7 @@ import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
-import { parseRecording, type Recording } from "./msw.js";
+import { parseRecording, type Recording } from "./recording.js";
 import { recordingsIn } from "./recordings.js";
 import { mockCommand, spawnMock } from "./server.js";
 

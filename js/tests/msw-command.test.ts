@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
@@ -26,6 +27,15 @@ afterAll(() => rm(folder, { recursive: true }));
 
 /** The command as it is built: `npm run build` comes first. */
 const command = (...given: string[]) => promisify(execFile)(process.execPath, [join(ROOT, "dist/msw-command.js"), ...given], { cwd: folder });
+
+test("the command needs no MSW", async () => {
+  const elsewhere = await mkdtemp(join(tmpdir(), "agentos-mock-"));
+  await cp(join(ROOT, "dist"), elsewhere, { recursive: true });
+  await writeFile(join(elsewhere, "package.json"), '{"type": "module"}');
+  const { stdout } = await promisify(execFile)(process.execPath, [join(elsewhere, "msw-command.js"), "--help"], { cwd: elsewhere });
+  expect(stdout).toMatch(/^usage: agentos-mock-msw/);
+  await rm(elsewhere, { recursive: true });
+});
 
 test("the command of docs/javascript.md", async () => {
   const page = await readFile(new URL("../../docs/javascript.md", import.meta.url), "utf8");
