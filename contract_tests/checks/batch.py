@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import wait
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from typing import NamedTuple
 
 from agentos_contract.json_values import canonical, unlike
@@ -28,7 +28,11 @@ from contract_tests.judging.outcomes import (
 from contract_tests.judging.rules import MAY_FAIL, RunRules
 from contract_tests.judging.streams import OF_STREAMS, StreamedRun
 from contract_tests.target.budget import NoMoreRuns
+from contract_tests.target.exchange import Exchange
 from contract_tests.target.target import Workflow
+
+WORTH_IT = 1.0
+"""Seconds that a run takes from which on others need not wait for it."""
 
 MAX_RUNS = 200
 """Characters of the agents' runs of one mode, in a message."""
@@ -41,8 +45,9 @@ MAX_RUNS = 200
     "batch.equals-stream",
     tries_each_workflow=True,
 )
-def batch_runs(context: Context) -> None:
-    """Each workflow once in batch, beside its stream.
+def batch_runs(context: Context) -> Iterator[None]:
+    """Each workflow once in batch, beside its stream. The slowest begins first, and is waited for
+    while other checks are made.
 
     What differs might differ from one stream to the next (a model answered). Where the two have
     different outcomes both are asked again, SAMPLES times in all, and only what is constant in each
@@ -51,29 +56,55 @@ def batch_runs(context: Context) -> None:
     not deterministic only the structure is compared.
     """
     planned = [one for one in context.target.workflows if one.id in context.plan.batched]
-    started = started_ahead(planned, context.runs.start_batch, context.parallel)
-    for workflow, future in started:
-        context.progress(f"batch {workflow.id}")
-        batch = context.runs.finish_batch(workflow, future, rules=MAY_FAIL)
-        stream = context.history.streams.get(workflow.id)
-        context.history.batches[workflow.id] = batch
-        if stream is None and batch.body and workflow.id in context.history.failed_streams:
-            # It may have been an accident: a second try is judged as one of what ran before.
-            failed = context.history.failed_streams[workflow.id]
-            if context.runs.stream(workflow) is not None:
-                message = f"{workflow.id} failed with {failed.summary}, and runs in both modes"
-                context.findings.breach("error.sporadic", message, failed, batch.exchange)
-        if stream is not None:
-            _compare_names(context, workflow, batch, stream)
-        if stream is None or outcome_of_stream(stream) is None or outcome_of_batch(batch) is None:
-            continue
-        unlike = _compare(context, workflow, batch, stream)
-        if unlike is not None:
-            _report(context, f"{workflow.id}: {unlike.text}", unlike, batch, stream)
-        elif workflow.deterministic is not False:
-            _compare_runs(context, workflow, batch, stream)
-    if not context.plan.batched:
+    if not planned:
         raise CannotDecide("--max-runs leaves none for batch runs")
+    slow = _that_takes_time(context, planned)
+    ahead = context.runs.start_batch(slow) if slow is not None else None
+    others = [workflow for workflow in planned if workflow is not slow]
+    problem: NoMoreRuns | None = None
+    try:
+        for workflow, future in started_ahead(others, context.runs.start_batch, context.parallel):
+            _judge(context, workflow, future)
+    except NoMoreRuns as reason:
+        problem = reason
+    if slow is not None and ahead is not None:
+        if problem is None:
+            yield
+        _judge(context, slow, ahead)
+    if problem is not None:
+        raise problem
+
+
+def _that_takes_time(context: Context, planned: list[Workflow]) -> Workflow | None:
+    """The slowest of these where that is worth it; not one so slow that a server which takes one
+    request at a time would keep all others waiting for too long."""
+    streams = context.history.streams
+    seconds = {one.id: streams[one.id].seconds for one in planned if one.id in streams}
+    found = max(planned, key=lambda one: seconds.get(one.id, 0.0))
+    is_worth_it = WORTH_IT < seconds.get(found.id, 0.0) < context.client.limits.idle / 3
+    return found if is_worth_it else None
+
+
+def _judge(context: Context, workflow: Workflow, future: Future[Exchange]) -> None:
+    context.progress(f"batch {workflow.id}")
+    batch = context.runs.finish_batch(workflow, future, rules=MAY_FAIL)
+    stream = context.history.streams.get(workflow.id)
+    context.history.batches[workflow.id] = batch
+    if stream is None and batch.body and workflow.id in context.history.failed_streams:
+        # It may have been an accident: a second try is judged as one of what ran before.
+        failed = context.history.failed_streams[workflow.id]
+        if context.runs.stream(workflow) is not None:
+            message = f"{workflow.id} failed with {failed.summary}, and runs in both modes"
+            context.findings.breach("error.sporadic", message, failed, batch.exchange)
+    if stream is not None:
+        _compare_names(context, workflow, batch, stream)
+    if stream is None or outcome_of_stream(stream) is None or outcome_of_batch(batch) is None:
+        return
+    unlike = _compare(context, workflow, batch, stream)
+    if unlike is not None:
+        _report(context, f"{workflow.id}: {unlike.text}", unlike, batch, stream)
+    elif workflow.deterministic is not False:
+        _compare_runs(context, workflow, batch, stream)
 
 
 LONG_CONTENT = 20_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 from agentos_contract.events import STEPS_AND_CONTAINERS, TERMINAL_EVENTS
@@ -38,10 +39,10 @@ BESIDE = RunRules(
 CANCELLED = replace(BESIDE, end="cancel.one-terminal-event")
 
 
-@check(Stage.PROBES, *CANCELLING, shows=("error.sporadic",))
-def cancel(context: Context) -> None:
+@check(Stage.BATCHES, *CANCELLING, shows=("error.sporadic",))
+def cancel(context: Context) -> Iterator[None]:
     """Cancel the slowest workflow's run in the middle, from another connection, and read on; a run
-    of the same workflow beside it is to go on."""
+    of the same workflow beside it is to go on, which it does while other checks are made."""
     if "cancel_workflow_run" not in context.document.operations:
         raise CannotDecide("the document has no operation cancel_workflow_run")
     workflow, usual = _slowest(context)
@@ -71,7 +72,10 @@ def cancel(context: Context) -> None:
     was_over = future.done()
     first = context.client.send(request)
     cancelled_at = time.monotonic() - started
-    exchanges = [future.result(), *([beside.result()] if beside is not None else [])]
+    cancelled = future.result()
+    if beside is not None and not beside.done():
+        yield
+    exchanges = [cancelled, *([beside.result()] if beside is not None else [])]
     if _mixed_up(exchanges):
         raise CannotDecide("two runs that were under way named each other's ids")
     run = context.runs.judge_stream(workflow, exchanges[0], CANCELLED)

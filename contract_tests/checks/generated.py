@@ -7,7 +7,7 @@ are kept by the bytes sent, so that nothing is sent twice and shrinking stays de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import hypothesis
@@ -21,8 +21,9 @@ from contract_tests.checks.own_ids import session_prefix
 from contract_tests.checks.registry import check
 from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.forms.form import Validity
-from contract_tests.forms.generated_bodies import body_of
+from contract_tests.forms.generated_bodies import body_of, form_operation
 from contract_tests.judging.judgement import Judgement
+from contract_tests.target.boundaries import boundary_cases
 from contract_tests.target.budget import NoMoreRuns
 from contract_tests.target.exchange import Request
 from contract_tests.target.problems import GatewayAnswered
@@ -37,6 +38,11 @@ ROUNDS = 4
 
 class _Broken(Exception):
     """A generated request broke a requirement that nothing had broken before."""
+
+
+class _NoneLeft(BaseException):
+    """No more may be sent to make a failure smaller: Hypothesis, which catches any Exception, would
+    go on drawing for minutes."""
 
 
 def resend_form(context: Context, request: Request) -> None:
@@ -84,6 +90,12 @@ class _Sender:
         self.left: int | None = None
         """How many requests may still be sent; None is as many as come."""
 
+    @property
+    def worth_drawing(self) -> int:
+        """How many forms it makes sense to draw: of those that run few more than may be sent."""
+        most = self._context.max_examples
+        return most if self._runs is None else min(most, 2 * self._runs)
+
     def try_case(self, case: Any) -> list[str]:
         """Send a case; the requirements that it newly broke, which are recorded."""
         judgement = self.judge(case)
@@ -123,7 +135,7 @@ class _Sender:
         may_run = verdict.validity is not Validity.INVALID
         if self.left is not None:
             if self.left <= 0:
-                return None
+                raise _NoneLeft
             self.left -= 1
         if may_run:
             if not self._runs or (self._workflow.input_schema is not None):
@@ -146,16 +158,18 @@ def _generate(context: Context, sender: _Sender, mode: GenerationMode) -> None:
     """Each boundary once, then whatever comes; each new failure is shrunk, and left out after."""
     if not context.max_examples:
         return
-    for case in _coverage_cases(context, mode):
+    operation = form_operation(context.document)
+    for case in boundary_cases(operation, mode):
         sender.try_case(case)
-    strategy = context.answers.operation.as_strategy(generation_mode=mode)
+    strategy = operation.as_strategy(generation_mode=mode)
     for _ in range(ROUNDS):
-        if not _explore_once(context, sender, strategy):
+        examples = sender.worth_drawing
+        if not examples or not _explore_once(context, sender, strategy, examples):
             return
 
 
-def _explore_once(context: Context, sender: _Sender, strategy: Any) -> bool:
-    """Whether there was a failure."""
+def _explore_once(context: Context, sender: _Sender, strategy: Any, examples: int) -> bool:
+    """Draw so many examples; whether there was a failure."""
     smallest: list[Judgement] = []
     wanted: set[str] = set()
     sender.left = None
@@ -176,17 +190,22 @@ def _explore_once(context: Context, sender: _Sender, strategy: Any) -> bool:
             smallest.append(judgement)
             raise _Broken(", ".join(new))
 
-    _run(judge_case, strategy, context)
+    _run(judge_case, strategy, context.seed, examples)
     if not smallest:
         return False
-    # Hypothesis replays its smallest example last.
-    context.findings.record(smallest[-1], generated=True)
+    context.findings.record(min(smallest, key=_size), generated=True)
     return True
 
 
-def _run(test: Callable[[Any], None], strategy: Any, context: Context) -> None:
+def _size(judgement: Judgement) -> int:
+    """How long the form was."""
+    exchange = judgement.exchange
+    return len(exchange.request.content or b"") if exchange is not None else 0
+
+
+def _run(test: Callable[[Any], None], strategy: Any, seed: int, examples: int) -> None:
     settings = hypothesis.settings(
-        max_examples=context.max_examples,
+        max_examples=examples,
         database=None,
         deadline=None,
         print_blob=False,
@@ -196,31 +215,10 @@ def _run(test: Callable[[Any], None], strategy: Any, context: Context) -> None:
         verbosity=hypothesis.Verbosity.quiet,
     )
     given: Any = hypothesis.given(strategy)
-    wrapped = hypothesis.seed(context.seed)(settings(given(test)))
+    wrapped = hypothesis.seed(seed)(settings(given(test)))
     try:
         wrapped()
-    except _Broken:
+    except (_Broken, _NoneLeft):
         pass
     except HypothesisException as error:
         raise RuntimeError(f"{type(error).__name__}: {error}") from error
-
-
-def _coverage_cases(context: Context, mode: GenerationMode) -> Iterator[Any]:
-    """Schemathesis's coverage phase: each boundary of the schema once.
-
-    It has no public name; without it generation goes less far, and a test notices.
-    """
-    try:
-        from schemathesis.specs.openapi.coverage._operation import iter_coverage_cases
-    except ImportError:
-        return
-    operation = context.answers.operation
-    for case in iter_coverage_cases(
-        operation=operation,
-        generation_modes=[mode],
-        generate_duplicate_query_parameters=False,
-        unexpected_methods=set(),
-        generation_config=operation.schema.config.generation,
-    ):
-        if case.method == operation.method.upper():
-            yield case

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +11,9 @@ from contract_tests.checks.stages import Stage
 from contract_tests.judging.answers import OF_REFUSALS
 from contract_tests.target.exchange import Request
 
-CheckFunction = Callable[[Context], None]
+CheckFunction = Callable[[Context], Iterator[None] | None]
+"""One that yields waits for a slow run: the other checks are made first, and then it goes on."""
+
 Resend = Callable[[Context, Request], None]
 """Sends one request that a check had made up, and judges its answer as the check does."""
 

@@ -104,7 +104,7 @@ def target_options(
         click.option(
             "--max-examples",
             type=click.IntRange(min=0),
-            default=50,
+            default=25,
             show_default=True,
             help="How many forms to generate of each kind, valid and invalid.",
         ),

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import requests
+import schemathesis
 
-from agentos_contract.document import FORM
+from agentos_contract.document import FORM, Document
+
+
+@lru_cache(maxsize=4)
+def form_operation(document: Document) -> Any:
+    """The run operation as Schemathesis has it, of which nothing but the form is left to be drawn:
+    a path or a header that is drawn too takes as long, and is not sent."""
+    run = document.run_operation
+    definition = {
+        "requestBody": run.definition["requestBody"],
+        "responses": {"default": {"description": "any"}},
+    }
+    content = {**document.content, "paths": {"/runs": {run.method: definition}}}
+    content.pop("security", None)
+    return schemathesis.openapi.from_dict(content)["/runs"][run.method]
 
 
 def body_of(case: Any, session_prefix: str) -> tuple[bytes, str | None] | None:

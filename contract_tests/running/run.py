@@ -60,7 +60,7 @@ class Options:
     """Of the level's requirements."""
     known: KnownDeviations = field(default_factory=dict)
     required: Collection[str] = ()
-    max_examples: int = 50
+    max_examples: int = 25
     max_runs: int = 180
     parallel: int = 1
     """How many workflows run at once, where each is looked at by itself."""
@@ -294,15 +294,7 @@ class _Run:
             self._findings = context.findings
             try:
                 with client.refusing_gateways():
-                    for position, check in enumerate(checks):
-                        listener.checking(check, position, len(checks))
-                        if (why_not := check.why_not(self._lacking)) is not None:
-                            self._findings.cannot(check.decides, why_not)
-                        elif self._budget.why_over() is None:
-                            _run_check(check, context, options.resent.get(check.name))
-                        if why_not is None and self._budget.why_over() is not None:
-                            self._late.append(check)
-                        self._left.remove(check)
+                    self._make(context)
                 if checks == ordered_checks():
                     _require_a_run(context)
             finally:
@@ -311,6 +303,28 @@ class _Run:
                 self._judged = tuple(context.history.all_streams)
             self._budget.limit = options.max_runs
             listener.checked(context)
+
+    def _make(self, context: Context) -> None:
+        """Make all checks; what waits in one of them for something slow is done last."""
+        waiting: list[tuple[Check, Iterator[None]]] = []
+        for position, check in enumerate(self._checks):
+            self._listener.checking(check, position, len(self._checks))
+            if (why_not := check.why_not(self._lacking)) is not None:
+                self._findings.cannot(check.decides, why_not)
+            elif self._budget.why_over() is None:
+                rest = _begin_check(check, context, self._options.resent.get(check.name))
+                if rest is not None:
+                    waiting.append((check, rest))
+                    continue
+            self._ended(check, was_made=why_not is None)
+        for check, rest in waiting:
+            _end_check(check, context, rest)
+            self._ended(check, was_made=True)
+
+    def _ended(self, check: Check, *, was_made: bool) -> None:
+        if was_made and self._budget.why_over() is not None:
+            self._late.append(check)
+        self._left.remove(check)
 
     def _leave(self, why: str) -> None:
         self._sessions_left = why
@@ -382,16 +396,37 @@ def _require_a_run(context: Context) -> None:
         raise GatewayAnswered(next(iter(findings.undecided.values())))
 
 
-def _run_check(check: Check, context: Context, resent: Sequence[Request] | None) -> None:
-    context.findings.check = context.history.check = check.name
-    started, before = datetime.now(UTC), time.perf_counter()
-    failed_before = len(context.client.failed_runs)
-    try:
-        if resent is None or check.resend is None:
-            check.run(context)
-        else:
+def _begin_check(
+    check: Check, context: Context, resent: Sequence[Request] | None
+) -> Iterator[None] | None:
+    """Run a check; what is left of one that waits for something."""
+    with _noting(check, context):
+        if resent is not None and check.resend is not None:
             for request in resent:
                 check.resend(context, request)
+            return None
+        rest = check.run(context)
+        if rest is not None:
+            for _ in rest:
+                return rest
+    return None
+
+
+def _end_check(check: Check, context: Context, rest: Iterator[None]) -> None:
+    """Run what is left of a check that waited."""
+    with _noting(check, context):
+        for _ in rest:
+            pass
+
+
+@contextmanager
+def _noting(check: Check, context: Context) -> Iterator[None]:
+    """Whatever becomes of a check, and how long it takes, is noted under its name."""
+    context.findings.check = context.history.check = check.name
+    began, before = datetime.now(UTC), time.perf_counter()
+    failed_before = len(context.client.failed_runs)
+    try:
+        yield
     except GatewayAnswered as reason:
         context.findings.leave_undecided(check.decides, str(reason))
     except CannotDecide as reason:
@@ -409,5 +444,7 @@ def _run_check(check: Check, context: Context, resent: Sequence[Request] | None)
         text = f"the check {check.name} failed: {said}; this is a fault of {owner}"
         context.findings.crash(check.decides, text)
     finally:
-        context.history.failed_runs[check.name] = context.client.failed_runs[failed_before:]
-        context.findings.times[check.name] = started, time.perf_counter() - before
+        failed = context.client.failed_runs[failed_before:]
+        context.history.failed_runs.setdefault(check.name, []).extend(failed)
+        started, seconds = context.findings.times.get(check.name, (began, 0.0))
+        context.findings.times[check.name] = started, seconds + time.perf_counter() - before

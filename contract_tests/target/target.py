@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ from schemathesis import GenerationMode
 from agentos_contract.document import Document
 from agentos_contract.json_values import mapping, mappings, parse_json, read_json
 from agentos_contract.names import nearest
+from contract_tests.target.boundaries import boundary_cases
 from contract_tests.target.client import Client
 from contract_tests.target.configuration import WorkflowSettings
 from contract_tests.target.exchange import TIMEOUTS, Exchange, Request, TransferError
@@ -30,6 +32,9 @@ DEFAULT_MESSAGE = "Hello, what is new?"
 
 MAX_WORKFLOWS = 1000
 """That are tested because the server lists them: each is asked for."""
+
+SAMPLES = 5
+"""Values that are made of a schema, of which the smallest is taken."""
 
 MAX_ID = 2000
 """Characters of an id, as a URL has it, that servers and what stands before them take."""
@@ -295,28 +300,45 @@ def _sample_of(text: str) -> str | None:
             }
         },
     }
+    for bodies in (_boundaries, _drawn):
+        try:
+            validator = jsonschema_rs.Draft202012Validator(schema, offline=True)
+            operation = schemathesis.openapi.from_dict(document)["/"]["post"]
+            found = bodies(operation)
+            fitting = [
+                one for body in found if (one := _as_json(body)) and validator.is_valid(body)
+            ]
+        except Exception:
+            fitting = []
+        if fitting:
+            return min(fitting, key=len)
+    return None
+
+
+def _boundaries(operation: Any) -> list[Any]:
+    """The plainest bodies that an operation takes."""
+    cases = boundary_cases(operation, GenerationMode.POSITIVE)
+    return [case.body for case in islice(cases, SAMPLES)]
+
+
+def _drawn(operation: Any) -> list[Any]:
+    """Bodies that an operation takes, drawn: slower, and of schemas that have no boundary, too."""
     found: list[Any] = []
 
     def keep(case: Any) -> None:
         found.append(case.body)
 
-    try:
-        operation = schemathesis.openapi.from_dict(document)["/"]["post"]
-        strategy = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
-        test = hypothesis.given(strategy)(keep)
-        hypothesis.settings(
-            max_examples=5,
-            database=None,
-            deadline=None,
-            derandomize=True,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        )(test)()
-        validator = jsonschema_rs.Draft202012Validator(schema, offline=True)
-    except Exception:
-        return None
-    fitting = [made for body in found if (made := _as_json(body)) and validator.is_valid(body)]
-    return min(fitting, key=len, default=None)
+    given: Any = hypothesis.given(operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
+    settings = hypothesis.settings(
+        max_examples=SAMPLES,
+        database=None,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    settings(given(keep))()
+    return found
 
 
 def _as_json(body: Any) -> str | None:

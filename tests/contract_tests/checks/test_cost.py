@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import re
 from typing import Any
@@ -11,8 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from contract_tests.checks import generated
 from contract_tests.checks.plan import PROBE_RUNS
 from contract_tests.checks.selection import Selection
+from contract_tests.forms.generated_bodies import body_of
 from contract_tests.judging.results import Status
 from mockserver.app import Settings, create_app
 from tests.agentos_contract.test_judge import Stream
@@ -93,6 +96,65 @@ def test_every_probe_has_its_run(stage: Serve) -> None:
     report = test_target(stage(app), max_runs=2 + PROBE_RUNS)
     reasons = [result.message for result in by_status(report, Status.SKIPPED).values()]
     assert not [reason for reason in reasons if "runs of the plan" in reason]
+
+
+class NoJsonForLetters(ConformingServer):
+    """Refuses forms with a letter that is not ASCII in other words than its document's."""
+
+    async def answer(self, request: Request) -> Response:
+        is_plain = b"%C3" not in await request.body()
+        return await super().answer(request) if is_plain else Response("no", status_code=422)
+
+
+def test_a_failure_is_made_smaller_within_a_number_of_requests(
+    stage: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And Hypothesis, which would go on drawing for minutes, is stopped there."""
+    drawn: list[Any] = []
+
+    def count(case: Any, prefix: str) -> Any:
+        drawn.append(case)
+        return body_of(case, prefix)
+
+    monkeypatch.setattr(generated, "SHRINKING_REQUESTS", 2)
+    monkeypatch.setattr(generated, "body_of", count)
+    report = test_target(stage(NoJsonForLetters()), max_examples=25, checks=["invalid_forms"])
+    assert "error.content-type" in {breach.requirement for breach in report.breaches}
+    assert len(drawn) < 100
+
+
+class Waits(ConformingServer):
+    """Notes what it is asked for while a run of `slow` is under way."""
+
+    def __init__(self) -> None:
+        super().__init__(("main", "slow"))
+        self.beside: list[str] = []
+        self.slow = 0
+
+    async def answer(self, request: Request) -> Response:
+        if self.slow and request.method == "POST":
+            self.beside.append(request.scope["path"])
+        return await super().answer(request)
+
+    async def batch(self, run: Run) -> Response:
+        if run.workflow_id != "slow":
+            return await super().batch(run)
+        self.slow += 1
+        try:
+            await asyncio.sleep(1.2)
+            return await super().batch(run)
+        finally:
+            self.slow -= 1
+
+
+def test_other_checks_go_on_while_a_slow_batch_run_is_waited_for(
+    stage: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("contract_tests.checks.batch.WORTH_IT", 0.3)
+    app = Waits()
+    report = test_target(stage(app), selection=Selection(only=["batch.equals-stream"]))
+    assert not broken(report)
+    assert app.beside == ["/workflows/main/runs"]
 
 
 class Varies(ConformingServer):
