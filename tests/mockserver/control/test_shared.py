@@ -96,6 +96,23 @@ async def test_a_rule_is_everybodys_and_used_as_often_as_it_says(three: list[Ser
     assert [await control(mock, "GET", "rules") for mock in three] == [[]] * 3
 
 
+async def test_a_rule_of_which_nothing_has_come_is_there_for_all_again(three: list[Served]) -> None:
+    one, two, other = three
+    rule = {"times": 1, "answer": {"status": 503}}
+    made = await control(one, "POST", "rules", json=rule)
+    await control(other, "POST", "gates/go/release", json={})
+    for mock in (one, two, other, one):
+        assert (await mock.run(stream="maybe")).status_code == 422
+        # It is counted back by who gives it back, and then told to the others.
+        for _ in range(2):
+            await mock.app.runner.sharing.peers.ask("anything")  # type: ignore[union-attr]
+        for each in three:
+            assert (await control(each, "GET", f"rules/{made['id']}"))["used"] == 0
+    at_once = await asyncio.gather(*(mock.run(stream="false") for mock in three))
+    assert sorted(answer.status_code for answer in at_once) == [200, 200, 503]
+    await control(two, "DELETE", f"rules/{made['id']}")
+
+
 async def test_a_scope_is_everybodys(three: list[Served]) -> None:
     one, two, other = three
     opened = await one.client.post("/__mock__/scopes", json={"scope": "mine"})
