@@ -58,7 +58,8 @@ class Settings:
     """None: memory."""
     max_memory: int = defaults.MAX_MEMORY
     """Bytes for all that is remembered: three quarters for sessions (`MemoryStore` says which are
-    forgotten first), the rest for the streams that the websocket gives again."""
+    forgotten first), the rest for the streams that the websocket gives again. No run starts while
+    those under way were asked and have said as much."""
     seed: int | None = None
     """The same seed gives the same ids to the same requests in the same order."""
     speed: float = 1.0
@@ -103,6 +104,7 @@ class Mock:
             speed=settings.speed,
             clock=settings.clock,
             max_recent=settings.max_memory // 4,
+            max_held=settings.max_memory,
             max_runs=settings.max_runs,
             max_run_time=settings.max_run_time,
         )

@@ -149,7 +149,7 @@ def checked_instant(ctx: click.Context, param: click.Parameter, value: str | Non
     type=click.IntRange(min=1),
     metavar="MIB",
     help="How much of sessions and runs is remembered; beyond it what is longest unused is "
-    "forgotten.",
+    "forgotten. While runs under way hold as much a further one is answered 503.",
 )
 @click.option(
     "--max-body",

@@ -19,8 +19,6 @@ from mockserver.http.run_form import run_request
 from mockserver.runner.active import ActiveRun
 from mockserver.runner.runner import TooManyRuns
 
-MORE_RUNS = "serve --max-runs allows more"
-
 
 async def operations(scope: Scope, receive: Receive, send: Send) -> None:
     """The ASGI application behind Connexion's layers."""
@@ -64,7 +62,7 @@ async def _run(request: Request, send: Send) -> None:
         active = await runner.start(asked)
     except TooManyRuns as error:
         headers = {"Retry-After": "1"}
-        raise ApiError(503, str(error), hint=MORE_RUNS, headers=headers) from error
+        raise ApiError(503, str(error), hint=error.hint, headers=headers) from error
     if (on_run := request.scope.get(ON_RUN_KEY)) is not None:
         on_run(active)
     if asked.is_background:

@@ -23,7 +23,6 @@ from agentos_contract.json_values import read_json
 from agentos_contract.sse import json_of_event
 from mockserver.http.errors import ApiError
 from mockserver.http.hooks import RunInput, hooks_of
-from mockserver.http.operations import MORE_RUNS
 from mockserver.http.preferences import ASK_RULES_KEY, Preferences
 from mockserver.http.request import MOCK_SCOPE_KEY, Catalogue
 from mockserver.http.scenarios import fitting_scenario, named_scenario
@@ -230,7 +229,7 @@ class WorkflowSocket:
         try:
             active = await self._runner.start(request)
         except TooManyRuns as error:
-            await _say(socket, "error", error=f"{error}; {MORE_RUNS}")
+            await _say(socket, "error", error=f"{error}; {error.hint}")
             return
         except StoreError as error:
             await _say(socket, "error", error=str(error))

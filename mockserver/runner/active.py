@@ -58,6 +58,9 @@ class ActiveRun:
     body: bytes = b""
     """The batch body, once it is over."""
 
+    size = 0
+    """Bytes that it was asked, and has said."""
+
     is_over = False
     """Whether its end has been remembered, or is about to be."""
 

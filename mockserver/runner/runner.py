@@ -47,7 +47,11 @@ _NOT_KEPT = frozenset({"StepOutput", "WorkflowError"})
 
 
 class TooManyRuns(Exception):
-    """As many runs are under way as there may be; str() says how many."""
+    """As many runs are under way as there may be; str() says how many, `hint` what allows more."""
+
+    def __init__(self, statement: str, hint: str) -> None:
+        super().__init__(statement)
+        self.hint = hint
 
 
 class RunObserver(Protocol):
@@ -80,16 +84,21 @@ class Runner:
         speed: float = 1.0,
         clock: Callable[[], float] = time.time,
         max_recent: int = DEFAULT_MAX_RECENT,
+        max_held: int = defaults.MAX_MEMORY,
         max_runs: int = defaults.MAX_RUNS,
         max_run_time: float = defaults.MAX_RUN_TIME,
     ) -> None:
         """`speed` is how much faster than its script a run goes; `clock` gives epoch seconds;
-        `max_recent` is how many bytes of streams can be had again, those longest unused going;
-        `max_runs` may be under way at one time; a run fails that takes `max_run_time` seconds."""
+        `max_recent` is how many bytes of streams can be had again, those longest unused going; none
+        starts while those under way were asked and have said `max_held` bytes; `max_runs` may be
+        under way at one time; a run fails that takes `max_run_time` seconds."""
         channel = store.channel()
         self.scopes = Scopes(store, seed, clock, None if channel is None else channel.count)
         self.observer: RunObserver | None = None
         self._speed = speed
+        self._max_held = max_held
+        self._held = 0
+        """Bytes that the runs under way were asked, and have said."""
         self._max_runs = max_runs
         self._max_run_time = max_run_time
         self._active: dict[ActiveRun, None] = {}
@@ -111,7 +120,13 @@ class Runner:
         """
         count = len(self._active) + self._starting
         if count >= self._max_runs:
-            raise TooManyRuns(f"{count} runs are under way, the most that may be at one time")
+            statement = f"{count} runs are under way, the most that may be at one time"
+            raise TooManyRuns(statement, "serve --max-runs allows more")
+        if self._held >= self._max_held:
+            statement = f"the {count} runs under way were asked and have said {self._held:,} bytes"
+            raise TooManyRuns(
+                f"{statement}, the most that may be", "serve --max-memory allows more"
+            )
         self._starting += 1
         try:
             if self.sharing is not None:
@@ -155,6 +170,8 @@ class Runner:
             active.on_wait = observer.on_wait
         active.on_event = request.hooks.on_event(run, self._runs)
         self._active[active] = None
+        asked = request.form or {"message": request.input_text or request.input}
+        self._hold(active, sum([len(text) for text in asked.values() if isinstance(text, str)]))
         if self._to_cancel.pop(_key(scope, run_id)):
             active.cancel()
             if self.sharing is not None:
@@ -164,7 +181,7 @@ class Runner:
                 await keep_start(active)
             except BaseException:
                 # Nobody will carry it out; it would count as under way for ever.
-                del self._active[active]
+                self._leave(active)
                 if observer is not None:
                     observer.on_end(active)
                 raise
@@ -338,6 +355,8 @@ class Runner:
                     if not events:
                         continue
                 encoded = [named_block(event) for event in events]
+                if not active.is_over:
+                    self._hold(active, sum([len(block) for _, block in encoded]))
                 active.blocks += [block for name, block in encoded if name not in _NOT_KEPT]
                 is_last = bool(events) and events[-1]["event"] in TERMINAL_EVENTS
                 # Whoever reads the run back on its last event finds it.
@@ -390,7 +409,16 @@ class Runner:
             active.run.status, active.run.content = "ERROR", str(error)
             raise
         finally:
-            del self._active[active]
+            self._leave(active)
+
+    def _hold(self, active: ActiveRun, size: int) -> None:
+        active.size += size
+        self._held += size
+
+    def _leave(self, active: ActiveRun) -> None:
+        """It is no longer under way."""
+        del self._active[active]
+        self._held -= active.size
 
     async def _remember(self, active: ActiveRun) -> None:
         run, request = active.run, active.request

@@ -82,6 +82,26 @@ def test_one_run_too_many_over_the_websocket_is_an_error() -> None:
     assert len(app.runner.under_way()) == 1
 
 
+def test_none_starts_while_those_under_way_hold_too_much() -> None:
+    app = mock(max_memory=100_000)
+
+    async def ask(client: httpx2.AsyncClient) -> httpx2.Response:
+        form = {"message": "x" * 100_000, "stream": "false"}
+        held = asyncio.create_task(client.post(RUNS, data=form))
+        while not app.runner.under_way():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        refused = await client.post(RUNS, data={"message": "x"})
+        app.runner.fail_all("enough")
+        await held
+        await app.runner.start(RunRequest(app.catalogue.workflows["held"], "x"))
+        return refused
+
+    answer = asked(app, ask)
+    assert answer.status_code == 503
+    assert "the 1 runs under way were asked and have said 100,000 bytes" in answer.json()["detail"]
+    assert "serve --max-memory allows more" in answer.json()["detail"]
+
+
 def test_a_run_that_ended_makes_room() -> None:
     app = mock(max_runs=1, max_run_time=0.01)
 
