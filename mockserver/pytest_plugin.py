@@ -94,7 +94,7 @@ def _problems(report: dict[str, Any]) -> list[str]:
     """What a test has left undone."""
     return [
         *(f"nobody released the gate {gate!r}" for gate in report["unreleased_gates"]),
-        *(f"no request used the rule {rule['answer']}" for rule in report["unused_rules"]),
+        *(f"the rule {rule['answer']} changed no request" for rule in report["unused_rules"]),
     ]
 
 

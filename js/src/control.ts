@@ -285,6 +285,6 @@ export class MockScope {
 export function leftUndone(report: ScopeReport): string[] {
   return [
     ...report.unreleased_gates.map((gate) => `nobody released the gate ${JSON.stringify(gate)}`),
-    ...report.unused_rules.map(({ answer }) => `no request used the rule ${JSON.stringify(answer)}`),
+    ...report.unused_rules.map(({ answer }) => `the rule ${JSON.stringify(answer)} changed no request`),
   ];
 }

@@ -48,7 +48,7 @@ def test_what_is_left_undone_fails_the_test(pytester: pytest.Pytester, mock_url:
     """
     result = outcome(pytester, text, mock_url)
     result.assert_outcomes(passed=2, errors=1)
-    result.stdout.fnmatch_lines(["*no request used the rule {'status': 503}*"])
+    result.stdout.fnmatch_lines(["*the rule {'status': 503} changed no request*"])
 
 
 def test_a_failure_shows_the_runs_and_the_page(pytester: pytest.Pytester, mock_url: str) -> None:
