@@ -6,10 +6,12 @@ part is tried by itself, to say which it was.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agentos_contract.document import EVENT_STREAM, FORM
+from agentos_contract.json_values import mapping, parse_json
 from contract_tests.checks.context import Context
 from contract_tests.checks.registry import check
 from contract_tests.checks.stages import CannotDecide, Stage
@@ -32,6 +34,8 @@ class Way:
     headers: tuple[tuple[str, str], ...] = ()
     is_chunked: bool = False
     content_type: str = FORM
+    escapes: bool = False
+    """Whether the body is escaped as a URL is (RFC 3986), where forms have a plus for a space."""
 
 
 BATCH_WAYS = (
@@ -40,6 +44,7 @@ BATCH_WAYS = (
     Way("Accept-Encoding of a browser", (("Accept-Encoding", "gzip, deflate, br, zstd"),)),
     Way("Accept-Language of a browser", (("Accept-Language", "ar, fr-CH;q=0.9, *;q=0.5"),)),
     Way("the media type in capitals", content_type=FORM.upper()),
+    Way("%20 for a space, and escapes in small letters (%c3)", escapes=True),
 )
 STREAM_WAYS = (
     Way("a body in chunks, without a length", is_chunked=True),
@@ -114,9 +119,18 @@ def _send(
         return f"expected {'a stream' if stream else 'JSON'}, got {exchange.media_type}", exchange
     if stream:
         context.runs.judge_stream(workflow, exchange)
+    elif (came := _other_message(workflow, exchange)) is not None:
+        return f"the message {workflow.message!r} arrived as {came[:200]!r}", exchange
     else:
         context.findings.record(context.judge.batch(workflow, exchange)[0])
     return None
+
+
+def _other_message(workflow: Workflow, exchange: Exchange) -> str | None:
+    """The message that a batch body says instead of the one that was sent."""
+    said = mapping(parse_json(exchange.body)).get("input")
+    is_other = isinstance(said, str) and said != workflow.message
+    return said if is_other and workflow.input_schema is None else None
 
 
 def _takes_no_chunks(context: Context, exchange: Exchange) -> bool:
@@ -129,10 +143,13 @@ def _request(request: Request, ways: Sequence[Way]) -> Request:
     headers = tuple(header for way in ways for header in way.headers)
     content_type = next((way.content_type for way in ways if way.content_type != FORM), FORM)
     is_named = any(name.lower() == "content-type" for name, _ in headers)
+    content = request.body
+    if content is not None and any(way.escapes for way in ways):
+        content = re.sub(rb"%..", lambda found: found[0].lower(), content.replace(b"+", b"%20"))
     return replace(
         request,
         fields=None,
-        content=request.body,
+        content=content,
         content_type=None if is_named else content_type,
         headers=headers,
         is_chunked=any(way.is_chunked for way in ways),

@@ -18,18 +18,25 @@ LONG = 300
 """Characters that two ids have in common: more than a column of 64, 128 or 255."""
 
 
-@check(Stage.PROBES, "session.apart", shows=("session.continuity",), runs=5)
+@check(Stage.PROBES, "session.apart", shows=("session.continuity",), runs=7)
 def alike_sessions(context: Context) -> None:
-    """A run in each of five sessions: an id, the same with capitals, the same with a space behind;
-    a long one and another with the same beginning. All begin as the tests' own do."""
+    """A run in each of seven sessions: an id, the same with capitals, with a space behind, with an
+    accent, with more after a slash; a long one and another with the same beginning. All begin as
+    the tests' own do."""
     if "get_session_runs" not in context.document.operations:
         raise CannotDecide("the document does not list a session's runs")
     its_own = context.ids.fresh("session")
-    plain, capital = f"{its_own}-ab", f"{its_own}-AB"
+    plain = f"{its_own}-ab"
+    alike = (
+        (f"{its_own}-AB", "differs in case only"),
+        (f"{plain} ", "has a space behind"),
+        (f"{its_own}-\u00e4b", "differs in an accent only"),
+        (f"{plain}/x", "has a slash and more behind"),
+    )
     long = context.ids.fresh("session").ljust(LONG, "-")
     decided = False
     for first, others in (
-        (plain, ((capital, "differs in case only"), (f"{plain} ", "has a space behind"))),
+        (plain, alike),
         (f"{long}a", ((f"{long}b", f"differs after {LONG} characters"),)),
     ):
         its = _run(context, first)

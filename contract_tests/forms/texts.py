@@ -7,6 +7,7 @@ from __future__ import annotations
 TRICKY = (
     " a+b c&d=e%20f;g?h/i#j\\k \"l\" 'm' <n> {{ 7*7 }} ${7*7} $HOME %s {0}\t%2B%26 two  spaces "
     "zwölf Ämter 日本語 \U0001f600 e\u0301 \ufb01\u00bd \u200f\u200b\u00a0\u2028\r\nsecond line\n "
+    "\u201cu\u201d \u2018v\u2019 \u00abw\u00bb \u2013 \u2014 \u2026 \u2212\u00d7 "
 )
 
 SCRIPTS = (
@@ -43,10 +44,34 @@ TEXTS = {
 
 EVERYTHING = f"{BEFORE}{'|'.join(TEXTS.values())}{AFTER}"
 
-WORDS = ("null", "None", "undefined", "true", "NaN", "1e5", "007", "[1]", '{"a": 1}', " \t\n ")
+WORDS = (
+    "null",
+    "None",
+    "undefined",
+    "true",
+    "NaN",
+    "1e5",
+    "007",
+    "[1]",
+    '{"a": 1}',
+    " \t\n ",
+    "9007199254740993",
+)
 """Each is a text, and a value, or nothing, for whoever guesses types."""
 
-NO_USERS = ("null", "None", "undefined", "false", "NaN", "0", "007", "[]", "{}", "nil")
+NO_USERS = (
+    "null",
+    "None",
+    "undefined",
+    "false",
+    "NaN",
+    "0",
+    "007",
+    "[]",
+    "{}",
+    "nil",
+    "9007199254740993",
+)
 """Each is a user_id, and nobody for who guesses its type. As many as WORDS: one for each."""
 
 ODD = (

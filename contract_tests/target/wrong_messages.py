@@ -131,7 +131,8 @@ class _Places:
             first = _list(schema.get("prefixItems"))
             yield from ((at, part, value[at]) for at, part in enumerate(first[: len(value)]))
             if len(value) > len(first) and "items" in schema:
-                yield len(first), schema["items"], value[len(first)]
+                # The last: some look at the first alone.
+                yield len(value) - 1, schema["items"], value[-1]
 
     def _resolved(self, schema: Any) -> Mapping[str, Any]:
         """A schema with what its reference within the document says."""
@@ -173,7 +174,11 @@ def _list(value: Any) -> list[Any]:
 
 def _type(said: Any, value: Any, schema: Mapping[str, Any]) -> Iterable[Wrong]:
     validator = jsonschema_rs.Draft202012Validator({"type": said})
-    return [("", other) for other in _OTHERS if not validator.is_valid(other)]
+    found: list[Wrong] = [("", other) for other in _OTHERS if not validator.is_valid(other)]
+    if _is_number(value) and not validator.is_valid(value + 0.5):
+        # Within its bounds, where cutting the fraction off makes it right.
+        found.append(("fraction", value + 0.5))
+    return found
 
 
 def _choice(said: Any, value: Any, schema: Mapping[str, Any]) -> Iterable[Wrong]:
@@ -346,7 +351,7 @@ def _is_number(value: Any) -> bool:
 
 
 def with_all_members(schema: Any) -> Any:
-    """The schema with each member that it names required, and an item in each list: what fits it
+    """The schema with each member that it names required, and two items in each list: what fits it
     fits the schema, and shows more places."""
     if isinstance(schema, list):
         return [with_all_members(part) for part in schema]
@@ -364,7 +369,10 @@ def with_all_members(schema: Any) -> Any:
         full["required"] = list(dict.fromkeys([*_list(full.get("required")), *properties]))
     elif mapping(full.get("additionalProperties")) and not full.get("minProperties"):
         full["minProperties"] = 1
-    least = len(_list(full.get("prefixItems"))) + bool(mapping(full.get("items")))
+    items, most = bool(mapping(full.get("items"))), full.get("maxItems", 2)
+    least = len(_list(full.get("prefixItems"))) + items
+    if items and not full.get("uniqueItems") and isinstance(most, int) and least < most:
+        least += 1
     if least > full.get("minItems", 0):
         full["minItems"] = least
     return full

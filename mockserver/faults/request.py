@@ -16,6 +16,7 @@ from mockserver.faults.exchange import Request
 from mockserver.faults.registry import on_request
 
 _CANCEL = re.compile(r"/workflows/[^/]+/runs/[^/]+/cancel")
+_STRAIGHT_QUOTES = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
 _REFUSED = ("stream", "maybe")
 """A field that gets a form refused with 422."""
 
@@ -50,6 +51,7 @@ _LET_IN: dict[str, Callable[[Request, str], bool]] = {
     "list-public": lambda request, token: _asks_for_list(request),
     "any-key": lambda request, token: request.header("x-api-key") is not None,
     "any-cookie": lambda request, token: request.header("cookie") is not None,
+    "forwarded-trusted": lambda request, token: request.header("x-forwarded-for") == "127.0.0.1",
     "cancel-open": lambda request, token: _CANCEL.fullmatch(request.path) is not None,
     "other-spelling-any-token": lambda request, token: (
         bool(request.bearer) and not (request.header("authorization") or "").startswith("Bearer ")
@@ -178,6 +180,12 @@ on_request("identity.user-compatible", on="form")(
     _map_field(lambda text: unicodedata.normalize("NFKC", text), "user_id")
 )
 on_request("form.decoded-twice", on="form")(_map_field(unquote))
+on_request("form.number-rounded", on="form")(
+    _map_field(lambda text: str(int(float(text))) if re.fullmatch(r"\d{16,}", text) else text)
+)
+on_request("form.quotes-straight", on="form")(
+    _map_field(lambda text: text.translate(_STRAIGHT_QUOTES))
+)
 on_request("form.escaped", on="form")(_map_field(lambda text: html.escape(text, quote=False)))
 
 
@@ -188,6 +196,18 @@ on_request("form.escaped", on="form")(_map_field(lambda text: html.escape(text, 
 def plus_is_plus(request: Request) -> None:
     if request.is_form:
         request.body = request.body.replace(b"+", b"%2B")
+
+
+@on_request("http.space-escaped", on="form")
+def escaped_space_is_none(request: Request) -> None:
+    if request.is_form:
+        request.body = request.body.replace(b"%20", b"%2520")
+
+
+@on_request("http.escapes-in-capitals", on="form")
+def escapes_in_capitals_only(request: Request) -> None:
+    if request.is_form:
+        request.body = re.sub(rb"%(?=[0-9]?[a-f])", b"%25", request.body)
 
 
 @on_request("form.parameter-unknown", on="form")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 
 from agentos_contract.json_values import to_json
@@ -14,6 +15,10 @@ _SESSION = re.compile(r"(?<=^/sessions/)[^/]+")
 _KEPT_AS: dict[str, Callable[[str], str]] = {
     "session.case-ignored": str.lower,
     "session.trimmed": str.strip,
+    "session.accents-ignored": lambda session_id: "".join(
+        one for one in unicodedata.normalize("NFD", session_id) if not unicodedata.combining(one)
+    ),
+    "session.cut-at-slash": lambda session_id: session_id.partition("/")[0],
     "session.cut": lambda session_id: session_id[:128],
 }
 """By name: what of a session_id the server goes by."""

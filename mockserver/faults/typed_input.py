@@ -19,6 +19,12 @@ _OVERLOOKED: dict[str, Callable[[ValidationError], bool]] = {
     "input-schema.choices-unchecked": lambda error: _keyword(error) == "enum",
     "input-schema.formats-unchecked": lambda error: _keyword(error) == "format",
     "input-schema.shallow": lambda error: len(error.instance_path) > 1,
+    "input-schema.first-item-only": lambda error: any(
+        isinstance(part, int) and part > 0 for part in error.instance_path
+    ),
+    "input-schema.fractions-taken": lambda error: (
+        _keyword(error) == "type" and isinstance(error.instance, float)
+    ),
 }
 """By name: which faults of a message it does not see."""
 

@@ -91,7 +91,13 @@ CONDITIONS: dict[str, Conditions] = {
     "session.mixed-up": Conditions(("showcase", "lasting")),
     "session.run-mixed-up": Conditions(("showcase", "lasting")),
     **dict.fromkeys(
-        ("input-schema.in-run", "input-schema.unprocessable", "form.plus-kept"), _TYPED
+        (
+            "input-schema.in-run",
+            "input-schema.unprocessable",
+            "input-schema.fractions-taken",
+            "form.plus-kept",
+        ),
+        _TYPED,
     ),
     **dict.fromkeys(
         (
@@ -99,6 +105,7 @@ CONDITIONS: dict[str, Conditions] = {
             "input-schema.more-taken",
             "input-schema.choices-unchecked",
             "input-schema.shallow",
+            "input-schema.first-item-only",
             "input-schema.formats-unchecked",
         ),
         Conditions(("showcase", "strict")),

@@ -73,17 +73,17 @@ KEYWORDS: dict[str, dict[str, Any]] = {
 def test_a_keyword_is_broken_and_nothing_else_is(keyword: str) -> None:
     part = KEYWORDS[keyword]
     wrong = [one for one in made(member(part)) if (one.keyword, one.place) == (keyword, "/a")]
-    assert len(wrong) == 1
-    message = json.loads(wrong[0].text)
+    assert len(wrong) == (2 if keyword == "type" else 1)
     without = member({name: said for name, said in part.items() if name != keyword})
-    assert not jsonschema_rs.Draft202012Validator(member(part)).is_valid(message)
-    assert jsonschema_rs.Draft202012Validator(without).is_valid(message)
+    for message in (json.loads(one.text) for one in wrong):
+        assert not jsonschema_rs.Draft202012Validator(member(part)).is_valid(message)
+        assert jsonschema_rs.Draft202012Validator(without).is_valid(message)
 
 
 @pytest.mark.parametrize(
     ("schema", "place"),
     [
-        ({"type": "array", "items": {"type": "string", "minLength": 2}}, "/a/0"),
+        ({"type": "array", "items": {"type": "string", "minLength": 2}}, "/a/1"),
         ({"type": "array", "prefixItems": [True, {"type": "string", "minLength": 2}]}, "/a/1"),
         ({"type": "object", "properties": {"b/c": {"type": "string", "minLength": 2}}}, "/a/b~1c"),
         ({"allOf": [{"type": "string", "minLength": 2}]}, "/a"),
@@ -144,7 +144,8 @@ def test_what_a_lax_reader_takes_is_not_sent() -> None:
     found = made({"type": "object", "properties": parts})
     assert {one.keyword for one in found} == {"type"}
     wrong = [json.loads(one.text)[one.place[1:].split("/")[0]] for one in found]
-    assert all(value in ({}, [], [{}]) for value in wrong)
+    plain = [value[0] if isinstance(value, list) and value else value for value in wrong]
+    assert all(value in ({}, []) or value % 1 == 0.5 for value in plain)
 
 
 def test_there_are_not_too_many() -> None:
