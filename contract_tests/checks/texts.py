@@ -45,15 +45,18 @@ def text_kept(context: Context) -> None:
     """A message with everything that a careless server reads as something else, in both modes;
     where that is not kept, each part by itself."""
     workflow = context.workflows.untyped
-    run = context.runs.batch(workflow, message=EVERYTHING, rules=TEXT_KEPT)
-    _judge_arrival(context, "form.text-kept", EVERYTHING, run, "a message with all sorts of text")
+    session_id, what = context.ids.fresh("session"), "a message with all sorts of text"
+    run = context.runs.batch(workflow, message=EVERYTHING, session_id=session_id, rules=TEXT_KEPT)
+    _judge_arrival(context, "form.text-kept", EVERYTHING, run, what)
     if context.findings.is_broken("form.text-kept"):
         for what, text in TEXTS.items():
             run = context.runs.batch(workflow, message=text, rules=TEXT_KEPT)
             _judge_arrival(context, "form.text-kept", text, run, f"a message with {what}")
         return
     if run.body:
-        _judge_stream(context, "form.text-kept", "a message with all sorts of text", EVERYTHING)
+        run_id = str(run.body.get("run_id"))
+        _judge_listed(context, f"{what}, in batch,", EVERYTHING, session_id, run_id, run.exchange)
+        _judge_stream(context, "form.text-kept", what, EVERYTHING)
 
 
 @check(Stage.PROBES, "form.text-kept", "identity.ids-kept", runs=12)
@@ -312,11 +315,22 @@ def _judge_stream(
         session_id=context.findings.unless_broken(requirement, simpler) if ids else simpler
     )
     run = context.runs.judge_stream(workflow, exchange, rules)
-    if run is None or session_id is None:
-        return
+    if run is not None and session_id is not None:
+        what = f"{what}, in a stream,"
+        _judge_listed(context, what, message, session_id, run.run_id, exchange)
+
+
+def _judge_listed(
+    context: Context,
+    what: str,
+    message: str,
+    session_id: str,
+    run_id: str | None,
+    exchange: Exchange,
+) -> None:
+    """Whether the list of a session's runs has a run's message, where the server lists them."""
     listed = listed_runs(context, session_id)
-    given = listed.input_of(run.run_id) if listed is not None else None
+    given = listed.input_of(run_id) if listed is not None else None
     if listed is not None and given is not None:
-        text = _arrived(message, given, f"{what}, in a stream,")
-        kept = given == message
-        context.findings.require(requirement, kept, text, exchange, listed.exchange)
+        text, kept = _arrived(message, given, what), given == message
+        context.findings.require("form.text-kept", kept, text, exchange, listed.exchange)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agentos_contract.announcements import ANNOUNCED, announcements
+from agentos_contract.events import Scope
 from agentos_contract.json_values import canonical
 from contract_tests.judging.batches import BatchRun
 from contract_tests.judging.judgement import Breach, Judgement
@@ -156,6 +157,21 @@ class History:
             if first is not exchange:
                 text = message.format(identifier)
                 judgement.breaches.append(_as_before(requirement, text, first, exchange, check))
+        return judgement
+
+    def judge_nested_ids(self, run: StreamedRun) -> Judgement:
+        """No agent's or team's run has the id of one in another run of the tests."""
+        judgement, root = Judgement(), run.judge.machine.root
+        for span in root.walk() if root is not None else ():
+            if span.scope is not Scope.RUN or not span.key:
+                continue
+            first, check = self._given.setdefault(("agent", span.key), (run.exchange, self.check))
+            if first is not run.exchange:
+                requirement = "identity.nested-run-id"
+                text = f"{span.label} has the run_id {span.key} of one in an earlier run"
+                breach = _as_before(requirement, text, first, run.exchange, check)
+                judgement.breaches.append(breach)
+                break
         return judgement
 
 

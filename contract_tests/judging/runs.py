@@ -69,6 +69,7 @@ class RunsJudge:
         run = StreamedRun(workflow.id, message, exchange, judge)
         self._history.add_stream(run)
         judgement.merge(self._history.judge_announced(run))
+        judgement.merge(self._history.judge_nested_ids(run))
         if rules.repeated is not None:
             judgement.merge(self._repeated(workflow, run, rules.repeated))
         given = None if exchange.request.field("session_id") else run.session_id

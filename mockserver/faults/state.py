@@ -6,11 +6,20 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from agentos_contract.events import TERMINAL_EVENTS
 from mockserver.engine.actions import Event
+from mockserver.faults.exchange import Response
 from mockserver.faults.memory import FaultState, Memory
-from mockserver.faults.registry import StartFault, departure, on_event, on_start
+from mockserver.faults.registry import (
+    StartFault,
+    departure,
+    on_event,
+    on_frame,
+    on_response,
+    on_start,
+)
 from mockserver.http.hooks import HttpHooks
 from mockserver.http.validation import OperationSchema
 from mockserver.runner.hooks import RunRequest
@@ -25,6 +34,35 @@ def one_run_id_in_batch(request: RunRequest, memory: Memory) -> RunRequest:
 @on_start("identity.run-id-of-session")
 def session_id_as_run_id(request: RunRequest, memory: Memory) -> RunRequest:
     return replace(request, run_id=request.session_id) if request.session_id else request
+
+
+@on_frame("identity.agent-run-id-constant", on="stream", of="RunStarted")
+def one_run_id_for_each_agent(frame: bytes, response: Response) -> bytes:
+    ids: dict[bytes, bytes] = response.notes.setdefault("agent_run_ids", {})
+    for run_id in _AGENT_RUN.findall(frame):
+        if run_id not in ids:
+            name = f"{response.request.path} {len(ids)}"
+            ids[run_id] = str(uuid5(NAMESPACE_URL, name)).encode()
+    for run_id, constant in ids.items():
+        frame = frame.replace(run_id, constant)
+    return frame
+
+
+_AGENT_RUN = re.compile(rb'event: RunStarted\ndata: \{.*?"run_id":"([^"]+)"')
+
+
+@on_response("session.batch-message-trimmed")
+def listed_message_trimmed(response: Response) -> None:
+    body = response.json
+    if response.is_batch and isinstance(body, dict):
+        response.memory.mark(str(body.get("run_id")))
+    elif response.request.path.endswith("/runs") and isinstance(body, list):
+        response.json = [
+            {**run, "run_input": str(run["run_input"]).strip()}
+            if response.memory.is_marked(str(run.get("run_id"))) and "run_input" in run
+            else run
+            for run in body
+        ]
 
 
 @on_start("identity.session-shared")

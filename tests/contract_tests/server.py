@@ -223,6 +223,7 @@ class ConformingServer:
         for key, old, new in (
             ("workflow_run_id", "r", run.run_id),
             ("run_id", "r", run.run_id),
+            ("run_id", "ar", f"{run.run_id}-agent"),
             ("session_id", "s", run.session_id),
             ("workflow_id", "w", run.workflow_id),
         ):
