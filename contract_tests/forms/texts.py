@@ -55,7 +55,7 @@ WORDS = (
     "[1]",
     '{"a": 1}',
     " \t\n ",
-    "9007199254740993",
+    "12345678901234567890",
 )
 """Each is a text, and a value, or nothing, for whoever guesses types."""
 
@@ -70,7 +70,7 @@ NO_USERS = (
     "[]",
     "{}",
     "nil",
-    "9007199254740993",
+    "12345678901234567890",
 )
 """Each is a user_id, and nobody for who guesses its type. As many as WORDS: one for each."""
 
