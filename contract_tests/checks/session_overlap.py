@@ -159,9 +159,11 @@ def overlapping_runs(context: Context) -> None:
             break
     else:
         raise CannotDecide("two runs in one session were never under way at the same time")
-    runs = [
-        context.runs.judge_stream(workflow, exchange, _beside(context)) for exchange in exchanges
-    ]
+    # Who takes another session for each run does so beside another one, too.
+    rules = _beside(context)
+    another = context.findings.unless_broken(rules.session_id, "session.continuity")
+    rules = replace(rules, session_id=another)
+    runs = [context.runs.judge_stream(workflow, exchange, rules) for exchange in exchanges]
     if runs[0] is None or runs[1] is None:
         raise CannotDecide("two runs in one session were not both answered with a stream")
     context.findings.exercise("session.isolation", exchanges=exchanges, when=OVERLAPPING)

@@ -1005,6 +1005,14 @@ class ForgetsTheSession(ConformingServer):
 
 
 @breaks("session.continuity")
+class ForgetsTheSessionAndTakesTime(ForgetsTheSession):
+    async def frames(self, run: Run) -> AsyncIterator[bytes]:
+        async for frame in super().frames(run):
+            yield frame
+            await asyncio.sleep(0.02)
+
+
+@breaks("session.continuity")
 class RemembersTheLastRunOnly(ConformingServer):
     def listed_runs(self, session_id: str) -> list[dict[str, str]]:
         return super().listed_runs(session_id)[-1:]
