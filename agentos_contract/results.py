@@ -208,6 +208,8 @@ def _executor_content(span: Span, ended: EventData, verdict: Verdict) -> None:
         _failure_said(span, ended, runs[-1], verdict)
     if not str(last.get("event")).endswith("RunCompleted") or "content" not in last:
         return
+    if ended.get("event") == "StepError":
+        return  # it failed with what came after that run
     here, there = unlike(ended.get("content"), last["content"])
     message = f"{span.label} ended with content {here}, its {runs[-1].label} with {there}"
     kept = ended.get("content") == last["content"]

@@ -25,6 +25,7 @@ from contract_tests.forms.generated_bodies import body_of, form_operation
 from contract_tests.judging.judgement import Judgement
 from contract_tests.target.boundaries import boundary_cases
 from contract_tests.target.budget import NoMoreRuns
+from contract_tests.target.draws import by_seed_alone
 from contract_tests.target.exchange import Request
 from contract_tests.target.problems import GatewayAnswered
 from contract_tests.target.target import Workflow
@@ -217,7 +218,8 @@ def _run(test: Callable[[Any], None], strategy: Any, seed: int, examples: int) -
     given: Any = hypothesis.given(strategy)
     wrapped = hypothesis.seed(seed)(settings(given(test)))
     try:
-        wrapped()
+        with by_seed_alone():
+            wrapped()
     except (_Broken, _NoneLeft):
         pass
     except HypothesisException as error:

@@ -159,10 +159,10 @@ def overlapping_runs(context: Context) -> None:
             break
     else:
         raise CannotDecide("two runs in one session were never under way at the same time")
-    # Who takes another session for each run does so beside another one, too.
     rules = _beside(context)
-    another = context.findings.unless_broken(rules.session_id, "session.continuity")
-    rules = replace(rules, session_id=another)
+    if context.findings.is_broken("session.continuity"):
+        # Who takes another session for each run does so beside another one, too.
+        rules = replace(rules, session_id="session.continuity")
     runs = [context.runs.judge_stream(workflow, exchange, rules) for exchange in exchanges]
     if runs[0] is None or runs[1] is None:
         raise CannotDecide("two runs in one session were not both answered with a stream")

@@ -22,6 +22,7 @@ from contract_tests.fuzzing.machine import make_machine
 from contract_tests.fuzzing.outcome import Key, Outcome, SeenBreach, TargetGone, TimeUp
 from contract_tests.fuzzing.steps import Steps, size, without
 from contract_tests.judging.judgement import Judgement
+from contract_tests.target.draws import by_seed_alone
 
 STEPS = 8
 """At most so many steps has a sequence."""
@@ -137,7 +138,8 @@ class Round:
             verbosity=Verbosity.quiet,
         )
         try:
-            run_state_machine_as_test(hypothesis.seed(seed)(machine), settings=settings)
+            with by_seed_alone():
+                run_state_machine_as_test(hypothesis.seed(seed)(machine), settings=settings)
         except (Broken, Enough):
             pass  # noted in self._best
         except SkipTest:

@@ -22,6 +22,7 @@ from agentos_contract.names import nearest
 from contract_tests.target.boundaries import boundary_cases
 from contract_tests.target.client import Client
 from contract_tests.target.configuration import WorkflowSettings
+from contract_tests.target.draws import by_seed_alone
 from contract_tests.target.exchange import TIMEOUTS, Exchange, Request, TransferError
 from contract_tests.target.gateway import describe, is_page
 from contract_tests.target.operations import companion_request, run_path
@@ -337,7 +338,8 @@ def _drawn(operation: Any) -> list[Any]:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    settings(given(keep))()
+    with by_seed_alone():
+        settings(given(keep))()
     return found
 
 

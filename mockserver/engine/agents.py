@@ -219,6 +219,7 @@ class AgentRun:
         for execution in self._open_tools:
             tool = self._event.shown_tool(execution)
             yield self._event("ToolCallError", tool=tool, error=str(failure))
+        yield from self._thinking.end()
 
     def _answer(self) -> Doing:
         context, record, branch = self._context, self._record, self._call.branch

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -248,6 +249,7 @@ def row_of(deviation: Deviation, found_by: str) -> Row:
     return Row(first, level, deviation.id, deviation.site.value, found_by, tuple(besides))
 
 
+@cache
 def published() -> dict[str, Row]:
     """The published rows, by deviation."""
     rows = {}

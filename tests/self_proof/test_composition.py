@@ -117,7 +117,7 @@ DEVIATIONS = st.lists(st.sampled_from(QUICK), min_size=2, max_size=3, unique=Tru
 
 
 @pytest.mark.slow
-@settings(SETTINGS, max_examples=int(COMPOSITIONS or 5))
+@settings(SETTINGS, max_examples=int(COMPOSITIONS or 3))
 @given(deviations=DEVIATIONS, variations=VARIATIONS)
 def test_each_of_several_deviations_is_found(
     mock: MockUnderTest, deviations: list[Deviation], variations: list[str]

@@ -63,7 +63,7 @@ def test_a_deviation_breaks_what_it_says_and_nothing_else(mock: MockUnderTest, n
     deviation = breaking()[name]
     row = published()[name]
     conditions = conditions_of(name)
-    part = part_for(name, deviation.breaks, every=16)
+    part = part_for(name, deviation.breaks, every=40)
     conditions = replace(conditions, options={**conditions.options, **part})
     report = mock.report([name], conditions)
     found = broken(report)

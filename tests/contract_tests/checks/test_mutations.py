@@ -1116,7 +1116,7 @@ def test_a_conforming_server_keeps_everything(stage: Serve, token: str | None) -
 )
 def test_a_broken_server_is_caught(mutant: Mutant, stage: Serve) -> None:
     """By `--only` what it breaks; for some by everything."""
-    part = part_for(mutant.server.__name__, mutant.expected, every=8)
+    part = part_for(mutant.server.__name__, mutant.expected, every=20)
     report = test_target(stage(mutant.server(mutant.workflows)), **{**part, **mutant.options})
     assert not report.crashes
     assert {breach.requirement for breach in report.breaches} == mutant.expected

@@ -457,7 +457,7 @@ def test_a_document_that_is_none_is_said_to_be_none(
         max_leaves=20,
     )
 )
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 def test_no_published_document_makes_the_comparison_fail(published: Any) -> None:
     for document in (
         {"paths": {"/config": {"get": published}}},

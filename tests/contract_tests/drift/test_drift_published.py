@@ -353,7 +353,7 @@ def test_the_kits_own_document_is_no_different() -> None:
     ("where", "change"), MUTATIONS, ids=[function.__name__ for _, function in MUTATIONS]
 )
 @given(st.data())
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=3, deadline=None)
 def test_one_change_is_told_and_nothing_else(
     where: str, change: Mutation, data: st.DataObject
 ) -> None:

@@ -143,7 +143,7 @@ def validator(schema: Any) -> jsonschema_rs.Draft202012Validator:
 
 
 @given(related())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_where_nothing_is_told_every_value_goes_through(pair: tuple[Any, Any]) -> None:
     one, other = pair
     for direction in Direction:
@@ -178,7 +178,7 @@ def test_a_schema_is_no_different_from_itself_in_other_words(schema: Any) -> Non
 
 
 @given(SCHEMAS, st.sampled_from(VALUES))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_value_that_does_not_fit_is_told_and_one_that_fits_is_none(
     schema: Any, value: Any
 ) -> None:

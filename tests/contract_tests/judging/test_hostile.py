@@ -133,12 +133,12 @@ of a list's items."""
 
 @pytest.mark.parametrize("name", sorted({name for name, _ in PLACES}))
 def test_any_value_in_any_place_of_an_event(name: str) -> None:
-    """In every event of that name."""
+    """In every event of that name. A place has a third of the values, the next place the next."""
     sent = [ServerSentEvent(event["event"], json.dumps(event)) for event in EVENTS]
-    for (event_name, _), (position, path) in PLACES.items():
+    for number, ((event_name, _), (position, path)) in enumerate(PLACES.items()):
         if event_name != name:
             continue
-        for value in ANYTHING:
+        for value in ANYTHING[number % 3 :: 3]:
             data = json.dumps(replaced({**ODD, **EVENTS[position]}, path, value))
             changed = ServerSentEvent(name, data)
             judge = RunJudge(validators=VALIDATORS)

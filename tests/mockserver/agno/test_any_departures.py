@@ -25,7 +25,7 @@ NAMES = sorted(
 BRANCHES = {"type": "Parallel", "name": "p", "steps": [step("a"), step("b", delay=0.1)]}
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     script=SCRIPTS,
     names=st.sets(st.sampled_from(NAMES)) | st.just(set(NAMES)),

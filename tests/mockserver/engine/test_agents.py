@@ -355,6 +355,32 @@ def test_a_thought_of_a_wrong_type_fails_the_agents_run() -> None:
     assert (batch.status, batch.content) == (record.status, record.content)
 
 
+def test_what_a_try_thought_ends_with_it() -> None:
+    """Its next try begins to think anew."""
+    think = {"name": "think", "args": {"thought": "hm"}, "result": "ok"}
+    mock = {"fails": 1, "fails_after": 1, "requests": [{"content": "a b c", "tools": [think]}]}
+    for mock["fails_after"] in (0, 3, 9):
+        record, events = run(agent(mock, retries=1, delay_between_retries=0))
+        assert not violations(events)
+        assert record.status == "COMPLETED"
+        names = [event["event"] for _, event in events]
+        assert names.count("ReasoningStarted") == names.count("ReasoningCompleted") >= 1
+
+
+def test_a_function_fails_after_the_run_within_it() -> None:
+    """What it ran completed; the step has failed, and has nothing of it."""
+    step = {
+        "type": "Step",
+        "name": "s",
+        "max_retries": 0,
+        "mock": {"runs": [{"agent": AGENT, "mock": {"content": "ok"}}], "success": "{{ attempt }}"},
+    }
+    _, events = run(step)
+    assert only(events, "RunCompleted")
+    assert only(events, "StepError")
+    assert not violations(events)
+
+
 def test_a_team_is_told_that_its_members_thought_could_not_be_read() -> None:
     step = team([member("m", {"tools": [UNREAD]})], {"requests": [delegations("m")]})
     for streamed in (True, False):

@@ -127,7 +127,7 @@ TREES = st.recursive(steps(), containers, max_leaves=12)
 SCRIPTS = st.lists(TREES, max_size=4).map(lambda trees: {"id": "any", "steps": trees})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(script=SCRIPTS, share=st.floats(0, 1))
 def test_whatever_the_script_the_protocol_is_kept(script: dict[str, Any], share: float) -> None:
     workflow = workflow_from(script)

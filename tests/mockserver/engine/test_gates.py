@@ -66,7 +66,7 @@ def holds_of(events: list[Json], draw: random.Random) -> list[Hold]:
 
 
 @given(cases(), st.integers(0, 10_000), st.sampled_from([RunCancelled(), RunFailed("gone")]))
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_a_held_run_is_a_run_in_other_order_and_ends_where_it_is_broken_off(
     case: Case, seed: int, error: Exception
 ) -> None:

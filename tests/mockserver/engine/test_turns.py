@@ -110,7 +110,7 @@ def by_turns(program: Program, done: list[int]) -> Actions:
 
 # What asyncio.gather takes for tasks that are done is less from Python 3.12 on.
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="the observed server ran on Python 3.11")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(PROGRAMS)
 def test_the_order_is_asyncios(program: Program) -> None:
     program = numbered(program, [0])

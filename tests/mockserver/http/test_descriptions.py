@@ -111,7 +111,7 @@ def member_of(member: Step) -> Any:
     return [None, member.executor.name, [[], [], [*map(member_of, member.executor.members)]]]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(SCRIPTS)
 def test_any_script_that_loads_can_be_described_and_its_description_loads(script: Script) -> None:
     try:

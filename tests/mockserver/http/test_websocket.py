@@ -251,7 +251,7 @@ def test_a_number_is_not_the_token_that_it_would_be_as_a_text(serve: Serve) -> N
         assert receive(connection)[1]["event"] == "auth_required"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_no_message_breaks_its_connection(mock_url: str, data: st.DataObject) -> None:
     scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()

@@ -254,7 +254,7 @@ RECORDED = {
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 def test_a_script_is_inferred_of_whatever_came(data: st.DataObject) -> None:
     workflow_id = data.draw(st.sampled_from(sorted(RECORDED)))
     (recording,) = RECORDED[workflow_id]

@@ -172,7 +172,7 @@ def intact(mock_url: str, tmp_path_factory: pytest.TempPathFactory) -> list[str]
     return file.read_text().splitlines()
 
 
-@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=150)
+@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=60)
 @given(data=st.data())
 def test_a_recording_that_was_changed_is_refused_naming_where(
     intact: list[str], tmp_path: Path, data: st.DataObject
