@@ -177,6 +177,9 @@ def _listed_workflows(client: Client, document: Document, *, is_needed: bool) ->
     if is_needed and is_page(exchange):
         hint = "; where the server does not list its workflows, name one with --workflow ID"
         raise GatewayAnswered(describe(exchange) + hint)
+    if is_needed and exchange.error is not None:
+        why = f"the list of its workflows did not come: {exchange.error_message}"
+        raise CouldNotRun(f"{why}; name one with --workflow ID")
     body = parse_json(exchange.body) if exchange.succeeded else None
     if not isinstance(body, list):
         return None

@@ -229,3 +229,18 @@ def test_a_schema_does_not_choose_who_else_is_asked(schema: dict[str, Any]) -> N
         assert elsewhere.heads == []
     assert result.exit_code in (1, 2)
     assert "root:" not in result.output
+
+
+def test_a_list_of_workflows_that_does_not_come_whole_is_called_so() -> None:
+    """And not one that the server does not have."""
+
+    def cut(path: str, body: bytes) -> list[bytes]:
+        return [
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n[{"
+        ]
+
+    with hostile(cut, workflows=cut) as server:
+        result = run_cli(server.url, "--max-examples", "0")
+    assert result.exit_code == 2
+    assert "the list of its workflows did not come: " in result.output
+    assert len(result.output.splitlines()) == 1
