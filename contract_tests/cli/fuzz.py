@@ -10,8 +10,7 @@ import click
 
 from agentos_contract.completion import complete_profiles
 from agentos_contract.output import Command
-from agentos_contract.requirements import DEFAULT_LEVEL, Level
-from contract_tests.cli.options import HELP, target_options
+from contract_tests.cli.options import HELP, level_option, target_options
 
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -82,13 +81,7 @@ class Duration(click.ParamType[float]):
     shell_complete=complete_profiles,
     help="Deviations that are known: not failures.",
 )
-@click.option(
-    "--level",
-    type=click.Choice([str(level) for level in Level]),
-    default=str(DEFAULT_LEVEL),
-    show_default=True,
-    help="How far to go: what the document says; what the protocol implies; what one server does.",
-)
+@level_option
 @click.option(
     "--seed", type=click.IntRange(min=0), help="Draw the sequences of an earlier time again."
 )

@@ -9,8 +9,7 @@ import click
 
 from agentos_contract.completion import complete_areas, complete_profiles, complete_requirements
 from agentos_contract.origins import OriginParam
-from agentos_contract.requirements import DEFAULT_LEVEL, Level
-from contract_tests.cli.options import target_options
+from contract_tests.cli.options import level_option, target_options
 
 
 @target_options(max_runs=180, idle_timeout=120.0, total_timeout=600.0)
@@ -41,13 +40,7 @@ from contract_tests.cli.options import target_options
     help="Also test that a page of this origin, such as http://localhost:5173, can read the"
     " answers (CORS).",
 )
-@click.option(
-    "--level",
-    type=click.Choice([str(level) for level in Level]),
-    default=str(DEFAULT_LEVEL),
-    show_default=True,
-    help="How far to go: what the document says; what the protocol implies; what one server does.",
-)
+@level_option
 @click.option(
     "--area",
     "areas",

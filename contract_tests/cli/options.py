@@ -10,6 +10,7 @@ import click
 
 from agentos_contract.completion import complete_workflows
 from agentos_contract.connection_options import connection_options
+from agentos_contract.requirements import DEFAULT_LEVEL, Level
 from contract_tests.target.curl import TOKEN_VARIABLE
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -33,6 +34,15 @@ config_option = click.option(
     help="A configuration file. Else the nearest contract-tests.toml, or [tool.contract-tests] of"
     " a pyproject.toml, from the current directory upwards, which does not choose who gets the"
     " token.",
+)
+
+
+level_option = click.option(
+    "--level",
+    type=click.Choice([str(level) for level in Level]),
+    default=str(DEFAULT_LEVEL),
+    show_default=True,
+    help="How far to go: what the document says; what the protocol implies; what one server does.",
 )
 
 
