@@ -24,6 +24,7 @@ from mockserver.engine.agent_events import AgentEvents
 from mockserver.engine.agent_records import AgentRecord, request_counts
 from mockserver.engine.context import RunContext
 from mockserver.engine.media import Media, joined, told
+from mockserver.engine.merging import merge
 from mockserver.engine.model_answers import ModelAnswers
 from mockserver.engine.model_requests import model_requests
 from mockserver.engine.prompts import system_message
@@ -373,7 +374,7 @@ class AgentRun:
             earlier = _delegations(record.tools[: self._tools_before])
             for tool in hooks.named_delegations(execution, _delegations(record.tools), earlier):
                 tool["child_run_id"] = run.run_id
-        self._state.update(hooks.member_changes(run._first_state, run._state))
+        merge(self._state, hooks.member_changes(run._first_state, run._state))
         return None
 
     def _reply(self, failure: StepFailed | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -17,6 +18,7 @@ from mockserver.engine.actions import Event
 from mockserver.engine.engine import Engine
 from mockserver.engine.gates import Gates, Waiting
 from mockserver.engine.ids import Ids
+from mockserver.engine.merging import merge
 from mockserver.engine.run import Run
 from mockserver.recordings.replay import Replay, ReplayedRun
 from mockserver.runner.active import ActiveRun, named_block
@@ -27,7 +29,6 @@ from mockserver.runner.scopes import MockScope, Scopes
 from mockserver.runner.sharing import Sharing
 from mockserver.sessions.records import Session, SessionKey, StoredRun, to_kept_json
 from mockserver.sessions.store import SessionStore, StoreError
-from mockserver.sessions.workflow_sessions import merge
 
 logger = logging.getLogger(__name__)
 
@@ -202,7 +203,8 @@ class Runner:
         """What carries the run out: an engine, or a recording in its place."""
         # Runs side by side in one session don't see each other's changes half made: it is a copy.
         state = session.state or {}
-        merge(state, request.session_state or {})
+        if request.session_state:
+            merge(state, copy.deepcopy(request.session_state))
         about = (
             request.workflow,
             run_id,

@@ -58,6 +58,10 @@ _MACROS = frozenset({"all", "exists", "exists_one", "filter", "map", "reduce"})
 _METHODS_ONLY = {**dict.fromkeys(_MACROS, (3, 3)), "reduce": (5, 5), "min": (1, 1)}
 
 
+_WITH_NUMBERS = frozenset({"additional_data", "session_state", *VALUES, *LOOP_FUNCTION_VARIABLES})
+"""Variables in which numbers may stand. All are made CEL's, also those that an expression does not
+read: as in Agno."""
+
 MAX_STEPS = 100_000
 """Parts of an expression that one evaluation looks at, each as often as it is reached."""
 
@@ -130,6 +134,9 @@ class Cel:
     def __call__(self, values: Mapping[str, Any]) -> Any:
         """Evaluate. Raises CelError where the expression fails on these values."""
         read = {name: values[name] for name in self._names if name in values}
+        for name in _WITH_NUMBERS - self._names:
+            if name in values and _has_long_number(values[name]):
+                raise CelError(f"{elided(repr(self.source), 200)} failed: overflow")
         return self._evaluate(self._program, read)
 
     def foreseen(self, values: Mapping[str, Any]) -> Iterator[Any]:
@@ -180,6 +187,18 @@ def to_cel(value: Any) -> Any:
                 {celtypes.StringType(key): to_cel(item) for key, item in value.items()}
             )
     return celtypes.StringType(str(value))
+
+
+def _has_long_number(value: Any) -> bool:
+    """Whether an integer stands in it that has more than CEL's 64 bits."""
+    match value:
+        case int():
+            return not -(2**63) <= value < 2**63
+        case list() | tuple():
+            return any(map(_has_long_number, value))
+        case dict():
+            return any(map(_has_long_number, value.values()))
+    return False
 
 
 def from_cel(value: Any) -> Any:

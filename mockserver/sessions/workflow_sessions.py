@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from mockserver.engine.merging import merge
 from mockserver.engine.results import sum_metrics
 from mockserver.engine.run import OF_THE_RUN, Run
 from mockserver.script.model import Node, Workflow
@@ -41,7 +42,7 @@ def _of_nobody(workflow: Workflow) -> Session:
 def joined(session: Session, workflow: Workflow) -> Session:
     """A session as a workflow's run finds it that joins it."""
     metadata = session.metadata or {}
-    merge(metadata, workflow.source.get("metadata") or {})
+    merge(metadata, copy.deepcopy(workflow.source.get("metadata") or {}))
     described = session.workflow_data or {}
     return session.changed(type="workflow", workflow_data=described, metadata=metadata)
 
@@ -75,15 +76,6 @@ def _usage(before: Json, body: Mapping[str, Any]) -> Json:
     total = sum_metrics([{"metrics": used} for used in (before, *steps)]) or {}
     times = ("time_to_first_token", "duration")
     return {key: value for key, value in total.items() if key not in times}
-
-
-def merge(into: Json, more: Mapping[str, Any]) -> None:
-    """Put `more` into a mapping, mappings within mappings too (Agno's `merge_dictionaries`)."""
-    for key, value in more.items():
-        if isinstance(into.get(key), dict) and isinstance(value, Mapping):
-            merge(into[key], value)
-        else:
-            into[key] = copy.deepcopy(value)
 
 
 def workflow_data(workflow: Workflow) -> Json:
