@@ -85,8 +85,8 @@ LINES = [
     "contract-tests drift u --since agn|o-2.5.6",
     "contract-tests diff agn|o-2.5.6",
 ]
-IN_SHELLS = ["agentos-mock serve --fault stream.no-cache|-control", "contract-tests dri|ft"]
-"""A command takes seconds to say what it completes, and what that is does not go by the shell."""
+IN_SHELLS = ["agentos-mock serve --fault stream.no-cache|-control"]
+"""What is completed does not go by the shell, and to start one takes seconds."""
 
 COMMANDS = {"agentos-mock": mockserver.cli.main, "contract-tests": contract_tests.cli.main}
 

@@ -46,7 +46,7 @@ def test_each_exception_has_a_case_that_shows_it() -> None:
 
 def test_drawn_workflows_run_alike(pair: Pair) -> None:
     @hypothesis.settings(
-        max_examples=15,
+        max_examples=10,
         derandomize=True,
         database=None,
         deadline=None,
