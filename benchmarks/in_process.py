@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 
 from starlette.types import Message
 
-from mockserver.app import Mock
+from mockserver.app import MockServer
 
 
-async def run(app: Mock, workflow_id: str, **form: str) -> int:
+async def run(app: MockServer, workflow_id: str, **form: str) -> int:
     """Have a workflow run; bytes of the answer. Raises AssertionError for another than 200."""
     body = urlencode(form).encode()
     path = f"/workflows/{workflow_id}/runs"

@@ -27,7 +27,7 @@ from mockserver.http.documentation import Documentation
 from mockserver.http.log import RequestLog
 from mockserver.http.openapi import connexion_application
 from mockserver.http.operations import operations
-from mockserver.http.request import Catalogue, PathMethods, Served
+from mockserver.http.request import LoadedScripts, PathMethods, Served
 from mockserver.http.websocket import WorkflowSocket
 from mockserver.recordings.format import Recordings
 from mockserver.runner.runner import Runner
@@ -84,7 +84,7 @@ class Settings:
     """The name of the profile that `deviations` are of, to be shown."""
 
 
-class Mock:
+class MockServer:
     """The mock as an ASGI application, whose scripts and document can be replaced while it serves.
 
     What is under way when they are goes on with what it began with.
@@ -96,7 +96,7 @@ class Mock:
         workflows = settings.workflows
         if workflows is None:
             workflows = bundled_workflows()
-        self.catalogue = Catalogue(workflows, settings.recordings or Recordings())
+        self.scripts = LoadedScripts(workflows, settings.recordings or Recordings())
         self._store = settings.store or MemoryStore(settings.max_memory * 3 // 4)
         self.runner = Runner(
             self._store,
@@ -139,7 +139,7 @@ class Mock:
 
     def replace_scripts(self, workflows: Mapping[str, Workflow], recordings: Recordings) -> None:
         """Serve these from now on."""
-        self.catalogue.workflows, self.catalogue.recordings = workflows, recordings
+        self.scripts.workflows, self.scripts.recordings = workflows, recordings
 
     def replace_document(self, document: Document) -> None:
         """Serve by this one from now on. Raises DocumentError, and then nothing is changed."""
@@ -147,9 +147,9 @@ class Mock:
         self.document = self._rules.document = document
 
     def _built(self, document: Document) -> ASGIApp:
-        settings, token, catalogue = self.settings, self.settings.token, self.catalogue
+        settings, token, scripts = self.settings, self.settings.token, self.scripts
         served = Served(
-            catalogue,
+            scripts,
             self.runner,
             PathMethods(document),
             settings.max_body,
@@ -158,8 +158,8 @@ class Mock:
         )
         application = connexion_application(operations, document, served, token=token)
         readable = Cors(Documentation(application, document), settings.allow_origins)
-        socket = WorkflowSocket(readable, catalogue, self.runner, token=token)
-        server = Server(token, catalogue, document.form_fields)
+        socket = WorkflowSocket(readable, scripts, self.runner, token=token)
+        server = Server(token, scripts, document.form_fields)
         application = FaultsMiddleware(socket, server, settings.deviations)
         if settings.control is not None:
             application = self._controlled(application, document, settings.control)
@@ -177,7 +177,7 @@ class Mock:
         )
         handlers = Handlers(
             self.runner,
-            self.catalogue,
+            self.scripts,
             self._rules,
             self.watch,
             self._journal,
@@ -189,7 +189,7 @@ class Mock:
             document,
             handlers,
             self.runner,
-            self.catalogue,
+            self.scripts,
             self._rules,
             self.watch,
             self._journal,
@@ -215,9 +215,9 @@ class Mock:
         return self._shared_control
 
 
-def create_app(settings: Settings | None = None) -> Mock:
+def create_app(settings: Settings | None = None) -> MockServer:
     """The mock as an ASGI application.
 
     Raises DocumentError for a document that cannot be served, ScriptError for scripts that can't.
     """
-    return Mock(settings or Settings())
+    return MockServer(settings or Settings())

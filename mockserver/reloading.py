@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentos_contract.document import DEFAULT_DOCUMENT, Document, DocumentError, load_document
-from mockserver.app import Mock
+from mockserver.app import MockServer
 from mockserver.recordings.format import (
     FOLDER,
     RecordingError,
@@ -87,7 +87,7 @@ def _within(place: Path, suffixes: Collection[str]) -> list[Path]:
 class Reloader:
     """Has a mock serve what lies in its files."""
 
-    def __init__(self, mock: Mock, files: Files) -> None:
+    def __init__(self, mock: MockServer, files: Files) -> None:
         """The mock serves what lies there now."""
         self._mock = mock
         self._files = files

@@ -15,10 +15,11 @@ from uuid import uuid4
 from agno.media import Audio, File, Image, Video
 from agno.models.message import Citations
 from agno.run import RunContext
-from agno.workflow.cel import _build_step_input_context, _evaluate_cel_raw
+from agno.workflow.cel import _build_step_input_context
 from agno.workflow.types import StepInput, StepOutput
 from pydantic import BaseModel
 
+from scripted_agentos.cel import setting_by_cel
 from scripted_agentos.errors import ScriptError, warn
 from scripted_agentos.templates import Json, as_text, compile_value, literal
 
@@ -190,23 +191,7 @@ def _compile_setting(value: Any, place: str) -> Callable[[Mapping[str, Any]], An
     is_template = isinstance(value, str) and any(mark in value for mark in ("{{", "{%", "{#"))
     if not isinstance(value, str) or is_template or place.endswith(".error"):
         return compile_value(value, place)
-    return lambda variables: _from_cel(_evaluated(value, variables))
-
-
-def _evaluated(source: str, variables: Mapping[str, Any]) -> Any:
-    """CEL of a `mock`, which is no part of Agno's own: its failure is told as the mock tells it."""
-    try:
-        return _evaluate_cel_raw(source, dict(variables))
-    except ValueError as error:
-        cause = error.__cause__ or error
-        reason = str(cause.args[0] if cause.args else type(cause).__name__)
-        raise ValueError(f"{source!r} failed: {reason.partition(' (in activation ')[0]}") from error
-
-
-def _from_cel(value: Any) -> Any:
-    """A CEL value as Python's."""
-    kinds = {"BoolType": bool, "IntType": int, "UintType": int, "DoubleType": float}
-    return kinds.get(type(value).__name__, lambda value: value)(value)
+    return lambda variables: setting_by_cel(value, variables)
 
 
 class MockedStep:

@@ -10,12 +10,12 @@ from agno.workflow import Condition, Loop, Parallel, Router, Step, Steps, types
 from agno.workflow.cel import (
     _build_loop_step_output_context,
     _build_step_input_context,
-    _evaluate_cel_raw,
 )
 from agno.workflow.decorators import pause
 from agno.workflow.types import StepInput, StepOutput
 
 from scripted_agentos.agents import build_agent, build_team, given
+from scripted_agentos.cel import evaluate_cel
 from scripted_agentos.errors import Place, ScriptError, warn
 from scripted_agentos.functions import function_executor
 from scripted_agentos.mocked import MockedStep, plain, values_of
@@ -139,7 +139,7 @@ def selector(described: Mapping[str, Any], place: Place) -> Any:
         variables = _build_step_input_context(step_input, session_state) | values_of(step_input)
         variables["step_choices"] = [choice.name for choice in step_choices]
         try:
-            return list(names_in(_evaluate_cel_raw(selects, variables)))
+            return list(names_in(evaluate_cel(selects, variables)))
         except ValueError:
             return []
 
@@ -240,7 +240,7 @@ def evaluator_of(answer: str) -> Callable[..., bool]:
     def evaluate(step_input: StepInput, session_state: dict[str, Any]) -> bool:
         variables = _build_step_input_context(step_input, session_state) | values_of(step_input)
         try:
-            return bool(_evaluate_cel_raw(answer, variables))
+            return bool(evaluate_cel(answer, variables))
         except ValueError:
             return False
 
@@ -256,7 +256,7 @@ def end_condition_of(answer: str) -> Callable[..., bool]:
         variables["step_values"] = dict(zip(variables["step_outputs"], values, strict=False))
         variables["last_step_value"] = values[-1] if values else None
         try:
-            return bool(_evaluate_cel_raw(answer, variables))
+            return bool(evaluate_cel(answer, variables))
         except ValueError:
             return False
 

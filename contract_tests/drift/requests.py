@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from agentos_contract.document import Document
 from agentos_contract.json_values import parse_object
-from contract_tests.drift.sent import Asked
+from contract_tests.drift.sent import StatusProbe
 from contract_tests.target.budget import MAX_TIMEOUTS, NoMoreRuns
 from contract_tests.target.client import Client
 from contract_tests.target.exchange import Authorization, Exchange, Request
@@ -75,7 +75,7 @@ class Asking:
         self._client = client
         self._document = document
         self._progress = progress
-        self.asked: list[Asked] = []
+        self.asked: list[StatusProbe] = []
         self.notes: list[str] = []
         """What was not asked, and why."""
         self.is_answered = False
@@ -104,7 +104,9 @@ class Asking:
             self._progress(f"wrong input for {workflow.id}")
             exchange = self._run(workflow, workflow.wrong_messages[0].text, stream=stream)
             how = "streamed" if stream else "in batch"
-            self.asked.append(Asked(exchange, f"input that breaks its input_schema, {how}", 400))
+            self.asked.append(
+                StatusProbe(exchange, f"input that breaks its input_schema, {how}", 400)
+            )
         for workflow in plan.batched:
             self._progress(f"batch {workflow.id}")
             exchange = self._run(workflow, workflow.message, stream=False)
@@ -144,7 +146,7 @@ class Asking:
 
     def _ask(self, request: Request, what: str, expected: int) -> None:
         try:
-            self.asked.append(Asked(self._client.send(request), what, expected))
+            self.asked.append(StatusProbe(self._client.send(request), what, expected))
         except NoMoreRuns as reason:
             self.notes.append(f"not asked: {what}: {reason}")
 

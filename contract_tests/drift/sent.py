@@ -37,7 +37,7 @@ Fields = Mapping[Part, Came]
 
 
 @dataclass(frozen=True)
-class Asked:
+class StatusProbe:
     """A request that is made for the sake of its status."""
 
     exchange: Exchange
@@ -62,7 +62,7 @@ class Sent:
 def compare_sent(
     kit: Document,
     exchanges: Iterable[Exchange],
-    asked: Iterable[Asked],
+    asked: Iterable[StatusProbe],
     expected: Fields,
 ) -> Sent:
     """Compare all that came. `expected`: what came before; what always did is looked for."""
@@ -117,7 +117,7 @@ class _Comparison:
         elif content and (exchange.body or exchange.media_type):
             self._answer(exchange, content)
 
-    def add_status(self, asked: Asked) -> None:
+    def add_status(self, asked: StatusProbe) -> None:
         exchange = asked.exchange
         self.seen.add((self._title(exchange), asked.what))
         if exchange.status != asked.expected:

@@ -19,7 +19,7 @@ from agentos_contract.document import DocumentError, load_document
 from agentos_contract.output import echo
 from agentos_contract.profiles import ProfileError, load_profile
 from agentos_contract.variations import UnknownVariation, check_variations
-from mockserver.app import Mock, Settings, create_app
+from mockserver.app import MockServer, Settings, create_app
 from mockserver.commands.files import recordings_of, scripts_of
 from mockserver.connections import Limits
 from mockserver.control.application import Access
@@ -135,7 +135,7 @@ def run(
     )
     sys.stdout.flush()
 
-    def work(app: Mock, listener: socket, is_here: int | None = None) -> int:
+    def work(app: MockServer, listener: socket, is_here: int | None = None) -> int:
         files = None if no_reload else Files(workflows or BUNDLED_SCRIPTS, spec)
         return run_server(
             app,

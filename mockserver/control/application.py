@@ -21,7 +21,7 @@ from agentos_contract.sse import encode_comment
 from agentos_contract.yaml_files import read_yaml
 from mockserver.control.handlers import YAML, Handlers
 from mockserver.control.journal import Journal
-from mockserver.control.operations import Operations, Requested, Variables
+from mockserver.control.requested import Operations, Requested, Variables
 from mockserver.control.rules import Rules, Use
 from mockserver.control.security import check
 from mockserver.control.shared import SharedControl
@@ -44,7 +44,7 @@ from mockserver.http.request import (
     MOCK_SCOPE_KEY,
     ON_RUN_KEY,
     REQUEST_KEY,
-    Catalogue,
+    LoadedScripts,
     PathMethods,
     Request,
     Served,
@@ -99,7 +99,7 @@ class Control:
         document: Document,
         handlers: Handlers,
         runner: Runner,
-        catalogue: Catalogue,
+        scripts: LoadedScripts,
         rules: Rules,
         watch: Watch,
         journal: Journal,
@@ -119,12 +119,12 @@ class Control:
         self._journal = journal
         self._access = access
         self._operations = Operations(document)
-        self._catalogue = catalogue
+        self._scripts = scripts
         own = load_control_document()
         self._document = own.content
         # Requests come without the prefix that its `servers` say.
         own = Document({**own.content, "servers": [{"url": "/"}]}, own.source)
-        served = Served(catalogue, runner, PathMethods(own), max_body, started_at)
+        served = Served(scripts, runner, PathMethods(own), max_body, started_at)
         self._control = connexion_application(self._operate, own, served, token=access.token)
         self._page = StaticFiles(directory=PAGE)
         self._readable = CORSMiddleware(
@@ -221,11 +221,11 @@ class Control:
             self._watch.happened("rules", scope)
 
     def _requested(self, mock_scope: MockScope, variables: Variables) -> Requested:
-        catalogue = self._catalogue
+        scripts = self._scripts
         return Requested(
             variables,
-            mock_scope.over(catalogue.workflows),
-            catalogue.recordings,
+            mock_scope.over(scripts.workflows),
+            scripts.recordings,
             self._access.token is not None,
         )
 

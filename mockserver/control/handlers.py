@@ -17,7 +17,7 @@ from mockserver.control.run_handlers import RunHandlers
 from mockserver.control.state import ReloadState
 from mockserver.control.watch import Item, Watch
 from mockserver.http.errors import ApiError
-from mockserver.http.request import Answer, Catalogue
+from mockserver.http.request import Answer, LoadedScripts
 from mockserver.runner.runner import Runner
 from mockserver.runner.scopes import SEPARATOR, MockScope
 from mockserver.script.loader import load_text
@@ -45,7 +45,7 @@ class Handlers:
     def __init__(
         self,
         runner: Runner,
-        catalogue: Catalogue,
+        scripts: LoadedScripts,
         rules: Rules,
         watch: Watch,
         journal: Journal,
@@ -54,13 +54,13 @@ class Handlers:
     ) -> None:
         self._runner = runner
         self._scopes = runner.scopes
-        self._catalogue = catalogue
+        self._scripts = scripts
         self._rules = rules
         self._watch = watch
         self._journal = journal
         self._reload = reload
         self._facts = facts
-        self._runs = RunHandlers(runner, catalogue, rules, watch)
+        self._runs = RunHandlers(runner, scripts, rules, watch)
 
     def of(self, operation_id: str) -> Handler:
         """What carries out the operation of that id."""
@@ -80,7 +80,7 @@ class Handlers:
             "faults": sorted(facts.faults),
             "speed": facts.speed,
             "seed": facts.seed,
-            "workflows": list(self._catalogue.workflows),
+            "workflows": list(self._scripts.workflows),
             "reload": self._reload.to_dict(),
         }
 
@@ -92,7 +92,7 @@ class Handlers:
             ],
             "scenarios": {
                 id: [scenario.name for scenario in workflow.scenarios]
-                for id, workflow in self._catalogue.workflows.items()
+                for id, workflow in self._scripts.workflows.items()
                 if workflow.scenarios
             },
         }
@@ -108,7 +108,7 @@ class Handlers:
         await self._empty(self._scopes.unnamed)
         # A store that outlives the process may have sessions of scopes that are open no more.
         await self._scopes.unnamed.store.clear_all()
-        self._catalogue.recordings.rewind()
+        self._scripts.recordings.rewind()
         self._watch.happened("scopes", "")
         return 204, None
 
@@ -169,7 +169,7 @@ class Handlers:
 
     async def create_rule(self, request: ControlRequest) -> Answer:
         scope = self._opened(request.body.get("scope"))
-        rule = self._rules.add(request.body, scope.over(self._catalogue.workflows))
+        rule = self._rules.add(request.body, scope.over(self._scripts.workflows))
         self._watch.happened("rules", scope.name)
         return 201, rule.to_dict()
 
@@ -250,12 +250,12 @@ class Handlers:
         scope = scope_of(self._scopes, request.query.get("scope"))
         return 200, [
             {"id": each.id, "name": each.name, "description": each.description}
-            for each in scope.over(self._catalogue.workflows).values()
+            for each in scope.over(self._scripts.workflows).values()
         ]
 
     async def get_script(self, request: ControlRequest) -> Answer:
         scope = scope_of(self._scopes, request.query.get("scope"))
-        workflows = scope.over(self._catalogue.workflows)
+        workflows = scope.over(self._scripts.workflows)
         workflow = workflows.get(request.path["id"])
         if workflow is None:
             there_are = ", ".join(workflows)
@@ -283,7 +283,7 @@ class Handlers:
 
     async def delete_script(self, request: ControlRequest) -> Answer:
         scope, id = scope_of(self._scopes, request.query.get("scope")), request.path["id"]
-        if id not in scope.over(self._catalogue.workflows):
+        if id not in scope.over(self._scripts.workflows):
             raise ApiError(404, f"there is no workflow {id!r}")
         if scope.workflows.pop(id, None) is None:
             scope.workflows[id] = None

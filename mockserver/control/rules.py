@@ -11,10 +11,10 @@ from agentos_contract.document import RUN_OPERATION_ID, Document
 from agentos_contract.events import CUSTOM_EVENT, EVENTS
 from agentos_contract.names import did_you_mean
 from agentos_contract.variations import load_variations
-from mockserver.control.operations import Requested, step_names
+from mockserver.control.requested import Requested, step_names
 from mockserver.engine.gates import Hold
 from mockserver.http.errors import ApiError
-from mockserver.http.preferences import NOTHING, Asked
+from mockserver.http.preferences import NOTHING, RuleAnswer
 from mockserver.http.validation import ABSENT
 from mockserver.script.aside import aside
 from mockserver.script.cel import Cel, CelError
@@ -53,7 +53,7 @@ class Rule:
     scope: str
     source: Json
     """As it was asked for: the document's NewRule."""
-    asked: Asked
+    asked: RuleAnswer
     when: Cel | None
     used: int = 0
     """How many requests it has changed, or may still."""
@@ -86,8 +86,8 @@ class Rule:
 class Use:
     """What one request makes of the rules: all that they ask, and which of them asked for what."""
 
-    asked: Asked = NOTHING
-    taken: list[tuple[Rule, Asked]] = field(default_factory=list)
+    asked: RuleAnswer = NOTHING
+    taken: list[tuple[Rule, RuleAnswer]] = field(default_factory=list)
     """Rules, each used once, with what of them is asked."""
 
 
@@ -135,7 +135,7 @@ class Rules:
         self._rules.setdefault(scope, []).append(rule)
         return rule
 
-    def _check(self, source: Json, asked: Asked, workflows: Mapping[str, Workflow]) -> None:
+    def _check(self, source: Json, asked: RuleAnswer, workflows: Mapping[str, Workflow]) -> None:
         """Raises ApiError(422) for names that there are not, and for what cannot be together."""
         operation_id, workflow_id = source.get("operation_id"), source.get("workflow_id")
         if operation_id is not None:
@@ -230,18 +230,18 @@ _VALUES = ("scenario", "speed", "seed", "cut_after", "fail_after", "status", "de
 """Members of which the first rule's counts."""
 
 
-def _has_acted(asked: Asked, acted: set[Any]) -> bool:
+def _has_acted(asked: RuleAnswer, acted: set[Any]) -> bool:
     """Whether anything of what is asked has changed something."""
     names = {each for name in _SETS for each in getattr(asked, name)}
     names |= {name for name in _VALUES if getattr(asked, name) is not getattr(NOTHING, name)}
     return not acted.isdisjoint(names)
 
 
-def _added(first: Asked, more: Json) -> Json:
+def _added(first: RuleAnswer, more: Json) -> Json:
     return {name: (*getattr(first, name), *more[name]) for name in _SETS if name in more}
 
 
-def _more(first: Asked, then: Asked) -> Json:
+def _more(first: RuleAnswer, then: RuleAnswer) -> Json:
     """What a rule asks for beside what is asked already."""
     changes: Json = {
         name: getattr(then, name)
@@ -259,12 +259,12 @@ def _more(first: Asked, then: Asked) -> Json:
     return changes
 
 
-def _asked(answer: Json) -> Asked:
+def _asked(answer: Json) -> RuleAnswer:
     """What the document's Answer asks for. Raises ApiError(422)."""
     for key, names in (("faults", load_deviations()), ("variations", load_variations())):
         for index, name in enumerate(answer.get(key, ())):
             _check_name(f"answer.{key}.{index}", key.removesuffix("s"), name, names)
-    return Asked(
+    return RuleAnswer(
         status=answer.get("status"),
         detail=answer.get("detail"),
         error_code=answer.get("error_code"),

@@ -7,12 +7,12 @@ from typing import Any
 
 from agentos_contract.events import CUSTOM_EVENT, EVENTS
 from agentos_contract.names import did_you_mean
-from mockserver.control.operations import gates_of
+from mockserver.control.requested import gates_of
 from mockserver.control.requests import ControlRequest, scope_of
 from mockserver.control.rules import Rules
 from mockserver.control.watch import Trace, Watch
 from mockserver.http.errors import ApiError
-from mockserver.http.request import Answer, Catalogue
+from mockserver.http.request import Answer, LoadedScripts
 from mockserver.runner.runner import Runner
 from mockserver.runner.scopes import MockScope
 from mockserver.script.problems import elided
@@ -26,10 +26,10 @@ DEFAULT_TIMEOUT = 30.0
 class RunHandlers:
     """Those operations, by operationId."""
 
-    def __init__(self, runner: Runner, catalogue: Catalogue, rules: Rules, watch: Watch) -> None:
+    def __init__(self, runner: Runner, scripts: LoadedScripts, rules: Rules, watch: Watch) -> None:
         self._runner = runner
         self._scopes = runner.scopes
-        self._catalogue = catalogue
+        self._scripts = scripts
         self._rules = rules
         self._watch = watch
 
@@ -196,7 +196,7 @@ class RunHandlers:
     def _no_gate(self, scope: MockScope, gate: str | None) -> str:
         """What is wrong with a gate's name, if nothing leads to it."""
         held = [hold.gate for rule in self._rules.of(scope.name) for hold in rule.asked.holds]
-        scripts = scope.over(self._catalogue.workflows).values()
+        scripts = scope.over(self._scripts.workflows).values()
         known = dict.fromkeys([*held, *(gate for each in scripts for gate in gates_of(each))])
         if gate is None or gate in known:
             return ""

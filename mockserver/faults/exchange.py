@@ -15,7 +15,7 @@ from starlette.types import Receive, Send
 from agentos_contract.document import FORM
 from agentos_contract.json_values import read_json, to_json
 from mockserver.faults.memory import Memories, Memory
-from mockserver.http.request import Catalogue
+from mockserver.http.request import LoadedScripts
 
 Headers = list[tuple[bytes, bytes]]
 Fields = list[tuple[str, str]]
@@ -36,18 +36,18 @@ class Server:
 
     token: str | None = None
     """The one that it asks for."""
-    catalogue: Catalogue = field(default_factory=lambda: Catalogue({}))
+    scripts: LoadedScripts = field(default_factory=lambda: LoadedScripts({}))
     form_fields: frozenset[str] = frozenset()
     """The names that the document has for a run's form."""
     memories: Memories = field(default_factory=Memories)
 
     @property
     def workflow_ids(self) -> tuple[str, ...]:
-        return tuple(self.catalogue.workflows)
+        return tuple(self.scripts.workflows)
 
     def is_recorded(self, workflow_id: str) -> bool:
         """Whether its runs are replayed."""
-        return bool(self.catalogue.recordings.of(workflow_id))
+        return bool(self.scripts.recordings.of(workflow_id))
 
 
 class _Headed:

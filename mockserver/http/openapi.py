@@ -190,8 +190,8 @@ class StagesMiddleware(SpecMiddleware):
                 preferences_of(scope),
                 served,
                 mock_scope,
-                mock_scope.over(served.catalogue.workflows),
-                served.catalogue.recordings,
+                mock_scope.over(served.scripts.workflows),
+                served.scripts.recordings,
                 is_path_known=operation is not None or OTHER_METHODS in routing,
                 routed=operation,
             )

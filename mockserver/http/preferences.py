@@ -50,7 +50,7 @@ _PREFERENCE = re.compile(rf"({_TOKEN})(?:\s*=\s*({_TOKEN}|{_QUOTED})?)?\s*(;.*)?
 
 
 @dataclass(frozen=True)
-class Asked:
+class RuleAnswer:
     """What rules ask for a request to be answered with."""
 
     status: int | None = None
@@ -86,7 +86,7 @@ class Asked:
         return bool(self.faults or self.variations)
 
 
-NOTHING = Asked()
+NOTHING = RuleAnswer()
 
 
 @dataclass
@@ -97,7 +97,7 @@ class Preferences:
     variations: list[str] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
     """The others, by name."""
-    asked: Asked = NOTHING
+    asked: RuleAnswer = NOTHING
     """What rules ask for besides; the request's own come first."""
     problem: str | None = None
     """Why they cannot be had, whatever the request is for."""

@@ -46,7 +46,7 @@ class PathMethods:
 
 
 @dataclass
-class Catalogue:
+class LoadedScripts:
     """What there is to run. Replaced as a whole, where scripts are read again."""
 
     workflows: Mapping[str, Workflow]
@@ -57,7 +57,7 @@ class Catalogue:
 class Served:
     """What a mock serves: the workflows, and what carries them out."""
 
-    catalogue: Catalogue
+    scripts: LoadedScripts
     runner: Runner
     methods: PathMethods
     max_body: int

@@ -24,7 +24,7 @@ from agentos_contract.sse import json_of_event
 from mockserver.http.errors import ApiError
 from mockserver.http.hooks import RunInput, hooks_of
 from mockserver.http.preferences import ASK_RULES_KEY, Preferences
-from mockserver.http.request import MOCK_SCOPE_KEY, Catalogue
+from mockserver.http.request import MOCK_SCOPE_KEY, LoadedScripts
 from mockserver.http.scenarios import fitting_scenario, named_scenario
 from mockserver.runner.active import ActiveRun
 from mockserver.runner.hooks import RunRequest
@@ -69,13 +69,13 @@ class WorkflowSocket:
     def __init__(
         self,
         application: ASGIApp,
-        catalogue: Catalogue,
+        scripts: LoadedScripts,
         runner: Runner,
         *,
         token: str | None,
     ) -> None:
         self._application = application
-        self._catalogue = catalogue
+        self._scripts = scripts
         self._runner = runner
         self._token = token
         self._subscribers: dict[str, Subscriber] = {}
@@ -177,7 +177,7 @@ class WorkflowSocket:
             await _say(socket, "error", error="workflow_id is required")
             return
         mock_scope = self._mock_scope(socket, message)
-        workflow = mock_scope.over(self._catalogue.workflows).get(workflow_id)
+        workflow = mock_scope.over(self._scripts.workflows).get(workflow_id)
         if workflow is None:
             await _say(socket, "error", error=f"Workflow {workflow_id} not found")
             return
@@ -362,7 +362,7 @@ class WorkflowSocket:
         session_id = message.get("session_id")
         stored = None
         mock_scope = self._mock_scope(socket, message)
-        workflows = mock_scope.over(self._catalogue.workflows)
+        workflows = mock_scope.over(self._scripts.workflows)
         if session_id and message.get("workflow_id") in workflows:
             session = await find_session(mock_scope.store, session_id)
             if session is not None:

@@ -58,9 +58,9 @@ _MACROS = frozenset({"all", "exists", "exists_one", "filter", "map", "reduce"})
 _METHODS_ONLY = {**dict.fromkeys(_MACROS, (3, 3)), "reduce": (5, 5), "min": (1, 1)}
 
 
-_WITH_NUMBERS = frozenset({"additional_data", "session_state", *VALUES, *LOOP_FUNCTION_VARIABLES})
-"""Variables in which numbers may stand. All are made CEL's, also those that an expression does not
-read: as in Agno."""
+_WITH_NUMBERS = frozenset({"additional_data", "session_state"})
+"""Agno's variables in which numbers may stand. It makes CEL's values of all that it has, also of
+those that an expression does not read."""
 
 MAX_STEPS = 100_000
 """Parts of an expression that one evaluation looks at, each as often as it is reached."""

@@ -13,7 +13,7 @@ from mockserver.script.model import (
     Mock,
     OwnEvent,
     Prompt,
-    Request,
+    ScriptedRequest,
     Step,
     Texts,
     Timing,
@@ -231,7 +231,7 @@ class MockCompiler:
 
     def _requests(
         self, mock: dict[str, Any], path: Path, executor: Executor
-    ) -> tuple[Request, ...]:
+    ) -> tuple[ScriptedRequest, ...]:
         """An agent's requests to its model: those that ask for tools, then the answer."""
         if executor.type == "function":
             return ()
@@ -241,16 +241,16 @@ class MockCompiler:
         ]
         for index, tool in enumerate(mock.get("tools") or ()):
             called = self._tool(tool, (*path, "tools", index), executor)
-            requests.append(Request(Texts(), tools=(called,)))
+            requests.append(ScriptedRequest(Texts(), tools=(called,)))
         answer = {key: value for key, value in mock.items() if key != "tools"}
         return (*requests, self._request(answer, path, executor))
 
-    def _request(self, item: dict[str, Any], path: Path, executor: Executor) -> Request:
+    def _request(self, item: dict[str, Any], path: Path, executor: Executor) -> ScriptedRequest:
         tokens = item.get("tokens")
         if tokens:
             tokens = {"total": tokens.get("input", 0) + tokens.get("output", 0), **tokens}
         key = "chunks" if "chunks" in item else "content"
-        return Request(
+        return ScriptedRequest(
             self._texts(item, key, path),
             self._texts(item, "reasoning", path),
             tuple(

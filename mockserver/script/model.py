@@ -113,7 +113,7 @@ class Texts:
 
 
 @dataclass(frozen=True)
-class Request:
+class ScriptedRequest:
     """One request to an agent's or a team's model."""
 
     content: Texts
@@ -152,7 +152,7 @@ class Mock:
 
     content: Renderer
     chunks: tuple[Renderer, ...] | None = None
-    requests: tuple[Request, ...] = ()
+    requests: tuple[ScriptedRequest, ...] = ()
     """An agent's or a team's; the last gives `content` or `chunks`."""
     timing: Timing = Timing()
     delay: float | Renderer = 0.0

@@ -21,7 +21,7 @@ from starlette.routing import Mount
 from agentos_contract.profiles import load_profile
 from agentos_contract.sse import EventStreamDecoder
 from contract_tests.target.serving import serving
-from mockserver.app import Mock, Settings, create_app
+from mockserver.app import MockServer, Settings, create_app
 from mockserver.http.descriptions import OS_ID
 from mockserver.script.loader import load_scripts
 from mockserver.sessions.memory import MemoryStore
@@ -245,7 +245,7 @@ def both_servers() -> Iterator[Both]:
         yield Both(mocks, real, clock)
 
 
-def _opened(app: Mock) -> Starlette:
+def _opened(app: MockServer) -> Starlette:
     """The mock with what belongs around it where others share its store."""
 
     @contextlib.asynccontextmanager

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from mockserver.app import Mock, Settings, create_app
+from mockserver.app import MockServer, Settings, create_app
 from mockserver.control.changes import Changes
 from mockserver.runner.hooks import RunRequest
 from mockserver.runner.runner import Runner
@@ -34,11 +34,11 @@ steps:
 RUNS = "/workflows/held/runs"
 
 
-def mock(**settings: Any) -> Mock:
+def mock(**settings: Any) -> MockServer:
     return create_app(Settings(workflows={"held": load_text(SCRIPT, "held.yaml")}, **settings))
 
 
-def asked(app: Mock, ask: Callable[[httpx2.AsyncClient], Awaitable[httpx2.Response]]) -> Any:
+def asked(app: MockServer, ask: Callable[[httpx2.AsyncClient], Awaitable[httpx2.Response]]) -> Any:
     async def run() -> httpx2.Response:
         transport = httpx2.ASGITransport(app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://mock") as client:
@@ -51,9 +51,9 @@ def events(text: str) -> list[str]:
     return [line.removeprefix("event: ") for line in text.splitlines() if line.startswith("event:")]
 
 
-def occupied(app: Mock) -> None:
+def occupied(app: MockServer) -> None:
     """One run is under way, that nobody carries out."""
-    asyncio.run(app.runner.start(RunRequest(app.catalogue.workflows["held"], "x")))
+    asyncio.run(app.runner.start(RunRequest(app.scripts.workflows["held"], "x")))
 
 
 EXPECTED = "1 runs are under way, the most that may be at one time; serve --max-runs allows more"
@@ -93,7 +93,7 @@ def test_none_starts_while_those_under_way_hold_too_much() -> None:
         refused = await client.post(RUNS, data={"message": "x"})
         app.runner.fail_all("enough")
         await held
-        await app.runner.start(RunRequest(app.catalogue.workflows["held"], "x"))
+        await app.runner.start(RunRequest(app.scripts.workflows["held"], "x"))
         return refused
 
     answer = asked(app, ask)

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from agentos_contract.document import DEFAULT_DOCUMENT
-from mockserver.app import Mock, Settings, create_app
+from mockserver.app import MockServer, Settings, create_app
 from mockserver.recordings.format import load_recordings
 from mockserver.reloading import Files, Reloader
 from mockserver.script.loader import load_scripts
@@ -26,7 +26,7 @@ def write(folder: Path, name: str, content: str = "hello", **more: object) -> No
     (folder / f"{name}.json").write_text(json.dumps({"id": name, "steps": [step], **more}))
 
 
-def reloader_of(folder: Path, spec: Path | None = None) -> tuple[Mock, Reloader]:
+def reloader_of(folder: Path, spec: Path | None = None) -> tuple[MockServer, Reloader]:
     scripts = load_scripts(folder)
     mock = create_app(Settings(workflows=scripts.workflows, recordings=load_recordings(folder)))
     return mock, Reloader(mock, Files(folder, spec))

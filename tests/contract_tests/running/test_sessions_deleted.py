@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from contract_tests.running.run import Listener, Options, RunInterrupted, run_contract_tests
-from mockserver.app import Mock, Settings, create_app
+from mockserver.app import MockServer, Settings, create_app
 from mockserver.script.loader import load_scripts
 from tests.conftest import ROOT, Serve
 from tests.contract_tests.conftest import DOCUMENT, run_cli
@@ -22,7 +22,7 @@ FORM = {"message": "x", "stream": "false"}
 WORKFLOWS = load_scripts(ROOT / "tests" / "self_proof" / "scripts").workflows
 
 
-def mock(**changes: Any) -> Mock:
+def mock(**changes: Any) -> MockServer:
     workflows = {id: WORKFLOWS[id] for id in ("brief", "showcase")}
     return create_app(replace(Settings(DOCUMENT, workflows, seed=1), **changes))
 

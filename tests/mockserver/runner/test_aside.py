@@ -16,7 +16,7 @@ import httpx2
 import jinja2
 import pytest
 
-from mockserver.app import Mock, Settings, create_app
+from mockserver.app import MockServer, Settings, create_app
 from mockserver.script.loader import load_text
 
 pytestmark = pytest.mark.anyio
@@ -72,7 +72,7 @@ class Evaluation:
 
 
 @pytest.fixture(params=SCRIPTS)
-async def mock(request: pytest.FixtureRequest) -> Mock:
+async def mock(request: pytest.FixtureRequest) -> MockServer:
     workflows = {"w": load_text(f"id: w\nname: W\n{SCRIPTS[request.param]}\n", "w.yaml")}
     mock = create_app(Settings(workflows=workflows))
     if request.param == "a rule":
@@ -83,17 +83,17 @@ async def mock(request: pytest.FixtureRequest) -> Mock:
 
 
 @pytest.fixture
-async def client(mock: Mock) -> AsyncIterator[httpx2.AsyncClient]:
+async def client(mock: MockServer) -> AsyncIterator[httpx2.AsyncClient]:
     async with client_of(mock) as client:
         yield client
 
 
 @pytest.fixture
-def evaluation(mock: Mock, monkeypatch: pytest.MonkeyPatch) -> Evaluation:
+def evaluation(mock: MockServer, monkeypatch: pytest.MonkeyPatch) -> Evaluation:
     return Evaluation(monkeypatch)
 
 
-def client_of(mock: Mock) -> httpx2.AsyncClient:
+def client_of(mock: MockServer) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(transport=httpx2.ASGITransport(mock), base_url="http://localhost")
 
 

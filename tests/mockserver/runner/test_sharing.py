@@ -103,7 +103,7 @@ async def test_a_run_that_was_cancelled_before_it_starts_ends_wherever_it_is_sta
 
     async def status(mock: Served) -> str:
         runner: Runner = mock.app.runner
-        request = RunRequest(mock.app.catalogue.workflows["w"], "x", run_id="mine")
+        request = RunRequest(mock.app.scripts.workflows["w"], "x", run_id="mine")
         active = await runner.start(request)
         active.scope.released.add("go")
         await runner.batch(active)

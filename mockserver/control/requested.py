@@ -18,7 +18,7 @@ from agentos_contract.json_values import read_json
 from mockserver.faults.applicability import Situation, possible_events, why_not
 from mockserver.http.bodies import MULTIPART, read_multipart
 from mockserver.http.forms import BOOLEANS
-from mockserver.http.preferences import Asked
+from mockserver.http.preferences import RuleAnswer
 from mockserver.recordings.format import Recordings
 from mockserver.script.model import Step, Workflow, nodes_of
 
@@ -118,7 +118,7 @@ class Requested:
     has_token: bool
     """Whether the server asks for one."""
 
-    def can_show(self, asked: Asked) -> bool:
+    def can_show(self, asked: RuleAnswer) -> bool:
         """Whether a rule that asks for this is for the request: it would change something."""
         if asked.is_of_runs:
             workflow = self._workflow
