@@ -37,6 +37,8 @@ class Baseline:
     name: str = NONE
     changes: tuple[Change, ...] = ()
     fields: Fields = field(default_factory=dict)
+    has_other_workflows: bool = False
+    """It is one of the kit's, of the bundled workflows."""
 
     def marked(self, changes: Iterable[Change]) -> list[Change]:
         """The changes, those marked that are old."""
@@ -56,11 +58,17 @@ class Baseline:
             for old in self.changes
             if _key(old) not in found
             and (
-                (old.operation, old.part) in sent.parts
+                (old.operation, old.part) in sent.parts and not self._is_of_its_workflows(old)
                 if Source.SENT in old.sources
                 else is_published
             )
         ]
+
+    def _is_of_its_workflows(self, old: Change) -> bool:
+        """Whether other workflows than the baseline's need not show it: a field beside the schema,
+        or one in a list."""
+        is_of_some = old.kind == "response-field-added" or "[]" in old.field
+        return self.has_other_workflows and is_of_some
 
     def fields_changed(self, sent: Sent) -> Iterator[Change]:
         """Fields that always came and never do now, and the other way round.
@@ -105,7 +113,8 @@ def load_baseline(name: str) -> Baseline:
     except (OSError, ValueError, KeyError, TypeError) as error:
         said = f"{type(error).__name__}: {error}"
         raise BaselineError(f"{file}: no report of drift (drift.json): {said}") from error
-    return Baseline(file.stem if file.parent == BASELINES else str(file), changes, fields)
+    is_kits = file.parent == BASELINES
+    return Baseline(file.stem if is_kits else str(file), changes, fields, is_kits)
 
 
 def fields_to_json(fields: Fields) -> list[dict[str, Any]]:
