@@ -7,17 +7,18 @@ that it has a key, and one that lets everybody in is what these checks are for.
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from agentos_contract.document import Document
 from contract_tests.checks.context import Context
 from contract_tests.checks.registry import check
 from contract_tests.checks.requests import Fields
 from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.judging.answers import Expected
 from contract_tests.target.curl import TOKEN_IN_SHELL
-from contract_tests.target.exchange import Authorization
-from contract_tests.target.operations import cancel_run
+from contract_tests.target.exchange import Authorization, Request
+from contract_tests.target.operations import cancel_run, read_run, read_session, read_state
 from contract_tests.target.target import unknown_workflow_id
 
 _MODES: tuple[tuple[Fields, str], ...] = (
@@ -143,6 +144,42 @@ def right_token(context: Context) -> None:
     """A batch run with the right token, where there was none; streams there were."""
     if not context.history.all_batches:
         context.runs.batch(context.workflows.probed)
+
+
+@check(Stage.PROBES, "authentication.token-required", needs="token", runs=1)
+def known_ids(context: Context) -> None:
+    """To know a run's ids is not to have the token: without it nobody reads the run or its session,
+    or runs a workflow in that session."""
+    requirement = "authentication.token-required"
+    if _is_open(context):
+        raise CannotDecide("the server lets everybody in")
+    streams = context.history.streams.items()
+    workflow_id, run = next(
+        ((id, run) for id, run in streams if run.run_id and run.session_id), ("", None)
+    )
+    if run is None:
+        workflow_id = context.workflows.probed.id
+        run = context.runs.stream(context.workflows.probed)
+    if run is None or not run.run_id or not run.session_id:
+        raise CannotDecide("no stream told its run and session")
+    for request in _reads(context.document, workflow_id, run.session_id, run.run_id):
+        exchange = context.client.send(replace(request, authorization=None))
+        tells = exchange.succeeded and run.session_id.encode() in exchange.body
+        message = f"{request.method} {request.path} without a token: {exchange.summary}"
+        context.findings.require(requirement, not tells, message, exchange)
+    fields = (("stream", "false"), ("session_id", run.session_id))
+    modes = ((fields, "in batch, in a session that there is"),)
+    _expect_401(context, requirement, None, "no token", modes=modes)
+
+
+def _reads(document: Document, workflow_id: str, session_id: str, run_id: str) -> Iterator[Request]:
+    """Requests that read a run, as far as the document has them."""
+    if "get_workflow_run" in document.operations:
+        yield read_run(document, workflow_id, session_id, run_id)
+    if "get_session_runs" in document.operations:
+        yield read_session(document, session_id)
+    if "get_session_by_id" in document.operations:
+        yield read_state(document, session_id)
 
 
 def _token(context: Context) -> str:

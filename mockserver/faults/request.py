@@ -15,6 +15,7 @@ from agentos_contract.json_values import parse_object
 from mockserver.faults.exchange import Request
 from mockserver.faults.registry import on_request
 
+_READING = re.compile(r"/workflows/[^/]+/runs/[^/]+|/sessions/.+")
 _CANCEL = re.compile(r"/workflows/[^/]+/runs/[^/]+/cancel")
 _STRAIGHT_QUOTES = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
 _REFUSED = ("stream", "maybe")
@@ -53,6 +54,10 @@ _LET_IN: dict[str, Callable[[Request, str], bool]] = {
     "any-cookie": lambda request, token: request.header("cookie") is not None,
     "forwarded-trusted": lambda request, token: request.header("x-forwarded-for") == "127.0.0.1",
     "cancel-open": lambda request, token: _CANCEL.fullmatch(request.path) is not None,
+    "reads-open": lambda request, token: (
+        request.method == "GET" and _READING.fullmatch(request.path) is not None
+    ),
+    "session-enough": lambda request, token: bool(request.run_of and request.field("session_id")),
     "other-spelling-any-token": lambda request, token: (
         bool(request.bearer) and not (request.header("authorization") or "").startswith("Bearer ")
     ),

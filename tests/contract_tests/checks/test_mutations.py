@@ -125,6 +125,27 @@ class LetsCookiesIn(Locked):
             super().let_in(request)
 
 
+@breaks("authentication.token-required", token=TOKEN)
+class LetsReadersIn(Locked):
+    def let_in(self, request: Request) -> None:
+        if request.method != "GET" or "sessions" not in request.url.path:
+            super().let_in(request)
+
+
+@breaks("authentication.token-required", token=TOKEN)
+class RemembersWhoseSessionItIs(Locked):
+    """Who has once brought the token for a session need not bring it again."""
+
+    async def answer(self, request: Request) -> Response:
+        form = self.read_form(await request.body())
+        self.is_known = form.get("session_id") in self.sessions
+        return await super().answer(request)
+
+    def let_in(self, request: Request) -> None:
+        if not self.is_known:
+            super().let_in(request)
+
+
 @breaks("authentication.wrong-token", token=TOKEN)
 class KnowsOneSpelling(Locked):
     def let_in(self, request: Request) -> None:
