@@ -17,7 +17,7 @@ from mockserver.http.errors import ApiError
 from mockserver.http.request import ON_RUN_KEY, REQUEST_KEY, Request
 from mockserver.http.run_form import run_request
 from mockserver.runner.active import ActiveRun
-from mockserver.runner.runner import TooManyRuns
+from mockserver.runner.room import TooManyRuns
 
 
 async def operations(scope: Scope, receive: Receive, send: Send) -> None:

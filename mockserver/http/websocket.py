@@ -29,7 +29,8 @@ from mockserver.http.scenarios import fitting_scenario, named_scenario
 from mockserver.runner.active import ActiveRun
 from mockserver.runner.hooks import RunRequest
 from mockserver.runner.recent import StreamedRun
-from mockserver.runner.runner import Runner, TooManyRuns
+from mockserver.runner.room import TooManyRuns
+from mockserver.runner.runner import Runner
 from mockserver.runner.scopes import MockScope
 from mockserver.runner.sharing import Subscriber
 from mockserver.sessions.keeping import find_session

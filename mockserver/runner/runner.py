@@ -25,6 +25,7 @@ from mockserver.runner.active import ActiveRun, named_block
 from mockserver.runner.hooks import RunRequest
 from mockserver.runner.recent import Recent, StreamedRun
 from mockserver.runner.remembering import keep_end, keep_start, session_of
+from mockserver.runner.room import Room
 from mockserver.runner.scopes import MockScope, Scopes
 from mockserver.runner.sharing import Sharing
 from mockserver.sessions.records import Session, SessionKey, StoredRun, to_kept_json
@@ -45,14 +46,6 @@ KEEP_ALIVE_COMMENT = encode_comment("keep-alive")
 
 # The real server's session keeps the events but these.
 _NOT_KEPT = frozenset({"StepOutput", "WorkflowError"})
-
-
-class TooManyRuns(Exception):
-    """As many runs are under way as there may be; str() says how many, `hint` what allows more."""
-
-    def __init__(self, statement: str, hint: str) -> None:
-        super().__init__(statement)
-        self.hint = hint
 
 
 class RunObserver(Protocol):
@@ -97,10 +90,7 @@ class Runner:
         self.scopes = Scopes(store, seed, clock, None if channel is None else channel.count)
         self.observer: RunObserver | None = None
         self._speed = speed
-        self._max_held = max_held
-        self._held = 0
-        """Bytes that the runs under way were asked, and have said."""
-        self._max_runs = max_runs
+        self._room = Room(max_runs, max_held)
         self._max_run_time = max_run_time
         self._active: dict[ActiveRun, None] = {}
         """The runs under way, the earliest first. Several may have one run_id."""
@@ -119,15 +109,7 @@ class Runner:
 
         Raises TooManyRuns, StoreError.
         """
-        count = len(self._active) + self._starting
-        if count >= self._max_runs:
-            statement = f"{count} runs are under way, the most that may be at one time"
-            raise TooManyRuns(statement, "serve --max-runs allows more")
-        if self._held >= self._max_held:
-            statement = f"the {count} runs under way were asked and have said {self._held:,} bytes"
-            raise TooManyRuns(
-                f"{statement}, the most that may be", "serve --max-memory allows more"
-            )
+        self._room.require(len(self._active) + self._starting)
         self._starting += 1
         try:
             if self.sharing is not None:
@@ -172,7 +154,8 @@ class Runner:
         active.on_event = request.hooks.on_event(run, self._runs)
         self._active[active] = None
         asked = request.form or {"message": request.input_text or request.input}
-        self._hold(active, sum([len(text) for text in asked.values() if isinstance(text, str)]))
+        size = sum([len(text) for text in asked.values() if isinstance(text, str)])
+        self._room.take(active, size)
         if self._to_cancel.pop(_key(scope, run_id)):
             active.cancel()
             if self.sharing is not None:
@@ -358,7 +341,7 @@ class Runner:
                         continue
                 encoded = [named_block(event) for event in events]
                 if not active.is_over:
-                    self._hold(active, sum([len(block) for _, block in encoded]))
+                    self._room.take(active, sum([len(block) for _, block in encoded]))
                 active.blocks += [block for name, block in encoded if name not in _NOT_KEPT]
                 is_last = bool(events) and events[-1]["event"] in TERMINAL_EVENTS
                 # Whoever reads the run back on its last event finds it.
@@ -413,14 +396,10 @@ class Runner:
         finally:
             self._leave(active)
 
-    def _hold(self, active: ActiveRun, size: int) -> None:
-        active.size += size
-        self._held += size
-
     def _leave(self, active: ActiveRun) -> None:
         """It is no longer under way."""
         del self._active[active]
-        self._held -= active.size
+        self._room.give_back(active)
 
     async def _remember(self, active: ActiveRun) -> None:
         run, request = active.run, active.request
