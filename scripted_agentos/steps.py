@@ -7,10 +7,7 @@ from inspect import signature
 from typing import Any
 
 from agno.workflow import Condition, Loop, Parallel, Router, Step, Steps, types
-from agno.workflow.cel import (
-    _build_loop_step_output_context,
-    _build_step_input_context,
-)
+from agno.workflow.cel import _build_loop_step_output_context, _build_step_input_context
 from agno.workflow.decorators import pause
 from agno.workflow.types import StepInput, StepOutput
 

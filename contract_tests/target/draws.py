@@ -6,7 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hypothesis.internal.conjecture import providers
-from hypothesis.internal.constants_ast import Constants
+
+try:
+    from hypothesis.internal.constants_ast import Constants
+except ImportError:  # before 6.131, or where it has another name
+    Constants = None  # type: ignore[assignment, misc]
 
 
 @contextmanager
@@ -18,7 +22,7 @@ def by_seed_alone() -> Iterator[None]:
     It has no setting for that, and no public name. A Hypothesis that has another name for it draws
     as it does, and a test notices.
     """
-    if not hasattr(providers, "_get_local_constants"):
+    if Constants is None or not hasattr(providers, "_get_local_constants"):
         yield
         return
     found = providers._get_local_constants

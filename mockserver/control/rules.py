@@ -226,14 +226,16 @@ def _give_back(rule: Rule) -> None:
 _SETS = ("faults", "variations", "holds")
 """Members that add up."""
 
-_VALUES = ("scenario", "speed", "seed", "cut_after", "fail_after", "status", "delay")
-"""Members of which the first rule's counts."""
+_VALUES = ("scenario", "speed", "seed", "cut_after", "fail_after", "error", "status")
+"""Members of which the first rule's counts, as of `delay`; None: it has none."""
 
 
 def _has_acted(asked: RuleAnswer, acted: set[Any]) -> bool:
     """Whether anything of what is asked has changed something."""
     names = {each for name in _SETS for each in getattr(asked, name)}
-    names |= {name for name in _VALUES if getattr(asked, name) is not getattr(NOTHING, name)}
+    names |= {
+        name for name in (*_VALUES, "delay") if getattr(asked, name) != getattr(NOTHING, name)
+    }
     return not acted.isdisjoint(names)
 
 
@@ -245,7 +247,7 @@ def _more(first: RuleAnswer, then: RuleAnswer) -> Json:
     """What a rule asks for beside what is asked already."""
     changes: Json = {
         name: getattr(then, name)
-        for name in ("scenario", "speed", "seed", "cut_after", "fail_after", "error", "status")
+        for name in _VALUES
         if getattr(first, name) is None and getattr(then, name) is not None
     }
     if "status" in changes:

@@ -90,7 +90,8 @@ async def test_a_rule_is_everybodys_and_used_as_often_as_it_says(three: list[Ser
     at_once = await asyncio.gather(*(mock.run(stream="false") for mock in three))
     assert sorted(answer.status_code for answer in at_once) == [200, 503, 503]
     assert (await two.run(stream="false")).status_code == 200
-    await one.app.runner.sharing.peers.ask("anything")  # type: ignore[union-attr]
+    assert one.app.runner.sharing is not None
+    await one.app.runner.sharing.peers.ask("anything")  # the others have heard what came before
     assert (await control(other, "GET", f"rules/{made['id']}"))["used"] == 2
     await control(two, "DELETE", f"rules/{made['id']}")
     assert [await control(mock, "GET", "rules") for mock in three] == [[]] * 3
