@@ -9,7 +9,7 @@ from hypothesis.internal.conjecture import providers
 
 try:
     from hypothesis.internal.constants_ast import Constants
-except ImportError:  # before 6.131, or where it has another name
+except ImportError:  # it has another name
     Constants = None  # type: ignore[assignment, misc]
 
 

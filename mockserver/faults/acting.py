@@ -59,26 +59,26 @@ def noted(name: str, hooks: type[Any], *, compares: bool) -> type[Any]:
             is_plain = own.__annotations__.get("return") in ("bool", "str", "str | None")
             members[member] = _method(name, hooks, member, own, compares or is_plain)
         elif not isinstance(own, property | classmethod | staticmethod):
-            members[member] = _value(name, hooks, member, own)
+            members[member] = _Value(name, hooks, member, own)
     return type(hooks.__name__, (hooks,), members)
-
-
-def _value(name: str, hooks: type[Any], member: str, own: Any) -> Any:
-    return _Value(lambda self: getattr(super(hooks, self), member), name, own)
 
 
 class _Value:
     """An attribute that notes where it is read, of an instance, and is another than usual."""
 
-    def __init__(self, usual: Callable[[Any], Any], name: str, own: Any) -> None:
-        self._usual = usual
+    def __init__(self, name: str, hooks: type[Any], member: str, own: Any) -> None:
         self._name = name
+        self._hooks = hooks
+        self._member = member
         self._own = own
 
     def __get__(self, instance: Any, owner: type[Any]) -> Any:
         if instance is not None and is_asked(self._name) and self._usual(instance) != self._own:
             note(self._name)
         return self._own
+
+    def _usual(self, instance: Any) -> Any:
+        return getattr(super(self._hooks, instance), self._member)
 
 
 def _method(
