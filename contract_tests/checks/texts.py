@@ -20,11 +20,10 @@ from contract_tests.forms.texts import (
     EVERYTHING,
     LONG_CHARACTERS,
     LONG_ID_CHARACTERS,
+    LOOKALIKES,
     MEDIUM_CHARACTERS,
-    NO_USERS,
     TEXTS,
     VERY_LONG_CHARACTERS,
-    WORDS,
     lines,
 )
 from contract_tests.judging.batches import BatchRun
@@ -65,27 +64,27 @@ def words_kept(context: Context) -> None:
     they are not sent: a session of that name may be somebody's."""
     workflow = context.workflows.untyped
     echo = context.findings.unless_broken("identity.ids-kept", "identity.batch-echo")
-    words = WORDS if context.workflows.is_quick(workflow) else WORDS[:3]
-    for position, word in enumerate(words):
-        user_id = ("user_id", NO_USERS[position - 3])
-        fields = (("message", word), ("stream", "false"), user_id)
+    count = len(LOOKALIKES) if context.workflows.is_quick(workflow) else 3
+    for message, user_id in LOOKALIKES[:count]:
+        fields = (("message", message), ("stream", "false"), ("user_id", user_id))
         exchange = _send(context, fields)
-        what = f"the message {word!r}"
+        what = f"the message {message!r}"
         if exchange is None:
             return
         if exchange.status == 200:
             rules = RunRules(echo=echo)
-            judgement, _ = context.judge.batch(workflow, exchange, rules, message=word)
+            judgement, _ = context.judge.batch(workflow, exchange, rules, message=message)
             context.findings.record(judgement)
             continue
         # Which of the two it is about: the message by itself is asked for once more.
-        alone = context.runs.batch(workflow, message=word, rules=TEXT_KEPT)
-        _judge_arrival(context, "form.text-kept", word, alone, what)
+        alone = context.runs.batch(workflow, message=message, rules=TEXT_KEPT)
+        _judge_arrival(context, "form.text-kept", message, alone, what)
         if alone.exchange.status == 200:
-            text = f"{what} is taken, but not with the user_id {user_id[1]!r}: {exchange.summary}"
+            text = f"{what} is taken, but not with the user_id {user_id!r}: {exchange.summary}"
             context.findings.require("identity.ids-kept", False, text, exchange, alone.exchange)
-    what = f"the message {WORDS[0]!r} with the user_id {NO_USERS[1]!r}"
-    _judge_stream(context, "form.text-kept", what, WORDS[0], (("user_id", NO_USERS[1]),))
+    message, user_id = "null", "None"
+    what = f"the message {message!r} with the user_id {user_id!r}"
+    _judge_stream(context, "form.text-kept", what, message, (("user_id", user_id),))
 
 
 @check(Stage.PROBES, "form.long-message", "form.length-limit", runs=7)

@@ -44,35 +44,21 @@ TEXTS = {
 
 EVERYTHING = f"{BEFORE}{'|'.join(TEXTS.values())}{AFTER}"
 
-WORDS = (
-    "null",
-    "None",
-    "undefined",
-    "true",
-    "NaN",
-    "1e5",
-    "007",
-    "[1]",
-    '{"a": 1}',
-    " \t\n ",
-    "12345678901234567890",
+LOOKALIKES = (
+    ("null", "{}"),
+    ("None", "nil"),
+    ("undefined", "12345678901234567890"),
+    ("true", "null"),
+    ("NaN", "None"),
+    ("1e5", "undefined"),
+    ("007", "false"),
+    ("[1]", "NaN"),
+    ('{"a": 1}', "0"),
+    (" \t\n ", "007"),
+    ("12345678901234567890", "[]"),
 )
-"""Each is a text, and a value, or nothing, for whoever guesses types."""
-
-NO_USERS = (
-    "null",
-    "None",
-    "undefined",
-    "false",
-    "NaN",
-    "0",
-    "007",
-    "[]",
-    "{}",
-    "nil",
-    "12345678901234567890",
-)
-"""Each is a user_id, and nobody for who guesses its type. As many as WORDS: one for each."""
+"""Messages, each with a user_id. They are texts; whoever guesses types takes the message for a
+value or for nothing, and the user_id for nobody."""
 
 ODD = (
     f"-Üß+%2B&=/?#'\";:<>.Z \U0001f600 {SCRIPTS}",

@@ -178,7 +178,7 @@ class Control:
                 # It goes on when its request is answered.
                 taken, use.taken = use.taken, []
                 later = Use(use.asked, taken)
-                self._watch.when_over(active, lambda: self._settle(whose.name, later))
+                active.on_over = lambda: self._settle(whose.name, later)
 
         scope[ON_RUN_KEY] = on_run
         try:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -181,11 +181,6 @@ class Watch:
         """Of those that are over."""
         self._active: dict[ActiveRun, Trace] = {}
         self._over: deque[Trace] = deque()
-        self._when_over: dict[ActiveRun, Callable[[], None]] = {}
-
-    def when_over(self, active: ActiveRun, call: Callable[[], None]) -> None:
-        """Call that once the run is over."""
-        self._when_over[active] = call
 
     # -- what the runner tells
 
@@ -238,8 +233,8 @@ class Watch:
         trace = self._active.pop(active, None)
         if trace is None:
             return
-        if (call := self._when_over.pop(active, None)) is not None:
-            call()
+        if active.on_over is not None:
+            active.on_over()
         trace.active = None
         trace.sent = tuple(trace.sent)
         trace.state = STATES.get(active.run.status, "completed")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from mockserver.engine.media import Media, joined, media_of
 from mockserver.engine.results import Result
 
 Event = dict[str, Any]
+T = TypeVar("T")
 
 
 class RunCancelled(Exception):
@@ -115,3 +116,22 @@ class Call:
     parent_id: str | None
     """The step_id of the container that it is in; None at the top level."""
     branch: Branch
+
+
+def filtered(
+    actions: Generator[Action, float, T], branch: Branch, is_sent: Callable[[Event], bool]
+) -> Generator[Action, float, T]:
+    """The same actions without the events that `is_sent` is false of; returns what they return.
+
+    `branch` is the one that they are carried out in. `is_sent` is asked of each event, in order.
+    """
+    answer: float | None = None
+    while True:
+        try:
+            action = next(actions) if answer is None else actions.send(answer)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        if isinstance(action, Wait) or is_sent(action):
+            answer = yield action
+        else:
+            answer = branch.now

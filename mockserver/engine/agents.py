@@ -16,8 +16,9 @@ from mockserver.engine.actions import (
     Actions,
     Branch,
     Call,
+    Event,
     StepFailed,
-    Wait,
+    filtered,
     sleep,
 )
 from mockserver.engine.agent_events import AgentEvents
@@ -132,27 +133,17 @@ class AgentRun:
         """
         said: list[str] = []
         passed_on: list[str] = []
-        actions = self._carry_out()
-        answer: float | None = None
-        failure: StepFailed | None
-        while True:
-            try:
-                action = next(actions) if answer is None else actions.send(answer)
-            except StopIteration as stop:
-                failure = stop.value
-                break
-            if isinstance(action, Wait):
-                answer = yield action
-                continue
-            is_own = action["run_id"] == self.run_id
-            content = action.get("content")
-            if str(action["event"]).endswith("RunContent") and isinstance(content, str):
+
+        def is_passed_on(event: Event) -> bool:
+            is_own = event["run_id"] == self.run_id
+            content = event.get("content")
+            if str(event["event"]).endswith("RunContent") and isinstance(content, str):
                 passed_on.append(content)
-                said += [content] if is_own else []
-            if self._hooks.passes_on(action, how, is_own=is_own):
-                answer = yield action
-            else:
-                answer = self._call.branch.now
+                if is_own:
+                    said.append(content)
+            return self._hooks.passes_on(event, how, is_own=is_own)
+
+        failure = yield from filtered(self._carry_out(), self._call.branch, is_passed_on)
         content = self._record.content
         if failure is None and isinstance(content, Structured):
             return content.members, ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from mockserver.engine.actions import Action, Actions, Call, Event, StepFailed, Wait, sleep
+from mockserver.engine.actions import Action, Actions, Call, Event, StepFailed, filtered, sleep
 from mockserver.engine.agents import AgentRun
 from mockserver.engine.context import NodeEvents, RunContext, with_content
 from mockserver.engine.hooks import Ending, Maker
@@ -29,7 +29,7 @@ def run_step(context: RunContext, step: Step, call: Call) -> Actions:
     try:
         tried = _tried(context, step, step_id, call)
         if not context.run.workflow.streams_executors:
-            tried = _unseen(tried, call)
+            tried = filtered(tried, call.branch, lambda event: False)
         outcome = yield from tried
         ending: Ending = "stopped" if outcome["stop"] else "completed"
     except StepFailed as error:
@@ -60,19 +60,6 @@ def run_step(context: RunContext, step: Step, call: Call) -> Actions:
                 step_response=outcome,
             )
     return outcome
-
-
-def _unseen(
-    actions: Generator[Action, float, Result], call: Call
-) -> Generator[Action, float, Result]:
-    """The same without its events."""
-    answer: float | None = None
-    while True:
-        try:
-            action = next(actions) if answer is None else actions.send(answer)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
-        answer = (yield action) if isinstance(action, Wait) else call.branch.now
 
 
 def _tried(

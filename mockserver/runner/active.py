@@ -55,6 +55,9 @@ class ActiveRun:
     on_wait: Callable[[ActiveRun, Waiting], None] | None = None
     """Told of each wait at a gate that begins."""
 
+    on_over: Callable[[], None] | None = None
+    """Called once it is over, and remembered."""
+
     body: bytes = b""
     """The batch body, once it is over."""
 
