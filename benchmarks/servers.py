@@ -233,6 +233,23 @@ def aimock() -> Iterator[Server]:
 
 
 @contextlib.contextmanager
+def workers(number: int, store: str) -> Iterator[Server]:
+    """`agentos-mock serve --workers NUMBER --store STORE`."""
+    port = _free_port()
+    command = [sys.executable, "-m", "mockserver", "serve", "--port", str(port), "--store", store]
+    with _running([*command, "--workers", str(number), "--log-level", "warning"], port):
+        yield Server(f"{number} workers", port, FORMS)
+
+
+@contextlib.contextmanager
+def redis() -> Iterator[str]:
+    """A Redis that keeps nothing; its URL."""
+    port = _free_port()
+    with _running(["redis-server", "--port", str(port), "--save", ""], port):
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+@contextlib.contextmanager
 def agentos() -> Iterator[Server]:
     """The real AgentOS 2.5.6, of .venv-agentos."""
     with tempfile.TemporaryDirectory() as folder:

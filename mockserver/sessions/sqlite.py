@@ -311,25 +311,25 @@ class _Shared:
             raise StoreError(f"{file}: it is a folder; expected a SQLite database, or no file yet")
         try:
             self.owners = Owners(file)
+            try:
+                self.file = SqliteFile(
+                    file,
+                    setup=self._set_up,
+                    chores=self._chores,
+                    functions={"column_text": _column_text},
+                )
+            except BaseException:
+                self.owners.close()
+                raise
         except OSError as error:
             raise StoreError(
                 f"{file}: nothing can be written beside it ({error.strerror}); "
                 "make its folder writable, or name another"
             ) from error
-        try:
-            self.file = SqliteFile(
-                file,
-                setup=self._set_up,
-                chores=self._chores,
-                functions={"column_text": _column_text},
-            )
-        except BaseException:
-            self.owners.close()
-            raise
         self.channel = SqliteChannel(self.file, self.owners)
 
     def close(self) -> None:
-        self.file.close()
+        self.file.close(is_last=not self.owners.others())
         self.owners.close()
 
     def _set_up(self, db: sqlite3.Connection) -> None:

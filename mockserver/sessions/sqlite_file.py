@@ -2,7 +2,8 @@
 
 One thread writes. What has come while it committed goes into its next transaction (group commit),
 so that a hundred runs at a time cost about what one does. Whoever waits for a write is answered
-once it is committed. SQLite's write-ahead log lets readers go on meanwhile.
+once it is committed. SQLite's write-ahead log lets readers go on meanwhile. Several processes
+write in turn.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mockserver.sessions.store import Conflict, StoreError
+from mockserver.sessions.turn import Turn
 
 T = TypeVar("T")
 
@@ -86,16 +88,19 @@ class SqliteFile:
         `chores` every SECONDS_OF_CHORES; readers may use `functions`, by name. There must be a
         table `counter` with a row, the version.
 
-        Raises StoreError.
+        Raises StoreError, OSError where nothing can be written beside the file.
         """
         self.file = file
         self._chores = chores
+        self._turn_file = file.with_name(f"{file.name}-turn")
+        self._turn: Turn | None = None
         self._is_failing = False
         self._near: sqlite3.Connection | None = None
         self._far: sqlite3.Connection | None = None
         self._writer = self._connected()
         try:
             self._set_up(setup)
+            self._turn = Turn(self._turn_file)
             self._near, self._far = self._connected(0), self._connected()
             for name, function in functions.items():
                 for reader in (self._near, self._far):
@@ -145,17 +150,20 @@ class SqliteFile:
         except sqlite3.Error as error:
             raise self.explained(error) from error
 
-    def close(self) -> None:
-        """End the threads once all that they were given is written, and let go of the file."""
+    def close(self, *, is_last: bool) -> None:
+        """End the threads once all that they were given is written, and let go of the file.
+        `is_last`: no other process has it open."""
         self._jobs.put(None)
         self._thread.join()
         self._readers.shutdown()
         self._disconnect()
+        if is_last:
+            self._turn_file.unlink(missing_ok=True)
 
     def _disconnect(self) -> None:
-        for connection in (self._near, self._far, self._writer):
-            if connection is not None:
-                connection.close()
+        for opened in (self._near, self._far, self._writer, self._turn):
+            if opened is not None:
+                opened.close()
 
     # -- reading
 
@@ -236,7 +244,11 @@ class SqliteFile:
 
     def _transaction(self, jobs: Sequence[_Job], chores: Write | None = None) -> None:
         connection = self._writer
-        connection.execute("BEGIN IMMEDIATE")
+        # Who waits for SQLite's lock sleeps, and whoever had it gets it again: one process would do
+        # all the work. Here who waits has the turn, so who has just written comes after.
+        assert self._turn is not None
+        with self._turn.taken(SECONDS_LOCKED):
+            connection.execute("BEGIN IMMEDIATE")
         try:
             (version,) = connection.execute("SELECT version FROM counter").fetchone()
             transaction = Transaction(connection, version)

@@ -19,6 +19,7 @@ from mockserver.sessions.opening import UnknownStore, opener
 from mockserver.sessions.records import INTERRUPTED, StoredRun
 from mockserver.sessions.sqlite import FORMAT, SqliteStore
 from mockserver.sessions.store import StoreError
+from mockserver.sessions.turn import Turn
 from tests.mockserver.sessions.served import Served
 from tests.mockserver.sessions.test_stores import a_run, a_session, run_ids
 
@@ -164,6 +165,26 @@ async def test_processes_share_a_file(store: SqliteStore, file: Path) -> None:
     versions = await asyncio.gather(many(store, "a"), many(other, "b"))
     assert len({*versions[0], *versions[1]}) == 100
     await other.close()
+
+
+async def test_who_waits_to_write_has_the_turn(store: SqliteStore, file: Path) -> None:
+    """So whoever has SQLite's lock meanwhile comes after it."""
+    turn = Turn(file.with_name("mock.db-turn"))
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    saving = asyncio.create_task(store.save(a_session()))
+    while is_free(turn):  # noqa: ASYNC110 - of another thread
+        await asyncio.sleep(0)
+    other.execute("COMMIT")
+    other.close()
+    assert (await saving).version
+    assert is_free(turn)
+    turn.close()
+
+
+def is_free(turn: Turn) -> bool:
+    with turn.taken(0) as is_taken:
+        return is_taken
 
 
 # -- a file that cannot be used
