@@ -188,3 +188,6 @@ TERMINAL_EVENTS = frozenset(
     if kind.scope is Scope.WORKFLOW and kind.role in (Role.ENDS, Role.BREAKS)
 )
 """The events of which each run's stream has exactly one, the last."""
+
+MEDIA_KINDS = ("images", "videos", "audio", "files")
+"""The members that media have in events, results and runs, in Agno's order."""

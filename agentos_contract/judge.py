@@ -19,6 +19,7 @@ from agentos_contract.containers import CONTAINER_REQUIREMENTS, judge_container
 from agentos_contract.events import (
     CUSTOM_EVENT,
     EVENTS,
+    MEDIA_KINDS,
     STEPS_AND_CONTAINERS,
     Role,
     Scope,
@@ -193,7 +194,7 @@ class RunJudge:
         if validator is None:
             return
         output = mapping(data.get("step_output"))
-        when = {"media"} if any(output.get(kind) for kind in MEDIA) else ()
+        when = {"media"} if any(output.get(kind) for kind in MEDIA_KINDS) else ()
         self.verdict.exercise("event.schema", when=when)
         for error in islice(validator.iter_errors(data), MAX_SCHEMA_ERRORS):
             at, cause = fault_of(error)
@@ -375,9 +376,6 @@ def _words_of(name: str) -> Words:
     failed = "tool-failed" if name.endswith("ToolCallError") else None
     return frozenset(word for word in (part, failed) if word is not None)
 
-
-MEDIA = ("images", "videos", "audio", "files")
-"""What a result may have beside its content."""
 
 MAX_SCHEMA_ERRORS = 20
 """So many faults of one payload are reported."""

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from agentos_contract.events import MEDIA_KINDS
 from mockserver.engine.actions import Event, StepFailed
 from mockserver.engine.hooks import EngineHooks, Json
-from mockserver.engine.media import KINDS
 from mockserver.engine.reasoning import Reasoned
 from mockserver.engine.results import Structured
 from mockserver.engine.run import OF_THE_RUN
@@ -243,7 +243,7 @@ class ChildRunForetold(EngineHooks):
             return
         if "tool" in event:
             event["tool"] = dict(event["tool"])
-        for kind in (*KINDS, "reasoning_steps"):
+        for kind in (*MEDIA_KINDS, "reasoning_steps"):
             if kind in event:
                 event[kind] = list(event[kind])
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from agentos_contract.events import MEDIA_KINDS
+
 Json = dict[str, Any]
 
-_MEDIA = ("images", "videos", "audio", "files")
 _SCHEMAS = ("user_input_schema", "user_feedback_schema")
 
 
 def reshaped_body(body: Mapping[str, Any]) -> Json:
     """A batch body, read and written again."""
-    kept = {key: value for key, value in body.items() if key not in _MEDIA or value}
+    kept = {key: value for key, value in body.items() if key not in MEDIA_KINDS or value}
     if "step_executor_runs" in kept:
         kept["step_executor_runs"] = [_executor_run(run) for run in kept["step_executor_runs"]]
     return kept
@@ -38,7 +39,7 @@ def _executor_run(run: Mapping[str, Any]) -> Json:
     reshaped: Json = {}
     is_team = "team_id" in run
     for key, value in run.items():
-        if key in (*_MEDIA, "tools") and not value:
+        if key in (*MEDIA_KINDS, "tools") and not value:
             continue
         if key == "tools":
             value = [_tool(tool) for tool in value]

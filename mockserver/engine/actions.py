@@ -66,7 +66,10 @@ def sleep(since: float, seconds: float) -> Wait:
 
 
 Action = Event | Wait
-Actions = Generator[Action, float, Result | None]
+Actions = Generator[Action, float, T]
+"""What is done, step by step, and what it returns: it yields actions, and is sent back after each
+Wait how far the run has come, in seconds since its start."""
+NodeActions = Actions[Result | None]
 """What a node does. None: it came to no result (which only a deviation brings about)."""
 
 StepIndex = int | tuple[int, ...]
@@ -118,9 +121,7 @@ class Call:
     branch: Branch
 
 
-def filtered(
-    actions: Generator[Action, float, T], branch: Branch, is_sent: Callable[[Event], bool]
-) -> Generator[Action, float, T]:
+def filtered(actions: Actions[T], branch: Branch, is_sent: Callable[[Event], bool]) -> Actions[T]:
     """The same actions without the events that `is_sent` is false of; returns what they return.
 
     `branch` is the one that they are carried out in. `is_sent` is asked of each event, in order.

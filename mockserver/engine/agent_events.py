@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from agentos_contract.events import MEDIA_KINDS
 from mockserver.engine.actions import Event
 from mockserver.engine.agent_records import AgentRecord
 from mockserver.engine.context import RunContext
-from mockserver.engine.media import KINDS
 
 Json = dict[str, Any]
 
@@ -58,7 +58,7 @@ class AgentEvents:
     def given_members(self) -> Json:
         """What it has made so far, as its events say it: they know no files."""
         made = self._record.made
-        kinds = [kind for kind in KINDS if kind in made and kind != "files"]
+        kinds = [kind for kind in MEDIA_KINDS if kind in made and kind != "files"]
         return {kind: self._shown_list(made[kind]) for kind in kinds}
 
     def thought_members(self) -> Json:

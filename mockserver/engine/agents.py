@@ -8,15 +8,14 @@ within the team's.
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import Any
 
 from mockserver.engine.actions import (
-    Action,
     Actions,
     Branch,
     Call,
     Event,
+    NodeActions,
     StepFailed,
     filtered,
     sleep,
@@ -38,7 +37,6 @@ from mockserver.engine.turns import turns
 from mockserver.script.model import DELEGATION, PassesOn, Step
 
 Json = dict[str, Any]
-Doing = Generator[Action, float, None]
 
 
 _IN_MESSAGES = ("images", "audio", "videos", "files")
@@ -110,7 +108,7 @@ class AgentRun:
         self._transcript = ""
         """All contents of the run, its members' too."""
 
-    def run(self) -> Generator[Action, float, Result]:
+    def run(self) -> Actions[Result]:
         """The run's events and waits; returns the step's result.
 
         Raises StepFailed, after an event that says so.
@@ -125,7 +123,7 @@ class AgentRun:
             run.step_executor_runs.append(self._record.to_dict(failure))
         return self._record.result(failure)
 
-    def run_within(self, how: PassesOn) -> Generator[Action, float, tuple[Any, str]]:
+    def run_within(self, how: PassesOn) -> Actions[tuple[Any, str]]:
         """The same of a run that a function passes on: what it answered itself (a text, or a value
         of a class), and all texts that it passed on.
 
@@ -153,7 +151,7 @@ class AgentRun:
             return text, text
         return "".join(said), "".join(passed_on)
 
-    def _carry_out(self) -> Generator[Action, float, StepFailed | None]:
+    def _carry_out(self) -> Actions[StepFailed | None]:
         """The run, tried as often as the agent says; its failure where it failed for good."""
         executor, branch, record = self._executor, self._call.branch, self._record
         starts_again = self._hooks.starts_again()
@@ -203,7 +201,7 @@ class AgentRun:
         yield self._event("RunError", content=str(failure))
         return failure
 
-    def _end_try(self, failure: StepFailed) -> Doing:
+    def _end_try(self, failure: StepFailed) -> Actions[None]:
         """End what a try that failed has left open."""
         if failure is not self._thinking.unread:
             counts = request_counts(None, None)
@@ -213,7 +211,7 @@ class AgentRun:
             yield self._event("ToolCallError", tool=tool, error=str(failure))
         yield from self._thinking.end()
 
-    def _answer(self) -> Doing:
+    def _answer(self) -> Actions[None]:
         context, record, branch = self._context, self._record, self._call.branch
         record.messages = []
         self._thinking = Thinking(context, record, self._event)
@@ -285,7 +283,7 @@ class AgentRun:
 
     # -- the tools that it asks for
 
-    def _call_tools(self, calls: list[ToolCall]) -> Doing:
+    def _call_tools(self, calls: list[ToolCall]) -> Actions[None]:
         """What was asked for at once: all begin, then all are answered."""
         context, branch, tools = self._context, self._call.branch, self._record.tools
         first = len(tools)
@@ -342,7 +340,7 @@ class AgentRun:
         if media:
             self._record.add_message("user", content=_NOTE, **_in_message(media))
 
-    def _delegate(self, call: ToolCall, execution: Json, branch: Branch) -> Actions:
+    def _delegate(self, call: ToolCall, execution: Json, branch: Branch) -> NodeActions:
         """A member's run, whose answer is the call's result."""
         record, hooks = self._record, self._hooks
         member = find_member(self._executor.members, as_text(call.args.get("member_id")))

@@ -4,10 +4,10 @@ events and results."""
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 
 from mockserver.engine import decisions
-from mockserver.engine.actions import Action, Actions, Branch, Call, StepFailed
+from mockserver.engine.actions import Actions, Branch, Call, NodeActions, StepFailed
 from mockserver.engine.context import NodeEvents, RunContext
 from mockserver.engine.hooks import Ending
 from mockserver.engine.results import Result, container_result, parallel_result, result
@@ -15,7 +15,7 @@ from mockserver.engine.steps import failed_result, run_step
 from mockserver.script.model import Condition, Loop, Node, Parallel, Router, Step, Steps
 
 
-def run_node(context: RunContext, node: Node, call: Call) -> Actions:
+def run_node(context: RunContext, node: Node, call: Call) -> NodeActions:
     """Carry a step or container out."""
     match node:
         case Step():
@@ -32,7 +32,7 @@ def run_node(context: RunContext, node: Node, call: Call) -> Actions:
             return _steps(context, node, call)
 
 
-def _parallel(context: RunContext, node: Parallel, call: Call) -> Actions:
+def _parallel(context: RunContext, node: Parallel, call: Call) -> NodeActions:
     node_id, hooks = context.ids(), context.hooks
     event = NodeEvents(context, node_id, node.name, call, parallel_step_count=len(node.children))
     yield event("ParallelExecutionStarted")
@@ -52,7 +52,7 @@ def _parallel(context: RunContext, node: Parallel, call: Call) -> Actions:
     return outcome
 
 
-def _branch(context: RunContext, node: Node, call: Call) -> Actions:
+def _branch(context: RunContext, node: Node, call: Call) -> NodeActions:
     """A Parallel's branch: its failure is its result."""
     try:
         return (yield from run_node(context, node, call))
@@ -60,7 +60,7 @@ def _branch(context: RunContext, node: Node, call: Call) -> Actions:
         return failed_result(context, node, error, "container")
 
 
-def _condition(context: RunContext, node: Condition, call: Call) -> Actions:
+def _condition(context: RunContext, node: Condition, call: Call) -> NodeActions:
     node_id, hooks = context.ids(), context.hooks
     is_met = decisions.is_met(context, node, call.step_input)
     event = NodeEvents(context, node_id, node.name, call, condition_result=is_met)
@@ -83,7 +83,7 @@ def _condition(context: RunContext, node: Condition, call: Call) -> Actions:
     return container_result(content, node.name, node_id, "Condition", results)
 
 
-def _router(context: RunContext, node: Router, call: Call) -> Actions:
+def _router(context: RunContext, node: Router, call: Call) -> NodeActions:
     node_id, hooks = context.ids(), context.hooks
     steps = decisions.selected(context, node, call.step_input)
     names = [choice.name for choice in steps]
@@ -101,7 +101,7 @@ def _router(context: RunContext, node: Router, call: Call) -> Actions:
     return container_result(content, node.name, node_id, "Router", results)
 
 
-def _loop(context: RunContext, node: Loop, call: Call) -> Actions:
+def _loop(context: RunContext, node: Loop, call: Call) -> NodeActions:
     node_id, hooks = context.ids(), context.hooks
     event = NodeEvents(context, node_id, node.name, call)
     maximum = node.max_iterations
@@ -147,7 +147,7 @@ def _loop(context: RunContext, node: Loop, call: Call) -> Actions:
     return container_result(content, node.name, node_id, "Loop", flat)
 
 
-def _steps(context: RunContext, node: Steps, call: Call) -> Actions:
+def _steps(context: RunContext, node: Steps, call: Call) -> NodeActions:
     node_id = context.ids()
     event = NodeEvents(context, node_id, node.name, call, steps_count=len(node.children))
     yield event("StepsExecutionStarted")
@@ -175,7 +175,7 @@ def _until_failure(
     node_id: str,
     steps: Sequence[Node],
     call: Call,
-) -> Generator[Action, float, list[Result]]:
+) -> Actions[list[Result]]:
     """A Condition's or Router's sequence: a failure ends it, and is one of its results."""
     results: list[Result] = []
     with contextlib.suppress(StepFailed):
@@ -190,7 +190,7 @@ def _sequence(
     steps: Sequence[Node],
     call: Call,
     results: list[Result],
-) -> Generator[Action, float, None]:
+) -> Actions[None]:
     """A container's steps one after the other, each with the results of those before it.
 
     A stop ends them. Fills `results`. Raises StepFailed, after it has put the failure among them.

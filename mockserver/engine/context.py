@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mockserver.engine.actions import (
-    Action,
     Actions,
     Branch,
     Call,
     Event,
+    NodeActions,
     StepFailed,
     StepInput,
     sleep,
@@ -132,7 +132,7 @@ class RunContext:
 
     def answer(
         self, step: Step, call: Call, state: dict[str, Any]
-    ) -> Generator[Action, float, tuple[dict[str, Any], StepFailed | None]]:
+    ) -> Actions[tuple[dict[str, Any], StepFailed | None]]:
         """One try: wait, then fail, or update the session's `state` and give the variables, and
         the failure of a model that says something first."""
         mock = step.mock
@@ -182,13 +182,13 @@ class RunContext:
 
     def side_by_side(
         self,
-        children: Sequence[Actions],
+        children: Sequence[NodeActions],
         branches: Sequence[Branch],
         branch: Branch,
         *,
         is_parallel: bool,
         is_seen: bool = False,
-    ) -> Generator[Action, float, Results]:
+    ) -> Actions[Results]:
         """Carry out children, each with a branch of its own, as asyncio's tasks do (`together`).
 
         `branch` is that of whoever waits for them. `is_parallel`: they are a Parallel's, not the

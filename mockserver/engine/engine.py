@@ -23,15 +23,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mockserver.engine.actions import (
-    Action,
     Actions,
     Branch,
     Call,
     Event,
+    NodeActions,
     RunCancelled,
     RunFailed,
     RunPaused,
@@ -77,7 +77,7 @@ class Engine:
         run.workflow_name = hooks.workflow_name()
         self._context = RunContext(run, hooks=hooks, ids=ids, clock=clock, gates=gates or Gates())
 
-    def actions(self) -> Generator[Action, float, None]:
+    def actions(self) -> Actions[None]:
         """The run's events and waits, from WorkflowStarted to the one terminal event."""
         loop = TaskLoop(
             self._run(),
@@ -88,7 +88,7 @@ class Engine:
         )
         return loop.run()
 
-    def _run(self) -> Generator[Action, float, None]:
+    def _run(self) -> Actions[None]:
         run, event = self.run, self._context.event
         branch = Branch()
         terminal: Event | None = None
@@ -140,7 +140,7 @@ class Engine:
     def _cancellation(self) -> str:
         return f"Run {self.run.run_id} was cancelled"
 
-    def _workflow(self, branch: Branch) -> Generator[Action, float, None]:
+    def _workflow(self, branch: Branch) -> Actions[None]:
         run = self.run
         self.hooks.before_run()
         outputs: dict[str, Result] = {}
@@ -162,7 +162,7 @@ class Engine:
         else:
             run.content = "No steps executed"
 
-    def _own_step(self, node: Node, call: Call) -> Actions:
+    def _own_step(self, node: Node, call: Call) -> NodeActions:
         """One of the workflow's own steps: the run may go on where it failed or was cancelled."""
         hooks = self.hooks
         hooks.before_step(node)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from agentos_contract.events import TERMINAL_EVENTS
-from mockserver.engine.actions import Action, Actions, Event, Wait
+from mockserver.engine.actions import Actions, Event, NodeActions, Wait
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Gates:
     def is_released(self, gate: str) -> bool:
         return gate in self._released or self._is_released(gate)
 
-    def wait(self, gate: str, step: str | None) -> Generator[Action, float, float | None]:
+    def wait(self, gate: str, step: str | None) -> Actions[float | None]:
         """Wait at a gate; when that was over, None where it was released before."""
         if self.is_released(gate):
             return None
@@ -99,11 +99,11 @@ class Gates:
         self.waiting += begun
         return begun
 
-    def around(self, actions: Actions) -> Actions:
+    def around(self, actions: NodeActions) -> NodeActions:
         """These actions, held where the run's holds say."""
         return self._held(actions) if self._holds else actions
 
-    def _held(self, actions: Actions) -> Actions:
+    def _held(self, actions: NodeActions) -> NodeActions:
         answer: Any = None
         error: Exception | None = None
         try:
@@ -137,7 +137,7 @@ class Gates:
         finally:
             actions.close()
 
-    def _at(self, when: str, event: Event) -> Generator[Action, float, None]:
+    def _at(self, when: str, event: Event) -> Actions[None]:
         for hold in self._holds:
             if hold.is_at(when, event):
                 self._reached.add(hold)

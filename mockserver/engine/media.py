@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from agentos_contract.events import MEDIA_KINDS
 from mockserver.script.templates import Renderer
 
 Json = dict[str, Any]
 Media = Mapping[str, list[Json]]
-"""By kind (KINDS); a kind of which there are none is left out."""
-
-KINDS = ("images", "videos", "audio", "files")
+"""By kind (MEDIA_KINDS); a kind of which there are none is left out."""
 
 CITED: dict[str, tuple[str, ...]] = {
     "raw": (),
@@ -82,13 +81,13 @@ def cited(given: Json) -> Json:
 
 def joined(first: Media, second: Media) -> Media:
     """Both together, the first's before the second's."""
-    kinds = [kind for kind in KINDS if kind in first or kind in second]
+    kinds = [kind for kind in MEDIA_KINDS if kind in first or kind in second]
     return {kind: [*first.get(kind, ()), *second.get(kind, ())] for kind in kinds}
 
 
 def media_of(result: Json) -> Media:
     """A result's."""
-    return {kind: result[kind] for kind in KINDS if result[kind]}
+    return {kind: result[kind] for kind in MEDIA_KINDS if result[kind]}
 
 
 def told(media: Media, ids: Callable[[], str]) -> Media:

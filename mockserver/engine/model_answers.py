@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any
 
-from mockserver.engine.actions import Action, StepFailed
+from mockserver.engine.actions import Actions, StepFailed
 from mockserver.engine.agent_events import AgentEvents
 from mockserver.engine.agent_records import AgentRecord, known_counts, request_counts
 from mockserver.engine.context import RunContext
@@ -15,7 +15,6 @@ from mockserver.engine.reasoning import Reasoned
 from mockserver.script.model import Mock, Tokens
 
 Json = dict[str, Any]
-Doing = Generator[Action, float, None]
 
 
 class ModelAnswers:
@@ -52,7 +51,7 @@ class ModelAnswers:
         self._last_tokens = None
         self._record.value_text = None
 
-    def answer(self, request: ModelRequest, requested: float, *, is_last: bool) -> Doing:
+    def answer(self, request: ModelRequest, requested: float, *, is_last: bool) -> Actions[None]:
         """One request's answer, from the first token to the last."""
         record = self._record
         known_before = record.usage.time_to_first_token
@@ -99,7 +98,7 @@ class ModelAnswers:
 
     def _say(
         self, request: ModelRequest, requested: float, *, is_last: bool
-    ) -> Generator[Action, float, float | None]:
+    ) -> Actions[float | None]:
         """The pieces of one request's answer; returns the seconds to the first content."""
         branch = self._branch
         first_content: float | None = None
@@ -131,7 +130,7 @@ class ModelAnswers:
 
     def _say_whole(
         self, request: ModelRequest, requested: float, *, is_last: bool
-    ) -> Generator[Action, float, float | None]:
+    ) -> Actions[float | None]:
         """The same of a model that is not streamed, as its answer is a value of a class."""
         yield from self._pace.before_first()
         for number, text in enumerate([*request.reasoning, *request.content]):
@@ -153,7 +152,7 @@ class ModelAnswers:
             yield from self._give(request)
         return round(self._branch.now - requested, 6) if request.content else None
 
-    def _give(self, request: ModelRequest) -> Doing:
+    def _give(self, request: ModelRequest) -> Actions[None]:
         """What a model gives beside its answer: images, which no event says, and citations. A
         RunContent comes with them, but none of a team's citations, and none of a team's images
         where its answer is structured."""

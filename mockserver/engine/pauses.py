@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+from agentos_contract.events import MEDIA_KINDS
 from mockserver.engine.actions import Call, RunPaused, StepFailed, StepInput
 from mockserver.engine.context import RunContext
-from mockserver.engine.media import FIELDS, KINDS
+from mockserver.engine.media import FIELDS
 from mockserver.script.model import Node, Pause, Router, Step
 
 Json = dict[str, Any]
@@ -120,7 +121,7 @@ def _step_input(context: RunContext, step_input: StepInput) -> Json:
         "previous_step_outputs": dict(step_input.previous_step_outputs),
         "previous_step_content": step_input.previous_step_content,
         "additional_data": context.run.additional_data,
-        **{kind: step_input.media.get(kind) for kind in KINDS},
+        **{kind: step_input.media.get(kind) for kind in MEDIA_KINDS},
         # Agno leaves nothing out of a file here.
         "files": [{name: file.get(name) for name in FIELDS["files"]} for file in files] or None,
     }

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mockserver.engine.media import KINDS, Media
+from agentos_contract.events import MEDIA_KINDS
+from mockserver.engine.media import Media
 from mockserver.engine.results import Result, metrics_by_step
 from mockserver.script.model import Workflow
 
@@ -82,7 +83,7 @@ class Run:
             "status": self.status,
             "paused_step_index": index,
             "paused_step_name": name,
-            **({kind: self.media.get(kind, []) for kind in KINDS} if has_media else {}),
+            **({kind: self.media.get(kind, []) for kind in MEDIA_KINDS} if has_media else {}),
             "step_results": self.step_results or None,
             "step_executor_runs": self.step_executor_runs or None,
             "metrics": {

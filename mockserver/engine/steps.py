@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import Any
 
-from mockserver.engine.actions import Action, Actions, Call, Event, StepFailed, filtered, sleep
+from mockserver.engine.actions import (
+    Actions,
+    Call,
+    Event,
+    NodeActions,
+    StepFailed,
+    filtered,
+    sleep,
+)
 from mockserver.engine.agents import AgentRun
 from mockserver.engine.context import NodeEvents, RunContext, with_content
 from mockserver.engine.hooks import Ending, Maker
@@ -14,7 +21,7 @@ from mockserver.engine.results import Result, as_step_output, as_text, deepest, 
 from mockserver.script.model import Node, Step
 
 
-def run_step(context: RunContext, step: Step, call: Call) -> Actions:
+def run_step(context: RunContext, step: Step, call: Call) -> NodeActions:
     """Carry a step out. Raises StepFailed where it fails for good and does not skip that."""
     hooks, is_top_level = context.hooks, call.parent_id is None
     if call.step_input.previous_step_outputs:
@@ -62,9 +69,7 @@ def run_step(context: RunContext, step: Step, call: Call) -> Actions:
     return outcome
 
 
-def _tried(
-    context: RunContext, step: Step, step_id: str, call: Call
-) -> Generator[Action, float, Result]:
+def _tried(context: RunContext, step: Step, step_id: str, call: Call) -> Actions[Result]:
     """The step's result, tried as often as it may be. Raises the last try's StepFailed."""
     retries_left = step.max_retries
     while True:
@@ -79,9 +84,7 @@ def _tried(
             retries_left -= 1
 
 
-def _function(
-    context: RunContext, step: Step, step_id: str, call: Call
-) -> Generator[Action, float, Result]:
+def _function(context: RunContext, step: Step, step_id: str, call: Call) -> Actions[Result]:
     variables, _ = yield from context.answer(step, call, context.run.session_state)
     mock, render = step.mock, context.render
     for own in mock.events:

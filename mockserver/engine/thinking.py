@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-
-from mockserver.engine.actions import Action, StepFailed
+from mockserver.engine.actions import Actions, StepFailed
 from mockserver.engine.agent_events import AgentEvents
 from mockserver.engine.agent_records import AgentRecord, message
 from mockserver.engine.context import RunContext
 from mockserver.engine.reasoning import Reasoned, without_nulls
 from mockserver.engine.tool_calls import ToolCall
 from mockserver.script.thoughts import NotAThought, Thought, thought_of
-
-Doing = Generator[Action, float, None]
 
 
 class Thinking:
@@ -50,7 +46,7 @@ class Thinking:
                 self._record.content = self._record.value_text
             raise self.unread
 
-    def tell(self, thought: Thought, duration: float) -> Doing:
+    def tell(self, thought: Thought, duration: float) -> Actions[None]:
         """Tell a thought."""
         record = self._record
         if not self._is_thinking:
@@ -66,7 +62,7 @@ class Thinking:
             reasoning_content=record.reasoning,
         )
 
-    def end(self) -> Doing:
+    def end(self) -> Actions[None]:
         """The end of what `tell` began."""
         record = self._record
         if not self._is_thinking:

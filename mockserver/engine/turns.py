@@ -14,10 +14,18 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mockserver.engine.actions import Action, Actions, Event, RunCancelled, RunFailed, Wait
+from mockserver.engine.actions import (
+    Action,
+    Actions,
+    Event,
+    NodeActions,
+    RunCancelled,
+    RunFailed,
+    Wait,
+)
 from mockserver.engine.gates import Gates
 from mockserver.engine.hooks import EngineHooks
 from mockserver.engine.results import Result
@@ -30,7 +38,7 @@ Results = dict[int, Result | None]
 class _Group:
     """Tasks that are begun together, and the queue of their events."""
 
-    children: Sequence[Actions]
+    children: Sequence[NodeActions]
     is_queued: bool
     """Who waits for them goes on at each end; else only when all have ended."""
     queues_events: bool
@@ -60,7 +68,7 @@ class _Listen(Wait):
 
 @dataclass(slots=True, eq=False)
 class _Task:
-    actions: Actions | None
+    actions: NodeActions | None
     """None: it is the one that takes the response."""
     group: _Group | None = None
     """None: it is the run."""
@@ -81,8 +89,8 @@ def turns(count: int) -> Wait:
 
 
 def together(
-    children: Sequence[Actions], *, is_queued: bool, queues_events: bool
-) -> Generator[Action, float, Results]:
+    children: Sequence[NodeActions], *, is_queued: bool, queues_events: bool
+) -> Actions[Results]:
     """Carry these out side by side, and give their events. To be yielded from within a task.
 
     `is_queued`: their ends, and if `queues_events` their events, come by a queue.
@@ -110,7 +118,7 @@ class TaskLoop:
 
     def __init__(
         self,
-        run: Actions,
+        run: NodeActions,
         hooks: EngineHooks,
         gates: Gates,
         *,
@@ -133,7 +141,7 @@ class TaskLoop:
         self._has_ended = False
         self._response = _Response(self._run, self._ready) if is_handed_on else None
 
-    def run(self) -> Generator[Action, float, None]:
+    def run(self) -> Actions[None]:
         """The run's events, and its Waits for a time or a gate."""
         try:
             yield from self._go_on(self._run)
@@ -148,7 +156,7 @@ class TaskLoop:
             assert self._run.actions is not None
             self._run.actions.close()
 
-    def _next(self) -> Generator[Action, float, None]:
+    def _next(self) -> Actions[None]:
         task, count, epoch = self._ready.popleft()
         if epoch != task.epoch:
             return
@@ -160,7 +168,7 @@ class TaskLoop:
         elif task is not self._run or self._response is None or self._response.is_sent():
             yield from self._go_on(task)
 
-    def _go_on(self, task: _Task, error: Exception | None = None) -> Generator[Action, float, None]:
+    def _go_on(self, task: _Task, error: Exception | None = None) -> Actions[None]:
         """Carry a task out until it has to wait, or ends. `error` is thrown into it first."""
         actions = task.actions
         assert actions is not None
@@ -204,7 +212,7 @@ class TaskLoop:
             else:
                 yield from self._send(action)
 
-    def _send(self, action: Action) -> Generator[Action, float, float | None]:
+    def _send(self, action: Action) -> Actions[float | None]:
         try:
             return (yield action)
         except RunCancelled as error:
@@ -215,7 +223,7 @@ class TaskLoop:
         if isinstance(error, RunFailed) or self._hooks.is_cancelled_at_once():
             self._error = error
 
-    def _interrupt(self) -> Generator[Action, float, None]:
+    def _interrupt(self) -> Actions[None]:
         """The run is called off what it waits for, by an error."""
         error, self._error = self._error, None
         self._run.epoch += 1
@@ -269,7 +277,7 @@ class TaskLoop:
         elif len(group.results) == len(group.children):
             self._wake(group, 2)
 
-    def _pass_time(self) -> Generator[Action, float, None]:
+    def _pass_time(self) -> Actions[None]:
         """No task is ready: wait for the next of those who wait for a time or a gate."""
         gates = frozenset(gate for wait, _, _ in self._gated for gate in wait.gates)
         until = self._timers[0][0] if self._timers else None

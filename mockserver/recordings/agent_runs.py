@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agentos_contract.events import MEDIA_KINDS
 from agentos_contract.json_values import mapping, short
-from mockserver.engine.media import CITED, FIELDS, KINDS
+from mockserver.engine.media import CITED, FIELDS
 from mockserver.script.thoughts import is_thought
 
 Json = dict[str, Any]
@@ -176,7 +177,7 @@ class AgentExecution:
         """What an event has of images, videos and audio that those before it had not: each has all
         that came so far."""
         found = {}
-        for kind in KINDS:
+        for kind in MEDIA_KINDS:
             items = data.get(kind)
             if isinstance(items, list) and is_media(kind, items):
                 new = items[self._given.get(kind, 0) :]

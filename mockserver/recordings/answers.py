@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mockserver.engine.media import KINDS
+from agentos_contract.events import MEDIA_KINDS
 from mockserver.engine.pacing import tokens_of
 from mockserver.recordings.agent_runs import AgentExecution, Json, ModelRequest
 from mockserver.recordings.alternatives import Case, DiffersInShape, choose
@@ -123,7 +123,7 @@ class Answers:
             mock["success"] = False
             if isinstance(facts.get("error"), str):
                 mock["error"] = self._templated(facts["error"], execution.message)
-        for kind in (*KINDS, "events"):
+        for kind in (*MEDIA_KINDS, "events"):
             if facts.get(kind):
                 mock[kind] = self._templated(facts[kind], execution.message)
         ended = execution.ended
@@ -215,7 +215,7 @@ class Answers:
             "name": tool["name"],
             **{
                 key: self._templated(tool[key], message)
-                for key in ("args", "result", "error", *KINDS)
+                for key in ("args", "result", "error", *MEDIA_KINDS)
                 if tool.get(key) is not None
             },
         }

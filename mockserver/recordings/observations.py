@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agentos_contract.events import MEDIA_KINDS
 from agentos_contract.json_values import mapping, short
-from mockserver.engine.media import KINDS
 from mockserver.engine.run import OF_THE_RUN
 from mockserver.recordings.agent_runs import AgentExecution, described_by, is_citation, is_media
 from mockserver.recordings.format import Recording
@@ -237,7 +237,7 @@ class _StreamReader:
             execution.unsaid["its result has success: false, which no agent's script gives"] = None
         given: Json = {} if execution.is_function else dict.fromkeys(_OF_AGENTS)
         if execution.is_function:
-            given = {kind: result[kind] for kind in KINDS if is_media(kind, result.get(kind))}
+            given = {kind: result[kind] for kind in MEDIA_KINDS if is_media(kind, result.get(kind))}
             execution.facts.update(given)
         # A StepOutput of AgentOS 2.5.6 has them as texts; the StepCompleted after it says them.
         rest = result if name == "StepCompleted" else {}

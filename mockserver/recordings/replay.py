@@ -12,12 +12,19 @@ What is put in, in every text of the recording:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from agentos_contract.events import TERMINAL_EVENTS
-from mockserver.engine.actions import Action, Actions, Event, RunCancelled, RunFailed, Wait
+from mockserver.engine.actions import (
+    Actions,
+    Event,
+    NodeActions,
+    RunCancelled,
+    RunFailed,
+    Wait,
+)
 from mockserver.engine.gates import Gates
 from mockserver.engine.run import Run
 from mockserver.recordings.format import Recording
@@ -85,11 +92,11 @@ class Replay:
             if value not in self._replaced:
                 self._replaced[value] = self._ids()
 
-    def actions(self) -> Generator[Action, float, None]:
+    def actions(self) -> Actions[None]:
         """The recorded events, each at its time; in batch nothing but the time it took."""
         yield from self._gates.around(self._run())
 
-    def _run(self) -> Actions:
+    def _run(self) -> NodeActions:
         frames = self._recording.frames
         now = late = 0.0
         try:
@@ -121,7 +128,7 @@ class Replay:
             self.run.content = "the recording ends without a terminal event"
         return None
 
-    def _broken_off(self, status: str, content: str) -> Generator[Action, float, None]:
+    def _broken_off(self, status: str, content: str) -> Actions[None]:
         """The run's end where it is cancelled or made to fail."""
         run = self.run
         run.status, run.content = status, content

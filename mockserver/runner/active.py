@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from agentos_contract.events import TERMINAL_EVENTS
 from agentos_contract.json_values import to_json
 from agentos_contract.sse import encode_json_event, json_of_event
-from mockserver.engine.actions import Action, Event, RunCancelled, RunFailed, Wait
+from mockserver.engine.actions import Action, Actions, Event, RunCancelled, RunFailed, Wait
 from mockserver.engine.gates import Gates, Waiting
 from mockserver.engine.run import Run
 from mockserver.runner.hooks import OnEvent, RunRequest
@@ -71,7 +71,7 @@ class ActiveRun:
         self,
         request: RunRequest,
         run: Run,
-        actions: Generator[Action, float, None],
+        actions: Actions[None],
         session: Session,
         held: Sequence[StoredRun] | None,
         *,
@@ -343,9 +343,7 @@ def named_block(event: Event) -> tuple[str, bytes]:
     return name, encode_json_event(name, to_json(event))
 
 
-def _go_on(
-    actions: Generator[Action, float, None], answer: float | None, error: Exception | None
-) -> Action | None:
+def _go_on(actions: Actions[None], answer: float | None, error: Exception | None) -> Action | None:
     """What the engine does next; None: nothing more."""
     try:
         if error is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from agentos_contract.events import MEDIA_KINDS
 from mockserver.script.expressions import Expressions
 from mockserver.script.model import (
     DELEGATION,
@@ -31,8 +32,6 @@ _WAITS: dict[str, WaitsFor] = {
     "external_execution": "external_execution_required",
 }
 
-
-MEDIA = ("images", "videos", "audio", "files")
 
 _EXPECTED = {
     "delay": "a number of seconds",
@@ -170,7 +169,7 @@ class MockCompiler:
     def _media(self, mock: dict[str, Any], path: Path, executor: Executor) -> dict[str, Renderer]:
         """What a function, or a model, gives beside its content."""
         if executor.type != "function":
-            for kind in MEDIA[1:]:
+            for kind in MEDIA_KINDS[1:]:
                 if mock.get(kind):
                     message = f"a model gives images alone; expected a tool that gives {kind}"
                     self._problems.add((*path, kind), message)
@@ -178,7 +177,11 @@ class MockCompiler:
 
     def _templates(self, item: dict[str, Any], path: Path) -> dict[str, Renderer]:
         """A mock's or a tool's media."""
-        return {kind: self._template(item[kind], (*path, kind)) for kind in MEDIA if item.get(kind)}
+        return {
+            kind: self._template(item[kind], (*path, kind))
+            for kind in MEDIA_KINDS
+            if item.get(kind)
+        }
 
     def _events(self, mock: dict[str, Any], path: Path, executor: Executor) -> tuple[OwnEvent, ...]:
         """The events that a function tells."""
@@ -270,7 +273,7 @@ class MockCompiler:
         return Texts((self._template(value, (*path, key)),), is_whole=True)
 
     def _tool(self, tool: dict[str, Any], path: Path, executor: Executor) -> Tool:
-        for key in ("result", *MEDIA):
+        for key in ("result", *MEDIA_KINDS):
             if key in tool and "error" in tool:
                 message = f"a tool gives `{key}` or raises `error`, not both"
                 self._problems.add((*path, "error"), message)
@@ -329,7 +332,7 @@ class MockCompiler:
             if executor.type == "team":
                 message = "only an agent's tool has its run pause; a team's is called at once"
                 self._problems.add((*path, key), message)
-            for answer in ("result", "error", "delay", *MEDIA):
+            for answer in ("result", "error", "delay", *MEDIA_KINDS):
                 if answer in tool:
                     message = f"with {key} the run pauses, and the tool is not called"
                     self._problems.add((*path, answer), message)
@@ -344,7 +347,7 @@ class MockCompiler:
         executor: Executor,
     ) -> None:
         """A team's own tool, to which its member answers."""
-        for key in ("result", "error", "delay", *MEDIA):
+        for key in ("result", "error", "delay", *MEDIA_KINDS):
             if key in tool:
                 message = f"the member answers {DELEGATION}; expected its own `mock`"
                 self._problems.add((*path, key), message)

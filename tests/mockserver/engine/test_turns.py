@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mockserver.engine.actions import Actions
+from mockserver.engine.actions import NodeActions
 from mockserver.engine.gates import Gates
 from mockserver.engine.hooks import EngineHooks
 from mockserver.engine.turns import TaskLoop, together, turns
@@ -94,7 +94,7 @@ async def sent(program: Program) -> list[tuple[int, int]]:
     return seen
 
 
-def by_turns(program: Program, done: list[int]) -> Actions:
+def by_turns(program: Program, done: list[int]) -> NodeActions:
     for what in program:
         if isinstance(what, int):
             done.append(what)
