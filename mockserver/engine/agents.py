@@ -212,26 +212,12 @@ class AgentRun:
         yield from self._thinking.end()
 
     def _answer(self) -> Actions[None]:
+        """One try, from its first request to the model to the event that ends the run. Raises
+        StepFailed."""
         context, record, branch = self._context, self._record, self._call.branch
-        record.messages = []
         self._thinking = Thinking(context, record, self._event)
         self._open_tools = []
-        media = _in_message(record.media)
-        about = {"user_id": context.run.user_id} if context.run.user_id is not None else {}
-        told = system_message(
-            self._executor,
-            {**about, **self._state},
-            is_typed=self._step.mock.content_type is not None,
-            media=media,
-        )
-        if told is not None:
-            record.add_message("system", content=told)
-        is_run_input = record.input is context.run.input
-        text = context.run.input_text if is_run_input else _as_message(record.input)
-        if text is not None:
-            # As Agno: who is told a value of a class is not told of media.
-            shown = media if isinstance(record.input, str | list) else {}
-            record.add_message("user", content=text, **shown)
+        self._begin_messages()
         requested = branch.now
         yield self._event("ModelRequestStarted", **self._record.model)
         variables, failure = yield from context.answer(self._step, self._call, self._state)
@@ -256,13 +242,39 @@ class AgentRun:
         self._thinking.check()
         yield from self._thinking.end()
         yield self._event("RunContentCompleted")
+        yield self._completed()
+
+    def _begin_messages(self) -> None:
+        """What the model is told first: of itself, and what it is asked."""
+        context, record = self._context, self._record
+        record.messages = []
+        media = _in_message(record.media)
+        about = {"user_id": context.run.user_id} if context.run.user_id is not None else {}
+        told = system_message(
+            self._executor,
+            {**about, **self._state},
+            is_typed=self._step.mock.content_type is not None,
+            media=media,
+        )
+        if told is not None:
+            record.add_message("system", content=told)
+        is_run_input = record.input is context.run.input
+        text = context.run.input_text if is_run_input else _as_message(record.input)
+        if text is not None:
+            # As Agno: who is told a value of a class is not told of media.
+            shown = media if isinstance(record.input, str | list) else {}
+            record.add_message("user", content=text, **shown)
+
+    def _completed(self) -> Event:
+        record = self._record
+        is_beside_others = self._call.branch.is_beside_others
         state = self._hooks.shown_state(
-            self._state, self._run_ids(), is_beside_others=branch.is_beside_others
+            self._state, self._run_ids(), is_beside_others=is_beside_others
         )
         # A team in a session of its own doesn't say its state.
         is_said = not (self._is_apart and self._is_team and self._parent is None)
         members = {"member_responses": record.members} if record.members else {}
-        yield self._event(
+        return self._event(
             "RunCompleted",
             **record.content_members(),
             **record.reasoning_members(),

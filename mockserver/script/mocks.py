@@ -41,6 +41,19 @@ _EXPECTED = {
 }
 
 
+_OF_MODELS = (
+    "tools",
+    "requests",
+    "reasoning",
+    "tokens",
+    "timing",
+    "fails_after",
+    "content_type",
+    "citations",
+)
+"""The keys of a mock that only an agent or a team can have."""
+
+
 class MockCompiler:
     """Compiles the executors and mocks of one script, and notes what is wrong in them."""
 
@@ -95,34 +108,7 @@ class MockCompiler:
         return tuple(members)
 
     def mock(self, mock: dict[str, Any], path: Path, name: str, executor: Executor) -> Mock:
-        if "content" in mock and "chunks" in mock:
-            self._problems.add((*path, "chunks"), "a step answers `content` or `chunks`, not both")
-        if executor.type == "function":
-            for key in (
-                "tools",
-                "requests",
-                "reasoning",
-                "tokens",
-                "timing",
-                "fails_after",
-                "content_type",
-                "citations",
-            ):
-                if mock.get(key) not in (None, [], {}, ""):
-                    expected = "only an agent or a team has it; expected `agent`"
-                    self._problems.add((*path, key), expected)
-        elif mock.get("runs"):
-            message = (
-                "only a function runs others within itself; expected a step without agent, team"
-            )
-            self._problems.add((*path, "runs"), message)
-        if mock.get("requests") and mock.get("tools"):
-            message = "they stand in `requests` where there are any"
-            self._problems.add((*path, "tools"), message)
-        if mock.get("content_type") and not isinstance(mock.get("content"), dict):
-            message = "what has a class is a mapping; expected `content` with its members"
-            self._problems.add((*path, "content_type"), message)
-        self._check_waits(mock, path)
+        self._check(mock, path, executor)
         content = mock.get("content", f"{literal(name)}: {{{{ input }}}}")
         runs = self._runs(mock, path, name) if executor.type == "function" else ()
         chunks = mock.get("chunks")
@@ -155,6 +141,28 @@ class MockCompiler:
             runs=runs,
             answers_by_runs=bool(runs) and "content" not in mock,
         )
+
+    def _check(self, mock: dict[str, Any], path: Path, executor: Executor) -> None:
+        """Notes keys that exclude each other, and those that the executor cannot have."""
+        if "content" in mock and "chunks" in mock:
+            self._problems.add((*path, "chunks"), "a step answers `content` or `chunks`, not both")
+        if executor.type == "function":
+            for key in _OF_MODELS:
+                if mock.get(key) not in (None, [], {}, ""):
+                    expected = "only an agent or a team has it; expected `agent`"
+                    self._problems.add((*path, key), expected)
+        elif mock.get("runs"):
+            message = (
+                "only a function runs others within itself; expected a step without agent, team"
+            )
+            self._problems.add((*path, "runs"), message)
+        if mock.get("requests") and mock.get("tools"):
+            message = "they stand in `requests` where there are any"
+            self._problems.add((*path, "tools"), message)
+        if mock.get("content_type") and not isinstance(mock.get("content"), dict):
+            message = "what has a class is a mapping; expected `content` with its members"
+            self._problems.add((*path, "content_type"), message)
+        self._check_waits(mock, path)
 
     def _setting(self, value: Any, path: Path) -> Any:
         """A setting's value, or the template or the CEL expression that gives it."""
