@@ -22,7 +22,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from agentos_contract.output import escaped, escaped_lines
-from mockserver.connections import Limits, protocol
+from mockserver.connections import Limits, protocols
 
 SECONDS_TO_FINISH = 1
 """After a signal, until what is still being answered is told to end."""
@@ -161,10 +161,13 @@ def serve(
     SECONDS_TO_END. A second ends at once.
     """
     limits = limits or Limits()
+    http, ws = protocols(limits)
     config = uvicorn.Config(
         application,
-        http=protocol(limits),
+        http=http,
+        ws=ws,
         ws_max_size=limits.max_message,
+        ws_per_message_deflate=False,  # 10 KB can stand for 10 MB
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -189,10 +192,13 @@ def serve(
 def serving(application: ASGIApp) -> Iterator[str]:
     """Serve on a free port of this machine, from a thread of this process; the URL."""
     listener = listen("127.0.0.1", 0)
+    http, ws = protocols(Limits())
     config = uvicorn.Config(
         application,
-        http=protocol(Limits()),
+        http=http,
+        ws=ws,
         ws_max_size=Limits.max_message,
+        ws_per_message_deflate=False,
         log_config=None,
         access_log=False,
         lifespan="off",

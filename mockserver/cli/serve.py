@@ -149,7 +149,8 @@ def checked_instant(ctx: click.Context, param: click.Parameter, value: str | Non
     type=click.IntRange(min=1),
     metavar="MIB",
     help="How much of sessions and runs is remembered; beyond it what is longest unused is "
-    "forgotten. While runs under way hold as much a further one is answered 503.",
+    "forgotten. While runs under way hold as much, or bodies on their way, a further one is "
+    "answered 503.",
 )
 @click.option(
     "--max-body",

@@ -147,7 +147,13 @@ def run(
             end_answers=lambda: app.runner.fail_all("the server is shutting down"),
             certificate=certificate,
             parent=is_here,
-            limits=Limits(max_header_size * KIB, max_headers, client_timeout, max_body * MIB),
+            limits=Limits(
+                max_header_size * KIB,
+                max_headers,
+                client_timeout,
+                max_body * MIB,
+                settings.max_memory,
+            ),
             clock=clock,
         )
 

@@ -297,13 +297,18 @@ class Control:
 
     async def _feed(self, request: Request, send: Send) -> None:
         last = Headers(scope=request.scope).get("last-event-id", "")
+        headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
+        headers += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+        start = {"type": "http.response.start", "status": 200, "headers": headers}
+        if request.scope["method"] == "HEAD":
+            await send(start)
+            await send({"type": "http.response.body", "body": b""})
+            return
         operations: Handlers | SharedControl = self._handlers
         if self._shared is not None:
             await self._shared.begin_to_follow()
             operations = self._shared
-        headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
-        headers += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send(start)
         await send(
             {"type": "http.response.body", "body": encode_comment("here"), "more_body": True}
         )

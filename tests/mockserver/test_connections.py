@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import resource
 import socket
 from collections.abc import Callable, Iterator
@@ -24,8 +25,11 @@ HEAD = b"POST " + RUNS + b" HTTP/1.1\r\nhost: x\r\n"
 FORM_HEADERS = b"content-type: application/x-www-form-urlencoded\r\ncontent-length: 24\r\n"
 LIMITS = (
     *("--max-header-size", "8", "--max-headers", "50", "--client-timeout", "1"),
-    *("--max-body", "1"),
+    *("--max-body", "1", "--max-memory", "2"),
 )
+CHUNKED = b"content-type: application/x-www-form-urlencoded\r\ntransfer-encoding: chunked\r\n"
+GET = b"GET /health HTTP/1.1\r\nhost: x\r\n"
+CLOSE = b"connection: close\r\n"
 
 
 class Served:
@@ -52,6 +56,13 @@ class Served:
         answer = httpx2.post(f"{self.url}{RUNS.decode()}", data=form, timeout=30)
         return answer.status_code == 200
 
+    def serves_again(self) -> None:
+        """Wait until it serves."""
+        with contextlib.suppress(httpx2.TransportError):
+            if self.serves():
+                return
+        self.serves_again()
+
     def descriptors(self) -> int:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
@@ -67,6 +78,10 @@ def rest_of_connection(connection: socket.socket) -> bytes:
         while piece := connection.recv(65536):
             received += piece
     return received
+
+
+def statuses(answers: bytes) -> list[bytes]:
+    return re.findall(rb"HTTP/1.1 (\d{3}) [A-Z]", answers)
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +168,147 @@ def test_a_byte_now_and_then_does_not_keep_a_connection(served: Served) -> None:
                 received += connection.recv(65536)
 
 
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        (b"GET /health HTTP/1.1\r\n\r\n", 400),  # RFC 9112 section 3.2
+        (GET + b"host: x\r\n\r\n", 400),
+        (b"GET /health HTTP/1.1\r\nhost: a b\r\n\r\n", 400),
+        (b"GET /health#there HTTP/1.1\r\nhost: x\r\n\r\n", 400),
+        (b"GET http://u:p@x/health HTTP/1.1\r\nhost: x\r\n\r\n", 400),
+        (b"GET ftp://x/health HTTP/1.1\r\nhost: x\r\n\r\n", 400),
+        (b"GET http:///health HTTP/1.1\r\nhost: x\r\n\r\n", 400),
+        (b"CONNECT x:80 HTTP/1.1\r\nhost: x:80\r\n\r\n", 501),
+        (b"GET /health HTTP/2.0\r\nhost: x\r\n\r\n", 505),
+        (GET + b"x: y\r\n z\r\n\r\n", 400),  # section 5.2
+        (HEAD + CHUNKED + b"content-length: 24\r\n\r\n18\r\n" + FORM + b"\r\n0\r\n\r\n", 400),
+        (HEAD + FORM_HEADERS + b"content-length: 5\r\n\r\n" + FORM, 400),
+        (HEAD + CHUNKED + b"\r\n0x18\r\n" + FORM + b"\r\n0\r\n\r\n", 400),
+        (HEAD + CHUNKED + b"\r\n18\n" + FORM + b"\n0\n\n", 400),
+        (HEAD + CHUNKED.replace(b"chunked", b"gzip, chunked") + b"\r\n0\r\n\r\n", 501),
+        (HEAD.replace(b"1.1", b"1.0") + CHUNKED + b"\r\n0\r\n\r\n", 400),  # section 6.1
+        (
+            b"GET /workflows/ws HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\n"
+            b"connection: upgrade\r\ncontent-length: 4\r\n\r\nbody",
+            400,
+        ),
+    ],
+    ids=lambda value: None if isinstance(value, int) else value[:60].decode(),
+)
+def test_a_request_that_can_be_understood_in_two_ways_is_refused(
+    served: Served, asked: bytes, status: int
+) -> None:
+    answer = served.ask(asked + GET + b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 %d " % status), answer
+    assert len(statuses(answer)) == 1  # nothing of what follows is taken for a request
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["detail"]
+
+
+def test_a_target_may_name_the_server_whatever_host_says(served: Served) -> None:
+    def status(target: bytes, host: bytes) -> bytes:
+        head = b"GET %s HTTP/1.1\r\nhost: %s\r\n" % (target, host)
+        return served.ask(head + CLOSE + b"\r\n")[:12]
+
+    assert status(b"http://x/health", b"x") == b"HTTP/1.1 200"
+    assert status(b"HTTP://[::1]:80?a", b"x") == b"HTTP/1.1 200"
+    # The control API, which asks for the Host of this machine, goes by the target too.
+    assert status(b"http://localhost/__mock__/runs", b"evil.example") == b"HTTP/1.1 200"
+    assert status(b"http://evil.example/__mock__/runs", b"localhost") == b"HTTP/1.1 403"
+
+
+def test_a_trailer_is_no_header(served: Served) -> None:
+    answer = served.ask(
+        HEAD + CHUNKED + CLOSE + b"\r\n18\r\n" + FORM + b"\r\n0\r\nprefer: code=404\r\n\r\n"
+    )
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("cut", [0, 40, 190, 201, 210])
+def test_who_asks_for_another_protocol_is_answered_by_this_one(served: Served, cut: int) -> None:
+    """Java's client asks each server for HTTP/2; its body was taken for the other protocol's, and
+    what came in a packet of its own for another request."""
+    upgrade = b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMA\r\n"
+    asked = HEAD + FORM_HEADERS + upgrade + b"\r\n" + FORM
+    assert asked[201:].startswith(b"message")
+    answer = served.ask(asked[:cut], asked[cut:] + GET + CLOSE + b"\r\n")
+    assert statuses(answer) == [b"200", b"200"]
+    assert b'"input":"tea"' in answer
+
+
+def test_http_1_0_knows_neither_chunks_nor_interim_answers(served: Served) -> None:
+    form = FORM.replace(b"false", b"true&")
+    head = HEAD.replace(b"1.1", b"1.0") + FORM_HEADERS + b"expect: 100-continue\r\n"
+    answer = served.ask(head + b"\r\n" + form)
+    said, _, body = answer.partition(b"\r\n\r\n")
+    assert said.startswith(b"HTTP/1.1 200 ")
+    assert b"transfer-encoding" not in said
+    assert body.startswith(b"event: WorkflowStarted\n")
+    assert body.endswith(b"\n\n")
+    assert statuses(served.ask(head + b"\r\n" + FORM)) == [b"200"]
+
+
+def test_who_waits_to_send_a_body_that_is_not_wanted_is_left(served: Served) -> None:
+    asked = (
+        b"POST /nowhere HTTP/1.1\r\nhost: x\r\ncontent-length: 24\r\nexpect: 100-continue\r\n\r\n"
+    )
+    answer = served.ask(asked)
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert CLOSE in answer
+
+
+def test_earlier_requests_are_answered_where_a_later_one_is_refused(served: Served) -> None:
+    whole = HEAD + FORM_HEADERS + b"\r\n" + FORM
+    answer = served.ask(whole + GET + b"\r\n" + b"GET nothing\r\n\r\n")
+    assert statuses(answer) == [b"200", b"200"]
+    assert answer.count(CLOSE) == 1
+    # As many as a packet holds would take 20 MB.
+    assert 2 < len(statuses(served.ask((GET + b"\r\n") * 1000))) < 30
+
+
+def test_bodies_that_are_on_their_way_have_a_limit_together(served: Served) -> None:
+    """Each may have a mebibyte, and all together two."""
+    half = b"content-length: 1000000\r\n\r\n" + b"x" * 900_000
+    answer = _first_answer(served, HEAD + half)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: 1\r\n" in answer
+    assert (
+        "serve --max-memory allows more" in json.loads(answer.partition(b"\r\n\r\n")[2])["detail"]
+    )
+
+
+def test_messages_that_are_on_their_way_have_a_limit_together(served: Served) -> None:
+    head = (
+        b"GET /workflows/ws HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+        b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    length, mask = (1_000_000).to_bytes(8, "big"), b"\0\0\0\0"
+    one = b"\x81\xff" + length + mask + b"x" * 900_000  # not its end
+    many = b"\x01\x80" + mask + b"\x00\x81" + mask + b"x" * 1
+    many += (b"\x00\x81" + mask + b"x") * 15_000  # in memory far more than on the wire
+    for half in (one, many):
+        said = _first_answer(served, head, half, until=b"--max-memory")
+        assert b"\x03\xf5too much is on its way" in said  # 1013: try again later
+
+
+def _first_answer(served: Served, first: bytes, then: bytes = b"", until: bytes = b"") -> bytes:
+    """Of clients that send the same, until one is answered; and all are served again after it."""
+    with contextlib.ExitStack() as open_ones:
+        while True:
+            connection = open_ones.enter_context(served.connect())
+            connection.sendall(first)
+            received = connection.recv(65536) if then else b""
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(then)
+            connection.settimeout(0.05)
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                while piece := connection.recv(65536):
+                    received += piece
+            if b"HTTP/1.1 408 " not in received and until in received and received:
+                break
+    assert served.serves()
+    return received
+
+
 def test_a_longer_message_ends_a_websocket(served: Served) -> None:
     with connect(f"ws://127.0.0.1:{served.port}/workflows/ws") as socket:
         socket.recv()
@@ -189,15 +345,16 @@ def test_a_client_that_takes_nothing_is_left(tmp_path: Path) -> None:
 
 
 def test_who_has_too_many_files_open_is_told() -> None:
-    served = Served("--no-reload")
+    served = Served("--no-reload", "--log-level", "warning")
     resource.prlimit(served.process.pid, resource.RLIMIT_NOFILE, (60, 60))
     with contextlib.ExitStack() as open_ones:
-        for _ in range(100):  # the system takes them all; the mock has no room for some
-            open_ones.enter_context(served.connect())
+        for _ in range(100):
+            connection = open_ones.enter_context(served.connect())
+        assert rest_of_connection(connection).startswith(b"HTTP/1.1 503 ")
         said = served.process.stdout.readline()
     assert "of the 60 files and connections" in said
     assert "`ulimit -n` allows more" in said
-    assert served.serves()
+    served.serves_again()
     stop(served.process)
 
 
