@@ -41,7 +41,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from mockserver.app import create_app
-from mockserver.connections import Limits, protocol
+from mockserver.connections import Limits, protocols
 from mockserver.script.loader import BUNDLED_SCRIPTS
 
 PATH = "/workflows/content-pipeline/runs"
@@ -86,7 +86,7 @@ FORMS = {
 @contextlib.contextmanager
 def mock() -> Iterator[Server]:
     """The mock, as `mockserver serve` has it."""
-    with _served("mock", create_app, FORMS, http=protocol(Limits())) as server:
+    with _served("mock", create_app, FORMS, http=protocols(Limits())[0]) as server:
         yield server
 
 
