@@ -271,6 +271,25 @@ def test_the_code_that_is_named_is_there(page: str) -> None:
             assert re.search(rf"^\s*(?:async )?(?:def |class )?{one}\b", code, re.M), (name, one)
 
 
+MEMBER = re.compile(r"`([A-Z]\w+)\.(\w+)`")
+"""A class and a member of it, as a page names them."""
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_the_members_that_are_named_are_there(page: str) -> None:
+    named = MEMBER.findall((ROOT / page).read_text(encoding="utf-8"))
+    code = "".join(
+        file.read_text(encoding="utf-8")
+        for package in ("agentos_contract", "contract_tests", "mockserver")
+        for file in (ROOT / package).rglob("*.py")
+    )
+    assert named
+    for name, member in named:
+        bodies = re.findall(rf"^class {name}\b.*?(?=^\S|\Z)", code, re.M | re.S)
+        defined = rf"^\s+(?:async )?(?:def )?(?:self\.)?{member}\b"
+        assert any(re.search(defined, body, re.M) for body in bodies), (name, member)
+
+
 def test_the_bundled_workflows_are_all_listed() -> None:
     page = (ROOT / "docs" / "workflows.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| \[(.*?)\]\(\.\./fixtures/workflows/\1\.yaml\)", page, re.M)

@@ -165,19 +165,20 @@ def _answer(request: Request) -> None:
     elif asked.status is not None:
         preferences.apply("status")
         detail = asked.detail or request.operation.schema.example_detail(asked.status)
-        body = None
-        if asked.body is not ABSENT:
-            body = _encoded(asked.body)
-        elif asked.status in (204, 304):
-            body = b""
-        raise ApiError(
-            asked.status, detail, error_code=asked.error_code, headers=asked.headers, body=body
-        )
+        raise _whole_answer(asked.status, detail, asked.error_code, asked.headers, asked.body)
 
 
-def _encoded(body: Any) -> bytes:
-    """A text as it is, or JSON."""
-    return body.encode() if isinstance(body, str) else to_json(body)
+def _whole_answer(
+    status: int, detail: str, error_code: str | None, headers: Mapping[str, str], body: Any
+) -> ApiError:
+    """A script's or a rule's own answer. `body` is JSON, or a text that is sent as it is; ABSENT:
+    the document's, with `detail` and `error_code`, or nothing where the status has no body."""
+    content: bytes | None = None
+    if body is not ABSENT:
+        content = body.encode() if isinstance(body, str) else to_json(body)
+    elif status in (204, 304):
+        content = b""
+    return ApiError(status, detail, error_code=error_code, headers=headers, body=content)
 
 
 def _why_no_scenario(name: str, workflow: Workflow) -> str | None:
@@ -204,13 +205,9 @@ async def _scenario(request: Request) -> None:
             return
     if scenario.delay:
         await request.mock_scope.clock.sleep(scenario.delay)
-    body = None if scenario.body is None else _encoded(scenario.body)
-    raise ApiError(
-        scenario.status,
-        scenario.detail,
-        error_code=scenario.error_code,
-        headers=scenario.headers,
-        body=b"" if body is None and scenario.status in (204, 304) else body,
+    body = ABSENT if scenario.body is None else scenario.body
+    raise _whole_answer(
+        scenario.status, scenario.detail, scenario.error_code, scenario.headers, body
     )
 
 

@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mockserver.app import Settings, create_app
 from mockserver.script.loader import load_scripts
 from tests.conftest import serving
-from tests.contract_tests.conftest import DOCUMENT, test_target
+from tests.contract_tests.conftest import DOCUMENT, report_on
 from tests.self_proof.matrix import SCRIPTS, broken
 
 FIELDS = ("message", "session_id", "user_id")
@@ -578,7 +578,7 @@ def measure(names: Iterable[str] = ()) -> int:
                 continue
             around.perform(fault)
             started = time.monotonic()
-            report = test_target(url, seed=3, workflows=fault.workflows, max_examples=50)
+            report = report_on(url, seed=3, workflows=fault.workflows, max_examples=50)
             seen = broken(report)
             seconds = time.monotonic() - started
             print(

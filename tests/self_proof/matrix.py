@@ -20,7 +20,7 @@ from contract_tests.target.configuration import WorkflowSettings
 from mockserver.app import Settings, create_app
 from mockserver.script.loader import load_scripts
 from tests.conftest import ROOT, serving
-from tests.contract_tests.conftest import DOCUMENT, SHORT, test_target
+from tests.contract_tests.conftest import DOCUMENT, SHORT, report_on
 
 SCRIPTS = Path(__file__).parent / "scripts"
 TOKEN = "Let-Me-In-1"
@@ -183,7 +183,7 @@ class MockUnderTest:
         self._made[str(names)] += 1
         seed = crc32(f"{names}{self._made[str(names)]}".encode())
         self.names = frozenset(names)
-        return test_target(
+        return report_on(
             self.url, token=TOKEN, seed=seed, workflows=conditions.workflows, **conditions.options
         )
 

@@ -20,7 +20,7 @@ from contract_tests.judging.results import Status
 from mockserver.app import Settings, create_app
 from tests.agentos_contract.test_judge import Stream
 from tests.conftest import Serve
-from tests.contract_tests.conftest import broken, by_status, run_cli, test_target
+from tests.contract_tests.conftest import broken, by_status, report_on, run_cli
 from tests.contract_tests.server import ConformingServer, Run
 
 SAID = re.compile(r"will start at most (\d+) runs?")
@@ -77,14 +77,14 @@ def test_the_limit_holds_whatever_the_server_does(
     server: type[ConformingServer], max_runs: int, stage: Serve
 ) -> None:
     app = server(("main", "typed"))
-    report = test_target(stage(app), max_runs=max_runs, max_examples=5)
+    report = report_on(stage(app), max_runs=max_runs, max_examples=5)
     assert len(app.runs) <= max_runs
     assert report.runs == len(app.runs)
 
 
 def test_refused_requests_cost_no_run(stage: Serve) -> None:
     app = Stumbles()
-    report = test_target(stage(app), max_runs=20, max_examples=10)
+    report = report_on(stage(app), max_runs=20, max_examples=10)
     assert report.runs == len(app.runs)
     assert "error.no-server-error" in broken(report)
     assert by_status(report, Status.PASSED)["order.ended"]
@@ -93,7 +93,7 @@ def test_refused_requests_cost_no_run(stage: Serve) -> None:
 def test_every_probe_has_its_run(stage: Serve) -> None:
     """The plan's number for probes is what they take: with no more, none goes without."""
     app = ConformingServer(("main", "slow"))
-    report = test_target(stage(app), max_runs=2 + PROBE_RUNS)
+    report = report_on(stage(app), max_runs=2 + PROBE_RUNS)
     reasons = [result.message for result in by_status(report, Status.SKIPPED).values()]
     assert not [reason for reason in reasons if "runs of the plan" in reason]
 
@@ -118,7 +118,7 @@ def test_a_failure_is_made_smaller_within_a_number_of_requests(
 
     monkeypatch.setattr(generated, "SHRINKING_REQUESTS", 2)
     monkeypatch.setattr(generated, "body_of", count)
-    report = test_target(stage(NoJsonForLetters()), max_examples=25, checks=["invalid_forms"])
+    report = report_on(stage(NoJsonForLetters()), max_examples=25, checks=["invalid_forms"])
     assert "error.content-type" in {breach.requirement for breach in report.breaches}
     assert len(drawn) < 100
 
@@ -152,7 +152,7 @@ def test_other_checks_go_on_while_a_slow_batch_run_is_waited_for(
 ) -> None:
     monkeypatch.setattr("contract_tests.checks.batch.WORTH_IT", 0.3)
     app = Waits()
-    report = test_target(stage(app), selection=Selection(only=["batch.equals-stream"]))
+    report = report_on(stage(app), selection=Selection(only=["batch.equals-stream"]))
     assert not broken(report)
     assert app.beside == ["/workflows/main/runs"]
 
@@ -181,9 +181,9 @@ class Varies(ConformingServer):
 
 def test_where_contents_vary_structures_are_compared(stage: Serve) -> None:
     app, chosen = Varies(), Selection(only=["batch.equals-stream"])
-    report = test_target(stage(app), max_runs=65, workflows=["main"], selection=chosen)
+    report = report_on(stage(app), max_runs=65, workflows=["main"], selection=chosen)
     assert "batch.equals-stream" in by_status(report, Status.PASSED)
-    report = test_target(stage(app), max_runs=65, selection=chosen)
+    report = report_on(stage(app), max_runs=65, selection=chosen)
     breaches = report.findings.breaches["batch.equals-stream"]
     assert [breach.message.partition(":")[0] for breach in breaches] == ["other"]
 
@@ -242,7 +242,7 @@ class Spy:
 def test_only_own_sessions_and_runs_are_touched(serve: Serve) -> None:
     spy = Spy(create_app(Settings(seed=1, speed=5)))
     workflows = ("everything", "order-intake", "slow-report", "visit-counter")
-    report = test_target(serve(spy), max_examples=10, workflows=workflows)
+    report = report_on(serve(spy), max_examples=10, workflows=workflows)
     assert not broken(report)
     assert {kind for kind, _ in spy.asked} == {"form", "GET", "POST"}
     foreign = [
@@ -267,5 +267,5 @@ def test_a_server_with_a_session_of_every_name(stage: Serve) -> None:
             assert session_id.startswith("contract-tests-"), session_id
             return super().listed_runs(session_id)
 
-    report = test_target(stage(Crowded()), max_examples=10)
+    report = report_on(stage(Crowded()), max_examples=10)
     assert not broken(report)

@@ -10,7 +10,7 @@ import yaml
 from agentos_contract.deviations import DEVIATIONS, load_deviations
 from mockserver.app import Settings, create_app
 from tests.conftest import Serve
-from tests.contract_tests.conftest import broken, test_target
+from tests.contract_tests.conftest import broken, report_on
 
 NAMES = [
     name
@@ -24,7 +24,7 @@ NAMES = [
 def test_nothing_is_broken(stage: Serve, third: int) -> None:
     """By a third of them at a time: so that few keep another from showing."""
     settings = Settings(seed=1, token="letmein", deviations=frozenset(NAMES[third::3]))
-    report = test_target(
+    report = report_on(
         stage(create_app(settings)), token="letmein", workflows=["content-pipeline", "order-intake"]
     )
     assert broken(report) == set()

@@ -30,7 +30,7 @@ from contract_tests.target.target import DEFAULT_MESSAGE
 from tests.agentos_contract import test_judge
 from tests.agentos_contract.test_judge import Stream, good
 from tests.conftest import Serve
-from tests.contract_tests.conftest import SHORT, broken, by_status, part_for, test_target
+from tests.contract_tests.conftest import SHORT, broken, by_status, part_for, report_on
 from tests.contract_tests.server import ConformingServer, Refused, Run
 
 TOKEN = "Let-Me-In-1"
@@ -1123,7 +1123,7 @@ class CancelsOnce(ConformingServer):
 @pytest.mark.parametrize("token", [None, TOKEN])
 def test_a_conforming_server_keeps_everything(stage: Serve, token: str | None) -> None:
     server = (Locked if token else ConformingServer)(("main", "typed", "slow", "counting"))
-    report = test_target(stage(server), token=token, max_examples=20)
+    report = report_on(stage(server), token=token, max_examples=20)
     assert not broken(report)
     skipped = set(by_status(report, Status.SKIPPED))
     expected = {"sse.pacing", "time.advances", "batch.paused"}  # it is quick, and never pauses
@@ -1138,7 +1138,7 @@ def test_a_conforming_server_keeps_everything(stage: Serve, token: str | None) -
 def test_a_broken_server_is_caught(mutant: Mutant, stage: Serve) -> None:
     """By `--only` what it breaks; for some by everything."""
     part = part_for(mutant.server.__name__, mutant.expected, every=20)
-    report = test_target(stage(mutant.server(mutant.workflows)), **{**part, **mutant.options})
+    report = report_on(stage(mutant.server(mutant.workflows)), **{**part, **mutant.options})
     assert not report.crashes
     assert {breach.requirement for breach in report.breaches} == mutant.expected
     for result in by_status(report, Status.FAILED).values():
@@ -1151,7 +1151,7 @@ def test_a_broken_server_is_caught(mutant: Mutant, stage: Serve) -> None:
 def test_a_server_that_lets_the_page_read_is_not(
     server: type[ConformingServer], stage: Serve
 ) -> None:
-    report = test_target(stage(server()), token=server.token, **BY_A_PAGE)
+    report = report_on(stage(server()), token=server.token, **BY_A_PAGE)
     assert not broken(report)
     skipped = set(by_status(report, Status.SKIPPED))
     assert skipped == ({"browser.vary"} if server is LetsAllPagesRead else set())
@@ -1176,7 +1176,7 @@ def broken_streams(stage: Serve) -> dict[str, set[str]]:
     """What was broken in each mutation's stream."""
     server = BrokenStreams((*BrokenStreams.stories, "good"))
     count = len(server.workflows) + PROBE_RUNS
-    report = test_target(stage(server), max_runs=count)
+    report = report_on(stage(server), max_runs=count)
     assert not report.crashes
     found: dict[str, set[str]] = {name: set() for name in server.workflows}
     for breach in report.breaches:

@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from contract_tests.judging.results import Status
 from tests.conftest import Serve
-from tests.contract_tests.conftest import broken, by_status, run_cli, test_target
+from tests.contract_tests.conftest import broken, by_status, report_on, run_cli
 from tests.contract_tests.server import ConformingServer, Run
 
 
@@ -25,7 +25,7 @@ class NoBatch(ConformingServer):
 @pytest.mark.parametrize("max_runs", [80, 400])
 def test_every_batch_run_a_500_is_one_failure(max_runs: int, stage: Serve) -> None:
     server = NoBatch(("main", "typed"))
-    report = test_target(stage(server), max_runs=max_runs)
+    report = report_on(stage(server), max_runs=max_runs)
     assert broken(report) == {"batch.equals-stream"}
     (result,) = by_status(report, Status.FAILED).values()
     assert result.reproduce.count("curl") == 2
@@ -40,7 +40,7 @@ def test_a_workflow_that_fails_in_batch_alone_is_found(slow: bool, stage: Serve)
     """Probes run the quickest workflow: the one that fails, or not."""
     server = NoBatch(("main", "slow"))
     server.failing = "slow" if slow else "main"
-    report = test_target(stage(server))
+    report = report_on(stage(server))
     assert broken(report) == {"batch.equals-stream"}
     (result,) = by_status(report, Status.FAILED).values()
     assert server.failing in result.message

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contract_tests.checks.selection import Selection
 from contract_tests.judging.results import Status
 from tests.conftest import Serve
-from tests.contract_tests.conftest import broken, by_status, test_target
+from tests.contract_tests.conftest import broken, by_status, report_on
 from tests.contract_tests.server import ConformingServer, Run
 
 ISOLATION = Selection(only=["session.isolation"])
@@ -29,7 +29,7 @@ class TakesTurns(ConformingServer):
 
 
 def test_runs_that_never_overlap_say_nothing(stage: Serve) -> None:
-    report = test_target(stage(TakesTurns()), selection=ISOLATION)
+    report = report_on(stage(TakesTurns()), selection=ISOLATION)
     (result,) = by_status(report, Status.SKIPPED).values()
     assert result.requirement.id == "session.isolation"
     assert result.message == "two runs in two sessions were never under way at the same time"
@@ -45,7 +45,7 @@ class Overlaps(TakesTurns):
 
 
 def test_runs_that_overlap_say_that_they_are_apart(stage: Serve) -> None:
-    report = test_target(stage(Overlaps()), selection=ISOLATION)
+    report = report_on(stage(Overlaps()), selection=ISOLATION)
     assert by_status(report, Status.PASSED).keys() == {"session.isolation"}
 
 
@@ -67,6 +67,6 @@ class CountsForAll(Overlaps):
 
 
 def test_a_state_that_runs_side_by_side_share_is_found(stage: Serve) -> None:
-    report = test_target(stage(CountsForAll()), selection=ISOLATION)
+    report = report_on(stage(CountsForAll()), selection=ISOLATION)
     assert broken(report) == {"session.isolation"}
     assert {breach.check for breach in report.breaches} == {"states_beside"}

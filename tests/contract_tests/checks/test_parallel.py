@@ -11,7 +11,7 @@ from starlette.responses import Response
 from contract_tests.checks.selection import Selection
 from contract_tests.judging.results import Status
 from tests.conftest import Serve
-from tests.contract_tests.conftest import broken, by_status, run_cli, test_target
+from tests.contract_tests.conftest import broken, by_status, report_on, run_cli
 from tests.contract_tests.server import ConformingServer, Run
 
 NAMES = tuple(f"w{number}" for number in range(6))
@@ -43,7 +43,7 @@ class Together(ConformingServer):
 
 def test_streams_run_at_once(stage: Serve) -> None:
     server = Together()
-    report = test_target(stage(server), parallel=3, checks=["streams"])
+    report = report_on(stage(server), parallel=3, checks=["streams"])
     assert broken(report) == set()
     assert "order.ended" in by_status(report, Status.PASSED)
     assert (server.most, len(server.runs)) == (3, 6)
@@ -75,7 +75,7 @@ class Varies(ConformingServer):
 def test_what_is_found_is_the_same(parallel: int, stage: Serve) -> None:
     server = Varies()
     part = Selection(only=["batch.equals-stream", "order.*"])
-    report = test_target(stage(server), parallel=parallel, selection=part)
+    report = report_on(stage(server), parallel=parallel, selection=part)
     breaches = report.findings.breaches
     assert [breach.message.partition(":")[0] for breach in breaches["batch.equals-stream"]] == [
         "w3"
@@ -103,7 +103,7 @@ def test_what_was_started_is_judged_where_the_rest_is_refused(stage: Serve) -> N
             return await super().stream(run)
 
     server = Busy(NAMES)
-    report = test_target(stage(server), parallel=3, checks=["streams"])
+    report = report_on(stage(server), parallel=3, checks=["streams"])
     assert broken(report) == set()
     assert "order.ended" in by_status(report, Status.PASSED)
     assert len(server.runs) <= 3 + 3

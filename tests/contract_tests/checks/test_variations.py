@@ -17,7 +17,7 @@ from contract_tests.judging.results import Status
 from contract_tests.target.client import Limits
 from tests.agentos_contract.test_judge import Stream, event
 from tests.conftest import Serve
-from tests.contract_tests.conftest import broken, by_status, test_target
+from tests.contract_tests.conftest import broken, by_status, report_on
 from tests.contract_tests.server import ConformingServer, Refused, Run
 
 VARIANTS: list[type[ConformingServer]] = []
@@ -217,7 +217,7 @@ class StartsColdOnce(ConformingServer):
 def test_a_legal_difference_is_no_breach(variant: type[ConformingServer], stage: Serve) -> None:
     # Another framing is of each stream alike: a few are enough, and these are read byte by byte.
     few = {"max_examples": 0, "max_runs": 5} if issubclass(variant, Framed) else {"max_examples": 6}
-    report = test_target(stage(variant(("main",))), **few)
+    report = report_on(stage(variant(("main",))), **few)
     assert broken(report) == set()
     assert {"order.ended", "sse.complete"} <= set(by_status(report, Status.PASSED))
 
@@ -234,7 +234,7 @@ def test_a_message_that_would_take_too_long_is_not_sent(stage: Serve) -> None:
     """70,000 characters would take longer than an answer may."""
     server = SpeaksSlowly(("main",))
     chosen = Selection(only=["form.long-message", "form.length-limit"])
-    report = test_target(stage(server), selection=chosen, limits=Limits(idle=8.0))
+    report = report_on(stage(server), selection=chosen, limits=Limits(idle=8.0))
     assert broken(report) == set()
     skipped = by_status(report, Status.SKIPPED)["form.length-limit"]
     assert "one of 70000 would take some" in skipped.message

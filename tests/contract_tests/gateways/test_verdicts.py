@@ -16,7 +16,7 @@ from contract_tests.target.exchange import Exchange
 from contract_tests.target.exchange import Request as Sent
 from tests.conftest import Serve
 from tests.contract_tests import server
-from tests.contract_tests.conftest import broken, by_status, run_cli, test_target
+from tests.contract_tests.conftest import broken, by_status, report_on, run_cli
 from tests.contract_tests.gateways.conftest import PAGE, Gateway
 from tests.contract_tests.server import ConformingServer
 
@@ -58,7 +58,7 @@ def test_a_stream_is_passed_on_as_it_comes_where_answers_are_buffered(
 ) -> None:
     monkeypatch.setattr(server, "SLOW_SECONDS", 1.5)
     gateways.show(ConformingServer(("main", "slow")))
-    report = test_target(gateways["buffered"])
+    report = report_on(gateways["buffered"])
     assert broken(report) == set()
     assert "sse.pacing" in by_status(report, Status.PASSED)
 
@@ -94,7 +94,7 @@ class Behind(ConformingServer):
 )
 @pytest.mark.parametrize("every", [2, 5])
 def test_a_gateway_in_between_breaks_nothing(answer: Response, every: int, stage: Serve) -> None:
-    report = test_target(stage(Behind(answer, every)))
+    report = report_on(stage(Behind(answer, every)))
     assert broken(report) == set()
     skipped = by_status(report, Status.SKIPPED)
     assert any("could not be decided" in result.message for result in skipped.values())
@@ -131,13 +131,13 @@ def test_a_page_for_everybody_breaks_nothing(status: int, stage: Serve) -> None:
                 return HTMLResponse(PAGE, status)
             return await super().answer(request)
 
-    report = test_target(stage(Closing()))
+    report = report_on(stage(Closing()))
     assert broken(report) == set()
 
 
 def test_a_gateway_is_waited_for(stage: Serve) -> None:
     busy = JSONResponse({"message": "busy"}, 503, {"retry-after": "0"})
-    report = test_target(stage(Behind(busy, 3)))
+    report = report_on(stage(Behind(busy, 3)))
     assert broken(report) == set()
     assert not any("decided" in r.message for r in by_status(report, Status.SKIPPED).values())
 
@@ -151,7 +151,7 @@ def test_a_server_that_fails_by_itself_is_found(page: bool, stage: Serve) -> Non
                 return HTMLResponse(body, 500) if page else JSONResponse({"detail": "no"}, 500)
             return await super().answer(request)
 
-    assert "batch.equals-stream" in broken(test_target(stage(Failing())))
+    assert "batch.equals-stream" in broken(report_on(stage(Failing())))
 
 
 @pytest.mark.parametrize(("body", "count"), [(b"upstream is down", 0), (b'{"detail": "no"}', 1)])

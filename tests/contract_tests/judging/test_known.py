@@ -17,7 +17,7 @@ from mockserver.app import Settings, create_app
 from mockserver.script.loader import BUNDLED_SCRIPTS, load_scripts
 from tests.agentos_contract.test_judge import Stream
 from tests.conftest import Serve, agentos
-from tests.contract_tests.conftest import run_cli, test_target
+from tests.contract_tests.conftest import report_on, run_cli
 from tests.contract_tests.server import ConformingServer, Run
 
 QUICK = ("--max-examples", "0", "--seed", "3")
@@ -52,7 +52,7 @@ def settled(report: Report, known: KnownDeviations) -> dict[str, Result]:
 
 @pytest.fixture(scope="module")
 def flawed(stage: Serve) -> Report:
-    report = test_target(stage(Flawed(WORKFLOWS)), max_runs=40)
+    report = report_on(stage(Flawed(WORKFLOWS)), max_runs=40)
     assert settled(report, {})[BROKEN].status is Status.FAILED
     return report
 
@@ -292,9 +292,9 @@ def judge_by_the_profile(report: Report, workflow: str = "") -> int:
 @pytest.mark.agentos
 def test_the_profile_is_that_of_the_real_server_with_others_workflows(others: Path) -> None:
     with agentos(others) as url:
-        assert judge_by_the_profile(test_target(url)) > 12
+        assert judge_by_the_profile(report_on(url)) > 12
         for name in ("agent", "unmet"):
-            alone = test_target(url, workflows=[name])
+            alone = report_on(url, workflows=[name])
             judge_by_the_profile(alone, name)
         # What these show they show alone; nothing else is said to be gone.
         result = run_cli(url, *QUICK, "--workflow", "function", "--known", "agno-2.5.6")
@@ -311,4 +311,4 @@ def test_the_profile_is_that_of_each_workflow_alone(others: Path, stage: Serve) 
     as_agno = load_profile("agno-2.5.6").deviations
     url = stage(create_app(Settings(workflows=workflows, seed=1, deviations=as_agno)))
     for name in workflows:
-        judge_by_the_profile(test_target(url, workflows=[name], checks=ALONE), name)
+        judge_by_the_profile(report_on(url, workflows=[name], checks=ALONE), name)

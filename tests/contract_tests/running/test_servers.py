@@ -12,7 +12,7 @@ from agentos_contract.requirements import DEFAULT_LEVEL, load_catalogue
 from contract_tests.judging.known import Known, load_known
 from contract_tests.judging.results import Status
 from contract_tests.running.run import Report
-from tests.contract_tests.conftest import broken, by_status, run_cli, test_target
+from tests.contract_tests.conftest import broken, by_status, report_on, run_cli
 from tests.contract_tests.judging.test_known import failed, judge_by_the_profile, profile, settled
 
 # Seen by hand, each by the curl command that the failure prints.
@@ -41,7 +41,7 @@ SOMETIMES = {"time.created-at"}
 
 
 def test_the_mock_keeps_everything(brisk_mock_url: str) -> None:
-    report = test_target(
+    report = report_on(
         brisk_mock_url, max_examples=30, browser_origin="http://localhost:5173", parallel=3
     )
     assert broken(report) == set()
@@ -51,7 +51,7 @@ def test_the_mock_keeps_everything(brisk_mock_url: str) -> None:
 
 
 def test_the_locked_mock_keeps_authentication(locked_mock_url: str) -> None:
-    report = test_target(locked_mock_url, token="letmein", workflows=["content-pipeline"])
+    report = report_on(locked_mock_url, token="letmein", workflows=["content-pipeline"])
     assert broken(report) == set()
     passed = set(by_status(report, Status.PASSED))
     assert {name for name in passed if name.startswith("authentication.")} == {
@@ -62,7 +62,7 @@ def test_the_locked_mock_keeps_authentication(locked_mock_url: str) -> None:
 @pytest.fixture(scope="module")
 def of_agentos(agentos_url: str) -> Report:
     """What a real AgentOS does, once for all that look at it."""
-    return test_target(agentos_url, max_examples=20)
+    return report_on(agentos_url, max_examples=20)
 
 
 def test_a_real_agentos_has_these_deviations(of_agentos: Report) -> None:

@@ -17,7 +17,7 @@ from contract_tests.target.wrong_messages import (
     wrong_messages,
 )
 from tests.conftest import Serve
-from tests.contract_tests.conftest import test_target
+from tests.contract_tests.conftest import report_on
 from tests.contract_tests.server import ConformingServer, Refused
 
 
@@ -183,7 +183,7 @@ class OverlooksKeywords(ConformingServer):
 def test_one_failure_names_the_keywords_and_the_modes(stage: Serve) -> None:
     only = Selection(only=frozenset({"form.input-schema"}))
     server = OverlooksKeywords(("typed",))
-    report = test_target(stage(server), selection=only, workflows=("typed",))
+    report = report_on(stage(server), selection=only, workflows=("typed",))
     (breach,) = report.breaches
     assert breach.requirement == "form.input-schema"
     assert breach.message == (
