@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from functools import lru_cache
 from urllib.parse import urlencode
 
 from starlette.types import Message
@@ -13,7 +12,7 @@ from mockserver.app import MockServer
 
 async def run(app: MockServer, workflow_id: str, **form: str) -> int:
     """Have a workflow run; bytes of the answer. Raises AssertionError for another than 200."""
-    body = _encoded(tuple(form.items()))
+    body = urlencode(form).encode()
     path = f"/workflows/{workflow_id}/runs"
     scope = {
         "type": "http",
@@ -50,9 +49,3 @@ async def run(app: MockServer, workflow_id: str, **form: str) -> int:
 
     await app(scope, receive, send)
     return length
-
-
-@lru_cache
-def _encoded(form: tuple[tuple[str, str], ...]) -> bytes:
-    """Once for many requests: it is the client's work."""
-    return urlencode(form).encode()

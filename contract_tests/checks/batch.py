@@ -67,6 +67,11 @@ def batch_runs(context: Context) -> Iterator[None]:
             _judge(context, workflow, future)
     except NoMoreRuns as reason:
         problem = reason
+    left = len(planned) - len(context.history.batches) - (slow is not None)
+    left += context.plan.unbatched
+    if left:
+        why = problem or "--max-runs leaves none for them"
+        problem = NoMoreRuns(f"{left} workflows were not run in batch: {why}")
     if slow is not None and ahead is not None:
         if problem is None:
             yield

@@ -63,6 +63,10 @@ class Plan:
     """Streams of other workflows, until one takes time."""
     cancels: bool = True
     """Whether one of the probes runs the slowest workflow."""
+    unstreamed: int = 0
+    """Workflows for whose stream there are too few runs."""
+    unbatched: int = 0
+    """Those for whose batch run there are."""
 
     def describe(self) -> str:
         """A line for people."""
@@ -125,4 +129,6 @@ def make_plan(
         min(max_runs, need),
         spare,
         needs.cancels,
+        count - streams if needs.streams else 0,
+        count - batches if needs.batches else 0,
     )

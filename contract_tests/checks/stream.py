@@ -42,6 +42,8 @@ def streams(context: Context) -> None:
         if run is not None:
             context.history.streams[workflow.id] = run
             context.progress(f"stream {workflow.id}: {describe(run)}")
+    if context.plan.unstreamed:
+        raise NoMoreRuns(f"--max-runs leaves no stream to {context.plan.unstreamed} workflows")
 
 
 @check(Stage.BATCHES, *sorted(OF_STREAMS), tries_each_workflow=True)

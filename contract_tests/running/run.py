@@ -24,7 +24,7 @@ from contract_tests.checks.registry import (
     ordered_checks,
 )
 from contract_tests.checks.selection import Selection
-from contract_tests.checks.stages import CannotDecide
+from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.judging.answers import OF_REFUSALS
 from contract_tests.judging.findings import Findings
 from contract_tests.judging.judgement import Breach
@@ -312,6 +312,7 @@ class _Run:
             if (why_not := check.why_not(self._lacking)) is not None:
                 self._findings.cannot(check.decides, why_not)
             elif self._budget.why_over() is None:
+                self._budget.reserved = self._of_others(check, position)
                 rest = _begin_check(check, context, self._options.resent.get(check.name))
                 if rest is not None:
                     waiting.append((check, rest))
@@ -320,6 +321,14 @@ class _Run:
         for check, rest in waiting:
             _end_check(check, context, rest)
             self._ended(check, was_made=True)
+
+    def _of_others(self, check: Check, position: int) -> int:
+        """How many runs a check leaves to those after it: what a workflow more shows in batch is
+        less than what they do, where there are too few runs for all."""
+        if check.stage < Stage.BATCHES or not check.tries_each_workflow:
+            return 0
+        wanted = sum(other.runs for other in self._checks[position + 1 :])
+        return min(wanted, self._budget.left // 2)
 
     def _ended(self, check: Check, *, was_made: bool) -> None:
         if was_made and self._budget.why_over() is not None:

@@ -37,6 +37,8 @@ class RunBudget:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self.reserved = 0
+        """How many of them are kept for what comes later."""
         self._seconds = self._until = float("inf")
         self.started = 0
         self.timeouts = 0
@@ -85,8 +87,12 @@ class RunBudget:
                 raise NoMoreRuns(f"all answers together took {self.kept >> 20} MiB of memory")
             if self.timeouts >= MAX_TIMEOUTS:
                 raise NoMoreRuns(f"{self.timeouts} answers ran into a time-out or size limit")
-            if self.started + self._pending >= self.limit:
+            taken = self.started + self._pending
+            if taken >= self.limit:
                 raise NoMoreRuns(f"all {self.limit} runs of the plan had been started (--max-runs)")
+            if taken >= self.limit - self.reserved:
+                kept = f"the other {self.limit - taken} runs of the plan are other checks'"
+                raise NoMoreRuns(f"{kept} (--max-runs)")
             self._pending += 1
 
     def settle(self, exchange: Exchange, *, counted: bool) -> None:

@@ -301,6 +301,10 @@ class Client:
                 exchange.decoder = EventStreamDecoder()
             await self._read_body(response, exchange, started, on_event)
         finally:
+            if response.status_code >= 500:
+                # Servers close it right behind a failure, unsaid: a request that is on its way then
+                # is never answered, which is nobody's fault. A closed one is not asked on.
+                await response.extensions["network_stream"].aclose()
             await response.aclose()
 
     async def _read_body(

@@ -100,23 +100,23 @@ class Handlers:
     async def reset(self, request: ControlRequest) -> Answer:
         name = (request.body or {}).get("scope")
         if name is not None:
-            scope = scope_of(self._scopes, name)
-            self._empty(scope)
-            await scope.store.clear()
+            await self._empty(scope_of(self._scopes, name))
             return 204, None
         for scope in self._scopes:
-            self._empty(scope)
+            await self._empty(scope)
             self._scopes.close(scope.name)
-        self._empty(self._scopes.unnamed)
-        self._scripts.recordings.rewind()
-        self._watch.happened("scopes", "")
+        await self._empty(self._scopes.unnamed)
         # A store that outlives the process may have sessions of scopes that are open no more.
         await self._scopes.unnamed.store.clear_all()
+        self._scripts.recordings.rewind()
+        self._watch.happened("scopes", "")
         return 204, None
 
-    def _empty(self, scope: MockScope) -> None:
-        """Make a scope as it was after the start, but for its store, which may fail."""
-        self._runner.forget(scope)
+    async def _empty(self, scope: MockScope) -> None:
+        """Make a scope as it was after the start; its runs under way are cancelled."""
+        for active in self._runner.under_way(scope=scope):
+            active.cancel()
+        await scope.store.clear()
         self._scopes.renew(scope)
         self._rules.clear(scope.name)
         self._watch.forget(scope.name)
@@ -156,10 +156,9 @@ class Handlers:
             ],
             "open_runs": [run.run.run_id for run in self._runner.under_way(scope=scope)],
         }
-        self._empty(scope)
+        await self._empty(scope)
         self._scopes.close(scope.name)
         self._watch.happened("scopes", scope.name)
-        await scope.store.clear()
         return 200, report
 
     # -- rules

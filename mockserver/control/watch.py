@@ -239,8 +239,6 @@ class Watch:
         trace.sent = tuple(trace.sent)
         trace.state = STATES.get(active.run.status, "completed")
         trace.is_cut = active.is_cut
-        if active.is_forgotten:
-            return
         self._over.append(trace)
         self._size += trace.size
         while self._size > self._max_bytes and len(self._over) > 1:
@@ -298,8 +296,7 @@ class Watch:
 
     def traces(self, scope: str | None = None) -> Iterator[Trace]:
         """Runs, the newest first; those of a scope."""
-        under_way = [trace for active, trace in self._active.items() if not active.is_forgotten]
-        for trace in (*reversed(under_way), *reversed(self._over)):
+        for trace in (*reversed(self._active.values()), *reversed(self._over)):
             if scope in (None, trace.scope):
                 yield trace
 

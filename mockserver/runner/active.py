@@ -67,9 +67,6 @@ class ActiveRun:
     is_over = False
     """Whether its end has been remembered, or is about to be."""
 
-    is_forgotten = False
-    """Whether nothing of it is to be remembered."""
-
     def __init__(
         self,
         request: RunRequest,
@@ -141,13 +138,6 @@ class ActiveRun:
         self.resume()
         self._error = RunCancelled()
         self._interrupt()
-
-    def forget(self) -> None:
-        """End the run, of which nobody is to know: its scope is made anew."""
-        self.is_forgotten = True
-        self.cancel()
-        # Its hooks may have it go on, and nobody would release its gates.
-        asyncio.get_running_loop().call_soon(self.fail, "the mock was reset")
 
     def fail(self, error: str) -> None:
         """End the run with WorkflowError, as soon as it is asked for its next event."""

@@ -49,11 +49,6 @@ class Recent(Generic[T]):
             _, (_, forgotten) = self._kept.popitem(last=False)
             self._size -= forgotten
 
-    def pop_all(self, beginning: str) -> None:
-        """Forget the values whose names begin so."""
-        for name in [name for name in self._kept if name.startswith(beginning)]:
-            self.pop(name)
-
     def pop(self, name: str) -> T | None:
         """A value, which is forgotten."""
         value, size = self._kept.pop(name, (None, 0))

@@ -269,13 +269,6 @@ class Runner:
         else:
             self._to_cancel.pop(key)
 
-    def forget(self, scope: MockScope) -> None:
-        """Cancel the runs of a scope that are under way, and keep nothing of what it has seen."""
-        for active in self.under_way(scope=scope):
-            active.forget()
-        for kept in (self._recent, self._to_cancel):
-            kept.pop_all(_key(scope, ""))
-
     def fail_all(self, error: str) -> None:
         """Have all runs under way fail, as the server ends."""
         for active in self.under_way():
@@ -420,8 +413,6 @@ class Runner:
             run.content = f"{how} execution failed: {run.content}"
         body = run.to_dict()
         active.body = to_kept_json(body)
-        if active.is_forgotten:
-            return
         active.events = active.payloads()
         if request.recording is None:
             active.events = request.hooks.kept_events(list(active.events), run)

@@ -7,7 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract_tests.checks.plan import GENERATED_RUNS, PROBE_RUNS, SOME, Needs, make_plan
+from contract_tests.judging.results import Status
 from contract_tests.target.target import Workflow
+from tests.conftest import Serve
+from tests.contract_tests.conftest import by_status, report_on
+from tests.contract_tests.server import ConformingServer
 
 
 @pytest.mark.parametrize(
@@ -77,3 +81,15 @@ def test_no_plan_exceeds_the_budget(
     assert planned <= max_runs
     assert plan.limit <= max_runs
     assert str(plan.limit) in plan.describe()
+
+
+def test_what_others_show_in_batch_is_less_than_what_later_checks_do(stage: Serve) -> None:
+    """Where --max-runs does not do for all of many workflows, some run in no batch, which is said,
+    and what comes after is still decided."""
+    url = stage(ConformingServer(tuple(f"w{number}" for number in range(20))))
+    report = report_on(url, max_runs=110)
+    assert by_status(report, Status.PASSED).keys() >= {"batch.body", "batch.input"}
+    assert "were not run in batch: the other" in report.findings.partly["batch.body"]
+    assert not any("all 110 runs" in why for why in report.findings.partly.values())
+    report = report_on(url, max_runs=12)
+    assert "no stream to 14 workflows" in report.findings.partly["order.ended"]

@@ -29,22 +29,27 @@ def test_what_nobody_waits_for_is_broken_off(serve: Serve) -> None:
 class ConnectionsApart:
     """Answers with the number of its connection that a request came on."""
 
-    def __init__(self) -> None:
+    def __init__(self, status: int = 200) -> None:
         self.ports: list[int] = []
+        self.status = status
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         port = scope["client"][1]
         if port not in self.ports:
             self.ports.append(port)
-        await Response(str(self.ports.index(port)))(scope, receive, send)
+        await Response(str(self.ports.index(port)), self.status)(scope, receive, send)
 
 
-@pytest.mark.parametrize(("kept", "expected"), [(60.0, ["0", "0"]), (0.0, ["0", "1"])])
+@pytest.mark.parametrize(
+    ("kept", "status", "expected"),
+    [(60.0, 404, ["0", "0"]), (0.0, 404, ["0", "1"]), (60.0, 500, ["0", "1"])],
+)
 def test_a_connection_that_may_be_closing_is_not_asked_on(
-    kept: float, expected: list[str], serve: Serve, monkeypatch: pytest.MonkeyPatch
+    kept: float, status: int, expected: list[str], serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server that closes it as the request comes never answers."""
+    """A server that closes it as the request comes never answers: one that has been kept for long,
+    or one that a failure was told on (uvicorn, where an application raises)."""
     monkeypatch.setattr(client_module, "KEEP_ALIVE_SECONDS", kept)
-    with Client(serve(ConnectionsApart()), budget=RunBudget(0)) as client:
+    with Client(serve(ConnectionsApart(status)), budget=RunBudget(0)) as client:
         bodies = [client.send(Request("GET", "/")).body.decode() for _ in range(2)]
     assert bodies == expected

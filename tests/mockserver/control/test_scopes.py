@@ -9,12 +9,9 @@ from typing import Any
 
 import httpx2
 import pytest
-from starlette.testclient import TestClient
 
 from mockserver.app import Settings, create_app
 from mockserver.client import ControlError, MockClient
-from mockserver.sessions.memory import MemoryStore
-from mockserver.sessions.store import StoreError
 from tests.conftest import Serve
 from tests.mockserver.control.conftest import Start
 
@@ -146,40 +143,6 @@ def test_a_reset_leaves_a_scope_as_it_was_opened(mock: MockClient) -> None:
     assert mock.clock() > 1_000_000
     assert mock.http.get("/workflows/mine").status_code == 404
     assert run(mock, session_id="s")["run_id"] == first
-
-
-@pytest.mark.parametrize("faults", [[], ["cancel.noticed-late"]])
-@pytest.mark.parametrize("stream", ["true", "false"])
-def test_a_reset_leaves_nothing_of_runs_under_way(
-    mock: MockClient, start: Start, stream: str, faults: list[str]
-) -> None:
-    """They ended after it, and were kept; or, as a server that notices late has it, at a gate that
-    nobody released any more."""
-    mock.rule(faults=faults, hold={"after": "StepStarted", "gate": "g"})
-    answer = start(session_id="left", stream=stream)
-    mock.wait(gate="g")
-    mock.http.post("/workflows/content-pipeline/runs/early/cancel")
-    mock.reset()
-    assert mock.runs() == []
-    answer.ended()
-    assert (mock.runs(), sessions(mock.http)) == ([], [])
-    # Cancelled before it was started, by who was there before.
-    assert run(mock, run_id="early")["status"] == "COMPLETED"
-
-
-def test_what_can_be_reset_is_where_the_store_cannot() -> None:
-    class Full(MemoryStore):
-        async def clear_all(self) -> None:
-            raise StoreError("no space is left")
-
-        def scoped(self, scope: str) -> Full:
-            return self
-
-    with TestClient(create_app(Settings(store=Full())), base_url="http://localhost") as client:
-        client.post("/__mock__/rules", json={"answer": {"status": 503}})
-        refused = client.post("/__mock__/reset")
-        assert (refused.status_code, refused.json()["detail"]) == (500, "no space is left")
-        assert client.get("/__mock__/rules").json() == []
 
 
 def test_who_opens_a_scope_is_told_whether_it_was_open(client: httpx2.Client) -> None:
