@@ -48,10 +48,10 @@ class _NoneLeft(BaseException):
 
 def resend_form(context: Context, request: Request) -> None:
     """A form that was generated in another run of the tests, whose workflow it is for."""
-    verdict = context.forms.judge(request.content or b"", request.content_type)
+    form = context.forms.judge(request.content or b"", request.content_type)
     exchange = context.client.send(request)
     judgement = judge_form_answer(
-        context, context.workflows.any, verdict, exchange, context.findings.is_broken
+        context, context.workflows.any, form, exchange, context.findings.is_broken
     )
     context.findings.record(judgement)
 
@@ -132,8 +132,8 @@ class _Sender:
         ]
 
     def _send(self, request: Request) -> Judgement | None:
-        verdict = self._context.forms.judge(request.content or b"", request.content_type)
-        may_run = verdict.validity is not Validity.INVALID
+        form = self._context.forms.judge(request.content or b"", request.content_type)
+        may_run = form.validity is not Validity.INVALID
         if self.left is not None:
             if self.left <= 0:
                 raise _NoneLeft
@@ -151,7 +151,7 @@ class _Sender:
             self.undecided = reason
             return None
         return judge_form_answer(
-            self._context, self._workflow, verdict, exchange, self._context.findings.is_broken
+            self._context, self._workflow, form, exchange, self._context.findings.is_broken
         )
 
 

@@ -13,7 +13,7 @@ from agentos_contract.signals import Signals
 from agentos_contract.writable import check_file
 from contract_tests.commands.options import make_options
 from contract_tests.commands.outcome import COULD_NOT_RUN, KEPT, could_not_run, crashed, tested
-from contract_tests.learning.learn import EXTRA_RUNS, Verdict, learn_profile
+from contract_tests.learning.learn import EXTRA_RUNS, Outcome, learn_profile
 from contract_tests.learning.profile_file import write_profile
 from contract_tests.learning.script_sources import ScriptsError, load_scripts_as_written
 from contract_tests.reports.terminal import make_console, say
@@ -47,10 +47,10 @@ def _learn(options: Options, out: Path, scripts: Path | None) -> int:
     except OSError as error:
         return could_not_run(f"the profile could not be written: {error}")
     for finding in learned.findings:
-        if finding.verdict is Verdict.SHOWN:
+        if finding.outcome is Outcome.SHOWN:
             say(console, f"{finding.deviation.id}: {finding.deviation.text}")
-    counts = Counter(finding.verdict for finding in learned.findings)
-    said = ", ".join(f"{counts[one]} {one.value}" for one in Verdict if counts[one])
+    counts = Counter(finding.outcome for finding in learned.findings)
+    said = ", ".join(f"{counts[one]} {one.value}" for one in Outcome if counts[one])
     console.print(f"deviations: {said}; requirements broken: {len(learned.known)}", soft_wrap=True)
     say(console, f"profile: {out}")
     return KEPT

@@ -55,8 +55,8 @@ class FieldError:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """A form's judgement."""
+class JudgedForm:
+    """What the document says of one form."""
 
     validity: Validity
     errors: tuple[FieldError, ...] = ()
@@ -86,17 +86,17 @@ class FormOracle:
             for name, member in properties.items()
         }
 
-    def judge(self, body: bytes, content_type: str | None = FORM) -> Verdict:
+    def judge(self, body: bytes, content_type: str | None = FORM) -> JudgedForm:
         """Judge a body as it was sent."""
         media_type = (content_type or "").partition(";")[0].strip().lower()
         if media_type != FORM:
             # A server may read more than it documents.
-            return Verdict(Validity.UNDECIDED)
+            return JudgedForm(Validity.UNDECIDED)
         try:
             fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict")
         except ValueError:
             # The URL standard decodes such bytes with replacement characters; servers refuse them.
-            return Verdict(Validity.UNDECIDED)
+            return JudgedForm(Validity.UNDECIDED)
         texts: dict[str, list[str]] = {}
         for name, text in fields:
             texts.setdefault(name, []).append(text)
@@ -119,7 +119,7 @@ class FormOracle:
             validity = Validity.INVALID
         else:
             validity = Validity.UNDECIDED if undecided else Validity.VALID
-        return Verdict(validity, tuple(errors), tuple(fields), undeclared)
+        return JudgedForm(validity, tuple(errors), tuple(fields), undeclared)
 
 
 def _judge_text(text: str, validator: Any) -> Validity:

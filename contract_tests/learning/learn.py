@@ -31,7 +31,7 @@ EXTRA_RUNS = 28
 """How many runs observers start themselves, at most."""
 
 
-class Verdict(Enum):
+class Outcome(Enum):
     """What became of one deviation."""
 
     SHOWN = "shown"
@@ -47,7 +47,7 @@ class Finding:
     """What was found of one deviation."""
 
     deviation: Deviation
-    verdict: Verdict
+    outcome: Outcome
     reason: str
     """Where it showed, or why nothing can be said."""
 
@@ -64,7 +64,7 @@ class Learned:
 
     @property
     def deviations(self) -> list[str]:
-        return [f.deviation.id for f in self.findings if f.verdict is Verdict.SHOWN]
+        return [f.deviation.id for f in self.findings if f.outcome is Outcome.SHOWN]
 
 
 def learn_profile(
@@ -121,23 +121,23 @@ class _Observations:
 
 def _find(deviation: Deviation, observations: _Observations) -> Finding:
     if deviation.undetectable is not None:
-        return Finding(deviation, Verdict.UNDETECTABLE, deviation.undetectable)
+        return Finding(deviation, Outcome.UNDETECTABLE, deviation.undetectable)
     try:
         found = observations.of(deviation.id)
     except CouldNotRun:
         raise
     except Exception as error:
         # A fault of ours, whatever the server sent: nothing is claimed.
-        return Finding(deviation, Verdict.NOT_LOOKED_FOR, f"{type(error).__name__}: {error}")
+        return Finding(deviation, Outcome.NOT_LOOKED_FOR, f"{type(error).__name__}: {error}")
     shown = [one.where for one in found if one.shown]
     kept = [one.where for one in found if not one.shown]
     if shown and kept:
         reason = f"{shown[0]} (in {len(shown)} of {len(found)} cases; not: {kept[0]})"
-        return Finding(deviation, Verdict.SHOWN, reason)
+        return Finding(deviation, Outcome.SHOWN, reason)
     if shown or kept:
-        verdict = Verdict.SHOWN if shown else Verdict.NOT_SHOWN
-        return Finding(deviation, verdict, (shown or kept)[0])
-    return Finding(deviation, Verdict.NOT_EXERCISED, f"it shows when {deviation.when}")
+        outcome = Outcome.SHOWN if shown else Outcome.NOT_SHOWN
+        return Finding(deviation, outcome, (shown or kept)[0])
+    return Finding(deviation, Outcome.NOT_EXERCISED, f"it shows when {deviation.when}")
 
 
 def _known(report: Report) -> dict[str, list[Known]]:

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from agentos_contract.events import EVENTS
-from contract_tests.learning.learn import Finding, Learned, Verdict
+from contract_tests.learning.learn import Finding, Learned, Outcome
 from contract_tests.reports.known_file import entry_content, on_one_line
 
 MAX_REASON = 300
@@ -31,7 +31,7 @@ def write_profile(learned: Learned, file: Path, redact: Redact) -> None:
 def profile_text(learned: Learned, redact: Redact) -> str:
     """The profile as YAML."""
     deviations = CommentedSeq()
-    for position, finding in enumerate(_only(learned, Verdict.SHOWN)):
+    for position, finding in enumerate(_only(learned, Outcome.SHOWN)):
         deviations.append(finding.deviation.id)
         deviations.yaml_add_eol_comment(_line(finding.reason, redact), position, column=0)
     known = CommentedMap()
@@ -62,7 +62,7 @@ def _evidence(learned: Learned) -> CommentedMap:
     unseen = [
         finding.deviation.id
         for finding in learned.findings
-        if finding.verdict not in (Verdict.SHOWN, Verdict.NOT_SHOWN)
+        if finding.outcome not in (Outcome.SHOWN, Outcome.NOT_SHOWN)
     ]
     events: set[str] = set()
     exercised = CommentedMap()
@@ -78,21 +78,21 @@ def _evidence(learned: Learned) -> CommentedMap:
 
 def _not_claimed(learned: Learned, redact: Redact) -> str:
     lines = []
-    for verdict, title in (
-        (Verdict.NOT_SHOWN, "Not so here:"),
-        (Verdict.NOT_EXERCISED, "Not exercised:"),
-        (Verdict.UNDETECTABLE, "Not to be told from outside:"),
-        (Verdict.NOT_LOOKED_FOR, "Not looked for:"),
+    for outcome, title in (
+        (Outcome.NOT_SHOWN, "Not so here:"),
+        (Outcome.NOT_EXERCISED, "Not exercised:"),
+        (Outcome.UNDETECTABLE, "Not to be told from outside:"),
+        (Outcome.NOT_LOOKED_FOR, "Not looked for:"),
     ):
-        findings = list(_only(learned, verdict))
+        findings = list(_only(learned, outcome))
         if findings:
             lines.append(title)
         lines += [f"  {f.deviation.id}: {_line(f.reason, redact)}" for f in findings]
     return "\n".join(lines)
 
 
-def _only(learned: Learned, verdict: Verdict) -> Iterable[Finding]:
-    return (finding for finding in learned.findings if finding.verdict is verdict)
+def _only(learned: Learned, outcome: Outcome) -> Iterable[Finding]:
+    return (finding for finding in learned.findings if finding.outcome is outcome)
 
 
 def _line(text: str, redact: Redact) -> str:

@@ -59,9 +59,9 @@ VALID, INVALID, UNDECIDED = Validity.VALID, Validity.INVALID, Validity.UNDECIDED
     ],
 )
 def test_a_form_is_judged_by_its_bytes(body: str, validity: Validity) -> None:
-    verdict = ORACLE.judge(body.encode("latin-1"))
-    assert verdict.validity is validity
-    assert bool(verdict.errors) is (validity is INVALID)
+    form = ORACLE.judge(body.encode("latin-1"))
+    assert form.validity is validity
+    assert bool(form.errors) is (validity is INVALID)
 
 
 def test_another_content_type_is_not_for_the_form_to_judge() -> None:
@@ -99,8 +99,8 @@ def test_what_pydantic_takes_is_never_called_invalid(text: str) -> None:
         ("version", re.fullmatch(r" *[+-]?[0-9]+(\.0*)? *", text) is not None),
     ):
         if is_read:
-            verdict = ORACLE.judge(urlencode({"message": "x", field: text}).encode())
-            assert verdict.validity is not INVALID
+            form = ORACLE.judge(urlencode({"message": "x", field: text}).encode())
+            assert form.validity is not INVALID
 
 
 @given(st.binary())

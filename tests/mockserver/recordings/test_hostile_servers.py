@@ -112,6 +112,12 @@ def test_one_bad_workflow_is_said_and_the_others_are_recorded(
     assert len(load_recordings(tmp_path).of("ok")) == 2
 
 
+def test_a_later_recording_takes_no_earlier_ones_file(serve: Serve, tmp_path: Path) -> None:
+    for each in ("a b", "a_b"):
+        Recorder(serve(server({each: (described(each), text("{}"))})), tmp_path).record()
+    assert set(load_scripts(tmp_path).workflows) == {"a b", "a_b"}
+
+
 def test_the_command_says_what_was_not_recorded(serve: Serve, tmp_path: Path) -> None:
     url = serve(server({"bad": (text("{}", 404), OK[1]), "ok": OK}))
     result = CliRunner().invoke(main, ["record", url, "--out", str(tmp_path)])
