@@ -41,5 +41,7 @@ def setting_by_cel(source: str, variables: Mapping[str, Any]) -> Any:
 
 def _from_cel(value: Any) -> Any:
     """A CEL value as Python's."""
+    if type(value).__name__ == "StringType":
+        return str(value)
     kinds = {"BoolType": bool, "IntType": int, "UintType": int, "DoubleType": float}
     return kinds.get(type(value).__name__, lambda value: value)(value)

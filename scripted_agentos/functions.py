@@ -6,19 +6,22 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, make_dataclass
 from typing import Any
+from uuid import uuid4
 
 from agno.agent import Agent
 from agno.run import RunContext
 from agno.run.agent import CustomEvent, RunContentEvent
 from agno.run.team import RunContentEvent as TeamRunContentEvent
 from agno.team import Team
-from agno.workflow.types import StepInput, StepOutput
+from agno.workflow import Workflow
+from agno.workflow.types import StepInput, StepOutput, WorkflowExecutionInput
 from pydantic import BaseModel
 
 from scripted_agentos.agents import build_agent, build_team
 from scripted_agentos.errors import Place, ScriptError
 from scripted_agentos.mocked import Call, MockedStep, plain
 from scripted_agentos.models import current_call
+from scripted_agentos.templates import Json
 
 PASSES_ON = ("events", "content", "nothing")
 
@@ -61,6 +64,21 @@ def function_executor(mocked: MockedStep, name: str, place: Place) -> Callable[.
     executor: Callable[..., Any] = running if runs or mocked.events else answering
     executor.__name__ = executor.__qualname__ = name
     return executor
+
+
+def workflow_function(mock: Json, name: str, place: Place) -> Callable[..., Any]:
+    """A function in the place of a workflow's steps. Raises ScriptError."""
+    mocked = MockedStep(mock, key=str(place), name=name, place=str(place))
+
+    async def function(workflow: Workflow, execution_input: WorkflowExecutionInput) -> Any:
+        # It is told what was asked, and nothing of the run.
+        given = StepInput(
+            input=execution_input.input, additional_data=execution_input.additional_data
+        )
+        about = RunContext(run_id=str(uuid4()), session_id="")
+        return (await mocked.answer(Call(given, about))).content
+
+    return function
 
 
 def custom_event(members: Mapping[str, Any]) -> CustomEvent:

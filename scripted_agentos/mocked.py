@@ -194,6 +194,26 @@ def _compile_setting(value: Any, place: str) -> Callable[[Mapping[str, Any]], An
     return lambda variables: setting_by_cel(value, variables)
 
 
+class MockedDecision:
+    """The function that a Condition or a Router decides by, as far as it raises."""
+
+    def __init__(self, mock: Mapping[str, Any], name: str, place: str) -> None:
+        fails = _get(mock, place, "fails", (bool, str), False)
+        error = _get(mock, place, "error", str, f"{literal(name)} failed")
+        self._fails = _compile_setting(fails, f"{place}.fails")
+        self._error = _compile_setting(error, f"{place}.error")
+
+    def ask(self, variables: Mapping[str, Any]) -> None:
+        """Raises MockedFailure where the script has it raise."""
+        fails = self._fails(variables)
+        if type(fails) is not bool:
+            raise MockedFailure(f"mock.fails: {fails!r} is not true or false")
+        if fails:
+            error = self._error(variables)
+            is_text = isinstance(error, str)
+            raise MockedFailure(error if is_text else f"mock.error: {error!r} is not a text")
+
+
 class MockedStep:
     """What a step, or a team's member, answers: its `mock`, checked and compiled."""
 

@@ -15,7 +15,7 @@ from scripted_agentos.agents import build_agent, build_team, given
 from scripted_agentos.cel import evaluate_cel
 from scripted_agentos.errors import Place, ScriptError, warn
 from scripted_agentos.functions import function_executor
-from scripted_agentos.mocked import MockedStep, plain, values_of
+from scripted_agentos.mocked import MockedDecision, MockedStep, plain, values_of
 from scripted_agentos.templates import Json
 
 StepLike = Step | Parallel | Condition | Loop | Router | Steps
@@ -89,7 +89,7 @@ def build_parallel(described: Mapping[str, Any], place: Place) -> Parallel:
 def build_condition(described: Mapping[str, Any], place: Place) -> Condition:
     otherwise = described.get("else_steps") or None
     return Condition(
-        evaluator=decided(described, "evaluator", "evaluates", place, evaluator_of, True),
+        evaluator=evaluator(described, place),
         steps=build_steps(described.get("steps"), place / "steps"),
         else_steps=build_steps(otherwise, place / "else_steps") if otherwise else None,
         **settings(Condition, described, ("name", "description", *CONFIRMATION_SETTINGS)),
@@ -99,7 +99,7 @@ def build_condition(described: Mapping[str, Any], place: Place) -> Condition:
 def build_loop(described: Mapping[str, Any], place: Place) -> Loop:
     return Loop(
         steps=build_steps(described.get("steps"), place / "steps"),
-        end_condition=decided(described, "end_condition", "ends", place, end_condition_of, None),
+        end_condition=end_condition(described, place),
         **settings(
             Loop, described, ("name", "description", "max_iterations", *CONFIRMATION_SETTINGS)
         ),
@@ -116,24 +116,38 @@ def build_router(described: Mapping[str, Any], place: Place) -> Router:
     )
 
 
+def decision_mock(described: Mapping[str, Any], key: str, place: Place) -> Mapping[str, Any]:
+    """What a `mock` says of a function that answers `key`. Raises ScriptError."""
+    mock = described.get("mock") or {}
+    if not isinstance(mock, Mapping) or set(mock) - {key, "fails", "error"}:
+        raise ScriptError(f"{place}.mock: must be {{{key}, fails, error}}, not {mock!r}")
+    return mock
+
+
+def step_variables(step_input: StepInput, session_state: dict[str, Any] | None) -> dict[str, Any]:
+    return _build_step_input_context(step_input, session_state) | values_of(step_input)
+
+
 def selector(described: Mapping[str, Any], place: Place) -> Any:
     """A CEL expression, or the function whose answer `mock.selects` is."""
-    mock = described.get("mock") or {}
-    if not isinstance(mock, Mapping) or set(mock) - {"selects"}:
-        raise ScriptError(f"{place}.mock: must be {{selects}}, not {mock!r}")
+    mock = decision_mock(described, "selects", place)
     selects = mock.get("selects")
-    if selects is None:
+    if selects is None and "fails" not in mock:
         is_users = bool(described.get("requires_user_input"))
         return decision(described, "selector", None if is_users else select_first)
-    if isinstance(selects, list):
-        return lambda step_input: selects
-    if not isinstance(selects, str):
+    if not isinstance(selects, list | str | None):
         raise ScriptError(f"{place}.mock.selects: must be names or CEL, not {selects!r}")
+    asked = MockedDecision(mock, described["name"], f"{place}.mock")
 
     def select(
         step_input: StepInput, session_state: dict[str, Any], step_choices: list[StepLike]
-    ) -> list[str]:
-        variables = _build_step_input_context(step_input, session_state) | values_of(step_input)
+    ) -> Any:
+        variables = step_variables(step_input, session_state)
+        asked.ask(variables)
+        if selects is None:
+            return select_first(step_input, step_choices)
+        if isinstance(selects, list):
+            return selects
         variables["step_choices"] = [choice.name for choice in step_choices]
         try:
             return list(names_in(evaluate_cel(selects, variables)))
@@ -209,43 +223,39 @@ def decision(described: Mapping[str, Any], key: str, default: Any) -> Any:
     return str(value).lower() if key == "end_condition" and value in (True, False) else value
 
 
-def decided(
-    described: Mapping[str, Any],
-    key: str,
-    mocked: str,
-    place: Place,
-    function_of: Callable[[str], Callable[..., bool]],
-    default: Any,
-) -> Any:
-    """A CEL expression or a bool, or the function whose answer `mock` says."""
-    mock = described.get("mock") or {}
-    if not isinstance(mock, Mapping) or set(mock) - {mocked}:
-        raise ScriptError(f"{place}.mock: must be {{{mocked}}}, not {mock!r}")
-    answer = mock.get(mocked)
-    if answer is None:
-        return decision(described, key, default)
-    if isinstance(answer, bool):
-        return lambda given: answer
-    if not isinstance(answer, str):
-        raise ScriptError(f"{place}.mock.{mocked}: must be a bool or CEL, not {answer!r}")
-    return function_of(answer)
-
-
-def evaluator_of(answer: str) -> Callable[..., bool]:
-    """The evaluator of a Condition, which answers what an expression gives."""
+def evaluator(described: Mapping[str, Any], place: Place) -> Any:
+    """A Condition's: a CEL expression or a bool, or the function whose answer `mock` says."""
+    mock = decision_mock(described, "evaluates", place)
+    answer = mock.get("evaluates", True)
+    if not mock:
+        return decision(described, "evaluator", True)
+    if not isinstance(answer, bool | str):
+        raise ScriptError(f"{place}.mock.evaluates: must be a bool or CEL, not {answer!r}")
+    asked = MockedDecision(mock, described["name"], f"{place}.mock")
 
     def evaluate(step_input: StepInput, session_state: dict[str, Any]) -> bool:
-        variables = _build_step_input_context(step_input, session_state) | values_of(step_input)
+        variables = step_variables(step_input, session_state)
+        asked.ask(variables)
         try:
-            return bool(evaluate_cel(answer, variables))
+            return answer if isinstance(answer, bool) else bool(evaluate_cel(answer, variables))
         except ValueError:
             return False
 
     return evaluate
 
 
-def end_condition_of(answer: str) -> Callable[..., bool]:
-    """The end condition of a Loop, likewise, by the results of an iteration."""
+def end_condition(described: Mapping[str, Any], place: Place) -> Any:
+    """A Loop's, likewise, by the results of an iteration."""
+    mock = described.get("mock") or {}
+    if not isinstance(mock, Mapping) or set(mock) - {"ends"}:
+        raise ScriptError(f"{place}.mock: must be {{ends}}, not {mock!r}")
+    answer = mock.get("ends")
+    if answer is None:
+        return decision(described, "end_condition", None)
+    if isinstance(answer, bool):
+        return lambda results: answer
+    if not isinstance(answer, str):
+        raise ScriptError(f"{place}.mock.ends: must be a bool or CEL, not {answer!r}")
 
     def end(results: list[StepOutput]) -> bool:
         variables = _build_loop_step_output_context(results)

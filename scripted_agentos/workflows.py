@@ -13,6 +13,7 @@ from agno.workflow import Workflow
 
 from scripted_agentos.agents import given
 from scripted_agentos.errors import Place, ScriptError, warn
+from scripted_agentos.functions import workflow_function
 from scripted_agentos.schema import model_from_schema
 from scripted_agentos.steps import ROUTER_SETTINGS, build_steps
 
@@ -56,15 +57,26 @@ def build_workflow(
         raise ScriptError(f"{file}: must be a mapping with id and steps")
     if not isinstance(script.get("id"), str):
         raise ScriptError(f"{file}: id: must be a text, not {script.get('id')!r}")
-    if script.get("mock"):
+    mock = script.get("mock") or {}
+    if mock.get("scenarios"):
         warn(f"{file}: mock: scenarios are the mock's own; this server carries out the steps")
+    function = {key: value for key, value in mock.items() if key != "scenarios"}
+    if function and script.get("steps"):
+        raise ScriptError(
+            f"{file}: mock: what a function answers in the place of `steps`; not both"
+        )
+    steps: Any
+    if function:
+        steps = workflow_function(function, script.get("name") or script["id"], Place(file, "mock"))
+    else:
+        steps = build_steps(script.get("steps"), Place(file, "steps"))
     schema = script.get("input_schema")
     model = model_from_schema(schema, f"{file}: input_schema") if schema else None
     kind = PausingWorkflow if pauses else Workflow
     return kind(
         id=script["id"],
         db=db,
-        steps=build_steps(script.get("steps"), Place(file, "steps")),
+        steps=steps,
         input_schema=model,
         telemetry=False,
         **given(script, WORKFLOW_SETTINGS),

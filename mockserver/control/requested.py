@@ -168,7 +168,7 @@ def step_names(workflows: Iterable[Workflow]) -> dict[str, None]:
 
 def gates_of(workflow: Workflow) -> Iterator[str]:
     """The gates that stand in its script."""
-    for node in nodes_of(workflow.steps):
+    for node in nodes_of(workflow.parts):
         if isinstance(node, Step):
             inner = [*node.executor.members, *(run.step for run in node.mock.runs)]
             yield from (each.mock.gate for each in (node, *inner) if each.mock.gate is not None)

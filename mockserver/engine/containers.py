@@ -61,6 +61,7 @@ def _branch(context: RunContext, node: Node, call: Call) -> NodeActions:
 
 
 def _condition(context: RunContext, node: Condition, call: Call) -> NodeActions:
+    context.fail_decision(node, call.step_input)
     node_id, hooks = context.ids(), context.hooks
     is_met = decisions.is_met(context, node, call.step_input)
     event = NodeEvents(context, node_id, node.name, call, condition_result=is_met)
@@ -84,6 +85,7 @@ def _condition(context: RunContext, node: Condition, call: Call) -> NodeActions:
 
 
 def _router(context: RunContext, node: Router, call: Call) -> NodeActions:
+    context.fail_decision(node, call.step_input)
     node_id, hooks = context.ids(), context.hooks
     steps = decisions.selected(context, node, call.step_input)
     names = [choice.name for choice in steps]

@@ -22,7 +22,7 @@ from mockserver.engine.ids import Ids
 from mockserver.engine.results import Structured, members_of
 from mockserver.engine.run import Run
 from mockserver.engine.turns import Results, together, turns
-from mockserver.script.model import Step
+from mockserver.script.model import Container, Step
 from mockserver.script.templates import Renderer, TemplateProblem
 
 _FITS: dict[str, Callable[[Any], bool]] = {
@@ -162,6 +162,18 @@ class RunContext:
         if mock.session_state is not None:
             state.update(self.render(mock.session_state, variables))
         return variables, failure
+
+    def fail_decision(self, node: Container, step_input: StepInput) -> None:
+        """What a Condition or a Router decides by is asked. Raises StepFailed where it raises."""
+        if node.failure is None:
+            return
+        variables = Variables(self.run, step_input)
+        expected = "true or false"
+        fails = self.setting("fails", node.failure.fails, variables, expected)
+        if type(fails) is not bool:
+            raise StepFailed(f"mock.fails: {fails!r} is not {expected}")
+        if fails:
+            raise StepFailed(self.setting("error", node.failure.error, variables, "a text"))
 
     def setting(self, key: str, value: Any, variables: dict[str, Any], expected: str) -> Any:
         """A setting of a `mock`, rendered where it is a template. Raises StepFailed for a value

@@ -47,7 +47,7 @@ from mockserver.engine.media import joined, media_of
 from mockserver.engine.pauses import ask, ask_after_failure
 from mockserver.engine.results import Result, deepest
 from mockserver.engine.run import Run
-from mockserver.engine.steps import failed_result
+from mockserver.engine.steps import failed_result, run_function
 from mockserver.engine.turns import TaskLoop
 from mockserver.script.model import Node, Step
 
@@ -143,6 +143,9 @@ class Engine:
     def _workflow(self, branch: Branch) -> Actions[None]:
         run = self.run
         self.hooks.before_run()
+        if run.workflow.function is not None:
+            run.content = yield from self._function(run.workflow.function, branch)
+            return
         outputs: dict[str, Result] = {}
         for index, node in enumerate(run.workflow.steps):
             last = next(reversed(outputs.values())) if outputs else None
@@ -161,6 +164,16 @@ class Engine:
             run.content = deepest(run.step_results[-1])["content"]
         else:
             run.content = "No steps executed"
+
+    def _function(self, function: Step, branch: Branch) -> Actions[Any]:
+        """What the function answers that stands in the place of steps."""
+        self.hooks.step = function
+        call = Call(StepInput({}), 0, None, branch)
+        try:
+            outcome = yield from run_function(self._context, function, "", call)
+        finally:
+            self.hooks.step = None
+        return outcome["content"]
 
     def _own_step(self, node: Node, call: Call) -> NodeActions:
         """One of the workflow's own steps: the run may go on where it failed or was cancelled."""

@@ -70,6 +70,7 @@ class Run:
         index, name = self.paused_at or (None, None)
         # The real server has them in batch only, and not where a run was cancelled.
         has_media = is_over and not self.is_streamed and self.status != "CANCELLED"
+        has_media = has_media and self.workflow.function is None
         body: dict[str, Any] = {
             "input": self.input,
             "content": self.content,

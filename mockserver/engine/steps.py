@@ -75,7 +75,7 @@ def _tried(context: RunContext, step: Step, step_id: str, call: Call) -> Actions
     while True:
         try:
             if step.executor.type == "function":
-                return (yield from _function(context, step, step_id, call))
+                return (yield from run_function(context, step, step_id, call))
             context.hooks.before_agent()
             return (yield from AgentRun(context, step, step_id, call).run())
         except StepFailed:
@@ -84,7 +84,8 @@ def _tried(context: RunContext, step: Step, step_id: str, call: Call) -> Actions
             retries_left -= 1
 
 
-def _function(context: RunContext, step: Step, step_id: str, call: Call) -> Actions[Result]:
+def run_function(context: RunContext, step: Step, step_id: str, call: Call) -> Actions[Result]:
+    """One try of a function. Raises StepFailed."""
     variables, _ = yield from context.answer(step, call, context.run.session_state)
     mock, render = step.mock, context.render
     for own in mock.events:

@@ -91,7 +91,7 @@ def possible_events(workflow: Workflow) -> frozenset[str]:
     """The names of the events that a run of the workflow may have."""
     scopes = {(scope, "") for scope in _ALWAYS}
     own: set[str] = set()
-    for node in _nodes(workflow.steps):
+    for node in _nodes(workflow.parts):
         scopes |= set(_scopes(node))
         if isinstance(node, Step) and node.mock.events:
             own.add(CUSTOM_EVENT)

@@ -42,6 +42,8 @@ def infer_script(description: Mapping[str, Any], recordings: Sequence[Recording]
     writer = _Writer(observations, is_typed=bool(description.get("input_schema")))
     for index, item in enumerate(script.get("steps") or []):
         writer.fill(item, ("steps", index))
+    if () in observations.of:
+        writer.fill_function(script)
     return _dumped(script)
 
 
@@ -96,6 +98,17 @@ class _Writer:
             for index, item in enumerate(node.get(key) or []):
                 self.fill(item, (*path, key, index))
         _annotate(node, notes)
+
+    def fill_function(self, script: CommentedMap) -> None:
+        """What a function in the place of steps answers."""
+        notes: list[str] = []
+        executions = self._observations.of[()]
+        mock = self._answers.of_function(executions, notes)
+        if any(execution.runs for execution in executions):
+            notes.append("it passed on what its agents said, which no script says")
+        script["mock"] = _node({**(script.get("mock") or {}), **mock})
+        notes += [what for execution in executions for what in execution.unsaid]
+        _annotate(script["mock"], notes)
 
     # -- decisions
 

@@ -140,6 +140,16 @@ class _StreamReader:
         self._errors: dict[str, list[tuple[str, bool]]] = {}
         """What failed, by name: the error, and whether it was skipped."""
         self._fatal: str | None = None
+        self._function: Execution | None = None
+        """That of the function in the place of steps."""
+        if not description.get("steps"):
+            name = str(description.get("name") or description.get("id"))
+            self._function = Execution(
+                observations.count, recording.message, name, None, 0.0, is_function=True
+            )
+            self._by_id[""] = ((), self._function)
+            self._latest[None] = self._function
+            observations.of.setdefault((), []).append(self._function)
 
     def read(self) -> None:
         for frame in self._recording.frames:
@@ -171,6 +181,9 @@ class _StreamReader:
             execution.facts["total_iterations"] = data.get("total_iterations")
         elif name == "WorkflowError" and self._fatal is None:
             self._fatal = str(data.get("error"))
+        elif name == "WorkflowCompleted" and self._function is not None:
+            self._function.ended = at
+            self._function.facts["content"] = data.get("content")
         if name == "CustomEvent" and execution is not None and execution.is_function:
             own = {key: data[key] for key in data if key not in _OF_EVENTS}
             execution.facts.setdefault("events", []).append({"data": own})

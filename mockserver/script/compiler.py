@@ -30,6 +30,8 @@ from mockserver.script.model import (
     DEFAULT_MAX_ITERATIONS,
     DEFAULT_MAX_RETRIES,
     Condition,
+    Executor,
+    Failure,
     Loop,
     Node,
     Parallel,
@@ -42,6 +44,7 @@ from mockserver.script.model import (
 from mockserver.script.pauses import pause_of
 from mockserver.script.problems import Path, Problems, first_line, instead_of, key_of
 from mockserver.script.shape import name_of
+from mockserver.script.templates import FUNCTION_VARIABLES
 
 
 def compile_workflow(value: dict[str, Any], file: str, problems: Problems) -> Workflow:
@@ -58,7 +61,10 @@ class _Compiler:
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
         self._expressions = Expressions(problems)
+        self._of_decisions = Expressions(problems, (*STEP_INPUT_VARIABLES, *VALUES))
+        self._of_function = Expressions(problems, FUNCTION_VARIABLES)
         self._mocks = MockCompiler(problems, self._expressions)
+        self._decisions = MockCompiler(problems, self._of_decisions)
 
     def workflow(self, value: dict[str, Any], file: str) -> Workflow:
         input_schema = value.get("input_schema")
@@ -73,24 +79,42 @@ class _Compiler:
                     ("input_schema",), f"no JSON Schema 2020-12: {first_line(error)}"
                 )
         steps = self._nodes(value.get("steps"), ("steps",))
+        name = value.get("name") or value["id"]
+        function = self._instead_of_steps(value, name)
         scenarios = self.scenarios(value)
         known = Known(input_schema or None, value.get("steps") or ())
-        known.check(self._expressions.reads, self._problems)
+        expressions = (self._expressions, self._of_decisions, self._of_function)
+        for each in expressions:
+            known.check(each.reads, self._problems)
         return Workflow(
             id=value["id"],
-            name=value.get("name") or value["id"],
+            name=name,
             description=value.get("description"),
             steps=steps,
             session_state=value.get("session_state") or {},
             input_schema=input_schema or None,
             input_validator=validator,
             scenarios=scenarios,
-            may_take_long=self._expressions.may_take_long,
+            may_take_long=any(each.may_take_long for each in expressions),
             source=value,
             streams_executors=value.get("stream_executor_events") is not False,
             stores_executors=value.get("store_executor_outputs") is not False,
+            function=function,
             file=file,
         )
+
+    def _instead_of_steps(self, value: Mapping[str, Any], name: str) -> Step | None:
+        """The function that a workflow without steps has in their place, if `mock` says what it
+        answers."""
+        mock = {key: of for key, of in (value.get("mock") or {}).items() if key != "scenarios"}
+        if not mock:
+            return None
+        for key in mock if value.get("steps") else ():
+            message = "it is what a function answers that stands in the place of `steps`; "
+            self._problems.add(("mock", key), message + "expected `steps` or this, not both")
+        executor = Executor("function", name, name)
+        mocks = MockCompiler(self._problems, self._of_function)
+        return Step("", name, None, executor, mocks.mock(mock, ("mock",), name, executor))
 
     def scenarios(self, value: dict[str, Any]) -> tuple[Scenario, ...]:
         """The scenarios of a script."""
@@ -143,6 +167,7 @@ class _Compiler:
                     self._evaluator(item, path),
                     self._nodes(item.get("else_steps"), (*path, "else_steps")),
                     pause=pause,
+                    failure=self._failure(item, path, name, "evaluator"),
                 )
             case "Loop":
                 maximum = item.get("max_iterations")
@@ -156,8 +181,22 @@ class _Compiler:
                     pause=pause,
                 )
             case "Router":
-                return replace(self._router(item, path, where, name), pause=pause)
+                router = self._router(item, path, where, name)
+                return replace(
+                    router, pause=pause, failure=self._failure(item, path, name, "selector")
+                )
         return replace(self._step(item, path, where, name), pause=pause)
+
+    def _failure(
+        self, item: Mapping[str, Any], path: Path, name: str, setting: str
+    ) -> Failure | None:
+        """What the function of a Condition or a Router raises that answers for `setting`."""
+        mock = item.get("mock") or {}
+        if "fails" in mock and _is_expression(item, setting):
+            message = f"`{setting}` is CEL, which raises nothing in Agno; "
+            message += f"expected `{setting}_type: function` for a function that does"
+            self._problems.add((*path, "mock", "fails"), message)
+        return self._decisions.failure(mock, (*path, "mock"), name)
 
     def _step(self, item: dict[str, Any], path: Path, where: str, name: str) -> Step:
         executor = self._mocks.executor(item, path, name)
@@ -260,11 +299,15 @@ class _Compiler:
     ) -> Cel | bool | None:
         """What the function of a setting answers; None where `mock` does not say it."""
         answer = (item.get("mock") or {}).get(key)
-        is_expression = item.get(setting) is not None and item.get(f"{setting}_type") != "function"
-        if answer is not None and is_expression:
+        if answer is not None and _is_expression(item, setting):
             message = f"it has `{setting}` itself; `mock.{key}` is what a function answers: "
             message += f"expected the one or the other (or `{setting}_type: function`)"
             self._problems.add((*path, "mock", key), message)
         if answer is None or isinstance(answer, bool):
             return answer
         return self._expressions.cel(answer, known, (*path, "mock", key))
+
+
+def _is_expression(item: Mapping[str, Any], setting: str) -> bool:
+    """Whether a container decides by CEL, or by a boolean, and not by a function."""
+    return item.get(setting) is not None and item.get(f"{setting}_type") != "function"

@@ -20,8 +20,10 @@ from mockserver.script.templates import (
 class Expressions:
     """Compiled once each; one that is wrong is a problem, and gives false or the text itself."""
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: Problems, known: tuple[str, ...] = VARIABLES) -> None:
+        """`known`: the variables of templates."""
         self._problems = problems
+        self._known = known
         self.reads: list[Read] = []
         """Members of values that they read."""
         self.may_take_long = False
@@ -40,7 +42,7 @@ class Expressions:
     def setting(self, source: str, expected: str, path: Path) -> Renderer | int:
         """CEL in a template's place: over the same variables, it gives a value of its type."""
         try:
-            cel = compiled(source, VARIABLES)
+            cel = compiled(source, self._known)
         except CelError as error:
             self._problems.add(path, f"{error}; expected {expected}")
             return 0
@@ -57,7 +59,7 @@ class Expressions:
 
     def template(self, value: Any, path: Path) -> Renderer:
         try:
-            renderer = compile_value(value)
+            renderer = compile_value(value, self._known)
         except TemplateProblem as error:
             self._problems.add(path, str(error))
             return lambda variables: value

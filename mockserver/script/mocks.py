@@ -10,6 +10,7 @@ from mockserver.script.expressions import Expressions
 from mockserver.script.model import (
     DELEGATION,
     Executor,
+    Failure,
     InnerRun,
     Mock,
     OwnEvent,
@@ -129,7 +130,7 @@ class MockCompiler:
             fails=self._setting(mock.get("fails", "fails_after" in mock), (*path, "fails")),
             fails_after=mock.get("fails_after"),
             content_type=mock.get("content_type"),
-            error=self._setting(mock.get("error") or f"{literal(name)} failed", (*path, "error")),
+            error=self._error(mock, path, name),
             stop=self._of_function(mock, "stop", path, executor, False),
             success=self._of_function(mock, "success", path, executor, True),
             has_error="error" in mock,
@@ -163,6 +164,20 @@ class MockCompiler:
             message = "what has a class is a mapping; expected `content` with its members"
             self._problems.add((*path, "content_type"), message)
         self._check_waits(mock, path)
+
+    def failure(self, mock: Mapping[str, Any], path: Path, name: str) -> Failure | None:
+        """What the function of a Condition or a Router raises; None: nothing."""
+        if not mock.keys() & {"fails", "error"}:
+            return None
+        fails = self._setting(mock.get("fails", False), (*path, "fails"))
+        return Failure(fails, self._error(mock, path, name))
+
+    def _error(self, mock: Mapping[str, Any], path: Path, name: str) -> Any:
+        """What a try raises. `name` is that of whatever is tried."""
+        if "error" in mock and not mock.keys() & {"fails", "fails_after", "success"}:
+            message = "nothing raises it; expected `fails` beside it, such as `fails: true`"
+            self._problems.add((*path, "error"), message, warning=True)
+        return self._setting(mock.get("error") or f"{literal(name)} failed", (*path, "error"))
 
     def _setting(self, value: Any, path: Path) -> Any:
         """A setting's value, or the template or the CEL expression that gives it."""

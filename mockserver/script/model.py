@@ -226,6 +226,15 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """What the function that decides raises."""
+
+    fails: bool | Renderer
+    """Whether it does."""
+    error: str | Renderer
+
+
+@dataclass(frozen=True)
 class Container:
     """What has steps within it; which of them are carried out, and in which order, its type says
     (`mockserver/engine/containers.py`)."""
@@ -237,6 +246,8 @@ class Container:
     children: tuple[Node, ...]
     """Its steps; a Router's choices."""
     pause: Pause | None = field(default=None, kw_only=True)
+    failure: Failure | None = field(default=None, kw_only=True)
+    """Of a Condition or a Router."""
 
 
 @dataclass(frozen=True)
@@ -327,4 +338,11 @@ class Workflow:
     """Its streams have the events of the agents, teams and functions within its steps."""
     stores_executors: bool = True
     """Its runs have those of its agents and teams."""
+    function: Step | None = None
+    """The function that stands in the place of `steps`."""
     file: str = ""
+
+    @property
+    def parts(self) -> tuple[Node, ...]:
+        """What it carries out: its steps, or its function."""
+        return self.steps if self.function is None else (self.function,)

@@ -38,6 +38,8 @@ VARIABLES = (
     "attempt",
     "answers",
 )
+FUNCTION_VARIABLES = ("input", "input_value", "additional_data")
+"""Those of a function in the place of steps: AgentOS hands it the request alone."""
 MAX_STEPS = 1_000_000
 """Turns of loops in one rendering; a call, which takes as long as ten, counts as so many."""
 
@@ -160,37 +162,37 @@ _environment = _Environment(
 )
 
 
-def compile_value(value: Any) -> Renderer:
-    """A function from variables to `value` with its templates rendered.
+def compile_value(value: Any, known: tuple[str, ...] = VARIABLES) -> Renderer:
+    """A function from the `known` variables to `value` with its templates rendered.
 
     Raises TemplateProblem for a syntax error or an unknown variable; the function raises it
     where rendering fails.
     """
     match value:
         case str():
-            return _compile_text(value)
+            return _compile_text(value, known)
         case dict():
-            members = [(key, compile_value(item)) for key, item in value.items()]
+            members = [(key, compile_value(item, known)) for key, item in value.items()]
             return lambda variables: {key: render(variables) for key, render in members}
         case list():
-            items = [compile_value(item) for item in value]
+            items = [compile_value(item, known) for item in value]
             return lambda variables: [render(variables) for render in items]
     return lambda variables: value
 
 
-def _compile_text(text: str) -> Renderer:
-    return _compile_template(text) if "{" in text else lambda variables: text
+def _compile_text(text: str, known: tuple[str, ...]) -> Renderer:
+    return _compile_template(text, known) if "{" in text else lambda variables: text
 
 
 @lru_cache(maxsize=1000)
-def _compile_template(text: str) -> Renderer:
+def _compile_template(text: str, known: tuple[str, ...]) -> Renderer:
     """What is the same in several scripts is compiled once."""
     try:
         tree = _environment.parse(text)
         names = _free_names(tree)
         for name in sorted(names):
-            if name not in VARIABLES and name not in _environment.globals:
-                instead = instead_of(name, VARIABLES)
+            if name not in known and name not in _environment.globals:
+                instead = instead_of(name, known)
                 raise TemplateProblem(f"there is no variable {name!r}; {instead}")
         expression = _whole_expression(tree, text)
         if expression is not None:

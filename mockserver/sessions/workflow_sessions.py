@@ -80,11 +80,11 @@ def _usage(before: Json, body: Mapping[str, Any]) -> Json:
 
 def workflow_data(workflow: Workflow) -> Json:
     """What a session keeps of its workflow: the steps at the top, by name."""
-    return {
-        "workflow_id": workflow.id,
-        "name": workflow.source.get("name"),
-        "steps": [_step_data(node) for node in workflow.steps],
-    }
+    steps = [_step_data(node) for node in workflow.steps]
+    if workflow.function is not None:
+        about = "User-defined callable workflow"
+        steps = [{"name": "Custom Function", "description": about, "type": "Callable"}]
+    return {"workflow_id": workflow.id, "name": workflow.source.get("name"), "steps": steps}
 
 
 def _step_data(node: Node) -> Json:

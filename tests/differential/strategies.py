@@ -469,7 +469,7 @@ def containers_of(
         if draw(st.integers(0, 2)) == 2:
             node["mock"] = {
                 "selects": draw(selections([c["name"] for c in children if "name" in c]))
-            }
+            } | draw(RAISING)
             return node
         selectors = [json.dumps(child["name"]) for child in children if "name" in child]
         selectors += ['"zebra"', '"step_1"', '""', "step_choices[0]", "step_choices[9]", "1 / 0"]
@@ -479,7 +479,7 @@ def containers_of(
         return node
     node["steps"] = children
     if kind == "Condition" and draw(st.integers(0, 3)) == 3:
-        node["mock"] = {"evaluates": draw(st.booleans() | EXPRESSIONS | OF_VALUES)}
+        node["mock"] = {"evaluates": draw(st.booleans() | EXPRESSIONS | OF_VALUES)} | draw(RAISING)
     elif kind == "Condition":
         evaluator = draw(st.none() | st.booleans() | EXPRESSIONS)
         if evaluator is not None:
@@ -497,6 +497,21 @@ def containers_of(
     return node
 
 
+RAISING = st.integers(0, 3).flatmap(
+    lambda kind: (
+        st.just({})
+        if kind
+        else st.fixed_dictionaries(
+            {
+                "fails": st.booleans()
+                | EXPRESSIONS
+                | st.sampled_from(["{{ input == 'tea' }}", "{{ 2 }}"])
+            },
+            optional={"error": st.sampled_from(["boom", "ü {{ previous_step_content }}"])},
+        )
+    )
+)
+"""Whether the function raises that a Condition or a Router decides by."""
 KINDS = ("Steps", "Parallel", "Condition", "Loop", "Router")
 
 
@@ -573,6 +588,16 @@ def askings(kind: str) -> st.SearchStrategy[Json]:
     return st.one_of(asked)
 
 
+FUNCTIONS = st.fixed_dictionaries(
+    {"content": CONTENTS},
+    optional={
+        "fails": st.sampled_from([True, "{{ input == 'tea' }}", 'input_value == "tea"', "input"]),
+        "error": st.sampled_from(["boom", "Fehler: ü\nzwei {{ input }}"]),
+    },
+)
+"""What a function answers that stands in the place of steps."""
+
+
 @st.composite
 def cases(draw: st.DrawFn, executors: tuple[str, ...] = ALL) -> Case:
     """A workflow and a message for it."""
@@ -591,9 +616,13 @@ def cases(draw: st.DrawFn, executors: tuple[str, ...] = ALL) -> Case:
         script["input_schema"] = INPUT_SCHEMA
         message = draw(TYPED_MESSAGES)
     roots = draw(st.sampled_from([trees(executors)] * 6 + [shafts(executors)]))
-    script["steps"] = draw(st.lists(roots, min_size=1, max_size=draw(st.sampled_from([3, 3, 9]))))
-    pauses = draw(st.integers(0, 7)) == 7
-    if pauses or draw(st.integers(0, 7)) == 7:
+    if draw(st.integers(0, 31)) == 31:
+        script["mock"] = draw(FUNCTIONS)
+    else:
+        count = draw(st.sampled_from([3, 3, 9]))
+        script["steps"] = draw(st.lists(roots, min_size=1, max_size=count))
+    pauses = "steps" in script and draw(st.integers(0, 7)) == 7
+    if pauses or ("steps" in script and draw(st.integers(0, 7)) == 7):
         asking = draw(st.sampled_from(script["steps"]))
         asking |= draw(askings(asking["type"]))
     form = {}

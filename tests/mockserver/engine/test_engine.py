@@ -165,7 +165,7 @@ def test_a_fault_of_the_mock_in_a_branch_ends_the_run(
     def fail(*arguments: object) -> None:
         raise RuntimeError("secret of the implementation")
 
-    monkeypatch.setattr("mockserver.engine.steps._function", fail)
+    monkeypatch.setattr("mockserver.engine.steps.run_function", fail)
     tree = {"type": "Parallel", "name": "p", "steps": [step("a"), step("b", delay=1)]}
     engine = start(workflow_from({"id": "w", "steps": [tree]}), is_streamed=is_streamed)
     events = drive(engine)

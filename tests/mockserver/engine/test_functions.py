@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mockserver.script.loader import load_scripts
 from tests.mockserver.engine.test_agents import run, violations
 from tests.scripts import problems_of
 
@@ -103,3 +105,69 @@ def test_a_function_that_fails_runs_them_again() -> None:
 def test_what_cannot_be_run_is_told(tmp_path: Path, step: str, problem: str) -> None:
     problems = problems_of(tmp_path, a=f"id: a\nsteps:\n  - {step}\n")
     assert any(problem in each for each in problems), problems
+
+
+# -- in the place of a workflow's steps, and of what a Condition or a Router decides by
+
+
+def test_a_function_in_the_place_of_steps_has_no_events_of_its_own() -> None:
+    _, found = run(mock={"content": "says {{ input }}", "delay": 2})
+    assert violations(found) == set()
+    assert [(at, event["event"]) for at, event in found] == [
+        (0, "WorkflowStarted"),
+        (2, "WorkflowCompleted"),
+    ]
+    assert (found[-1][1]["content"], found[-1][1]["step_results"]) == ("says tea", [])
+
+
+def test_what_it_raises_fails_the_run() -> None:
+    _, found = run(mock={"fails": True, "error": "no {{ input }}"})
+    assert violations(found) == set()
+    assert (found[-1][1]["event"], found[-1][1]["error"]) == ("WorkflowError", "no tea")
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        (
+            "mock: {content: '{{ session_state.n }}'}",
+            "mock.content: there is no variable 'session_state'; expected one of additional_data, "
+            "input, input_value",
+        ),
+        (
+            "mock: {content: x}\nsteps: [{type: Step}]",
+            "mock.content: it is what a function answers that stands in the place of `steps`; "
+            "expected `steps` or this, not both",
+        ),
+        ("mock: {stop: true}", "mock.stop: unknown key 'stop'"),
+        (
+            "steps: [{type: Condition, evaluator: 'true', mock: {fails: true}}]",
+            "mock.fails: `evaluator` is CEL, which raises nothing in Agno; expected "
+            "`evaluator_type: function`",
+        ),
+        ("steps: [{type: Router, mock: {fails: attempt > 1}}]", "no variable 'attempt'"),
+    ],
+)
+def test_what_no_such_function_does_is_told(tmp_path: Path, script: str, said: str) -> None:
+    (problem,) = problems_of(tmp_path, w=f"id: w\n{script}\n")
+    assert said in problem
+
+
+@pytest.mark.parametrize("mock", [{"content": "x", "error": "e"}, {"error": "e"}])
+def test_an_error_that_nothing_raises_is_warned_of(tmp_path: Path, mock: Json) -> None:
+    step = {"type": "Step", "mock": mock}
+    router = {"type": "Router", "choices": [step], "mock": {"error": "e"}}
+    (tmp_path / "w.json").write_text(json.dumps({"id": "w", "steps": [step, router]}))
+    warnings = [str(warning) for warning in load_scripts(tmp_path).warnings]
+    assert len(warnings) == 3
+    assert all("expected `fails` beside it" in warning for warning in warnings)
+
+
+@pytest.mark.parametrize("kind", ["Condition", "Router"])
+def test_what_a_container_decides_by_may_raise_before_it_starts(kind: str) -> None:
+    mock = {"fails": "previous_step_content == 'a: tea'", "error": "{{ input }} is no city"}
+    container = {"type": kind, "name": "c", "mock": mock, "steps": [{"type": "Step", "name": "b"}]}
+    _, found = run({"type": "Step", "name": "a"}, container)
+    assert violations(found) == set()
+    assert [event["event"] for _, event in found][-2:] == ["StepCompleted", "WorkflowError"]
+    assert found[-1][1]["error"] == "tea is no city"

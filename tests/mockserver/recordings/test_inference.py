@@ -284,3 +284,17 @@ def test_what_a_description_leaves_out_the_events_say(tmp_path: Path, *, hides: 
     assert not [event for event in told if event["event"] in ("RunStarted", "TeamRunStarted")]
     contents = [[event.get("content") for event in events] for events in (again, told)]
     assert contents[0] == contents[1]
+
+
+@pytest.mark.parametrize("mock", [{"content": "says {{ input }}"}, {"fails": True, "error": "no"}])
+def test_a_function_in_the_place_of_steps_is_inferred(tmp_path: Path, mock: Any) -> None:
+    served, recorded = tmp_path / "served", tmp_path / "recorded"
+    served.mkdir()
+    (served / "w.json").write_text(json.dumps({"id": "w", "mock": mock}))
+    with serving(mock_as_agno(served)) as url:
+        arguments = ["record", url, "--out", str(recorded), "--message", MESSAGE]
+        assert CliRunner().invoke(main, arguments).exit_code == 0
+    arguments = ["record", str(recorded), "--out", str(tmp_path / "inferred")]
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    inferred = load_scripts(tmp_path / "inferred").workflows["w"].source["mock"]
+    assert {**inferred, "fails": bool(inferred.get("fails"))} == {"fails": False, **mock}
