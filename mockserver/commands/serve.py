@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,7 @@ from mockserver.script.loader import BUNDLED_SCRIPTS
 from mockserver.server import CannotListen, Certificate, listen_for, set_up_log
 from mockserver.server import serve as run_server
 from mockserver.sessions.opening import UnknownStore, opener
-from mockserver.sessions.store import StoreError
+from mockserver.sessions.store import SessionStore, StoreError
 from mockserver.workers import Workers
 
 KIB = 1024
@@ -66,16 +67,9 @@ def run(
     log_level: str,
 ) -> None:
     deviations = _deviations(profile, faults) | _variations(variations)
-    try:
-        opens = opener(store)
-    except UnknownStore as error:
-        raise click.BadParameter(str(error), param_hint="--store") from error
+    opens = _store_opener(store)
     _check_workers(workers, store)
-    if not host:
-        raise click.BadParameter(
-            "empty; expected an address, such as 127.0.0.1, or 0.0.0.0 for every network",
-            param_hint="--host",
-        )
+    _check_host(host)
     _check_token(token)
     certificate = _certificate(certfile, keyfile)
     scripts = scripts_of(workflows or BUNDLED_SCRIPTS)
@@ -90,6 +84,7 @@ def run(
         listeners = listen_for(workers, host, port)
     except (DocumentError, CannotListen) as error:
         raise click.ClickException(str(error)) from error
+    why_closed = _why_closed(host, token)
     settings = Settings(
         document,
         scripts.workflows,
@@ -104,7 +99,7 @@ def run(
         speed=speed,
         deviations=deviations,
         allow_origins=allow_origins,
-        control=None if no_control else Access(closed=_why_closed(host, token)),
+        control=None if no_control else Access(closed=why_closed),
         profile=profile,
     )
     try:
@@ -116,24 +111,9 @@ def run(
     port = listeners[0].getsockname()[1]
     scheme = "http" if certificate is None else "https"
     url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-    # What has been loaded stays: the collector need not look at it again. Of a request next to
-    # nothing is left for it (tests/mockserver/test_garbage.py), so it need not look often: it took
-    # a tenth of a batch request's time.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000)
-    gc.enable()
-    echo(f"listening on {url}")
-    echo(f"workflows: {', '.join(scripts.workflows)}")
-    if recordings:
-        echo(f"recordings: {len(recordings)}, replayed")
-    if not no_control:
-        echo(_why_closed(host, token) or f"page and control API: {url}/__mock__/")
-    echo(
-        f"try: curl -N {url}/workflows/{next(iter(scripts.workflows))}/runs -d message=hello"
-        + (' -H "Authorization: Bearer …"' if token else "")
-    )
-    sys.stdout.flush()
+    _look_for_garbage_seldom()
+    control = None if no_control else why_closed or f"page and control API: {url}/__mock__/"
+    _announce(url, list(scripts.workflows), len(recordings), control, has_token=bool(token))
 
     def work(app: MockServer, listener: socket, is_here: int | None = None) -> int:
         files = None if no_reload else Files(workflows or BUNDLED_SCRIPTS, spec)
@@ -168,6 +148,49 @@ def run(
 
     team = Workers(worker, listeners)
     sys.exit(team.run())
+
+
+def _look_for_garbage_seldom() -> None:
+    """Set up Python's garbage collector for serving."""
+    # What has been loaded stays: the collector need not look at it again. Of a request next to
+    # nothing is left for it (tests/mockserver/test_garbage.py), so it need not look often: it took
+    # a tenth of a batch request's time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000)
+    gc.enable()
+
+
+def _announce(
+    url: str, workflows: Sequence[str], recordings: int, control: str | None, *, has_token: bool
+) -> None:
+    """Say where the mock listens, and what it serves. `control`: what there is to say of the
+    control API; None: there is none."""
+    echo(f"listening on {url}")
+    echo(f"workflows: {', '.join(workflows)}")
+    if recordings:
+        echo(f"recordings: {recordings}, replayed")
+    if control is not None:
+        echo(control)
+    authorization = ' -H "Authorization: Bearer …"' if has_token else ""
+    echo(f"try: curl -N {url}/workflows/{workflows[0]}/runs -d message=hello{authorization}")
+    sys.stdout.flush()
+
+
+def _store_opener(store: str) -> Callable[[int], SessionStore]:
+    """What opens the store of `--store`, which is given the bytes that it may take."""
+    try:
+        return opener(store)
+    except UnknownStore as error:
+        raise click.BadParameter(str(error), param_hint="--store") from error
+
+
+def _check_host(host: str) -> None:
+    if not host:
+        raise click.BadParameter(
+            "empty; expected an address, such as 127.0.0.1, or 0.0.0.0 for every network",
+            param_hint="--host",
+        )
 
 
 def _check_workers(workers: int, store: str) -> None:

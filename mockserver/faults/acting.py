@@ -15,7 +15,7 @@ from typing import Any
 
 _ACTED: ContextVar[set[Any] | None] = ContextVar("acted", default=None)
 
-_NONE = object()
+_NOT_ASKED = object()
 
 
 @contextmanager
@@ -88,10 +88,10 @@ def _method(
     def method(self: Any, *arguments: Any, **more: Any) -> Any:
         if not is_asked(name):
             return own(self, *arguments, **more)
-        usual = _NONE
+        usual = _NOT_ASKED
         if compares:
             usual = _outcome(lambda: getattr(super(hooks, self), member)(*arguments, **more))
-        return _told(name, usual, _outcome(lambda: own(self, *arguments, **more)))
+        return _note_difference(name, usual, _outcome(lambda: own(self, *arguments, **more)))
 
     return method
 
@@ -103,22 +103,27 @@ def _async_method(
     async def method(self: Any, *arguments: Any, **more: Any) -> Any:
         if not is_asked(name):
             return await own(self, *arguments, **more)
-        usual = _NONE
+        usual = _NOT_ASKED
         if compares:
-            usual = await _later(lambda: getattr(super(hooks, self), member)(*arguments, **more))
-        return _told(name, usual, await _later(lambda: own(self, *arguments, **more)))
+            usual = await _awaited_outcome(
+                lambda: getattr(super(hooks, self), member)(*arguments, **more)
+            )
+        return _note_difference(
+            name, usual, await _awaited_outcome(lambda: own(self, *arguments, **more))
+        )
 
     return method
 
 
 def _outcome(call: Callable[[], Any]) -> Any:
+    """What a call gives, or _Raised with its exception."""
     try:
         return call()
     except Exception as error:
         return _Raised(error)
 
 
-async def _later(call: Callable[[], Awaitable[Any]]) -> Any:
+async def _awaited_outcome(call: Callable[[], Awaitable[Any]]) -> Any:
     try:
         return await call()
     except Exception as error:
@@ -132,19 +137,19 @@ class _Raised:
         self.error = error
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Raised) and _said(self.error) == _said(other.error)
+        return isinstance(other, _Raised) and _facts_of(self.error) == _facts_of(other.error)
 
     def __hash__(self) -> int:
-        return hash(_said(self.error))
+        return hash(_facts_of(self.error))
 
 
-def _said(error: Exception) -> tuple[type[Exception], str, Any]:
+def _facts_of(error: Exception) -> tuple[type[Exception], str, Any]:
     return type(error), str(error), getattr(error, "status", None)
 
 
-def _told(name: str, usual: Any, given: Any) -> Any:
-    """What was given, or raised; noted where that is not the usual."""
-    if usual is _NONE or given != usual:
+def _note_difference(name: str, usual: Any, given: Any) -> Any:
+    """What was given, or raised again. Notes the name where that is not the usual."""
+    if usual is _NOT_ASKED or given != usual:
         note(name)
     if isinstance(given, _Raised):
         raise given.error
