@@ -152,7 +152,7 @@ ALL = {
     "find": _FIND,
     "runs": _RUNS,
     "page": _PAGE,
-    "heads": "return redis.call('HVALS', KEYS[1])",
+    "heads": "return redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])",
     "fields": "return redis.call('HKEYS', KEYS[1])",
     "members": "return redis.call('ZRANGE', KEYS[1], 0, -1)",
     "members_of_set": "return redis.call('SMEMBERS', KEYS[1])",
