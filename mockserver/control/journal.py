@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from agentos_contract import __version__
 from agentos_contract.document import EVENT_STREAM
+from mockserver.http.operations import BLOCKS_KEY
 
 Json = dict[str, Any]
 
@@ -31,6 +33,10 @@ REDACTED = "[redacted]"
 _LEFT_OUT = "[the rest is left out]"
 
 _OF_ENTRY = 2000
+
+
+Piece = bytes | tuple[bytes, ...]
+"""What was sent at once; where it was several blocks of a stream these, which others keep too."""
 
 
 @dataclass(eq=False, slots=True)
@@ -51,8 +57,10 @@ class Entry:
     """Of the answer; None: it has not begun."""
     answered: tuple[tuple[bytes, bytes], ...] = ()
     """The answer's headers."""
-    sent: Sequence[tuple[float, bytes]] = field(default_factory=list)
-    """With the seconds since the request; a tuple too, once it is over."""
+    sent: Sequence[Piece] = field(default_factory=list)
+    """A tuple too, once it is over."""
+    times: array[float] = field(default_factory=lambda: array("d"))
+    """When each piece was sent: seconds since the request."""
     duration: float | None = None
     run_id: str | None = None
     size: int = _OF_ENTRY
@@ -91,7 +99,8 @@ class Entry:
                 body = message.get("body", b"")
                 if body and self._has_room(body):
                     assert isinstance(self.sent, list), "the answer is over"
-                    self.sent.append((monotonic() - self.begun, body))
+                    self.sent.append(message.get(BLOCKS_KEY, body))
+                    self.times.append(monotonic() - self.begun)
             elif message["type"] == "http.response.start":
                 self.status = message["status"]
                 self.answered = tuple(message["headers"])
@@ -175,9 +184,9 @@ class Journal:
             answer = {
                 "status": entry.status,
                 "headers": self._headers(entry.answered),
-                "body": "" if is_stream else self._text(piece for _, piece in entry.sent),
+                "body": "" if is_stream else self._text(map(_whole, entry.sent)),
             }
-        left_out = [{"time": entry.sent[-1][0], "text": _LEFT_OUT}] if entry.is_cut_off else []
+        left_out = [{"time": entry.times[-1], "text": _LEFT_OUT}] if entry.is_cut_off else []
         return {
             "id": entry.id,
             "scope": entry.scope,
@@ -193,8 +202,8 @@ class Journal:
             },
             "response": answer,
             "frames": [
-                {"time": round(seconds, 6), "text": self._text((piece,))}
-                for seconds, piece in entry.sent
+                {"time": round(seconds, 6), "text": self._text((_whole(piece),))}
+                for seconds, piece in zip(entry.times, entry.sent, strict=True)
             ]
             + left_out
             if is_stream
@@ -219,7 +228,7 @@ class Journal:
         host = next((each["value"] for each in asked["headers"] if each["name"] == "host"), "mock")
         query = f"?{asked['query']}" if asked["query"] else ""
         took = round((entry.duration or 0.0) * 1000, 3)
-        first = round(entry.sent[0][0] * 1000, 3) if entry.sent else took
+        first = round(entry.times[0] * 1000, 3) if entry.times else took
         version = f"HTTP/{http}"
         types = {each["name"]: each["value"] for each in asked["headers"]}
         text = "".join(frame["text"] for frame in shown["frames"])
@@ -281,6 +290,10 @@ class Journal:
     def _clean(self, text: str) -> str:
         """A text without the token."""
         return text.replace(self._token, REDACTED) if self._token else text
+
+
+def _whole(piece: Piece) -> bytes:
+    return piece if isinstance(piece, bytes) else b"".join(piece)
 
 
 def _phrase(status: int) -> str:

@@ -238,7 +238,7 @@ def _no_event(event: str) -> str:
 
 def _sent(trace: Trace) -> str:
     """What a run has come to, in words."""
-    names = [name for _, name, _, _ in trace.sent]
+    names = trace.names
     shown = ", ".join(names[-12:]) or "nothing"
     more = f"{len(names) - 12} events and then " if len(names) > 12 else ""
     gates = ", ".join(gate["gate"] for gate in trace.gates)

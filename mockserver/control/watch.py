@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from array import array
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -41,14 +42,8 @@ SECONDS_OF_SILENCE = 15
 SECONDS_TO_RETURN = 60
 """For who followed what happens, and lost the connection."""
 
-_OF_EVENT = 120
+_OF_EVENT = 60
 """Bytes of an event besides its payload, about."""
-
-
-Sent = tuple[float, str, bytes | None, str | None]
-"""One event of a run: seconds since the run's start, its name, its block of a stream, and the name
-of the step that it is about. An event that was streamed says its step itself; of a batch run that
-nobody watches there is no block. A plain tuple: every event of every run becomes one."""
 
 
 @dataclass(eq=False, slots=True)
@@ -67,28 +62,45 @@ class Trace:
     """Seconds since the epoch."""
     state: str = "running"
     is_cut: bool = False
-    sent: list[Sent] | tuple[Sent, ...] = field(default_factory=list)
-    """A tuple once it is over: the garbage collector leaves one alone that holds nothing to
-    collect, and thousands of them are kept."""
+    names: list[str] | tuple[str, ...] = field(default_factory=list)
+    """Of its events. A tuple once it is over: the garbage collector leaves one alone that holds
+    nothing to collect, and thousands of them are kept."""
+    blocks: list[bytes | str | None] | tuple[bytes | str | None, ...] = field(default_factory=list)
+    """The events as blocks of a stream; of those of a batch run that nobody watches the name of
+    the step that each is about."""
+    times: array[float] = field(default_factory=lambda: array("d"))
+    """Seconds since the run's start."""
     size: int = 0
     begun: float = field(default_factory=time.monotonic)
     _annotations: Annotations | None = None
     _annotated: list[Json] | None = None
 
-    def add(self, events: list[Sent]) -> None:
-        """It has sent these too."""
-        assert isinstance(self.sent, list), "it is over"
-        self.sent += events
+    def add(self, names: list[str], blocks: Sequence[bytes | str | None]) -> None:
+        """It has sent these too, now."""
+        assert isinstance(self.names, list), "it is over"
+        assert isinstance(self.blocks, list), "it is over"
+        self.names += names
+        self.blocks += blocks
+        self.times.extend([time.monotonic() - self.begun] * len(names))
+        size = sum([len(block) for block in blocks if isinstance(block, bytes)])
+        self.size += size + _OF_EVENT * len(names)
+
+    def end(self) -> None:
+        """It sends nothing more."""
+        self.active = None
+        self.names, self.blocks = tuple(self.names), tuple(self.blocks)
 
     def step(self, index: int) -> str | None:
         """The name of the step or container that an event is about."""
-        data = self.data(index)
-        return self.sent[index][3] if data is None else data.get("step_name")
+        block, data = self.blocks[index], self.data(index)
+        if data is not None:
+            return data.get("step_name")
+        return block if isinstance(block, str) else None
 
     def data(self, index: int) -> Json | None:
         """An event's payload."""
-        block = self.sent[index][2]
-        return json.loads(json_of_event(block)) if block is not None else None
+        block = self.blocks[index]
+        return json.loads(json_of_event(block)) if isinstance(block, bytes) else None
 
     @property
     def gates(self) -> list[Json]:
@@ -118,7 +130,7 @@ class Trace:
             "is_cut": self.is_cut,
             "is_stream": self.is_stream,
             "started": self.started,
-            "event_count": len(self.sent),
+            "event_count": len(self.names),
             "gates": self.gates,
         }
 
@@ -129,27 +141,26 @@ class Trace:
         for place in range(len(self._annotated), index + 1):
             data = self.data(place)
             nothing: Json = {"about": None, "violations": []}
-            known = data is not None and self._annotations.of(self.sent[place][1], data)
+            known = data is not None and self._annotations.of(self.names[place], data)
             self._annotated.append(known or nothing)
-        seconds, name, _, _ = self.sent[index]
         return {
             "index": index,
-            "time": round(seconds, 6),
-            "name": name,
+            "time": round(self.times[index], 6),
+            "name": self.names[index],
             "data": self.data(index),
             **self._annotated[index],
         }
 
     def with_events(self) -> Json:
         """The document's RunWithEvents."""
-        events = [self.event(index) for index in range(len(self.sent))]
+        events = [self.event(index) for index in range(len(self.names))]
         return {**self.to_dict(), "events": events}
 
     def find(self, event: str, step: str | None, after: int = -1) -> int | None:
         """The place of the first event of that name (about that step) after a place; None: it was
         not sent."""
-        for index in range(after + 1, len(self.sent)):
-            if self.sent[index][1] == event and (step is None or self.step(index) == step):
+        for index in range(after + 1, len(self.names)):
+            if self.names[index] == event and (step is None or self.step(index) == step):
                 return index
         return None
 
@@ -200,9 +211,7 @@ class Watch:
 
     def on_sent(self, active: ActiveRun, events: Sequence[tuple[str, bytes]]) -> None:
         trace = self._active[active]
-        seconds = time.monotonic() - trace.begun
-        trace.add([(seconds, name, block, None) for name, block in events])
-        trace.size += sum([len(block) for _, block in events]) + _OF_EVENT * len(events)
+        trace.add([name for name, _ in events], [block for _, block in events])
         self._were_sent(trace, len(events))
 
     def on_batch_events(self, active: ActiveRun, events: Sequence[Event]) -> None:
@@ -210,15 +219,13 @@ class Watch:
         if self.followers or trace.scope:
             self.on_sent(active, [named_block(event) for event in events])
             return
-        seconds = time.monotonic() - trace.begun
-        trace.add([(seconds, each["event"], None, each.get("step_name")) for each in events])
-        trace.size += _OF_EVENT * len(events)
+        trace.add([each["event"] for each in events], [each.get("step_name") for each in events])
         self._were_sent(trace, len(events))
 
     def _were_sent(self, trace: Trace, count: int) -> None:
         if self.followers:
-            first = len(trace.sent) - count
-            for place in range(first, len(trace.sent)):
+            first = len(trace.names) - count
+            for place in range(first, len(trace.names)):
                 self.last_id += 1
                 self.items.append(Item(self.last_id, "event", trace.scope, trace, place))
         self.changes.notify()
@@ -235,8 +242,7 @@ class Watch:
             return
         if active.on_over is not None:
             active.on_over()
-        trace.active = None
-        trace.sent = tuple(trace.sent)
+        trace.end()
         trace.state = STATES.get(active.run.status, "completed")
         trace.is_cut = active.is_cut
         self._over.append(trace)

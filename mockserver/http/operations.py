@@ -5,6 +5,7 @@ Requests have passed the stages (stages.py) when they come here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
@@ -18,6 +19,9 @@ from mockserver.http.request import ON_RUN_KEY, REQUEST_KEY, Request
 from mockserver.http.run_form import run_request
 from mockserver.runner.active import ActiveRun
 from mockserver.runner.room import TooManyRuns
+
+BLOCKS_KEY = "mockserver.blocks"
+"""Where in an ASGI message stand the blocks of a stream that its body is made of."""
 
 
 async def operations(scope: Scope, receive: Receive, send: Send) -> None:
@@ -96,8 +100,11 @@ async def _stream(request: Request, active: ActiveRun, send: Send) -> None:
     headers = request.hooks.stream_headers
     await send({"type": "http.response.start", "status": 200, "headers": headers})
 
-    async def write(chunk: bytes) -> None:
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    async def write(blocks: Sequence[bytes]) -> None:
+        message = {"type": "http.response.body", "body": b"".join(blocks), "more_body": True}
+        if len(blocks) > 1:
+            message[BLOCKS_KEY] = tuple(blocks)
+        await send(message)
 
     await request.served.runner.stream(active, write)
     if active.is_cut:

@@ -305,15 +305,17 @@ class Runner:
                     observer.on_end(active)
         return active.body
 
-    async def stream(self, active: ActiveRun, send: Callable[[bytes], Awaitable[None]]) -> None:
-        """Carry a run out, and send its events as they happen.
+    async def stream(
+        self, active: ActiveRun, send: Callable[[Sequence[bytes]], Awaitable[None]]
+    ) -> None:
+        """Carry a run out, and send its events as they happen, in blocks of a stream.
 
         `send` may be slow: the run then waits for it, and what is held is one moment's events.
         """
         async with contextlib.aclosing(self.events(active)) as moments:
             async for events in moments:
                 if not events:
-                    await send(KEEP_ALIVE_COMMENT)
+                    await send([KEEP_ALIVE_COMMENT])
                     continue
                 blocks: list[bytes] = []
                 size = 0
@@ -321,10 +323,10 @@ class Runner:
                     blocks.append(block)
                     size += len(block)
                     if size > MAX_CHUNK:
-                        await send(b"".join(blocks))
+                        await send(blocks)
                         blocks, size = [], 0
                 if blocks:
-                    await send(b"".join(blocks))
+                    await send(blocks)
 
     async def events(self, active: ActiveRun) -> AsyncGenerator[list[tuple[str, bytes]]]:
         """Carry a run out: each moment's events, by name and as blocks of a stream; none to keep

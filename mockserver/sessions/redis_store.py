@@ -120,13 +120,13 @@ class RedisStore:
             arguments = [first, last, int(query.is_descending)]
             total, *heads = await self._call("page", [f"{name}:{by}", self._heads], arguments)
             return Page([_session(head) for head in heads], total)
-        heads: dict[bytes, bytes] = {}
+        everything: dict[bytes, bytes] = {}
         cursor: bytes | int = 0
         # A piece at a time: Redis has other clients, whom all at once would hold up.
         while cursor != b"0":
             cursor, found = await self._call("heads", [self._heads], [cursor, _AT_A_TIME])
-            heads.update(zip(found[::2], found[1::2], strict=True))
-        return await asyncio.to_thread(lambda: query.page(map(_session, heads.values())))
+            everything.update(zip(found[::2], found[1::2], strict=True))
+        return await asyncio.to_thread(lambda: query.page(map(_session, everything.values())))
 
     # -- writing
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from array import array
 from collections.abc import Iterator
 from typing import Any
 
@@ -85,7 +86,7 @@ def test_the_token_is_nowhere_in_the_journal() -> None:
         0.0,
     )
     entry.received = [b"it is s3cret"]
-    entry.sent = [(0.0, b"s3cret")]
+    entry.sent, entry.times = [b"s3cret"], array("d", [0.0])
     entry.status = 200
     assert "s3cret" not in json.dumps(journal.to_dict(entry))
     assert "s3cret" not in json.dumps(journal.to_har([entry]))
