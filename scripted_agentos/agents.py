@@ -11,8 +11,10 @@ from agno.team import Team
 from agno.tools.function import Function, ToolResult
 from pydantic import BaseModel, ConfigDict, create_model
 
+from scripted_agentos.calls import MockedFailure
 from scripted_agentos.errors import Place, ScriptError
-from scripted_agentos.mocked import WAITS, MockedFailure, MockedStep
+from scripted_agentos.keys import WAITS
+from scripted_agentos.mocked import MockedStep
 from scripted_agentos.models import current_call, scripted_model
 from scripted_agentos.templates import Json
 

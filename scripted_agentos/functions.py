@@ -18,8 +18,9 @@ from agno.workflow.types import StepInput, StepOutput, WorkflowExecutionInput
 from pydantic import BaseModel
 
 from scripted_agentos.agents import build_agent, build_team
+from scripted_agentos.calls import Call, plain
 from scripted_agentos.errors import Place, ScriptError
-from scripted_agentos.mocked import Call, MockedStep, plain
+from scripted_agentos.mocked import MockedStep
 from scripted_agentos.models import current_call
 from scripted_agentos.templates import Json
 

@@ -17,7 +17,8 @@ from agno.team import _init
 from agno.workflow import Step
 from agno.workflow.types import StepInput
 
-from scripted_agentos.mocked import Call, MockedStep, ToolCall
+from scripted_agentos.calls import Call, ToolCall
+from scripted_agentos.mocked import MockedStep
 from scripted_agentos.templates import Json
 
 # An agent is told its message, not its step's input or the workflow's run. Its model needs them for

@@ -12,10 +12,11 @@ from agno.workflow.decorators import pause
 from agno.workflow.types import StepInput, StepOutput
 
 from scripted_agentos.agents import build_agent, build_team, given
+from scripted_agentos.calls import plain, values_of
 from scripted_agentos.cel import evaluate_cel
 from scripted_agentos.errors import Place, ScriptError, warn
 from scripted_agentos.functions import function_executor
-from scripted_agentos.mocked import MockedDecision, MockedStep, plain, values_of
+from scripted_agentos.mocked import MockedDecision, MockedStep
 from scripted_agentos.templates import Json
 
 StepLike = Step | Parallel | Condition | Loop | Router | Steps
