@@ -64,13 +64,18 @@ class Run:
         elif not self.input_text:
             self.input_text = json.dumps(self.input, indent=2, ensure_ascii=False)
 
+    def _all_media(self) -> dict[str, Any]:
+        """What its steps gave, as the body of a run that is over has it: in batch also what there
+        is nothing of. Not where it was cancelled, or a function stands in the place of steps."""
+        if self.status == "CANCELLED" or self.workflow.function is not None:
+            return {}
+        given = {kind: self.media.get(kind, []) for kind in MEDIA_KINDS}
+        return {kind: of for kind, of in given.items() if of or not self.is_streamed}
+
     def to_dict(self) -> dict[str, Any]:
         """The batch body, with its keys in Agno's order (`WorkflowRunOutput.to_dict`)."""
         is_over = self.status not in ("PENDING", "RUNNING", "PAUSED")
         index, name = self.paused_at or (None, None)
-        # The real server has them in batch only, and not where a run was cancelled.
-        has_media = is_over and not self.is_streamed and self.status != "CANCELLED"
-        has_media = has_media and self.workflow.function is None
         body: dict[str, Any] = {
             "input": self.input,
             "content": self.content,
@@ -84,7 +89,7 @@ class Run:
             "status": self.status,
             "paused_step_index": index,
             "paused_step_name": name,
-            **({kind: self.media.get(kind, []) for kind in MEDIA_KINDS} if has_media else {}),
+            **(self._all_media() if is_over else {}),
             "step_results": self.step_results or None,
             "step_executor_runs": self.step_executor_runs or None,
             "metrics": {

@@ -99,9 +99,12 @@ class _Describer:
             members.append(self._executor(member.executor, item, item.get("mock") or {}))
         if members:
             tools.append(DELEGATION_TOOL)
+        content_type = mock.get("content_type")
         described = {
             "id": executor.id,
             "name": executor.name,
+            "description": None,
+            "role": None,
             "mode": "coordinate" if is_team else None,
             "model": {
                 "name": executor.model_name,
@@ -109,6 +112,8 @@ class _Describer:
                 "provider": executor.model_provider,
             },
             "tools": {"tools": tools} if tools else None,
+            "system_message": None,
+            "response_settings": {"output_schema_name": content_type} if content_type else None,
             "streaming": {"stream_member_events": True} if is_team else None,
             "members": members or None,
             "is_component": False,
@@ -117,7 +122,12 @@ class _Describer:
         return without_none({**described, **kept})
 
 
-_DESCRIBED = ("description", "role", "mode", "tools", "streaming", "metadata", "is_component")
+_DESCRIBED = (
+    *("description", "role", "mode", "tools", "system_message", "response_settings"),
+    *("streaming", "metadata", "is_component"),
+)
+_WAITS = ("requires_confirmation", "external_execution")
+"""What has a tool wait, as far as descriptions say it."""
 
 DELEGATION_TOOL = {
     "name": DELEGATION,
@@ -150,15 +160,18 @@ def _tools(mock: Mapping[str, Any]) -> list[dict[str, Any]]:
     requests = mock.get("requests") or ()
     calls = [*(mock.get("tools") or ()), *(c for r in requests for c in r.get("tools") or ())]
     properties: dict[str, dict[str, Any]] = {}
+    waits: dict[str, dict[str, Any]] = {}
     for call in calls:
         if call["name"] != DELEGATION_TOOL["name"]:
             known = properties.setdefault(call["name"], {})
             known.update((name, {}) for name in call.get("args") or {})
+            waits[call["name"]] = {key: True for key in _WAITS if call.get(key)}
     return [
         {
             "name": name,
             "description": f"Scripted: {name}",
             "parameters": {"type": "object", "properties": arguments, "required": []},
+            **waits[name],
         }
         for name, arguments in properties.items()
     ]

@@ -355,6 +355,10 @@ class MockCompiler:
             if executor.type == "team":
                 message = "only an agent's tool has its run pause; a team's is called at once"
                 self._problems.add((*path, key), message)
+            elif "members" in path:
+                message = "AgentOS 2.5.6 has the team's run pause too (TeamRunPaused); here it "
+                message += "goes on: expected a tool of an agent that is no member"
+                self._problems.add((*path, key), message, warning=True)
             for answer in ("result", "error", "delay", *MEDIA_KINDS):
                 if answer in tool:
                     message = f"with {key} the run pauses, and the tool is not called"

@@ -271,7 +271,7 @@ def test_a_fault_of_the_mock_shows_no_traceback(
     def fail(*arguments: object) -> None:
         raise RuntimeError("secret of the implementation")
 
-    monkeypatch.setattr("mockserver.engine.steps._function", fail)
+    monkeypatch.setattr("mockserver.engine.steps.run_function", fail)
     url = serve(create_app())
     with httpx2.Client(base_url=url, timeout=30) as client:
         run = stream(client, "content-pipeline")

@@ -143,3 +143,17 @@ def test_what_was_a_500_is_described(serve: Serve, step: Script) -> None:
         assert [*map(outline, client.get("/workflows/odd").json()["steps"])] == [
             outline_of(workflow.steps[0])
         ]
+
+
+def test_an_agent_is_described_as_agentos_does() -> None:
+    tools = [{"name": "pay", "requires_confirmation": True}, {"name": "look", "result": "x"}]
+    mock = {"content": {"a": 1}, "content_type": "Note", "requests": [{"tools": tools}]}
+    agent = {"id": "a", "name": "A", "role": "r", "system_message": {"markdown": True}}
+    workflow = workflow_from({"id": "w", "steps": [{**STEP, "agent": agent, "mock": mock}]})
+    (step,) = workflow_detail(workflow, HttpHooks())["steps"]
+    described = step["agent"]
+    keys = ["id", "name", "role", "model", "tools", "system_message", "response_settings"]
+    assert [*described] == [*keys, "is_component"]
+    assert described["response_settings"] == {"output_schema_name": "Note"}
+    waits = [tool.get("requires_confirmation") for tool in described["tools"]["tools"]]
+    assert waits == [True, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from collections.abc import Iterator
 
@@ -12,7 +13,7 @@ import pytest
 from agentos_contract.profiles import load_profile
 from mockserver.app import Settings, create_app
 from mockserver.client import MockClient
-from tests.conftest import serving
+from tests.conftest import Serve, serving
 
 WORKFLOW = "content-pipeline"
 RUN = f"/workflows/{WORKFLOW}/runs"
@@ -97,3 +98,14 @@ def test_so_does_a_real_agentos(agentos_url: str) -> None:
                 run_id = run_id or line.partition('"run_id": "')[2].partition('"')[0]
                 assert httpx2.get(f"{url}/{run_id}", params=query).status_code == 404
     assert httpx2.get(f"{url}/{run_id}", params=query).json()["status"] == "COMPLETED"
+
+
+def test_a_streamed_run_keeps_what_its_steps_gave(serve: Serve) -> None:
+    with httpx2.Client(base_url=serve(create_app(Settings(seed=1)))) as client:
+        form = {"message": "bees", "session_id": "s"}
+        streamed = client.post("/workflows/poster/runs", data=form).text
+        run_id = json.loads(streamed.partition("data: ")[2].partition("\n")[0])["run_id"]
+        found = client.get(f"/workflows/poster/runs/{run_id}?session_id=s").json()
+        (listed,) = client.get("/sessions/s/runs?type=workflow").json()
+    assert found["images"] == listed["images"] != []
+    assert "audio" not in found

@@ -273,3 +273,12 @@ def test_check_takes_files_and_folders(tmp_path: Path) -> None:
         "nowhere.yaml: no such file or folder",
         "Error: nowhere.yaml: 1 problem; it cannot be served",
     ]
+
+
+def test_a_members_tool_that_waits_is_warned_of(tmp_path: Path) -> None:
+    mock = {"tools": [{"name": "ask", "external_execution": True}]}
+    team = {"id": "t", "members": [{"id": "m", "mock": mock}]}
+    script = {"id": "w", "steps": [{"type": "Step", "team": team}]}
+    (tmp_path / "w.json").write_text(json.dumps(script))
+    (warning,) = load_scripts(tmp_path).warnings
+    assert "AgentOS 2.5.6 has the team's run pause too" in str(warning)
