@@ -47,7 +47,7 @@ class AgentEvents:
             **flag,
             content_type=content_type,
             reasoning_content=reasoning_content,
-            **self.thought_members(),
+            **self.reasoning_step_members(),
             **({} if citations is None else {"citations": citations}),
         )
 
@@ -55,13 +55,13 @@ class AgentEvents:
         is_beside_others = self._record.branch.is_beside_others
         return self._hooks.shown_tool(execution, is_beside_others=is_beside_others)
 
-    def given_members(self) -> Json:
+    def media_members(self) -> Json:
         """What it has made so far, as its events say it: they know no files."""
-        made = self._record.made
+        made = self._record.made_media
         kinds = [kind for kind in MEDIA_KINDS if kind in made and kind != "files"]
         return {kind: self._shown_list(made[kind]) for kind in kinds}
 
-    def thought_members(self) -> Json:
+    def reasoning_step_members(self) -> Json:
         """Its reasoning steps so far, as its events have them."""
         steps = self._record.reasoning_steps
         return {"reasoning_steps": self._shown_list(steps)} if steps else {}

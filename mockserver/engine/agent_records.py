@@ -118,7 +118,7 @@ class AgentRecord:
     parent_id: str | None
     """The run_id of the team that a member works for."""
     input: Any
-    media: Media
+    told_media: Media
     """What it is told of those that the steps before it gave."""
     state: Json
     """The session's state as it knows it."""
@@ -134,7 +134,7 @@ class AgentRecord:
     usage: Usage = field(default_factory=Usage)
     messages: list[Json] = field(default_factory=list)
     tools: list[Json] = field(default_factory=list)
-    members: list[Json] = field(default_factory=list)
+    member_responses: list[Json] = field(default_factory=list)
     """The runs of a team's members."""
     requirements: list[Json] = field(default_factory=list)
     """What it waits for: tools that are to be confirmed, or that others carry out."""
@@ -142,9 +142,9 @@ class AgentRecord:
     """What its calls of `think` and `analyze` said."""
     reasoning_messages: list[Json] = field(default_factory=list)
     """Once it has thought."""
-    made: dict[str, list[Json]] = field(default_factory=dict)
+    made_media: dict[str, list[Json]] = field(default_factory=dict)
     """Images, videos, audio and files that its model, its tools and its members gave."""
-    made_by_members: dict[str, list[Json]] = field(default_factory=dict)
+    media_by_members: dict[str, list[Json]] = field(default_factory=dict)
     citations: Json | None = None
     has_answered: bool = False
     """It has failed, but only once it had said all."""
@@ -204,28 +204,28 @@ class AgentRecord:
         said = self.final_reasoning
         return {} if said is None else {"reasoning_content": said}
 
-    def give(self, media: Media) -> None:
+    def add_media(self, media: Media) -> None:
         """Note what it has made."""
         for kind, items in media.items():
-            self.made.setdefault(kind, []).extend(items)
+            self.made_media.setdefault(kind, []).extend(items)
 
-    def give_of_member(self, media: Media) -> None:
+    def add_media_of_member(self, media: Media) -> None:
         """Note what a member has made."""
         is_first = self.context.hooks.is_members_media_first()
         for kind, items in media.items():
             made, by_members = (
-                self.made.setdefault(kind, []),
-                self.made_by_members.setdefault(kind, []),
+                self.made_media.setdefault(kind, []),
+                self.media_by_members.setdefault(kind, []),
             )
             at = len(by_members) if is_first else len(made)
             made[at:at] = items
             by_members += items
 
-    def thought_messages(self) -> Json:
+    def reasoning_message_members(self) -> Json:
         messages = self.reasoning_messages
         return {"reasoning_messages": messages} if messages else {}
 
-    def cited_members(self) -> Json:
+    def citation_members(self) -> Json:
         return {} if self.citations is None else {"citations": self.citations}
 
     def metrics(self, failure: StepFailed | None = None) -> Json:
@@ -261,7 +261,7 @@ class AgentRecord:
         if is_unknown:
             return outcome
         outcome["step_run_id"] = self.run_id
-        outcome.update(self._left(failure))
+        outcome.update(self._kept_media(failure))
         outcome["metrics"] = self.metrics(failure)
         return outcome
 
@@ -279,9 +279,9 @@ class AgentRecord:
         is_kept = self.context.hooks.keeps_answer(is_streamed=self.is_streamed)
         return is_kept and self.content is not None
 
-    def _left(self, failure: StepFailed | None) -> Json:
+    def _kept_media(self, failure: StepFailed | None) -> Json:
         """What is left of what it has made: where it fails in batch, what its members gave."""
-        return dict(joined(self.made, {})) if failure is None or not self.is_streamed else {}
+        return dict(joined(self.made_media, {})) if failure is None or not self.is_streamed else {}
 
     def to_dict(self, failure: StepFailed | None) -> Json:
         """The run as `step_executor_runs` and `member_responses` have it, its keys in Agno's
@@ -303,20 +303,20 @@ class AgentRecord:
         of_step = {} if self.parent_id else {"workflow_step_id": self.step_id}
         given: Json = {"input_content": self.input}
         for kind, name in _IN_INPUT.items():
-            if kind in self.media:
-                given[name] = self.media[kind]
+            if kind in self.told_media:
+                given[name] = self.told_media[kind]
         given = {"input": given}
         events: Json = {}
         made: Json = {}
         if failure is None:
             made = {"messages": self.messages}
-            made |= self.thought_messages()
+            made |= self.reasoning_message_members()
         elif self.is_team and self.has_answered:
             made = {"messages": self.messages}
         if self.reasoning_steps:
             made["reasoning_steps"] = list(self.reasoning_steps)
-        made |= self._left(failure)
-        made |= self.cited_members()
+        made |= self._kept_media(failure)
+        made |= self.citation_members()
         if self.tools or (failure is None and not self.is_streamed):
             made["tools"] = self.tools
         if failure is not None and self.is_team:
@@ -330,7 +330,7 @@ class AgentRecord:
             if failure is None:
                 status = {"status": "PAUSED"}
         if self.is_team:
-            members: Json = {"member_responses": self.members}
+            members: Json = {"member_responses": self.member_responses}
             entry = {**about, **given, **answer, **self.model, **members, **reasoning}
             return {**entry, **state, **created, **of_step, **events, **metrics, **status, **made}
         entry = {**about, **answer, **reasoning, **self.model, **state, **created}

@@ -23,7 +23,7 @@ from mockserver.engine.actions import (
 from mockserver.engine.agent_events import AgentEvents
 from mockserver.engine.agent_records import AgentRecord, request_counts
 from mockserver.engine.context import RunContext
-from mockserver.engine.media import Media, joined, told
+from mockserver.engine.media import Media, joined, told_media
 from mockserver.engine.merging import merge
 from mockserver.engine.model_answers import ModelAnswers
 from mockserver.engine.model_requests import model_requests
@@ -87,13 +87,13 @@ class AgentRun:
             step,
             step_id,
             self.run_id,
-            parent.run_id if parent else None,
-            task if parent else self._find_input(),
-            self._told_media(is_within_function=function is not None),
-            state,
-            call.branch,
-            self._session_id,
-            self._is_streamed,
+            parent_id=parent.run_id if parent else None,
+            input=task if parent else self._find_input(),
+            told_media=self._told_media(is_within_function=function is not None),
+            state=state,
+            branch=call.branch,
+            session_id=self._session_id,
+            is_streamed=self._is_streamed,
         )
         at = function or step
         self._site: Json = parent._site if parent else _site(context, at, step_id, call)
@@ -183,7 +183,7 @@ class AgentRun:
                 record.reasoned, record.reasoning_steps = reasoned, steps
                 record.tools = tools
             if not self._is_streamed:
-                record.made = dict(joined(record.made_by_members, {}))
+                record.made_media = dict(joined(record.media_by_members, {}))
             if not retries_left:
                 break
             if not starts_again:
@@ -234,7 +234,7 @@ class AgentRun:
             if record.requirements:
                 self._thinking.check()
                 if not self._hooks.keeps_media_in_pause():
-                    record.made.clear()
+                    record.made_media.clear()
                 yield from self._thinking.end()
                 yield self._event("RunContentCompleted")
                 yield self._event("RunPaused", **record.pause_members())
@@ -248,7 +248,7 @@ class AgentRun:
         """What the model is told first: of itself, and what it is asked."""
         context, record = self._context, self._record
         record.messages = []
-        media = _in_message(record.media)
+        media = _in_message(record.told_media)
         about = {"user_id": context.run.user_id} if context.run.user_id is not None else {}
         told = system_message(
             self._executor,
@@ -273,17 +273,17 @@ class AgentRun:
         )
         # A team in a session of its own doesn't say its state.
         is_said = not (self._is_apart and self._is_team and self._parent is None)
-        members = {"member_responses": record.members} if record.members else {}
+        members = {"member_responses": record.member_responses} if record.member_responses else {}
         return self._event(
             "RunCompleted",
             **record.content_members(),
             **record.reasoning_members(),
             **({"session_state": state} if is_said else {}),
-            **record.thought_messages(),
-            **self._event.thought_members(),
+            **record.reasoning_message_members(),
+            **self._event.reasoning_step_members(),
             **members,
-            **self._event.given_members(),
-            **record.cited_members(),
+            **self._event.media_members(),
+            **record.citation_members(),
             metrics=record.metrics(),
         )
 
@@ -334,14 +334,14 @@ class AgentRun:
             tools[position] = execution
             completed = f"{call.text} completed in {call.delay:.4f}s. "
             shown = self._event.shown_tool(execution)
-            self._record.give(call.media)
+            self._record.add_media(call.media)
             thought = self._thinking.read(call)
             self._open_tools.pop(0)
             for name in self._hooks.tool_end_events(is_error=call.is_error):
                 if name == "ToolCallError":
                     how: Json = {"error": call.result}
                 else:
-                    how = {"content": completed, **self._event.given_members()}
+                    how = {"content": completed, **self._event.media_members()}
                 yield self._event(name, **how, tool=shown)
             if thought is not None:
                 yield from self._thinking.tell(thought, call.delay)
@@ -370,8 +370,8 @@ class AgentRun:
         failure = yield from run._carry_out()
         call.result = hooks.member_reply(run._reply(failure), run._transcript, failure)
         if hooks.is_member_recorded(failure):
-            record.members.append(run._record.to_dict(failure))
-            record.give_of_member(run._record.made)
+            record.member_responses.append(run._record.to_dict(failure))
+            record.add_media_of_member(run._record.made_media)
             earlier = _delegations(record.tools[: self._tools_before])
             for tool in hooks.named_delegations(execution, _delegations(record.tools), earlier):
                 tool["child_run_id"] = run.run_id
@@ -398,10 +398,10 @@ class AgentRun:
     def _told_media(self, *, is_within_function: bool) -> Media:
         """A member is told of what its team is; nothing passes into a function's own run."""
         if self._parent is not None:
-            return self._parent._record.media
+            return self._parent._record.told_media
         if is_within_function:
             return {}
-        return told(self._call.step_input.media, self._context.ids)
+        return told_media(self._call.step_input.media, self._context.ids)
 
     def _find_input(self) -> Any:
         """The agent's input: what the step before it came to, or the run's input."""

@@ -90,7 +90,7 @@ def media_of(result: Json) -> Media:
     return {kind: result[kind] for kind in MEDIA_KINDS if result[kind]}
 
 
-def told(media: Media, ids: Callable[[], str]) -> Media:
+def told_media(media: Media, ids: Callable[[], str]) -> Media:
     """As an agent is told of them: where they are, under new ids; files as they are."""
     return {
         kind: items

@@ -125,7 +125,7 @@ class ModelAnswers:
             yield self._event.content(text)
         if is_last:
             self._end_pieces()
-            yield from self._give(request)
+            yield from self._give_media_and_citations(request)
         return first_content
 
     def _say_whole(
@@ -149,10 +149,10 @@ class ModelAnswers:
         elif request.reasoning:
             yield self._event.content(reasoning_content=reasoning)
         if is_last:
-            yield from self._give(request)
+            yield from self._give_media_and_citations(request)
         return round(self._branch.now - requested, 6) if request.content else None
 
-    def _give(self, request: ModelRequest) -> Actions[None]:
+    def _give_media_and_citations(self, request: ModelRequest) -> Actions[None]:
         """What a model gives beside its answer: images, which no event says, and citations. A
         RunContent comes with them, but none of a team's citations, and none of a team's images
         where its answer is structured."""
@@ -161,12 +161,12 @@ class ModelAnswers:
         if request.images or request.citations:
             self._note_first_token()
         if request.images:
-            made = record.made.setdefault("images", [])
+            made = record.made_media.setdefault("images", [])
             # In place: events that are not yet sent may have this list.
             made[:] = self._hooks.kept_images(
                 made,
                 request.images,
-                record.made_by_members.get("images", []),
+                record.media_by_members.get("images", []),
                 is_structured=self._type is not None,
             )
             if is_told:
