@@ -73,22 +73,22 @@ class ActiveRun:
         run: Run,
         actions: Actions[None],
         session: Session,
-        held: Sequence[StoredRun] | None,
+        earlier_runs: Sequence[StoredRun] | None,
         *,
         scope: MockScope,
         gates: Gates,
         speed: float,
         max_time: float,
     ) -> None:
-        """`held`: the session's runs at its start, where its end writes them again. `max_time`:
-        seconds after which it fails."""
+        """`earlier_runs`: the session's runs at its start, where its end writes them again.
+        `max_time`: seconds after which it fails."""
         self.request = request
         self.run = run
         self.scope = scope
         self.gates = gates
         self.session = session
         """As it was when the run last read or wrote it."""
-        self.held = held
+        self.earlier_runs = earlier_runs
         self.blocks: list[bytes] = []
         """The events that are kept, as they were sent: what they say is held once, with whoever
         remembers what was sent."""

@@ -28,7 +28,7 @@ async def keep_start(active: ActiveRun) -> None:
 
     def started(there: Session | None) -> Session:
         session = active.session
-        if active.held is None and there is not None and there.version != session.version:
+        if active.earlier_runs is None and there is not None and there.version != session.version:
             session = active.request.hooks.sessions.joined(there, active.request.workflow)
         return session.with_run(active.run.run_id, active.run.input)
 
@@ -45,7 +45,7 @@ async def keep_end(active: ActiveRun, body: Mapping[str, Any], now: int) -> None
 
     def ended(there: Session | None) -> Session:
         session = active.session
-        if active.held is None:
+        if active.earlier_runs is None:
             session = there or session._replace(first_run=None)
         return left(session, run, body)
 
@@ -59,5 +59,5 @@ async def _keep(
     now: int,
 ) -> None:
     store, key, hooks = active.scope.store, active.session.key, active.request.hooks.sessions
-    kept = await keep(store, key, change, now, hooks, run=run, held=active.held)
+    kept = await keep(store, key, change, now, hooks, run=run, earlier_runs=active.earlier_runs)
     active.session = kept or active.session

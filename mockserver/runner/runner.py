@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import copy
 import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from typing import Protocol
 
 from agentos_contract.events import TERMINAL_EVENTS
 from agentos_contract.json_values import to_json
 from agentos_contract.sse import encode_comment
 from mockserver import defaults
-from mockserver.engine.actions import Event
-from mockserver.engine.engine import Engine
-from mockserver.engine.gates import Gates, Waiting
-from mockserver.engine.ids import Ids
-from mockserver.engine.merging import merge
+from mockserver.engine.gates import Gates
 from mockserver.engine.run import Run
-from mockserver.recordings.replay import Replay, ReplayedRun
 from mockserver.runner.active import ActiveRun, named_block
+from mockserver.runner.engines import engine_of
 from mockserver.runner.hooks import RunRequest
+from mockserver.runner.observer import RunObserver
 from mockserver.runner.recent import Recent, StreamedRun
 from mockserver.runner.remembering import keep_end, keep_start, session_of
 from mockserver.runner.room import Room
@@ -46,25 +41,6 @@ KEEP_ALIVE_COMMENT = encode_comment("keep-alive")
 
 # The real server's session keeps the events but these.
 _NOT_KEPT = frozenset({"StepOutput", "WorkflowError"})
-
-
-class RunObserver(Protocol):
-    """What is told of all runs."""
-
-    def on_start(self, active: ActiveRun) -> None:
-        """A run starts."""
-
-    def on_sent(self, active: ActiveRun, events: Sequence[tuple[str, bytes]]) -> None:
-        """These were sent: their names, and their blocks."""
-
-    def on_batch_events(self, active: ActiveRun, events: Sequence[Event]) -> None:
-        """These happened in a batch run, of which nobody is sent events."""
-
-    def on_wait(self, active: ActiveRun, waiting: Waiting) -> None:
-        """A run waits at a gate."""
-
-    def on_end(self, active: ActiveRun) -> None:
-        """A run is over, and remembered."""
 
 
 class Runner:
@@ -126,22 +102,22 @@ class Runner:
         session_id = request.session_id or ids()
         now = int(scope.clock())
         session = await session_of(scope.store, request, session_id, now)
-        held = None
+        earlier_runs = None
         if request.hooks.sessions.writes_whole:
-            held = (await scope.store.runs(session.key)).items
+            earlier_runs = (await scope.store.runs(session.key)).items
         gates = Gates(
             steering.holds,
             reached=steering.acted,
             is_released=scope.released.__contains__,
             clock=scope.clock,
         )
-        run, engine = self._engine(request, scope, run_id, session, ids, gates, now)
+        run, engine = engine_of(request, scope, run_id, session, ids, gates, now)
         active = ActiveRun(
             request,
             run,
             engine.actions(),
             session,
-            held,
+            earlier_runs,
             scope=scope,
             gates=gates,
             speed=steering.speed or self._speed,
@@ -172,57 +148,6 @@ class Runner:
         elif request.hooks.is_kept_from_start(request):
             active.on_time = keep_start
         return active
-
-    def _engine(
-        self,
-        request: RunRequest,
-        scope: MockScope,
-        run_id: str,
-        session: Session,
-        ids: Ids,
-        gates: Gates,
-        now: int,
-    ) -> tuple[Run, Engine | Replay]:
-        """What carries the run out: an engine, or a recording in its place."""
-        # Runs side by side in one session don't see each other's changes half made: it is a copy.
-        state = session.state or {}
-        if request.session_state:
-            merge(state, copy.deepcopy(request.session_state))
-        about = (
-            request.workflow,
-            run_id,
-            session.session_id,
-            request.user_id,
-            request.input,
-            state,
-            now,
-        )
-        engine: Engine | Replay
-        if request.recording is not None:
-            replayed = ReplayedRun(*about)
-            run: Run = replayed
-            engine = Replay(
-                request.recording,
-                replayed,
-                ids=ids,
-                clock=scope.clock,
-                is_streamed=request.stream,
-                gates=gates,
-            )
-        else:
-            text, value = request.input_text, request.input_value
-            run = Run(*about, form=request.form, input_text=text, input_value=value)
-            engine = Engine(
-                run,
-                ids=ids,
-                clock=scope.clock,
-                is_streamed=request.stream,
-                gates=gates,
-                is_sent_late=request.hooks.is_sent_late(request),
-                hooks=request.hooks.engine(),
-            )
-        run.additional_data = request.additional_data
-        return run, engine
 
     def _runs(self) -> list[Run]:
         """The runs under way."""

@@ -34,20 +34,20 @@ async def keep(
     hooks: SessionHooks,
     *,
     run: StoredRun | None = None,
-    held: Sequence[StoredRun] | None = None,
+    earlier_runs: Sequence[StoredRun] | None = None,
 ) -> Session | None:
     """Store a session as it becomes; the session as it is then, None where it is not kept.
 
     `change` is given the session that has this key, None where there is none, and is called again
     where somebody else wrote it meanwhile. Of one that is there already, its making and the columns
     of other types stay; one that `change` leaves without a first run loses its runs. `run` is added
-    to them; to `held` instead, where the session has been written since `change`'s was read.
-    `now`: seconds since the epoch.
+    to them; to `earlier_runs` instead, where the session has been written since `change`'s was
+    read. `now`: seconds since the epoch.
     """
     while True:
         there = await store.get(key)
         session = change(there)
-        runs = _all_runs(there, session, run, held, hooks)
+        runs = _all_runs(there, session, run, earlier_runs, hooks)
         gone = None
         if there is not None:
             session = _written_over(there, session, now)
@@ -73,7 +73,7 @@ def _all_runs(
     there: Session | None,
     session: Session,
     run: StoredRun | None,
-    held: Sequence[StoredRun] | None,
+    earlier_runs: Sequence[StoredRun] | None,
     hooks: SessionHooks,
 ) -> Sequence[StoredRun] | None:
     """The runs to be written in the place of all that are there; None: none but the one."""
@@ -81,9 +81,9 @@ def _all_runs(
         return () if there and there.first_run is not None and session.first_run is None else None
     if not hooks.keeps_runs:
         return (run,)
-    if held is None or session.version == (there.version if there else 0):
+    if earlier_runs is None or session.version == (there.version if there else 0):
         return None
-    by_id = {each.run_id: each for each in held}
+    by_id = {each.run_id: each for each in earlier_runs}
     return tuple({**by_id, run.run_id: run}.values())
 
 
