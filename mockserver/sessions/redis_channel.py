@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from redis.maint_notifications import MaintNotificationsConfig
 
 from mockserver.sessions.store import StoreError
 
@@ -73,7 +74,12 @@ class RedisChannel:
 
     async def listen(self, receive: Callable[[bytes], None]) -> None:
         self._redis = Redis.from_url(
-            self._url, socket_timeout=None, health_check_interval=SECONDS_OF_SILENCE
+            self._url,
+            socket_timeout=None,
+            health_check_interval=SECONDS_OF_SILENCE,
+            # With them redis-py takes a connection that Redis has closed for one that is open. To
+            # try again instead would count twice what was counted and not answered.
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),
         )
         first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._listen(self._redis, receive, first))

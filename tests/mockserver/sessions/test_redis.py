@@ -202,6 +202,7 @@ async def test_redis_away_and_back(caplog: pytest.LogCaptureFixture) -> None:
         await served.release()
         assert (await served.run(stream="false")).status_code == 200
         await served.client.post("/__mock__/reset")
+        await asyncio.gather(*[store.channel().others() for _ in range(3)])
         stream = asyncio.create_task(served.run())
         await served.at_gate()
     reason = f"{url}: no Redis answers there; start it"
@@ -217,6 +218,7 @@ async def test_redis_away_and_back(caplog: pytest.LogCaptureFixture) -> None:
     assert (await served.client.get("/workflows")).status_code == 200
     assert served.app.runner.under_way() == []
     with redis_server(port):
+        await asyncio.gather(*[store.channel().others() for _ in range(3)])
         again = await served.run(stream="false", session_id="again")
         assert again.json()["status"] == "COMPLETED"
         session = await store.find("again")
