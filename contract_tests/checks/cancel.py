@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
 
 from agentos_contract.events import STEPS_AND_CONTAINERS, TERMINAL_EVENTS
 from agentos_contract.json_values import parse_object
@@ -46,33 +47,13 @@ def cancel(context: Context) -> Iterator[None]:
     if "cancel_workflow_run" not in context.document.operations:
         raise CannotDecide("the document has no operation cancel_workflow_run")
     workflow, usual = _slowest(context)
-    under_way = threading.Event()
-    run_ids: list[str] = []
-
-    def listen(event: ServerSentEvent) -> None:
-        # After the first step began: the run is known and surely under way.
-        payload = parse_object(event.data) or {}
-        if event.event == "WorkflowStarted" and payload.get("run_id"):
-            run_ids.append(str(payload["run_id"]))
-        elif run_ids:
-            under_way.set()
-
-    started = time.monotonic()
-    try:
-        beside = context.runs.start_stream(workflow)
-    except NoMoreRuns:
-        beside = None
-    future = context.runs.start_stream(workflow, on_event=listen)
-    future.add_done_callback(lambda done: under_way.set())
-    under_way.wait(context.client.limits.total)
-    if not run_ids:
-        context.runs.judge_stream(workflow, future.result())
-        raise CannotDecide("the stream to be cancelled named no run")
-    request = cancel_run(context.document, workflow.id, run_ids[0])
-    was_over = future.done()
+    two = _start(context, workflow)
+    beside = two.beside
+    request = cancel_run(context.document, workflow.id, two.run_id)
+    was_over = two.cancelled.done()
     first = context.client.send(request)
-    cancelled_at = time.monotonic() - started
-    cancelled = future.result()
+    cancelled_at = time.monotonic() - two.started
+    cancelled = two.cancelled.result()
     if beside is not None and not beside.done():
         yield
     exchanges = [cancelled, *([beside.result()] if beside is not None else [])]
@@ -107,6 +88,48 @@ def cancel(context: Context) -> Iterator[None]:
         first,
         second,
     )
+
+
+@dataclass(frozen=True)
+class _TwoRuns:
+    """Two runs of a workflow that are under way."""
+
+    started: float
+    """By `time.monotonic`."""
+    cancelled: Future[Exchange]
+    """The one to be cancelled."""
+    run_id: str
+    """Its id."""
+    beside: Future[Exchange] | None
+    """The one that is to go on; None: there are no more runs."""
+
+
+def _start(context: Context, workflow: Workflow) -> _TwoRuns:
+    """Start both, and wait until the one to be cancelled has begun its first step. Raises
+    CannotDecide."""
+    under_way = threading.Event()
+    run_ids: list[str] = []
+
+    def listen(event: ServerSentEvent) -> None:
+        # After the first step began: the run is known and surely under way.
+        payload = parse_object(event.data) or {}
+        if event.event == "WorkflowStarted" and payload.get("run_id"):
+            run_ids.append(str(payload["run_id"]))
+        elif run_ids:
+            under_way.set()
+
+    started = time.monotonic()
+    try:
+        beside = context.runs.start_stream(workflow)
+    except NoMoreRuns:
+        beside = None
+    future = context.runs.start_stream(workflow, on_event=listen)
+    future.add_done_callback(lambda done: under_way.set())
+    under_way.wait(context.client.limits.total)
+    if not run_ids:
+        context.runs.judge_stream(workflow, future.result())
+        raise CannotDecide("the stream to be cancelled named no run")
+    return _TwoRuns(started, future, run_ids[0], beside)
 
 
 def _judge_beside(

@@ -15,13 +15,13 @@ GENERATED_RUNS = 15
 """At most so many valid generated forms are sent."""
 
 SAMPLES = 4
-"""How often a workflow runs in each mode before a difference between the modes is one: of two
-answers that come equally often one workflow in 128 shows one in batch alone, the other in
-streams."""
+"""How often a workflow runs in each mode before a difference between the modes counts. If a
+workflow gives two answers equally often, the chance is 1 in 128 that all its batch runs give the
+one and all its streams the other."""
 
 
 SOME = 5
-"""So many workflows show what a server does with each in the same way."""
+"""How many workflows are enough to show what a server does in the same way with each."""
 
 
 @dataclass(frozen=True)
@@ -34,16 +34,16 @@ class Needs:
     more_messages: bool = True
     generated: bool = True
     each_workflow: bool = True
-    """Else SOME are enough."""
+    """Whether each workflow is run; else SOME are enough."""
     one_that_takes_time: bool = True
-    """Where SOME take none, others are tried."""
+    """Whether others are tried where none of SOME takes time."""
     cancels: bool = True
     """Whether the slowest workflow's run is cancelled."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How the budget is shared out. What one run can show is judged from that one run."""
+    """How many runs each purpose may take. What one run can show is judged from that one run."""
 
     streamed: tuple[str, ...]
     """Workflows whose stream is judged, one run each."""
@@ -54,19 +54,19 @@ class Plan:
     samples: int
     """Streams of further messages that the configuration has, one run each."""
     repeats: int
-    """Runs that telling apart may take what differs from run to run."""
+    """Runs that may be spent on finding out what differs from run to run."""
     generated: int
     """Runs that generated forms may start."""
     limit: int
-    """No more are started, whatever happens."""
+    """The most runs that are started, whatever happens."""
     spare: int = 0
-    """Streams of other workflows, until one takes time."""
+    """Streams of further workflows that may be tried, until one takes time."""
     cancels: bool = True
     """Whether one of the probes runs the slowest workflow."""
     unstreamed: int = 0
-    """Workflows for whose stream there are too few runs."""
+    """Workflows that are not streamed, as there are too few runs."""
     unbatched: int = 0
-    """Those for whose batch run there are."""
+    """Workflows that are not run in batch, as there are too few runs."""
 
     def describe(self) -> str:
         """A line for people."""
@@ -113,7 +113,7 @@ def make_plan(
         wanted = sum(len(workflow.more_messages) for workflow in workflows[:streams])
     samples = min(wanted, left)
     left -= samples
-    # Where nobody said whether answers differ from run to run, that takes more runs to tell.
+    # Where nobody said whether answers differ from run to run, finding out takes more runs.
     unsure = sum(workflow.deterministic is None for workflow in workflows[:batches])
     repeats = 2 * (SAMPLES - 1) * unsure
     generated = min(GENERATED_RUNS, max_examples, left) if needs.generated else 0

@@ -1,4 +1,4 @@
-"""The register of checks: each says which requirements it decides, and by that is found."""
+"""The register of checks: each says which requirements it decides."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from contract_tests.judging.answers import OF_REFUSALS
 from contract_tests.target.exchange import Request
 
 CheckFunction = Callable[[Context], Iterator[None] | None]
-"""One that yields waits for a slow run: the other checks are made first, and then it goes on."""
+"""A check may be a generator. It yields to wait for a slow run: the other checks are made first,
+and then it goes on."""
 
 Resend = Callable[[Context, Request], None]
-"""Sends one request that a check had made up, and judges its answer as the check does."""
+"""Sends one request that a check had generated earlier, and judges its answer as the check does."""
 
 
 Given = Literal["token", "browser_origin"]
-"""What only the user can give."""
+"""What a check may need that only the user can give."""
 
 NOT_GIVEN: dict[Given, str] = {
     "token": "no token was given (--token or AGENTOS_TOKEN)",  # nosec B105 # no token
     "browser_origin": "no page's origin was given (--browser-origin)",
 }
-"""Why a check is not made that needs it."""
+"""By what is missing: why a check that needs it is not made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +39,21 @@ class Check:
     """Requirement ids. What only generated requests can break is decided by a check too."""
     run: CheckFunction
     shows: frozenset[str] = frozenset()
-    """Others that its requests may show broken where those that decide them do not: it is made for
-    them too, and without it they are no less decided."""
+    """Further requirements that its requests may show broken where the deciding checks do not. It
+    is made for them too, but they are decided without it."""
     resend: Resend | None = None
-    """Of a check whose requests are drawn: to have the same one again."""
+    """Of a check whose requests are generated: how one of them is sent again."""
     tries_each_workflow: bool = False
     """Whether it tries every workflow, and does not choose one."""
     runs: int = 2
-    """How many a probe may start, and wrong requests where a server does not refuse them."""
+    """How many runs a probe may start, by requests too that should be refused."""
     plugin: str = ""
-    """The plugin that it is of; "" is the kit."""
+    """The plugin that it comes from; "": the kit."""
     needs: Given | None = None
-    """Without which it is not made."""
+    """What the user must have given for it to be made."""
 
     def why_not(self, lacking: Collection[Given]) -> str | None:
-        """Why it is not made where these are not given; None: it is."""
+        """Why it is not made if these were not given; None: it is made."""
         return NOT_GIVEN[self.needs] if self.needs is not None and self.needs in lacking else None
 
 
@@ -99,8 +100,10 @@ def ordered_checks() -> list[Check]:
 def needed_checks(
     names: Collection[str], resent: Collection[str] = (), lacking: Collection[Given] = ()
 ) -> list[Check]:
-    """The checks of these names, and the one whose streams those after it look at. `resent`: those
-    that only send a request again. `lacking`: what is not given."""
+    """The checks of these names, in order, and `streams` where one of them looks at its streams.
+
+    `resent`: names of those that only send a request again. `lacking`: what the user has not given.
+    """
     chosen = [check for check in ordered_checks() if check.name in names]
     if any(
         check.stage > Stage.REFUSALS and check.name not in resent and not check.why_not(lacking)
@@ -111,10 +114,10 @@ def needed_checks(
 
 
 def deciding_checks(requirements: Collection[str]) -> frozenset[str]:
-    """Names of the checks that are there for these requirements.
+    """Names of the checks that decide these requirements, or may show them broken.
 
-    Others may see one broken by the way. What every refusal is judged by is decided by all checks
-    that start no run, too.
+    Requirements that every refusal is judged by (OF_REFUSALS) are decided by all checks that start
+    no run, too.
     """
     wanted = frozenset(requirements)
     return frozenset(

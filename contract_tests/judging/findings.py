@@ -20,22 +20,23 @@ class Findings:
     def __init__(self) -> None:
         self.breaches: dict[str, list[Breach]] = {}
         self.broken_by_probes: set[str] = set()
-        """What a deterministic probe broke, not generated requests alone."""
+        """Requirements that a deterministic probe showed broken, not only generated requests."""
         self.cases: dict[str, Counter[str]] = {}
         """By requirement: how many requests of each check could have broken it."""
         self.probed_at: dict[str, set[Conditions]] = {}
-        """Under which conditions a deterministic probe could have broken it: only that makes a
-        known entry stale."""
+        """By requirement: under which conditions a deterministic probe could have broken it. A
+        known deviation is called gone only if it should have shown under one of these."""
         self.check = ""
         """The check that is running."""
         self.reasons: dict[str, str] = {}
-        """Why a requirement could not be exercised."""
+        """By requirement: why it could not be exercised."""
         self.partly: dict[str, str] = {}
-        """Why less of a requirement was exercised than could have been."""
+        """By requirement: why less of it was exercised than could have been."""
         self.undecided: dict[str, str] = {}
-        """Why it says nothing of the server that a requirement was not exercised."""
+        """By requirement: why it is not decided, where that is not the server's doing (a gateway
+        answered)."""
         self.crashes: dict[str, str] = {}
-        """Of a check that decides it, by requirement."""
+        """By requirement: how a check that decides it failed itself."""
         self.times: dict[str, tuple[datetime, float]] = {}
         """By check, in their order: when it began, and how many seconds it took."""
         self._lock = Lock()
@@ -132,19 +133,19 @@ class Findings:
         return simpler if self.is_broken(simpler) else requirement
 
     def cannot(self, requirements: Iterable[str], reason: str) -> None:
-        """These could not be exercised; the first reason given stays."""
+        """These could not be exercised. If this is said more than once, the first reason stays."""
         for requirement in requirements:
             self.reasons.setdefault(requirement, reason)
 
     def leave_partly(self, requirements: Iterable[str], reason: str) -> None:
-        """What was seen of these is not all that was to be seen, or nothing at all."""
+        """Less of these was exercised than could have been, or nothing at all."""
         requirements = list(requirements)
         for requirement in requirements:
             self.partly.setdefault(requirement, reason)
         self.cannot(requirements, reason)
 
     def withdraw(self, requirement: str, reason: str) -> None:
-        """What was seen of it says nothing, as turned out later."""
+        """Forget what was seen of a requirement: it turned out later that it says nothing."""
         for found in (self.breaches, self.cases, self.probed_at):
             found.pop(requirement, None)
         self.broken_by_probes.discard(requirement)

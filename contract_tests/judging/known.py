@@ -1,7 +1,7 @@
 """Known deviations: requirements that a server is known to break, each with a reason.
 
-One that no longer shows, though something ran that would show it, is as much of a failure as a new
-one, unless it shows only sometimes. An entry covers what all that it says holds of.
+An entry that no longer shows, though something ran that would show it, is a failure just as a new
+deviation is, unless the entry says `sometimes`. An entry covers a breach if all of its limits hold.
 
 A profile of the kit (`agentos_contract/profiles/NAME.yaml`) or a file of the user's:
 
@@ -43,16 +43,16 @@ class KnownError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One known deviation. Of a member with several values any will do, but of `when` all."""
+    """One known deviation. If a member has several values, one must hold; of `when` all must."""
 
     reason: str
     sometimes: bool = False
-    """It need not show in every run of the tests."""
+    """Whether it need not show in every run of the tests."""
     workflows: tuple[str, ...] = ()
-    """Only in runs of these; none is any."""
+    """Only in runs of these; empty: of any."""
     when: str | tuple[str, ...] | None = None
-    """Only where this holds, words of `conditions.CONDITIONS`; it is gone only where that was so
-    and it did not show."""
+    """Only where these conditions hold (`conditions.CONDITIONS`). It is called gone only if they
+    held and it did not show."""
     event: tuple[str, ...] = ()
     """Only where an event of such a name shows it (with AFTER_END: one after the run's end)."""
     at: tuple[str, ...] = ()
