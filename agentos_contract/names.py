@@ -6,9 +6,14 @@ import difflib
 from collections.abc import Iterable
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like another one; None where none is like it (difflib)."""
-    return next(iter(difflib.get_close_matches(name, list(known), 1)), None)
+def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
+    """The known name that begins with another one, or is most like it; None where none is as like
+    it as that (difflib)."""
+    names = list(known)
+    begun = [one for one in names if len(name) > 2 and one.startswith(name)]
+    if begun:
+        return min(begun, key=len)
+    return next(iter(difflib.get_close_matches(name, names, 1, likeness)), None)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

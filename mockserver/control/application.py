@@ -124,7 +124,7 @@ class Control:
         self._document = own.content
         # Requests come without the prefix that its `servers` say.
         own = Document({**own.content, "servers": [{"url": "/"}]}, own.source)
-        served = Served(scripts, runner, PathMethods(own), max_body, started_at)
+        served = Served(scripts, runner, PathMethods(own, PREFIX), max_body, started_at)
         self._control = connexion_application(self._operate, own, served, token=access.token)
         self._page = StaticFiles(directory=PAGE)
         self._readable = CORSMiddleware(

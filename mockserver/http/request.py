@@ -10,6 +10,7 @@ from starlette.routing import compile_path
 from starlette.types import Receive, Scope
 
 from agentos_contract.document import Document
+from agentos_contract.names import nearest
 from mockserver.http.bodies import SentBody
 from mockserver.http.hooks import NO_INPUT, HttpHooks, RunInput
 from mockserver.http.preferences import Preferences
@@ -30,14 +31,39 @@ MOCK_SCOPE_KEY = "mockserver.scope"
 """Where in the ASGI scope the mock's own scope stands, for a request of one that has a name."""
 
 
+MAX_PATH = 200
+"""Characters of a path for which another is looked for: that takes the square of them."""
+
+
 class PathMethods:
     """Which methods the document's paths have."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, prefix: str = "") -> None:
+        """`prefix`: what stands before them, and not in a request's path."""
+        self.prefix = prefix
         methods: dict[str, list[str]] = {}
         for operation in document.operations.values():
             methods.setdefault(operation.path, []).append(operation.method.upper())
         self._paths = [(compile_path(path)[0], found) for path, found in methods.items()]
+        self._templates = [path.strip("/").split("/") for path in methods]
+
+    def nearest(self, path: str) -> str | None:
+        """The path that was probably meant by one that there is not."""
+        if len(path) > MAX_PATH:
+            return None
+        parts = path.strip("/").split("/")
+        likely: dict[str, None] = {}
+        for template in self._templates:
+            given = parts[-len(template) :]  # what comes before may be a proxy's, such as /api
+            if len(given) != len(template):
+                continue
+            pairs = list(zip(template, given, strict=True))
+            filled = "/".join(is_ if name.startswith("{") else name for name, is_ in pairs)
+            if "/".join(given) == filled and not template[0].startswith("{"):
+                return f"{self.prefix}/{filled}"
+            likely[f"/{filled}"] = None
+        found = nearest(path, likely, 0.8)
+        return None if found is None else self.prefix + found
 
     def of(self, path: str) -> list[str]:
         """The methods of a request's path, in the document's order."""

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from starlette.datastructures import Headers
+
 from agentos_contract.document import RUN_OPERATION_ID
 from agentos_contract.json_values import to_json
 from agentos_contract.names import nearest
@@ -37,8 +39,12 @@ def _stages(names: tuple[str, ...]) -> tuple[Stage, ...]:
 
 
 def _route(request: Request) -> None:
-    if not request.is_path_known:
-        raise ApiError(404, f"there is nothing at {request.scope['path']}", kind="route")
+    if request.is_path_known:
+        return
+    methods, path = request.served.methods, request.scope["path"]
+    near = methods.nearest(path)
+    hint = "" if near is None else f"did you mean {near}?"
+    raise ApiError(404, f"there is nothing at {methods.prefix}{path}", hint=hint, kind="route")
 
 
 def _method(request: Request) -> None:
@@ -49,10 +55,13 @@ def _method(request: Request) -> None:
     if "GET" in methods and hooks.answers_head:
         methods.append("HEAD")
     allowed = ", ".join(hooks.allowed(methods))
+    hint = f"expected {allowed}"
+    if method == "GET" and "text/event-stream" in Headers(scope=request.scope).get("accept", ""):
+        hint += "; an EventSource can only GET: read the stream of a POST by fetch"
     raise ApiError(
         405,
         f"{method} is not allowed here",
-        hint=f"expected {allowed}",
+        hint=hint,
         headers={"Allow": allowed},
         kind="method",
     )

@@ -35,6 +35,15 @@ _ITEM_STAND_INS: dict[str | int, Any] = {
     "scenarios": {"name": "x", "status": 500},
 }
 _KINDS = ("Step", "Parallel", "Condition", "Loop", "Router", "Steps")
+_IN_YAML = {
+    "array": "a list (`- …`, or in brackets)",
+    "object": "a mapping (`key: value`)",
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+}
+"""What a value should be, as who writes YAML calls it."""
 _ROUNDS = 20
 
 
@@ -84,10 +93,20 @@ def _report(error: Any, problems: Problems) -> None:
             problems.add((*path, name), f"unknown key {short(name)}; {instead_of(name, known)}")
     elif kind.name == "required":
         if (*path, kind.property) not in problems.wrong:
-            problems.add(path, f"the key {kind.property!r} is missing")
+            message = f"the key {kind.property!r} is missing"
+            wanted = _schema_at(error.schema_path[:-1]).get("properties", {}).get(kind.property)
+            if wanted and "enum" in wanted:
+                message += f"; expected one of {', '.join(sorted(wanted['enum']))}"
+            problems.add(path, message)
     elif kind.name == "enum":
         instead = instead_of(str(error.instance), map(str, _schema_at(error.schema_path)))
         problems.add(path, f"{short(error.instance)} is not allowed; {instead}")
+    elif kind.name == "type":
+        kinds = [_IN_YAML[name] for name in kind.types if name != "null"]
+        problems.add(path, f"{short(error.instance)} is not {' or '.join(kinds)}")
+    elif kind.name == "pattern":
+        about = _schema_at(error.schema_path[:-1]).get("description")
+        problems.add(path, f"{elided(error.message)}{f': {about}' if about else ''}")
     else:
         problems.add(path, elided(error.message))
 

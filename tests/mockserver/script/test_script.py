@@ -282,3 +282,19 @@ def test_a_members_tool_that_waits_is_warned_of(tmp_path: Path) -> None:
     (tmp_path / "w.json").write_text(json.dumps(script))
     (warning,) = load_scripts(tmp_path).warnings
     assert "AgentOS 2.5.6 has the team's run pause too" in str(warning)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("id: a\nsteps: {type: Step}", "a.yaml:2: steps: {'type': 'Step'} is not a list"),
+        ("id: a\nsteps: [{name: x}]", "the key 'type' is missing; expected one of Condition, Loop"),
+        ("id: a/b", "The workflow's id, as it stands in the path: without /, ? and #"),
+        ("id: a\nsteps: [{type: Step, agent: host}]", "agent: 'host' is not a mapping"),
+    ],
+)
+def test_a_value_of_another_type_is_told_in_yamls_words(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    (problem,) = problems_of(tmp_path, a=text)
+    assert said in problem
