@@ -22,7 +22,7 @@ from ruamel.yaml.representer import RoundTripRepresenter
 from mockserver.recordings.agent_runs import AgentExecution
 from mockserver.recordings.answers import Answers
 from mockserver.recordings.format import Recording
-from mockserver.recordings.observations import Execution, Observations, Path
+from mockserver.recordings.observations import Execution, NodePath, Observations
 from mockserver.script.mocks import id_of
 from mockserver.script.pauses import is_function
 
@@ -77,7 +77,7 @@ class _Writer:
         self._answers = Answers(is_typed=is_typed)
         self._is_typed = is_typed
 
-    def fill(self, node: CommentedMap, path: Path) -> None:
+    def fill(self, node: CommentedMap, path: NodePath) -> None:
         executions = self._observations.of.get(path, [])
         notes: list[str] = []
         if path in self._observations.pauses:

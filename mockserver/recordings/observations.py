@@ -21,7 +21,7 @@ from mockserver.recordings.format import Recording
 from mockserver.script.shape import name_of
 
 Json = dict[str, Any]
-Path = tuple[Any, ...]
+NodePath = tuple[Any, ...]
 """Keys and positions that lead to a step in its description."""
 
 SKIPPED = re.compile(r"Step (.*) failed but skipped", re.DOTALL)
@@ -99,13 +99,13 @@ class Observations:
 
     def __init__(self, description: Mapping[str, Any]) -> None:
         self._description = description
-        self.of: dict[Path, list[Execution]] = {}
+        self.of: dict[NodePath, list[Execution]] = {}
         """By path, in the order in which they were recorded."""
         self.unknown: dict[str, None] = {}
         """The names of steps that events have and the description has not."""
         self.unsaid: dict[str, None] = {}
         """What no script can say, and no step stands for."""
-        self.pauses: dict[Path, Json] = {}
+        self.pauses: dict[NodePath, Json] = {}
         """The events that say that a run waits at a step, by path."""
         self.states: list[Json] = []
         """The session's state, as the ends of agents' runs show it."""
@@ -133,7 +133,7 @@ class _StreamReader:
         self._observations = observations
         self._description = description
         self._recording = recording
-        self._by_id: dict[str, tuple[Path, Execution]] = {}
+        self._by_id: dict[str, tuple[NodePath, Execution]] = {}
         self._latest: dict[str | None, Execution] = {}
         """By name; by None the latest of the workflow's own steps."""
         self._runs: dict[str, AgentExecution] = {}
@@ -219,7 +219,7 @@ class _StreamReader:
         self._observations.of.setdefault(path, []).append(execution)
         execution.facts.update({key: data[key] for key in _DECISIONS if key in data})
 
-    def _child(self, parent: Path, name: str, index: Any) -> Path | None:
+    def _child(self, parent: NodePath, name: str, index: Any) -> NodePath | None:
         node: Any = self._description
         for key in parent:
             node = node[key]
@@ -300,7 +300,7 @@ class _StreamReader:
         return run.unsaid
 
 
-def _has_executor(description: Mapping[str, Any], path: Path) -> bool:
+def _has_executor(description: Mapping[str, Any], path: NodePath) -> bool:
     node: Any = description
     for key in path:
         node = node[key]

@@ -42,7 +42,7 @@ from mockserver.script.model import (
     Workflow,
 )
 from mockserver.script.pauses import pause_of
-from mockserver.script.problems import Path, Problems, first_line, instead_of, key_of
+from mockserver.script.problems import KeyPath, Problems, first_line, instead_of, key_of
 from mockserver.script.shape import name_of
 from mockserver.script.templates import FUNCTION_VARIABLES
 
@@ -143,10 +143,10 @@ class _Compiler:
             )
         return tuple(scenarios)
 
-    def _nodes(self, items: Any, path: Path) -> tuple[Node, ...]:
+    def _nodes(self, items: Any, path: KeyPath) -> tuple[Node, ...]:
         return tuple(self._node(item, (*path, index)) for index, item in enumerate(items or ()))
 
-    def _node(self, item: dict[str, Any], path: Path) -> Node:
+    def _node(self, item: dict[str, Any], path: KeyPath) -> Node:
         kind = item["type"]
         name = name_of(item, int(path[-1]))
         text = item.get("description")
@@ -188,7 +188,7 @@ class _Compiler:
         return replace(self._step(item, path, where, name), pause=pause)
 
     def _failure(
-        self, item: Mapping[str, Any], path: Path, name: str, setting: str
+        self, item: Mapping[str, Any], path: KeyPath, name: str, setting: str
     ) -> Failure | None:
         """What the function of a Condition or a Router raises that answers for `setting`."""
         mock = item.get("mock") or {}
@@ -198,7 +198,7 @@ class _Compiler:
             self._problems.add((*path, "mock", "fails"), message)
         return self._decisions.failure(mock, (*path, "mock"), name)
 
-    def _step(self, item: dict[str, Any], path: Path, where: str, name: str) -> Step:
+    def _step(self, item: dict[str, Any], path: KeyPath, where: str, name: str) -> Step:
         executor = self._mocks.executor(item, path, name)
         retries = item.get("max_retries")
         return Step(
@@ -213,7 +213,7 @@ class _Compiler:
             item.get("on_error") == "pause",
         )
 
-    def _router(self, item: dict[str, Any], path: Path, where: str, name: str) -> Router:
+    def _router(self, item: dict[str, Any], path: KeyPath, where: str, name: str) -> Router:
         key = "choices" if item.get("choices") else "steps"
         choices = self._nodes(item.get(key), (*path, key))
         names = [choice.name for choice in choices]
@@ -239,7 +239,7 @@ class _Compiler:
         return Router(where, name, item.get("description"), choices, cel, chosen)
 
     def _choice(
-        self, expression: Any, choices: list[str], path: Path, *, may_be_list: bool
+        self, expression: Any, choices: list[str], path: KeyPath, *, may_be_list: bool
     ) -> Cel | None:
         """A selector compiled, with a warning of what is sure to select nothing, as far as the
         choices' names tell it."""
@@ -266,12 +266,12 @@ class _Compiler:
                 self._check_choice(str(value), choices, path)
         return cel
 
-    def _check_choice(self, name: str, choices: list[str], path: Path) -> None:
+    def _check_choice(self, name: str, choices: list[str], path: KeyPath) -> None:
         if name not in choices:
             message = f"there is no choice {name!r}, it selects nothing"
             self._problems.add(path, f"{message}; {instead_of(name, choices)}", warning=True)
 
-    def _evaluator(self, item: Mapping[str, Any], path: Path) -> Cel | bool:
+    def _evaluator(self, item: Mapping[str, Any], path: KeyPath) -> Cel | bool:
         known = (*STEP_INPUT_VARIABLES, *VALUES)
         answer = self._function(item, path, "evaluator", "evaluates", known)
         if answer is not None:
@@ -283,7 +283,7 @@ class _Compiler:
             return evaluator
         return self._expressions.cel(evaluator, STEP_INPUT_VARIABLES, (*path, "evaluator"))
 
-    def _end_condition(self, item: Mapping[str, Any], path: Path) -> Cel | bool | None:
+    def _end_condition(self, item: Mapping[str, Any], path: KeyPath) -> Cel | bool | None:
         answer = self._function(item, path, "end_condition", "ends", LOOP_FUNCTION_VARIABLES)
         if answer is not None:
             return answer
@@ -295,7 +295,7 @@ class _Compiler:
         return self._expressions.cel(condition, LOOP_VARIABLES, (*path, "end_condition"))
 
     def _function(
-        self, item: Mapping[str, Any], path: Path, setting: str, key: str, known: Sequence[str]
+        self, item: Mapping[str, Any], path: KeyPath, setting: str, key: str, known: Sequence[str]
     ) -> Cel | bool | None:
         """What the function of a setting answers; None where `mock` does not say it."""
         answer = (item.get("mock") or {}).get(key)

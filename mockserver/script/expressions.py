@@ -7,7 +7,7 @@ from typing import Any
 
 from mockserver.script.cel import Cel, CelError, compiled, from_cel
 from mockserver.script.members import Read, read_by_cel, read_by_template
-from mockserver.script.problems import Path, Problems
+from mockserver.script.problems import KeyPath, Problems
 from mockserver.script.templates import (
     VARIABLES,
     Renderer,
@@ -29,7 +29,7 @@ class Expressions:
         self.may_take_long = False
         """Any of them."""
 
-    def cel(self, source: str, variables: Sequence[str], path: Path) -> Cel | bool:
+    def cel(self, source: str, variables: Sequence[str], path: KeyPath) -> Cel | bool:
         try:
             cel = compiled(source, tuple(variables))
         except CelError as error:
@@ -39,7 +39,7 @@ class Expressions:
         self.may_take_long |= cel.may_take_long
         return cel
 
-    def setting(self, source: str, expected: str, path: Path) -> Renderer | int:
+    def setting(self, source: str, expected: str, path: KeyPath) -> Renderer | int:
         """CEL in a template's place: over the same variables, it gives a value of its type."""
         try:
             cel = compiled(source, self._known)
@@ -57,7 +57,7 @@ class Expressions:
 
         return render
 
-    def template(self, value: Any, path: Path) -> Renderer:
+    def template(self, value: Any, path: KeyPath) -> Renderer:
         try:
             renderer = compile_value(value, self._known)
         except TemplateProblem as error:

@@ -14,7 +14,7 @@ import jinja2
 import lark
 from jinja2 import nodes
 
-from mockserver.script.problems import Path, Problems, instead_of
+from mockserver.script.problems import KeyPath, Problems, instead_of
 from mockserver.script.shape import name_of
 
 _CHECKED = ("input_value", "previous_step_values")
@@ -28,13 +28,13 @@ _parser = jinja2.Environment(autoescape=False)  # nosec B701 # parses, renders n
 class Read(NamedTuple):
     """A member that an expression reads: `input_value.customer.name`."""
 
-    path: Path
+    path: KeyPath
     """Where the expression stands."""
     variable: str
     members: tuple[str, ...]
 
 
-def read_by_template(value: Any, path: Path) -> Iterator[Read]:
+def read_by_template(value: Any, path: KeyPath) -> Iterator[Read]:
     """The members that the templates in a value read."""
     if isinstance(value, dict):
         for key, item in value.items():
@@ -76,7 +76,7 @@ def _chain(node: nodes.Node) -> tuple[str, tuple[str, ...]] | None:
     return before[0], (*before[1], member)
 
 
-def read_by_cel(tree: Any, path: Path) -> Iterator[Read]:
+def read_by_cel(tree: Any, path: KeyPath) -> Iterator[Read]:
     """The members that a CEL expression reads."""
     called = {str(node.children[0]) for node in tree.find_data("ident_arg")}
     has_in = any(True for _ in tree.find_data("relation_in"))

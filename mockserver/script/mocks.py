@@ -23,7 +23,7 @@ from mockserver.script.model import (
     Tool,
     WaitsFor,
 )
-from mockserver.script.problems import Path, Problems, key_of
+from mockserver.script.problems import KeyPath, Problems, key_of
 from mockserver.script.templates import Renderer, literal
 from mockserver.script.thoughts import NotAThought, cleaned, is_thought, thought_of
 
@@ -63,7 +63,7 @@ class MockCompiler:
         self._expressions = expressions
         self._template = self._expressions.template
 
-    def executor(self, item: dict[str, Any], path: Path, name: str) -> Executor:
+    def executor(self, item: dict[str, Any], path: KeyPath, name: str) -> Executor:
         agent, team = item.get("agent"), item.get("team")
         if agent and team:
             self._problems.add((*path, "team"), "a step has an agent or a team, not both")
@@ -77,7 +77,7 @@ class MockCompiler:
         return Executor("function", function, function)
 
     def _agent(
-        self, described: dict[str, Any], path: Path, name: str, *, is_team: bool
+        self, described: dict[str, Any], path: KeyPath, name: str, *, is_team: bool
     ) -> Executor:
         model = described.get("model") or {}
         named = described.get("name")
@@ -97,7 +97,7 @@ class MockCompiler:
             _prompt(described),
         )
 
-    def _members(self, described: dict[str, Any], path: Path) -> tuple[Step, ...]:
+    def _members(self, described: dict[str, Any], path: KeyPath) -> tuple[Step, ...]:
         members = []
         for index, item in enumerate(described.get("members") or ()):
             here = (*path, index)
@@ -108,7 +108,7 @@ class MockCompiler:
             members.append(Step(key_of(here), name, None, executor, mock))
         return tuple(members)
 
-    def mock(self, mock: dict[str, Any], path: Path, name: str, executor: Executor) -> Mock:
+    def mock(self, mock: dict[str, Any], path: KeyPath, name: str, executor: Executor) -> Mock:
         self._check(mock, path, executor)
         content = mock.get("content", f"{literal(name)}: {{{{ input }}}}")
         runs = self._runs(mock, path, name) if executor.type == "function" else ()
@@ -143,7 +143,7 @@ class MockCompiler:
             answers_by_runs=bool(runs) and "content" not in mock,
         )
 
-    def _check(self, mock: dict[str, Any], path: Path, executor: Executor) -> None:
+    def _check(self, mock: dict[str, Any], path: KeyPath, executor: Executor) -> None:
         """Notes keys that exclude each other, and those that the executor cannot have."""
         if "content" in mock and "chunks" in mock:
             self._problems.add((*path, "chunks"), "a step answers `content` or `chunks`, not both")
@@ -165,21 +165,21 @@ class MockCompiler:
             self._problems.add((*path, "content_type"), message)
         self._check_waits(mock, path)
 
-    def failure(self, mock: Mapping[str, Any], path: Path, name: str) -> Failure | None:
+    def failure(self, mock: Mapping[str, Any], path: KeyPath, name: str) -> Failure | None:
         """What the function of a Condition or a Router raises; None: nothing."""
         if not mock.keys() & {"fails", "error"}:
             return None
         fails = self._setting(mock.get("fails", False), (*path, "fails"))
         return Failure(fails, self._error(mock, path, name))
 
-    def _error(self, mock: Mapping[str, Any], path: Path, name: str) -> Any:
+    def _error(self, mock: Mapping[str, Any], path: KeyPath, name: str) -> Any:
         """What a try raises. `name` is that of whatever is tried."""
         if "error" in mock and not mock.keys() & {"fails", "fails_after", "success"}:
             message = "nothing raises it; expected `fails` beside it, such as `fails: true`"
             self._problems.add((*path, "error"), message, warning=True)
         return self._setting(mock.get("error") or f"{literal(name)} failed", (*path, "error"))
 
-    def _setting(self, value: Any, path: Path) -> Any:
+    def _setting(self, value: Any, path: KeyPath) -> Any:
         """A setting's value, or the template or the CEL expression that gives it."""
         key = str(path[-1])
         if not isinstance(value, str):
@@ -189,7 +189,9 @@ class MockCompiler:
         expected = f"{_EXPECTED[key]}, a template, or CEL that gives it"
         return self._expressions.setting(value, expected, path)
 
-    def _media(self, mock: dict[str, Any], path: Path, executor: Executor) -> dict[str, Renderer]:
+    def _media(
+        self, mock: dict[str, Any], path: KeyPath, executor: Executor
+    ) -> dict[str, Renderer]:
         """What a function, or a model, gives beside its content."""
         if executor.type != "function":
             for kind in MEDIA_KINDS[1:]:
@@ -198,7 +200,7 @@ class MockCompiler:
                     self._problems.add((*path, kind), message)
         return self._templates(mock, path)
 
-    def _templates(self, item: dict[str, Any], path: Path) -> dict[str, Renderer]:
+    def _templates(self, item: dict[str, Any], path: KeyPath) -> dict[str, Renderer]:
         """A mock's or a tool's media."""
         return {
             kind: self._template(item[kind], (*path, kind))
@@ -206,7 +208,9 @@ class MockCompiler:
             if item.get(kind)
         }
 
-    def _events(self, mock: dict[str, Any], path: Path, executor: Executor) -> tuple[OwnEvent, ...]:
+    def _events(
+        self, mock: dict[str, Any], path: KeyPath, executor: Executor
+    ) -> tuple[OwnEvent, ...]:
         """The events that a function tells."""
         events = mock.get("events") or ()
         if events and executor.type != "function":
@@ -221,7 +225,7 @@ class MockCompiler:
         )
 
     def _of_function(
-        self, mock: dict[str, Any], key: str, path: Path, executor: Executor, default: bool
+        self, mock: dict[str, Any], key: str, path: KeyPath, executor: Executor, default: bool
     ) -> Any:
         """What a function says of its answer."""
         value = mock.get(key, default)
@@ -236,7 +240,7 @@ class MockCompiler:
             return value
         return default
 
-    def _runs(self, mock: dict[str, Any], path: Path, name: str) -> tuple[InnerRun, ...]:
+    def _runs(self, mock: dict[str, Any], path: KeyPath, name: str) -> tuple[InnerRun, ...]:
         """The agents and teams that a function runs."""
         runs = []
         for index, item in enumerate(mock.get("runs") or ()):
@@ -256,7 +260,7 @@ class MockCompiler:
         return tuple(runs)
 
     def _requests(
-        self, mock: dict[str, Any], path: Path, executor: Executor
+        self, mock: dict[str, Any], path: KeyPath, executor: Executor
     ) -> tuple[ScriptedRequest, ...]:
         """An agent's requests to its model: those that ask for tools, then the answer."""
         if executor.type == "function":
@@ -271,7 +275,7 @@ class MockCompiler:
         answer = {key: value for key, value in mock.items() if key != "tools"}
         return (*requests, self._request(answer, path, executor))
 
-    def _request(self, item: dict[str, Any], path: Path, executor: Executor) -> ScriptedRequest:
+    def _request(self, item: dict[str, Any], path: KeyPath, executor: Executor) -> ScriptedRequest:
         tokens = item.get("tokens")
         if tokens:
             tokens = {"total": tokens.get("input", 0) + tokens.get("output", 0), **tokens}
@@ -286,7 +290,7 @@ class MockCompiler:
             Tokens(**tokens) if tokens else None,
         )
 
-    def _texts(self, item: dict[str, Any], key: str, path: Path) -> Texts:
+    def _texts(self, item: dict[str, Any], key: str, path: KeyPath) -> Texts:
         if key not in item:
             return Texts()
         value = item[key]
@@ -295,7 +299,7 @@ class MockCompiler:
             return Texts(tuple(pieces))
         return Texts((self._template(value, (*path, key)),), is_whole=True)
 
-    def _tool(self, tool: dict[str, Any], path: Path, executor: Executor) -> Tool:
+    def _tool(self, tool: dict[str, Any], path: KeyPath, executor: Executor) -> Tool:
         for key in ("result", *MEDIA_KINDS):
             if key in tool and "error" in tool:
                 message = f"a tool gives `{key}` or raises `error`, not both"
@@ -316,7 +320,7 @@ class MockCompiler:
             self._templates(tool, path),
         )
 
-    def _check_thought(self, name: str, args: dict[str, Any], path: Path) -> None:
+    def _check_thought(self, name: str, args: dict[str, Any], path: KeyPath) -> None:
         """A reasoning step that cannot be read fails its agent's run, as in Agno."""
         known = {key: value for key, value in args.items() if not _is_template(value)}
         # What a template gives is taken for a text, or a number.
@@ -331,7 +335,7 @@ class MockCompiler:
             )
             self._problems.add((*path, "args"), message, warning=True)
 
-    def _check_waits(self, mock: dict[str, Any], path: Path) -> None:
+    def _check_waits(self, mock: dict[str, Any], path: KeyPath) -> None:
         """A tool has its run pause, or not: whenever it is called."""
         calls = list(mock.get("tools") or ())
         calls += [tool for item in mock.get("requests") or () for tool in item.get("tools") or ()]
@@ -346,7 +350,9 @@ class MockCompiler:
                 message = f"the tool {name!r} has the run pause in one call and not in another"
                 self._problems.add(path, message)
 
-    def _waits_for(self, tool: dict[str, Any], path: Path, executor: Executor) -> WaitsFor | None:
+    def _waits_for(
+        self, tool: dict[str, Any], path: KeyPath, executor: Executor
+    ) -> WaitsFor | None:
         """What has the run pause instead of calling a tool."""
         asked = [key for key in _WAITS if tool.get(key)]
         for key in asked[1:]:
@@ -370,7 +376,7 @@ class MockCompiler:
         self,
         tool: dict[str, Any],
         args: dict[str, Any],
-        path: Path,
+        path: KeyPath,
         executor: Executor,
     ) -> None:
         """A team's own tool, to which its member answers."""
@@ -410,7 +416,7 @@ def _is_template(value: Any) -> bool:
     return isinstance(value, str) and any(mark in value for mark in ("{{", "{%", "{#"))
 
 
-def _content_types(item: Mapping[str, Any], at: Path) -> Iterator[Path]:
+def _content_types(item: Mapping[str, Any], at: KeyPath) -> Iterator[KeyPath]:
     """Where an agent or a team, or a member of it, answers with a value of a class."""
     if "content_type" in (item.get("mock") or {}):
         yield (*at, "mock", "content_type")

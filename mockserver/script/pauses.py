@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mockserver.script.model import Pause
-from mockserver.script.problems import Path, Problems
+from mockserver.script.problems import KeyPath, Problems
 
 # Agno's own words and defaults, by kind.
 _CONFIRMATIONS = {
@@ -18,7 +18,7 @@ _CONFIRMATIONS = {
 _NEVER = "as in Agno only a {what} of the workflow itself pauses: this one runs"
 
 
-def pause_of(item: dict[str, Any], path: Path, name: str, problems: Problems) -> Pause | None:
+def pause_of(item: dict[str, Any], path: KeyPath, name: str, problems: Problems) -> Pause | None:
     """What a step's keys say of it; None where it asks for nothing. Notes what no run heeds."""
     kind = item["type"]
     asked = [key for key in ("requires_confirmation", "requires_user_input") if item.get(key)]

@@ -12,7 +12,7 @@ import yaml
 
 from agentos_contract.json_values import MAX_DIGITS, read_json, short
 from agentos_contract.yaml_files import SafeLoader, TooMuch, composed
-from mockserver.script.problems import Path
+from mockserver.script.problems import KeyPath
 
 MAX_VALUES = 100_000
 """Of one file, each alias and merge key (`<<`) counted with all that it stands for."""
@@ -31,8 +31,8 @@ class Positioned:
     """A value with the line of each of its parts (of a mapping's member: its key's line)."""
 
     value: Any
-    lines: dict[Path, int] = field(default_factory=dict)
-    problems: list[tuple[Path, str]] = field(default_factory=list)
+    lines: dict[KeyPath, int] = field(default_factory=dict)
+    problems: list[tuple[KeyPath, str]] = field(default_factory=list)
     """What YAML can say and JSON cannot."""
 
 
@@ -120,11 +120,11 @@ class _Places:
     """Where the values of a YAML document stand, and which of them are no JSON."""
 
     def __init__(self, root: yaml.Node) -> None:
-        self.lines: dict[Path, int] = {}
-        self.problems: list[tuple[Path, str]] = []
+        self.lines: dict[KeyPath, int] = {}
+        self.problems: list[tuple[KeyPath, str]] = []
         self._collect(root, ())
 
-    def _collect(self, node: yaml.Node, path: Path) -> None:
+    def _collect(self, node: yaml.Node, path: KeyPath) -> None:
         self.lines.setdefault(path, node.start_mark.line + 1)
         if node.tag not in _JSON_TAGS:
             self.problems.append((path, f"{_tag(node.tag)} is no value that JSON has"))
@@ -139,7 +139,7 @@ class _Places:
             line = node.start_mark.line + 1
             raise SyntaxProblem(f"an integer of more than {MAX_DIGITS} digits", line)
 
-    def _collect_members(self, node: yaml.MappingNode, path: Path) -> None:
+    def _collect_members(self, node: yaml.MappingNode, path: KeyPath) -> None:
         seen: set[str] = set()
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agentos_contract.names import did_you_mean
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 """Keys and indexes that lead from a script's root to a value."""
 
 
@@ -40,14 +40,14 @@ class Problems:
 
     def __init__(self, file: str) -> None:
         self.file = file
-        self.lines: dict[Path, int] = {}
+        self.lines: dict[KeyPath, int] = {}
         """Where each value stands."""
-        self.wrong: set[Path] = set()
+        self.wrong: set[KeyPath] = set()
         """Where another value has been put in the place of a wrong one."""
         self._found: dict[ScriptProblem, None] = {}
 
     def add(
-        self, path: Path, message: str, *, warning: bool = False, line: int | None = None
+        self, path: KeyPath, message: str, *, warning: bool = False, line: int | None = None
     ) -> None:
         """Note a problem; none of what stands in the place of a wrong value, or below it."""
         if not any(path[:n] in self.wrong for n in range(len(path) + 1)):
@@ -55,7 +55,7 @@ class Problems:
             problem = ScriptProblem(self.file, line, key_of(path), message, warning)
             self._found[problem] = None
 
-    def line(self, path: Path) -> int:
+    def line(self, path: KeyPath) -> int:
         """The line of `path`, or of its nearest ancestor that has one."""
         while path and path not in self.lines:
             path = path[:-1]
@@ -70,7 +70,7 @@ class Problems:
         return any(not problem.is_warning for problem in self._found)
 
 
-def key_of(path: Path) -> str:
+def key_of(path: KeyPath) -> str:
     """A path as it is written in messages: `steps[1].mock.delay`."""
     text = ""
     for part in path:

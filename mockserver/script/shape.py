@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
 
 from agentos_contract.json_values import short
 from agentos_contract.names import nearest
-from mockserver.script.problems import Path, Problems, elided, instead_of
+from mockserver.script.problems import KeyPath, Problems, elided, instead_of
 
-SCHEMA_FILE = FilePath(__file__).parent / "workflow-script.schema.json"
+SCHEMA_FILE = Path(__file__).parent / "workflow-script.schema.json"
 
 # What stands in the place of a value that is wrong or missing, so that the rest can be checked.
 _STAND_INS: dict[str | int, Any] = {
@@ -111,8 +111,8 @@ def _report(error: Any, problems: Problems) -> None:
         problems.add(path, elided(error.message))
 
 
-def _wrong_paths(error: Any) -> list[Path]:
-    path: Path = tuple(error.instance_path)
+def _wrong_paths(error: Any) -> list[KeyPath]:
+    path: KeyPath = tuple(error.instance_path)
     match error.kind.name:
         case "additionalProperties":
             return [(*path, name) for name in error.kind.unexpected]
@@ -121,7 +121,7 @@ def _wrong_paths(error: Any) -> list[Path]:
     return [path]
 
 
-def _put_right(value: Any, path: Path) -> None:
+def _put_right(value: Any, path: KeyPath) -> None:
     """Put a stand-in at `path`, or nothing where nothing need be there."""
     *above, key = path
     try:
@@ -166,7 +166,7 @@ def _warn_of_unknown_keys(value: Mapping[str, Any], problems: Problems) -> None:
             _warn(step, path, step["type"], problems)
 
 
-def _warn(value: Iterable[str], path: Path, definition: str, problems: Problems) -> None:
+def _warn(value: Iterable[str], path: KeyPath, definition: str, problems: Problems) -> None:
     known = _known_keys(definition)
     for name in value:
         if name not in known:
@@ -183,7 +183,9 @@ def _known_keys(name: str) -> frozenset[str]:
     return frozenset(keys)
 
 
-def _steps(value: Mapping[str, Any], path: Path = ()) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+def _steps(
+    value: Mapping[str, Any], path: KeyPath = ()
+) -> Iterator[tuple[KeyPath, Mapping[str, Any]]]:
     """Every step and container below a workflow or container, with its path."""
     for key in ("steps", "else_steps", "choices"):
         for index, item in enumerate(value.get(key) or ()):
