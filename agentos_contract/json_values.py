@@ -64,6 +64,28 @@ def read_json_object(text: str | bytes) -> dict[str, Any]:
     return value
 
 
+def repeated_name(text: str | bytes) -> str | None:
+    """A name that an object of a JSON text has twice: of which value it is, is another with each
+    reader (RFC 8259 section 4). None where there is none such, or the text is no JSON."""
+    try:
+        _WITH_NAMES_ONCE.decode(text.decode("utf-8-sig") if isinstance(text, bytes) else text)
+    except _NameRepeated as repeated:
+        return str(repeated)
+    except (ValueError, RecursionError):
+        return None
+    return None
+
+
+class _NameRepeated(Exception):
+    """str() is the name."""
+
+
+def _names_once(pairs: list[tuple[str, Any]]) -> None:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise _NameRepeated(next(name for name in names if names.count(name) > 1))
+
+
 def parse_json(text: str | bytes) -> Any:
     """As read_json; None for what is no JSON."""
     try:
@@ -227,6 +249,7 @@ def _float(text: str) -> float:
 
 
 _DECODER = json.JSONDecoder(parse_float=_float, parse_constant=_refuse)
+_WITH_NAMES_ONCE = json.JSONDecoder(object_pairs_hook=_names_once)
 
 
 def _containers(outer: dict[str, Any] | list[Any]) -> list[dict[str, Any] | list[Any]]:

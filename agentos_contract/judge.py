@@ -25,7 +25,7 @@ from agentos_contract.events import (
     Scope,
 )
 from agentos_contract.identity import IDENTITY_REQUIREMENTS, judge_identity
-from agentos_contract.json_values import kind_of, mapping, read_json_object, unlike
+from agentos_contract.json_values import kind_of, mapping, read_json_object, repeated_name, unlike
 from agentos_contract.results import RESULT_REQUIREMENTS, judge_results, was_tried_again
 from agentos_contract.spans import EventData, Span, steps_of
 from agentos_contract.sse import ServerSentEvent
@@ -152,6 +152,9 @@ class RunJudge:
             message = f"{event.event}: its data is no JSON object: {error}"
             self.verdict.report("event.data-json", message, index)
             return self.violations[before:]
+        if (repeated := repeated_name(event.data)) is not None:
+            message = f"{event.event}: its data has {repeated!r} twice in one object"
+            self.verdict.report("event.data-json", message, index)
         self.payloads.append(data)
         self.verdict.exercise("event.known-name")
         name, named = event.event, data.get("event")

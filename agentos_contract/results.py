@@ -191,7 +191,7 @@ def _step_output(span: Span, ended: EventData, verdict: Verdict) -> None:
         output = event.get("step_output")
         if not isinstance(output, Mapping):
             continue
-        for key in ("content", "step_name"):
+        for key in ("content", "step_name", *(["step_id"] if output.get("step_id") else [])):
             here, there = unlike(output.get(key), ended.get(key))
             message = f"StepOutput of {span.label} has the {key} {here}, its StepCompleted {there}"
             kept = output.get(key) == ended.get(key)
@@ -199,7 +199,8 @@ def _step_output(span: Span, ended: EventData, verdict: Verdict) -> None:
 
 
 def _executor_content(span: Span, ended: EventData, verdict: Verdict) -> None:
-    """A step's content is that of the agent's or team's run that carried it out."""
+    """A step's content is that of the agent's or team's run that carried it out, which its
+    step_run_id names."""
     runs = [child for child in span.children if child.scope is Scope.RUN and child.ended]
     if mapping(ended.get("step_response")).get("executor_type") == "function":
         return  # it ran within the function, which answers as it likes
@@ -214,6 +215,10 @@ def _executor_content(span: Span, ended: EventData, verdict: Verdict) -> None:
     message = f"{span.label} ended with content {here}, its {runs[-1].label} with {there}"
     kept = ended.get("content") == last["content"]
     verdict.require("results.executor-content", kept, message, span.ended_index)
+    named, run_id = mapping(ended.get("step_response")).get("step_run_id"), last.get("run_id")
+    if kept and named and run_id:
+        message = f"{span.label} has the step_run_id {named}, its {runs[-1].label} is {run_id}"
+        verdict.require("results.executor-content", named == run_id, message, span.ended_index)
 
 
 def _failure_said(span: Span, ended: EventData, run: Span, verdict: Verdict) -> None:

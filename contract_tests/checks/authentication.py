@@ -9,16 +9,27 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from urllib.parse import urlencode
 
 from agentos_contract.document import Document
+from agentos_contract.json_values import mapping, parse_json
 from contract_tests.checks.context import Context
+from contract_tests.checks.listed import listed_runs
 from contract_tests.checks.registry import check
 from contract_tests.checks.requests import Fields
 from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.judging.answers import Expected
 from contract_tests.target.curl import TOKEN_IN_SHELL
-from contract_tests.target.exchange import Authorization, Request
-from contract_tests.target.operations import cancel_run, read_run, read_session, read_state
+from contract_tests.target.exchange import Authorization, Exchange, Request
+from contract_tests.target.operations import (
+    cancel_run,
+    delete_session,
+    list_sessions,
+    read_run,
+    read_session,
+    read_state,
+)
+from contract_tests.target.problems import GatewayAnswered
 from contract_tests.target.target import unknown_workflow_id
 
 _MODES: tuple[tuple[Fields, str], ...] = (
@@ -43,17 +54,44 @@ def token_required(context: Context) -> None:
         ("X-API-Key", value),
         ("Cookie", f"session={value}; token={value}"),
         ("X-Forwarded-For", "127.0.0.1"),
+        ("X-Original-URL", "/health"),
+        ("X-HTTP-Method-Override", "OPTIONS"),
     ):
         if context.client.always_sends(header[0]):
             continue  # a gateway before the server wants the user's own
         what = f"no token, and the header {header[0]}"
         _expect_401(context, requirement, None, what, headers=(header,))
+    _other_spellings(context)
     if not _is_open(context) and "cancel_workflow_run" in context.document.operations:
         request = cancel_run(context.document, context.workflows.any.id, UNKNOWN_RUN)
         exchange = context.client.send(replace(request, authorization=None))
         message = f"a run cancelled without a token: {exchange.summary}"
         is_kept = exchange.status is None or exchange.status >= 300
         context.findings.require(requirement, is_kept, message, exchange)
+
+
+def _other_spellings(context: Context) -> None:
+    """A path that is not quite the operation's: whoever guards the one and serves the other lets
+    everybody in. How else it is answered is the server's affair."""
+    workflow = context.workflows.any
+    fields = (("message", workflow.message), ("stream", "false"))
+    asked = context.requests.make(workflow.id, fields, authorization=None)
+    first, _, rest = asked.path.lstrip("/").partition("/")
+    for path in (f"/{asked.path}", f"/{first.capitalize()}/{rest}", f"{asked.path}/"):
+        if _is_open(context):
+            return
+        try:
+            exchange = context.client.send(replace(asked, path=path))
+        except GatewayAnswered:
+            continue  # a redirect to the path as it is, say
+        message = f"a run without a token, by the path {path}: {exchange.summary}"
+        is_kept = not exchange.succeeded or not _is_run(exchange)
+        context.findings.require("authentication.token-required", is_kept, message, exchange)
+
+
+def _is_run(exchange: Exchange) -> bool:
+    """Whether an answer is a run's: a page for whatever is not found may be of 200."""
+    return exchange.is_stream or "run_id" in mapping(parse_json(exchange.body))
 
 
 @check(Stage.REFUSALS, "authentication.wrong-token", "authentication.token-secret", needs="token")
@@ -72,6 +110,8 @@ def wrong_token(context: Context) -> None:
         (token + "x", f"${{{shown}}}x", "the token with a letter more"),
         (token[:-1], f"${{{shown}%?}}", "the token with a letter less"),
         (token.swapcase(), None, "the token in other case"),
+        (f"{token},x", f"${{{shown}}},x", "the token, and more behind a comma"),
+        (f"{token} x", f"${{{shown}}} x", "the token, and another word"),
     ):
         if not value or value == token:
             continue
@@ -97,6 +137,25 @@ def other_scheme(context: Context) -> None:
         (Authorization(token, TOKEN_IN_SHELL), "the token without a scheme"),
     ):
         _expect_401(context, "authentication.other-scheme", authorization, what)
+    named = [(name, token) for name in ("token", "access_token", "api_key")]
+    for query, fields, headers, what in (
+        (urlencode(named), (), (), "in the URL"),
+        ("", tuple(named), (), "as fields of the form"),
+        ("", (), (("X-API-Key", token), ("X-Auth-Token", token)), "in other headers"),
+        ("", (), (("Cookie", f"token={token}; access_token={token}"),), "as a cookie"),
+    ):
+        if not any(context.client.always_sends(name) for name, _ in headers):
+            what = f"the right token {what}, and no Authorization"
+            modes = (((("stream", "false"), *fields), "in batch"),)
+            _expect_401(
+                context,
+                "authentication.other-scheme",
+                None,
+                what,
+                modes=modes,
+                headers=headers,
+                query=query,
+            )
 
 
 @check(Stage.REFUSALS, "authentication.before-workflow", needs="token")
@@ -167,9 +226,21 @@ def known_ids(context: Context) -> None:
         tells = exchange.succeeded and run.session_id.encode() in exchange.body
         message = f"{request.method} {request.path} without a token: {exchange.summary}"
         context.findings.require(requirement, not tells, message, exchange)
+    before = listed_runs(context, run.session_id)
     fields = (("stream", "false"), ("session_id", run.session_id))
     modes = ((fields, "in batch, in a session that there is"),)
     _expect_401(context, requirement, None, "no token", modes=modes)
+    after = listed_runs(context, run.session_id)
+    if before is not None and after is not None and not _is_open(context):
+        text = "a run without a token was answered with 401, and carried out: its session lists it"
+        is_kept = len(after.runs) <= len(before.runs)
+        context.findings.require(requirement, is_kept, text, after.exchange)
+    if not _is_open(context) and "delete_session" in context.document.operations:
+        request = delete_session(context.document, context.ids.fresh("session"))
+        exchange = context.client.send(replace(request, authorization=None))
+        text = f"a session deleted without a token: {exchange.summary}"
+        is_kept = exchange.status is None or exchange.status >= 300
+        context.findings.require(requirement, is_kept, text, exchange)
 
 
 def _reads(document: Document, workflow_id: str, session_id: str, run_id: str) -> Iterator[Request]:
@@ -180,6 +251,8 @@ def _reads(document: Document, workflow_id: str, session_id: str, run_id: str) -
         yield read_session(document, session_id)
     if "get_session_by_id" in document.operations:
         yield read_state(document, session_id)
+    if "get_sessions" in document.operations:
+        yield list_sessions(document)
 
 
 def _token(context: Context) -> str:
@@ -200,6 +273,7 @@ def _expect_401(
     *,
     modes: Sequence[tuple[Fields, str]] = (),
     headers: tuple[tuple[str, str], ...] = (),
+    query: str = "",
 ) -> None:
     """Ask for a run in batch, or in each of the `modes`. Stops at the first that is let in: another
     could start another run, and show nothing new."""
@@ -212,6 +286,6 @@ def _expect_401(
         sent = (("message", workflow.message), *fields)
         request = context.requests.make(workflow.id, sent, authorization=authorization)
         said = f"{what}, {mode}" if modes else what
-        context.requests.expect(
-            requirement, 401, said, replace(request, headers=headers), Expected.ANY
-        )
+        path = f"{request.path}?{query}" if query else request.path
+        request = replace(request, headers=headers, path=path)
+        context.requests.expect(requirement, 401, said, request, Expected.ANY)

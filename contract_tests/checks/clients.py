@@ -38,12 +38,14 @@ class Way:
     """Whether the body is escaped as a URL is (RFC 3986), where forms have a plus for a space."""
 
 
+NAMELESS = Way("no User-Agent", (("User-Agent", ""),))
 BATCH_WAYS = (
     Way("a body in chunks, without a length", is_chunked=True),
     Way("Accept: */*", (("Accept", "*/*"),)),
     Way("Accept-Encoding of a browser", (("Accept-Encoding", "gzip, deflate, br, zstd"),)),
     Way("Accept-Language of a browser", (("Accept-Language", "ar, fr-CH;q=0.9, *;q=0.5"),)),
     Way("the media type in capitals", content_type=FORM.upper()),
+    NAMELESS,
     Way("%20 for a space, and escapes in small letters (%c3)", escapes=True),
 )
 STREAM_WAYS = (
@@ -108,8 +110,8 @@ def _send(
     request = _request(context.requests.make(workflow.id, fields), ways)
     exchange = context.client.send(request)
     context.findings.exercise("http.request-forms", exchanges=[exchange])
-    if any(way.is_chunked for way in ways) and _takes_no_chunks(context, exchange):
-        others = [way for way in ways if not way.is_chunked]
+    others = [way for way in ways if not _may_refuse(context, way, exchange)]
+    if len(others) < len(ways):
         return _send(context, workflow, others, stream=stream) if others else None
     if exchange.headers.get("content-encoding", "").lower() in UNREAD:
         return None
@@ -131,6 +133,13 @@ def _other_message(workflow: Workflow, exchange: Exchange) -> str | None:
     said = mapping(parse_json(exchange.body)).get("input")
     is_other = isinstance(said, str) and said != workflow.message
     return said if is_other and workflow.input_schema is None else None
+
+
+def _may_refuse(context: Context, way: Way, exchange: Exchange) -> bool:
+    """Whether an answer is one that a server may give to whoever asks in such a way."""
+    if way is NAMELESS:  # RFC 9110 section 10.1.5: SHOULD
+        return exchange.status is not None and 400 <= exchange.status < 500
+    return way.is_chunked and _takes_no_chunks(context, exchange)
 
 
 def _takes_no_chunks(context: Context, exchange: Exchange) -> bool:

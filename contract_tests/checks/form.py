@@ -113,6 +113,21 @@ def stream_default(context: Context) -> None:
     context.runs.stream(context.workflows.probed, explicit=False)
 
 
+@check(Stage.PROBES, "form.stream-boolean", runs=1)
+def stream_false(context: Context) -> None:
+    """As Python writes false. A server need not take that; one that goes by any text but "" being
+    true streams."""
+    workflow = context.workflows.probed
+    fields = (("message", workflow.message), ("stream", "False"))
+    exchange = context.client.send(context.requests.make(workflow.id, fields))
+    context.findings.require(
+        "form.stream-boolean",
+        not (exchange.status == 200 and exchange.is_stream),
+        "stream=False was answered with a stream",
+        exchange,
+    )
+
+
 @check(Stage.PROBES, "form.message-any-string")
 def message_any_string(context: Context) -> None:
     """The empty string is a string. A workflow may fail on it, once it runs."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agentos_contract.json_values import mappings, short, unlike
+from agentos_contract.json_values import mapping, mappings, short, unlike
 from agentos_contract.judge import wrong_time
 from agentos_contract.results import last_contents
 from contract_tests.judging.judgement import Judgement
@@ -29,11 +29,17 @@ OF_BATCHES = frozenset(
         "identity.run-id-fresh",
         "identity.session-id-fresh",
         "identity.workflow-name",
+        "results.metrics",
         "routing.known-workflow",
         "sse.transfer",
     }
 )
 """Requirements that every batch run is judged by."""
+
+MUCH = 100.0
+LITTLE = 10.0
+"""A hundred times what an answer took and ten seconds more are no duration of it, and milliseconds
+may be; a mock that plays faster than it says tells less."""
 
 _REQUIREMENTS = ("step_requirements", "error_requirements")
 
@@ -103,4 +109,40 @@ def judge_batch(
         here, there = unlike(content, last[-1])
         text = f"the run's content is {here}, its last result has {there}"
         judgement.require("batch.content-in-results", content in last, text, exchange)
+    if not is_paused:
+        judgement.merge(_judge_metrics(exchange, body))
     return judgement
+
+
+def _judge_metrics(exchange: Exchange, body: Mapping[str, Any]) -> Judgement:
+    judgement, metrics = Judgement(), mapping(body.get("metrics"))
+    steps = metrics.get("steps")
+    if isinstance(steps, Mapping):
+        ran = list(_results(body.get("step_results")))
+        other = sorted(set(steps) - {str(one.get("step_name")) for one in ran})
+        text = f"metrics of the steps {short(other)}, which have no result"
+        judgement.require("results.metrics", not other, text, exchange)
+        measured = [one for one in ran if one.get("metrics") and not one.get("steps")]
+        left = sorted({str(one.get("step_name")) for one in measured} - set(steps))
+        text = f"the results of {short(left)} have metrics, which those of the run lack"
+        judgement.require("results.metrics", not left, text, exchange)
+    judge_duration(exchange, metrics, "the run", judgement)
+    return judgement
+
+
+def _results(results: Any) -> Iterator[Mapping[str, Any]]:
+    """Results, and those within them."""
+    for one in mappings(results):
+        yield one
+        yield from _results(one.get("steps"))
+
+
+def judge_duration(
+    exchange: Exchange, metrics: Mapping[str, Any], whose: str, judgement: Judgement
+) -> None:
+    """A duration in milliseconds is a thousand times what the answer took."""
+    duration = metrics.get("duration")
+    if isinstance(duration, int | float) and not isinstance(duration, bool):
+        text = f"a duration of {duration:g} s of {whose}, answered in {exchange.seconds:.2f} s"
+        most = LITTLE + MUCH * exchange.seconds
+        judgement.require("results.metrics", 0 <= duration <= most, text, exchange)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 import jsonschema_rs
 
 from agentos_contract.document import Document
-from agentos_contract.json_values import parse_object
+from agentos_contract.json_values import parse_object, repeated_name
 from agentos_contract.judge import PayloadValidator
 from contract_tests.judging.answers import JSON, AnswerJudge, Expected
 from contract_tests.judging.batches import BatchRun, judge_batch
@@ -101,6 +101,9 @@ class RunsJudge:
             text = exchange.body[:80].decode("utf-8", "replace")
             judgement.breach("batch.body", f"the body is no JSON object: {text}", exchange)
             return judgement, run
+        if (repeated := repeated_name(exchange.body)) is not None:
+            text = f"the body has {repeated!r} twice in one object"
+            judgement.breach("batch.body", text, exchange)
         run.body = body
         self._history.add_batch(run)
         sent = message if workflow.input_schema is None else None

@@ -17,10 +17,12 @@ from agentos_contract.events import (
     TERMINAL_EVENTS,
     Scope,
 )
+from agentos_contract.json_values import mapping
 from agentos_contract.judge import JUDGED_REQUIREMENTS, PayloadValidator, RunJudge
 from agentos_contract.requirements import load_catalogue
 from agentos_contract.sse import EventStreamDecoder
 from contract_tests.judging.answers import JSON, TRACEBACK
+from contract_tests.judging.batches import judge_duration
 from contract_tests.judging.judgement import Judgement
 from contract_tests.judging.rules import RunRules
 from contract_tests.target.exchange import Exchange
@@ -33,6 +35,7 @@ OF_STREAMS = JUDGED_REQUIREMENTS | {
     "error.no-traceback",
     "identity.run-id-fresh",
     "identity.session-id-fresh",
+    "results.metrics",
     "sse.complete",
     "sse.content-type",
     "sse.known-fields",
@@ -128,6 +131,9 @@ def judge_stream(
             judgement.exercise(requirement, when=when)
     _add_violations(exchange, judge, judgement)
     for payload in judge.payloads:
+        if payload.get("event") == "RunCompleted":
+            whose = f"the agent {payload.get('agent_name') or payload.get('agent_id')}"
+            judge_duration(exchange, mapping(payload.get("metrics")), whose, judgement)
         for text in _errors_in(payload):
             judgement.exercise("error.no-traceback")
             if found := TRACEBACK.search(text):

@@ -162,7 +162,8 @@ def is_run_of(document: Document) -> Callable[[Request], bool]:
     before, _, after = document.run_operation.path.partition("{workflow_id}")
 
     def is_run(request: Request) -> bool:
-        path = request.path
+        # However it is spelled: a server may be lenient.
+        path = f"/{request.path.lstrip('/').lower()}".partition("?")[0].rstrip("/")
         return request.method == "POST" and path.startswith(before) and path.endswith(after)
 
     return is_run

@@ -178,6 +178,7 @@ class Client:
             fields=request.fields,
             content=request.content,
             content_type=request.content_type,
+            token=self.token,
         )
 
     # -- in the loop's thread

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import quote_plus
 
 from agentos_contract.connection import Connection
@@ -23,29 +23,36 @@ def curl_command(
     fields: Sequence[tuple[str, str]] | None = None,
     content: bytes | None = None,
     content_type: str | None = None,
+    token: str | None = None,
 ) -> str:
     """The command, quoted for a POSIX shell.
 
     `authorization` stands in double quotes, so that `$AGENTOS_TOKEN` in it is expanded; it must
-    hold no token itself. A form is given by its `fields`, any other body by its bytes.
+    hold no token itself. A form is given by its `fields`, any other body by its bytes. For `token`
+    the variable stands, wherever it is sent.
     """
+
+    def quoted(text: str) -> str:
+        parts = text.split(token) if token else [text]
+        return f'"{TOKEN_IN_SHELL}"'.join(shlex.quote(part) if part else "" for part in parts)
+
     # -N: events as they come; -i: status and headers are what most failures are about.
     parts = ["curl -sSiN"]
     is_form = fields is not None
     if method != "POST" or not (fields or content):
         parts.append(f"-X {shlex.quote(method)}")
     parts += _connected(connection) if connection is not None else []
-    parts.append(shlex.quote(url))
+    parts.append(quoted(url))
     if authorization is not None:
         parts.append(f'-H "Authorization: {_in_double_quotes(authorization)}"')
-    parts += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers]
+    parts += [f"-H {quoted(f'{name}: {value}')}" for name, value in headers]
     if connection is not None:
         # curl sends a header twice that it is told twice.
         taken = {name for name, _ in headers} | ({"authorization"} if authorization else set())
         beside = {name for name, _ in connection.headers_beside(taken)}
         parts += [f'-H "{n}: {v}"' for n, v in connection.shown_headers if n in beside]
     if is_form:
-        parts += [_form_field(name, value) for name, value in fields or ()]
+        parts += [_form_field(name, value, quoted) for name, value in fields or ()]
         if not fields:
             parts.append("-H 'Content-Type: application/x-www-form-urlencoded'")
     elif content is not None:
@@ -74,14 +81,14 @@ def _connected(connection: Connection) -> list[str]:
     return parts
 
 
-def _form_field(name: str, value: str) -> str:
+def _form_field(name: str, value: str, quoted: Callable[[str], str]) -> str:
     if not name or acts(name + value):
         # One line to be copied, in which nothing acts. No shell passes NUL on, and of a field
         # without a name curl forgets the equals sign.
         encoded = quote_plus(value, errors="surrogatepass")
         shown = f"{quote_plus(name, errors='surrogatepass')}={encoded}"
         return f"--data-raw {shlex.quote(shown)}"
-    return f"--data-urlencode {shlex.quote(f'{quote_plus(name)}={value}')}"
+    return f"--data-urlencode {quoted(f'{quote_plus(name)}={value}')}"
 
 
 def _is_plain(content: bytes) -> bool:

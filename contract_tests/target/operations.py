@@ -44,9 +44,14 @@ def read_state(document: Document, session_id: str, user_id: str | None = None) 
     return companion_request(document, "get_session_by_id", query, session_id=session_id)
 
 
-def list_sessions(document: Document, user_id: str) -> Request:
-    """Lists a user's sessions, the newest first."""
+def list_sessions(document: Document, user_id: str | None = None) -> Request:
+    """Lists sessions, the newest first; those of that user, where one is named."""
     return companion_request(document, "get_sessions", _of_user(user_id))
+
+
+def delete_session(document: Document, session_id: str) -> Request:
+    """Deletes a session, if there is such."""
+    return companion_request(document, "delete_session", _of_user(None), session_id=session_id)
 
 
 def _of_user(user_id: str | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl, urlencode
@@ -77,6 +77,7 @@ class Request(_Headed):
     server: Server
     memory: Memory = field(default_factory=Memory)
     """Of the fault that is being performed."""
+    query: str = ""
 
     @property
     def run_of(self) -> str | None:
@@ -124,7 +125,7 @@ class Request(_Headed):
         return (self.method, self.path, tuple(self.headers), self.body)
 
     def copy(self) -> Request:
-        return Request(self.method, self.path, list(self.headers), self.body, self.server)
+        return replace(self, headers=list(self.headers))
 
 
 @dataclass

@@ -85,7 +85,14 @@ class FaultsMiddleware:
             await self._application(scope, receive, send)
             return
         body, is_whole = await read_whole(receive)
-        sent = Request(scope["method"], scope["path"], list(scope["headers"]), body, self._server)
+        sent = Request(
+            scope["method"],
+            scope["path"],
+            list(scope["headers"]),
+            body,
+            self._server,
+            query=scope["query_string"].decode("latin-1"),
+        )
         exchange = _Exchange(names, sent, preferences, receive, send)
         request = sent.copy()
         if is_whole:

@@ -8,14 +8,16 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from agentos_contract.document import EVENT_STREAM, FORM
 from agentos_contract.json_values import parse_object
-from mockserver.faults.exchange import Request
-from mockserver.faults.registry import on_request
+from mockserver.faults.exchange import Request, Response
+from mockserver.faults.registry import on_request, on_response
 
 _READING = re.compile(r"/workflows/[^/]+/runs/[^/]+|/sessions/.+")
+_RUNS = re.compile(r"/workflows/[^/]+/runs")
+_SESSION = re.compile(r"/sessions/[^/]+")
 _CANCEL = re.compile(r"/workflows/[^/]+/runs/[^/]+/cancel")
 _STRAIGHT_QUOTES = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
 _REFUSED = ("stream", "maybe")
@@ -53,9 +55,19 @@ _LET_IN: dict[str, Callable[[Request, str], bool]] = {
     "any-key": lambda request, token: request.header("x-api-key") is not None,
     "any-cookie": lambda request, token: request.header("cookie") is not None,
     "forwarded-trusted": lambda request, token: request.header("x-forwarded-for") == "127.0.0.1",
+    "original-url-trusted": lambda request, token: request.header("x-original-url") == "/health",
+    "method-override-trusted": lambda request, token: (
+        request.header("x-http-method-override") == "OPTIONS"
+    ),
     "cancel-open": lambda request, token: _CANCEL.fullmatch(request.path) is not None,
     "reads-open": lambda request, token: (
         request.method == "GET" and _READING.fullmatch(request.path) is not None
+    ),
+    "sessions-public": lambda request, token: (
+        request.method == "GET" and request.path == "/sessions"
+    ),
+    "delete-open": lambda request, token: (
+        request.method == "DELETE" and _SESSION.fullmatch(request.path) is not None
     ),
     "session-enough": lambda request, token: bool(request.run_of and request.field("session_id")),
     "other-spelling-any-token": lambda request, token: (
@@ -71,6 +83,15 @@ _LET_IN: dict[str, Callable[[Request, str], bool]] = {
     ),
     "bare-token": lambda request, token: request.header("authorization") == token,
     "basic": lambda request, token: _basic_password(request) == token,
+    "token-first-of-several": lambda request, token: (
+        re.split("[, ]", request.bearer or "")[0] == token
+    ),
+    "token-in-url": lambda request, token: f"access_token={quote(token)}" in request.query,
+    "token-as-field": lambda request, token: request.field("access_token") == token,
+    "token-in-other-header": lambda request, token: request.header("x-api-key") == token,
+    "token-in-cookie": lambda request, token: (
+        f"access_token={token}" in (request.header("cookie") or "")
+    ),
 }
 """Whom a careless server lets in."""
 
@@ -92,6 +113,29 @@ def _let_in(is_let_in: Callable[[Request, str], bool]) -> Callable[[Request], No
 
 for _name, _is_let_in in _LET_IN.items():
     on_request(f"authentication.{_name}", on="token")(_let_in(_is_let_in))
+
+
+@on_request("authentication.guarded-as-spelled", on="token")
+def guarded_as_spelled(request: Request) -> None:
+    plain = re.sub("^/+(?=workflows/)", "/", request.path, flags=re.IGNORECASE)
+    plain = re.sub("^/workflows/", "/workflows/", plain, flags=re.IGNORECASE).rstrip("/")
+    if plain != request.path and _RUNS.fullmatch(plain) and request.method == "POST":
+        request.path = plain
+        request.set_header("authorization", f"Bearer {request.server.token}")
+
+
+@on_request("authentication.refused-too-late", on="token")
+def let_in_first(request: Request) -> None:
+    if request.field("stream") == "false" and request.field("session_id"):
+        request.set_header("authorization", f"Bearer {request.server.token}")
+
+
+@on_response("authentication.refused-too-late", on="token")
+def refused_afterwards(response: Response) -> None:
+    request = response.request
+    if response.is_batch and request.bearer is None and request.field("session_id"):
+        response.refuse(401, "Missing authorization header", "UNAUTHENTICATED")
+        response.set_header("www-authenticate", "Bearer")
 
 
 @on_request("authentication.scheme-capital", on="token")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from agentos_contract.json_values import to_json
 from mockserver.faults.exchange import Response
@@ -77,6 +78,34 @@ def batch_as_a_list(response: Response) -> None:
 @on_response("http.qualities-fail", on="batch")
 def qualities_fail(response: Response) -> None:
     if response.is_batch and ";q=" in (response.request.header("accept") or ""):
+        response.refuse(*_CRASH)
+
+
+@on_response("results.metrics-by-id", on="batch")
+def metrics_by_id(response: Response) -> None:
+    body = response.json
+    if response.is_batch and isinstance(body, dict) and (steps := _measured(body)):
+        ids = {one["step_name"]: one["step_id"] for one in body["step_results"]}
+        body["metrics"]["steps"] = {ids.get(name, name): steps[name] for name in steps}
+        response.json = body
+
+
+@on_response("results.metrics-lost", on="batch")
+def metrics_of_the_last_step_lost(response: Response) -> None:
+    body = response.json
+    if response.is_batch and isinstance(body, dict) and (steps := _measured(body)):
+        steps.popitem()
+        response.json = body
+
+
+def _measured(body: dict[str, Any]) -> dict[str, Any]:
+    steps: dict[str, Any] = (body.get("metrics") or {}).get("steps") or {}
+    return steps
+
+
+@on_response("http.agent-wanted", on="batch")
+def agent_wanted(response: Response) -> None:
+    if response.is_batch and not response.request.header("user-agent"):
         response.refuse(*_CRASH)
 
 

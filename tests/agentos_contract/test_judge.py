@@ -229,6 +229,12 @@ def data_not_a_number(stream: Stream) -> None:
     stream.insert(3, {"event": "RunContent", "_data": '{"event": "RunContent", "content": NaN}'})
 
 
+@breaks("event.data-json")
+def data_with_a_name_twice(stream: Stream) -> None:
+    data = '{"event": "CustomEvent", "progress": 1, "progress": 2}'
+    stream.insert(3, {"event": "CustomEvent", "_data": data})
+
+
 @breaks("event.name-in-data")
 def another_name_in_data(stream: Stream) -> None:
     index = at(stream, "StepStarted")

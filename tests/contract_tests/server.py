@@ -275,6 +275,7 @@ class ConformingServer:
             "status": "COMPLETED",
             "content": last.get("content"),
             "step_results": last.get("step_results", []),
+            "metrics": {"duration": 0.01, "steps": {}},
         }
         tool: dict[str, Any] = {"tool_call_id": "call_1", "tool_name": "look"}
         tool["tool_args"] = {"where": "x", "at": 1}

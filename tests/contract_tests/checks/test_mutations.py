@@ -146,6 +146,20 @@ class RemembersWhoseSessionItIs(Locked):
             super().let_in(request)
 
 
+@breaks("authentication.token-required", token=TOKEN)
+class GuardsThePathAsItIsWritten(Locked):
+    def let_in(self, request: Request) -> None:
+        if request.url.path.startswith("/workflows"):
+            super().let_in(request)
+
+
+@breaks("authentication.other-scheme", token=TOKEN)
+class TakesTheTokenFromTheUrl(Locked):
+    def let_in(self, request: Request) -> None:
+        if request.query_params.get("token") != TOKEN:
+            super().let_in(request)
+
+
 @breaks("authentication.wrong-token", token=TOKEN)
 class KnowsOneSpelling(Locked):
     def let_in(self, request: Request) -> None:
@@ -369,6 +383,14 @@ class KeepsASessionForTheNameless(ConformingServer):
         return super().make_run(workflow_id, form)
 
 
+@breaks("form.stream-boolean")
+class TakesAnyTextForTrue(ConformingServer):
+    def judge_form(self, form: dict[str, str]) -> bool:
+        if form.get("stream") == "False":
+            form["stream"] = "true"
+        return super().judge_form(form)
+
+
 @breaks("form.unknown-fields")
 class FailsOnUnknownFields(ConformingServer):
     def judge_form(self, form: dict[str, str]) -> bool:
@@ -403,6 +425,19 @@ class KeepsSessionsInLowerCase(ConformingServer):
     def listed_runs(self, session_id: str) -> list[dict[str, str]]:
         alike = [name for name in self.sessions if name.lower() == session_id.lower()]
         return [{"run_id": run_id} for name in alike for run_id in self.sessions[name]]
+
+
+@breaks("results.metrics")
+class MeasuresInMilliseconds(ConformingServer):
+    def batch_body(self, run: Run) -> Any:
+        return {**super().batch_body(run), "metrics": {"duration": 84_000, "steps": {}}}
+
+
+@breaks("batch.body")
+class NamesTheRunTwice(ConformingServer):
+    async def batch(self, run: Run) -> Response:
+        body = json.dumps(self.batch_body(run)).replace("{", '{"run_id": "another", ', 1)
+        return Response(body, headers={"content-type": "application/json"})
 
 
 @breaks("session.users-apart")

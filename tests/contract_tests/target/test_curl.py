@@ -61,6 +61,13 @@ PLAIN_TOKEN = "s3cret-token"
             fields=(("message", "x"),),
             authorization=Authorization(f"Token {PLAIN_TOKEN}x", "Token ${AGENTOS_TOKEN}x"),
         ),
+        Request(
+            "POST",
+            f"/w/runs?x=1&token={PLAIN_TOKEN}",
+            fields=(("message", "x"), ("token", PLAIN_TOKEN), ("it's", f"{PLAIN_TOKEN} twice")),
+            headers=(("X-It", f"{PLAIN_TOKEN}; it's"),),
+            authorization=None,
+        ),
     ],
 )
 def test_the_command_sends_the_same_request(request_: Request, stage: Serve) -> None:
