@@ -16,7 +16,7 @@ import sys
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -25,6 +25,7 @@ from websockets.frames import CloseCode
 
 from agentos_contract.json_values import to_json
 from mockserver import defaults
+from mockserver.corked import Corked
 from mockserver.heads import HeadError, check_head, in_origin_form
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ class _Connection(HttpToolsProtocol):
     # -- a request as it comes
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", Corked(transport, self.loop)))
         self._await_request()
         if _are_all_open(transport.get_extra_info("socket").fileno()):
             self._answer(503, "as many connections are open as there may be", waits=False)
