@@ -99,6 +99,10 @@ class MockClient:
         }
         return self._object("POST", "rules", {k: v for k, v in body.items() if v is not None})
 
+    def fail(self, status: int, *, times: int = 1, **about: Any) -> Json:
+        """Answer the next requests with an error: `fail(503, times=2)`. `about`: as `rule`."""
+        return self.rule(status=status, times=times, **about)
+
     def hold(
         self,
         gate: str,

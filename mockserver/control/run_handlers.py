@@ -7,7 +7,7 @@ from typing import Any
 
 from agentos_contract.events import CUSTOM_EVENT, EVENTS
 from agentos_contract.names import did_you_mean
-from mockserver.control.requested import gates_of
+from mockserver.control.requested import gates_of, step_names
 from mockserver.control.requests import ControlRequest, scope_of
 from mockserver.control.rules import Rules
 from mockserver.control.watch import Trace, Watch
@@ -191,7 +191,15 @@ class RunHandlers:
         about = f" of step {step!r}" if step else ""
         message = f"no run {what}{about} within {timeout} s"
         unknown = self._no_gate(scope, gate) if event is None else _no_event(event)
+        unknown += self._no_step(scope, step)
         raise ApiError(408, message, hint=f"{unknown}{self._so_far(scope)}")
+
+    def _no_step(self, scope: MockScope, step: str | None) -> str:
+        """What is wrong with a step's name, if no script has it. A recording's steps none has."""
+        known = step_names(scope.over(self._scripts.workflows).values())
+        if step is None or step in known or self._scripts.recordings:
+            return ""
+        return f"there is no step {step!r}{did_you_mean(step, known)}; "
 
     def _no_gate(self, scope: MockScope, gate: str | None) -> str:
         """What is wrong with a gate's name, if nothing leads to it."""
@@ -207,8 +215,16 @@ class RunHandlers:
     def _so_far(self, scope: MockScope) -> str:
         """What the newest run of a scope has come to."""
         newest = next(self._watch.traces(scope.name), None)
+        if newest is None and not scope.name:
+            return "there was no run"
         if newest is None:
-            return f"scope {scope.name!r} has had no run" if scope.name else "there was no run"
+            runs = "no run"
+            if next(self._watch.traces(""), None) is not None:
+                runs += (
+                    ", but there were some of no scope; a request of it has the header Mock-Scope, "
+                    f"or a session_id that begins with {scope.name}:"
+                )
+            return f"scope {scope.name!r} has had {runs}"
         return f"the newest run, of {newest.workflow_id!r}: {_sent(newest)}"
 
 

@@ -25,7 +25,7 @@ def test_each_test_has_a_scope_of_its_own(pytester: pytest.Pytester, mock_url: s
 
     @pytest.mark.parametrize("number", range(3))
     def test_it(agentos_mock, number):
-        agentos_mock.rule(status=503, times=1)
+        agentos_mock.fail(503)
         run = {"message": "bees", "stream": "false"}
         url = "/workflows/content-pipeline/runs"
         assert agentos_mock.http.post(url, data=run).status_code == 503

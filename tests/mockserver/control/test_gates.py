@@ -262,6 +262,15 @@ def test_who_waits_in_vain_is_told_what_was_sent(mock: MockClient, start: Start)
         mock.wait("StepError", timeout=0)
     with pytest.raises(ControlError, match="no run waited at gate 'g'"):
         mock.wait(gate="g", timeout=0)
+    with pytest.raises(ControlError, match="there is no step 'drat'; did you mean 'draft'"):
+        mock.wait("StepCompleted", step="drat", timeout=0)
+
+
+def test_who_has_forgotten_the_header_is_told_so(mock: MockClient) -> None:
+    run = f"{mock.url}/workflows/article-writer/runs"
+    assert httpx2.post(run, data={"message": "x", "stream": "false"}).status_code == 200
+    with pytest.raises(ControlError, match=r"some of no scope; .* header Mock-Scope, or a session"):
+        mock.wait("StepCompleted", timeout=0)
 
 
 def test_a_run_that_nobody_knows_is_said_so(mock: MockClient) -> None:
