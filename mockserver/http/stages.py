@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.datastructures import Headers
 
-from agentos_contract.document import RUN_OPERATION_ID
+from agentos_contract.document import FORM, RUN_OPERATION_ID
 from agentos_contract.json_values import to_json
 from agentos_contract.names import nearest
 from mockserver.http.bodies import SentBody, content_type_of, read_body
@@ -99,6 +99,8 @@ def _media_type(request: Request) -> None:
         statement = f"content type {sent.media_type or '(none)'} is not read here"
         headers = {"accept-post": expected}
         hint = f"expected {expected}"
+        if expected == FORM:
+            hint += ", which a URLSearchParams is in JavaScript"
         if reader := request.served.readers.get(sent.media_type):
             hint += f"; {reader} reads it too"
         raise ApiError(415, statement, hint=hint, headers=headers)

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from agentos_contract.json_values import read_json
+from agentos_contract.names import did_you_mean
 from agentos_contract.sse import json_of_event
 from mockserver.http.errors import ApiError
 from mockserver.http.hooks import RunInput, hooks_of
@@ -33,10 +34,13 @@ from mockserver.runner.room import TooManyRuns
 from mockserver.runner.runner import Runner
 from mockserver.runner.scopes import MockScope
 from mockserver.runner.sharing import Subscriber
+from mockserver.script.problems import instead_of
 from mockserver.sessions.keeping import find_session
 from mockserver.sessions.store import StoreError
 
 PATH = "/workflows/ws"
+ACTIONS = ("authenticate", "ping", "reconnect", "start-workflow")
+"""What a message can ask for."""
 
 Json = dict[str, Any]
 
@@ -131,7 +135,7 @@ class WorkflowSocket:
                 except StoreError as unread:
                     await _say(socket, "error", error=str(unread))
             else:
-                await _say(socket, "error", error=f"Unknown action: {action}")
+                await _refuse(socket, f"Unknown action: {action}", instead_of(str(action), ACTIONS))
 
     async def _receive(self, socket: WebSocket) -> Json | None:
         """The next message; None where a text that is none ends the connection."""
@@ -180,7 +184,9 @@ class WorkflowSocket:
         mock_scope = self._mock_scope(socket, message)
         workflow = mock_scope.over(self._scripts.workflows).get(workflow_id)
         if workflow is None:
-            await _say(socket, "error", error=f"Workflow {workflow_id} not found")
+            known = mock_scope.over(self._scripts.workflows)
+            near = did_you_mean(str(workflow_id), known).removeprefix("; ")
+            await _refuse(socket, f"Workflow {workflow_id} not found", near)
             return
         said = message.get("message", "")
         try:
@@ -436,6 +442,12 @@ def _indexed(event: Mapping[str, Any], index: int) -> str:
 
 def _phrase(status: int) -> str:
     return HTTPStatus(status).phrase if status in set(HTTPStatus) else f"status {status}"
+
+
+async def _refuse(socket: WebSocket, statement: str, hint: str) -> None:
+    """Say what was wrong and, unless the server is terse, what would be right."""
+    error = ApiError(400, statement, hint=hint)
+    await _say(socket, "error", error=hooks_of(socket.scope).error_detail(error))
 
 
 async def _say(socket: WebSocket, event: str, **members: Any) -> None:

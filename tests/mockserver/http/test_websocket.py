@@ -226,6 +226,12 @@ def test_a_run_that_was_not_streamed_can_be_had_by_the_mock_alone(mock_url: str)
         ({"action": "start-workflow", "workflow_id": "doomed", "user_id": 7}, "user_id: 7 is not"),
         ({"action": "authenticate", "token": 12}, "authenticate: token: what was sent is not"),
         ({"action": ["ping"]}, "Unknown action: ['ping']"),
+        ({"action": "start"}, "Unknown action: start; expected one of authenticate, ping, recon"),
+        ({"action": "start"}, "did you mean 'start-workflow'?"),
+        (
+            {"action": "start-workflow", "workflow_id": "article-writr"},
+            "Workflow article-writr not found; did you mean 'article-writer'?",
+        ),
         ({"action": {}, "token": []}, "Unknown action: {}"),
     ],
 )
