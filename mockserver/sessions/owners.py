@@ -6,6 +6,7 @@ gives back when the process ends, however it ends. So nobody has to wait until a
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
@@ -40,7 +41,10 @@ class Owners:
     def _files(self) -> list[str]:
         """Those whose files are there."""
         prefix = self._path("").name
-        names = (path.name for path in self._file.parent.iterdir())
+        try:
+            names = os.listdir(self._file.parent)
+        except FileNotFoundError:  # the folder was removed, and with it who was there
+            return []
         return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
 
     def _is_gone(self, owner: str) -> bool:
