@@ -437,6 +437,15 @@ class _Socket(WebSocketsSansIOProtocol):
         self._hold(0)
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        """The server ends: the application hears of it, and closes once its runs have ended."""
+        if not self.handshake_complete or self.close_sent:
+            super().shutdown()
+            return
+        self.stop_keepalive()
+        going = {"type": "websocket.disconnect", "code": CloseCode.SERVICE_RESTART}
+        self.queue.put_nowait(going)  # type: ignore[arg-type]
+
     def data_received(self, data: bytes) -> None:
         if self.close_sent or self._hold(self._size + len(data)):
             super().data_received(data)

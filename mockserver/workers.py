@@ -106,6 +106,9 @@ class Workers:
         for pid in self._running:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
+        # Open here, they would take connections that nobody serves any more.
+        for listener in self._sockets:
+            listener.close()
 
 
 def _said(code: int) -> str:

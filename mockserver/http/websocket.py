@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import hmac
 import json
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -43,6 +43,11 @@ ACTIONS = ("authenticate", "ping", "reconnect", "start-workflow")
 """What a message can ask for."""
 
 Json = dict[str, Any]
+
+_SERVER_ENDS = 1012
+"""The code of a disconnect where it is the server that ends; the socket is still open then."""
+
+_SECONDS_BETWEEN_LOOKS = 0.02
 
 _TEXT = {"type": ["string", "null"]}
 _FIELDS: dict[str, Mapping[str, Any]] = {
@@ -98,15 +103,29 @@ class WorkflowSocket:
             await socket.close(reason=f"expected {PATH}")  # before it is accepted: a 403
             return
         await socket.accept()
-        with contextlib.suppress(WebSocketDisconnect):
-            await self._serve(socket)
+        runs: set[asyncio.Task[None]] = set()
+        try:
+            await self._serve(socket, runs)
+        except WebSocketDisconnect as end:
+            if end.code == _SERVER_ENDS:
+                await self._finish(socket, runs)
         self._subscribers = {
             run_id: subscriber
             for run_id, subscriber in self._subscribers.items()
             if not (isinstance(subscriber, _Connected) and subscriber.socket is socket)
         }
 
-    async def _serve(self, socket: WebSocket) -> None:
+    async def _finish(self, socket: WebSocket, runs: set[asyncio.Task[None]]) -> None:
+        """The server ends, and with it the runs whose events the client takes: it is told how."""
+        while runs or any(  # noqa: ASYNC110 - it happens once, and lasts two seconds at most
+            isinstance(each, _Connected) and each.socket is socket
+            for each in self._subscribers.values()
+        ):
+            await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+        await _close(socket, _SERVER_ENDS)
+
+    async def _serve(self, socket: WebSocket, runs: set[asyncio.Task[None]]) -> None:
+        """`runs`: where those stand that the client has started, and that are under way."""
         needs_token = self._token is not None
         please = " Please authenticate to continue." if needs_token else ""
         await _say(
@@ -128,7 +147,7 @@ class WorkflowSocket:
             elif action == "ping":
                 await _say(socket, "pong")
             elif action == "start-workflow":
-                await self._start(socket, message)
+                await self._start(socket, message, runs)
             elif action == "reconnect":
                 try:
                     await self._reconnect(socket, message)
@@ -176,7 +195,7 @@ class WorkflowSocket:
 
     # -- runs
 
-    async def _start(self, socket: WebSocket, message: Json) -> None:
+    async def _start(self, socket: WebSocket, message: Json, runs: set[asyncio.Task[None]]) -> None:
         workflow_id = message.get("workflow_id")
         if not workflow_id:
             await _say(socket, "error", error="workflow_id is required")
@@ -213,7 +232,11 @@ class WorkflowSocket:
             steering=preferences.steering(),
             hooks=hooks_of(socket.scope).runner,
         )
-        self._keep(self._answer(request, preferences, mock_scope, socket))
+        # Beside what the client says next.
+        run = asyncio.create_task(self._answer(request, preferences, mock_scope, socket))
+        for kept in (self._tasks, runs):
+            kept.add(run)
+            run.add_done_callback(kept.discard)
 
     async def _answer(
         self,
@@ -272,12 +295,6 @@ class WorkflowSocket:
             await scope.clock.sleep(scenario.delay)
         return scenario.detail
 
-    def _keep(self, task: Coroutine[Any, Any, None]) -> None:
-        """Do something beside what the client says next."""
-        kept = asyncio.create_task(task)
-        self._tasks.add(kept)
-        kept.add_done_callback(self._tasks.discard)
-
     async def _carry_out(self, active: ActiveRun, socket: WebSocket) -> None:
         """A run's events to whoever started it, and to whoever subscribed since."""
         run_id = active.run.run_id
@@ -296,7 +313,7 @@ class WorkflowSocket:
                         await other.send(index, data)
                     index += 1
         if active.is_cut:
-            await _close(socket)
+            await _close(socket, 1011)
         recent = self._runner.recent(run_id, active.scope)
         if recent is None or recent.status != "RUNNING":
             self._subscribers.pop(run_id, None)
@@ -460,9 +477,9 @@ async def _send(socket: WebSocket, text: str) -> None:
         await socket.send_text(text)
 
 
-async def _close(socket: WebSocket) -> None:
+async def _close(socket: WebSocket, code: int) -> None:
     with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):
-        await socket.close(1011)
+        await socket.close(code)
 
 
 def _faults(message: Mapping[str, Any]) -> str:

@@ -13,6 +13,8 @@ from typing import Any
 import httpx2
 import pytest
 from starlette.testclient import TestClient
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from mockserver.app import MockServer, Settings, create_app
 from mockserver.control.changes import Changes
@@ -166,13 +168,25 @@ def test_what_is_under_way_at_the_end_is_ended_by_the_protocol(
                 while "StepStarted" not in said:
                     said += await anext(text)
                 batch = asyncio.create_task(client.post(RUNS, data=data))
-                while len((await client.get("/__mock__/runs")).json()) < 2:  # noqa: ASYNC110
+                while len((await client.get("/__mock__/runs")).json()) < 3:  # noqa: ASYNC110
                     await asyncio.sleep(0)
                 process.send_signal(number)
                 # A stream that is broken off raises here: it has no final chunk.
                 return said + "".join([piece async for piece in text]), await batch
 
-    said, batch = asyncio.run(ask())
+    ws = f"ws{url.removeprefix('http')}/workflows/ws"
+    with connect(ws) as idle, connect(ws) as followed:
+        start = {"action": "start-workflow", "workflow_id": "held", "message": "x"}
+        followed.send(json.dumps(start))
+        while "StepStarted" not in str(followed.recv()):
+            pass
+        said, batch = asyncio.run(ask())
+        assert events(str(followed.recv())) == ["WorkflowError"]
+        for socket_ in (idle, followed):
+            with pytest.raises(ConnectionClosed) as closed:
+                list(iter(socket_.recv, None))
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1012
     assert events(said) == ["WorkflowStarted", "StepStarted", "WorkflowError"]
     assert '"error":"the server is shutting down"' in said
     assert batch.status_code == 500
