@@ -35,9 +35,9 @@ from mockserver.http.openapi import connexion_application
 from mockserver.http.operations import send_json
 from mockserver.http.preferences import (
     ASK_RULES_KEY,
-    ASKED_KEY,
-    NOTHING,
+    NO_ANSWER,
     PREFERENCES_KEY,
+    RULE_ANSWER_KEY,
     Preferences,
 )
 from mockserver.http.request import (
@@ -163,8 +163,8 @@ class Control:
             if self._rules and self._is_let_in(scope):
                 whose = mock_scope or self._scopes.unnamed
                 use = await self._rules.ask(whose.name, self._requested(whose, variables))
-                if use.asked is not NOTHING:
-                    scope[ASKED_KEY] = use.asked
+                if use.answer is not NO_ANSWER:
+                    scope[RULE_ANSWER_KEY] = use.answer
                     self._watch.happened("rules", whose.name)
         if mock_scope is not None:
             scope[MOCK_SCOPE_KEY] = mock_scope
@@ -177,7 +177,7 @@ class Control:
             if active.request.is_background and use.taken:
                 # It goes on when its request is answered.
                 taken, use.taken = use.taken, []
-                later = Use(use.asked, taken)
+                later = Use(use.answer, taken)
                 active.on_over = lambda: self._settle(whose.name, later)
 
         scope[ON_RUN_KEY] = on_run
@@ -213,7 +213,7 @@ class Control:
         def on_over() -> None:
             self._settle(mock_scope.name, use)
 
-        return Preferences(asked=use.asked, on_over=on_over)
+        return Preferences(rule_answer=use.answer, on_over=on_over)
 
     def _settle(self, scope: str, use: Use) -> None:
         """A request, with its run, is over."""

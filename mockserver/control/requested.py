@@ -118,26 +118,26 @@ class Requested:
     has_token: bool
     """Whether the server asks for one."""
 
-    def can_show(self, asked: RuleAnswer) -> bool:
+    def can_show(self, answer: RuleAnswer) -> bool:
         """Whether a rule that asks for this is for the request: it would change something."""
-        if asked.is_of_runs:
+        if answer.is_of_runs:
             workflow = self._workflow
             if self.variables["operation_id"] != RUN_OPERATION_ID or workflow is None:
                 return False
             scenarios = {scenario.name for scenario in workflow.scenarios}
-            if asked.scenario is not None and asked.scenario not in scenarios:
+            if answer.scenario is not None and answer.scenario not in scenarios:
                 return False
             events, steps = self._situation.events, step_names([workflow])
-            for hold in asked.holds:
+            for hold in answer.holds:
                 if events is not None and hold.event not in events:
                     return False
                 if hold.step is not None and not self._is_recorded and hold.step not in steps:
                     return False
-        if asked.is_of_departures:
+        if answer.is_of_departures:
             # A websocket's are those of its connection.
             return self.variables["method"] != WEBSOCKET and any(
                 why_not(name, self._situation) is None
-                for name in (*asked.faults, *asked.variations)
+                for name in (*answer.faults, *answer.variations)
             )
         return True
 

@@ -14,7 +14,7 @@ from agentos_contract.variations import load_variations
 from mockserver.control.requested import Requested, step_names
 from mockserver.engine.gates import Hold
 from mockserver.http.errors import ApiError
-from mockserver.http.preferences import NOTHING, RuleAnswer
+from mockserver.http.preferences import NO_ANSWER, RuleAnswer
 from mockserver.http.validation import ABSENT
 from mockserver.script.aside import aside
 from mockserver.script.cel import Cel, CelError
@@ -53,7 +53,7 @@ class Rule:
     scope: str
     source: Json
     """As it was asked for: the document's NewRule."""
-    asked: RuleAnswer
+    answer: RuleAnswer
     when: Cel | None
     used: int = 0
     """How many requests it has changed, or may still."""
@@ -68,7 +68,7 @@ class Rule:
         for name in ("workflow_id", "operation_id"):
             if name in self.source and self.source[name] != variables[name]:
                 return False
-        if not requested.can_show(self.asked):
+        if not requested.can_show(self.answer):
             return False
         if self.when is None:
             return True
@@ -84,11 +84,11 @@ class Rule:
 
 @dataclass(eq=False)
 class Use:
-    """What one request makes of the rules: all that they ask, and which of them asked for what."""
+    """What one request makes of the rules: all that they answer, and which of them what."""
 
-    asked: RuleAnswer = NOTHING
+    answer: RuleAnswer = NO_ANSWER
     taken: list[tuple[Rule, RuleAnswer]] = field(default_factory=list)
-    """Rules, each used once, with what of them is asked."""
+    """Rules, each used once, with the part of the answer that is theirs."""
 
 
 class Rules:
@@ -126,16 +126,16 @@ class Rules:
                 when = Cel(known["when"], VARIABLES)
             except CelError as error:
                 raise ApiError(422, f"body.when: {error}") from error
-        asked = _asked(known["answer"])
+        answer = _read_answer(known["answer"])
         if workflows is not None:
-            self._check(known, asked, workflows)
+            self._check(known, answer, workflows)
         self._last_id += 1
         id = source.get("id", f"{self._last_id}{self.place}")
-        rule = Rule(id, scope, known, asked, when)
+        rule = Rule(id, scope, known, answer, when)
         self._rules.setdefault(scope, []).append(rule)
         return rule
 
-    def _check(self, source: Json, asked: RuleAnswer, workflows: Mapping[str, Workflow]) -> None:
+    def _check(self, source: Json, answer: RuleAnswer, workflows: Mapping[str, Workflow]) -> None:
         """Raises ApiError(422) for names that there are not, and for what cannot be together."""
         operation_id, workflow_id = source.get("operation_id"), source.get("workflow_id")
         if operation_id is not None:
@@ -144,19 +144,19 @@ class Rules:
         if workflow_id is not None:
             _check_name("workflow_id", "workflow", workflow_id, workflows)
             candidates, of_workflow = [workflows[workflow_id]], f" of {workflow_id!r}"
-        if asked.scenario is not None:
+        if answer.scenario is not None:
             scenarios = dict.fromkeys(one.name for each in candidates for one in each.scenarios)
-            _check_name("answer.scenario", f"scenario{of_workflow}", asked.scenario, scenarios)
-        for hold in asked.holds:
+            _check_name("answer.scenario", f"scenario{of_workflow}", answer.scenario, scenarios)
+        for hold in answer.holds:
             if hold.step is not None:
                 steps = step_names(candidates)
                 _check_name("answer.hold.step", f"step{of_workflow}", hold.step, steps)
-        if asked.is_of_runs:
+        if answer.is_of_runs:
             of_runs = ", ".join(name for name in _OF_RUNS if name in source["answer"])
             if operation_id not in (None, RUN_OPERATION_ID):
                 message = f"body.operation_id: {operation_id!r} starts no run; {of_runs} is a run's"
                 raise ApiError(422, message, hint=f"expected {RUN_OPERATION_ID}, or none")
-            if asked.status is not None:
+            if answer.status is not None:
                 message = f"body.answer: with a status no run starts; {of_runs} is a run's"
                 raise ApiError(422, message, hint="expected the one or the other")
 
@@ -186,7 +186,7 @@ class Rules:
         Each member is the first rule's that has it; holds, faults and variations add up. After one
         that gives a whole answer no other is asked.
         """
-        asked, taken = NOTHING, []
+        answer, taken = NO_ANSWER, []
         for rule in tuple(self.of(scope)):
             if rule.is_used_up:
                 continue
@@ -196,24 +196,24 @@ class Rules:
                 fits = await aside(rule.matches, requested)
             if not fits or rule.is_used_up:
                 continue
-            more = _more(asked, rule.asked)
+            more = _more(answer, rule.answer)
             if not more:
                 continue
             if self.claim is None:
                 rule.used += 1
             elif not await self.claim(rule):
                 continue
-            taken.append((rule, replace(NOTHING, **more)))
-            asked = replace(asked, **{**more, **_added(asked, more)})
-            if asked.status is not None:
+            taken.append((rule, replace(NO_ANSWER, **more)))
+            answer = replace(answer, **{**more, **_added(answer, more)})
+            if answer.status is not None:
                 break
-        return Use(replace(asked, acted=set()), taken) if taken else Use()
+        return Use(replace(answer, acted=set()), taken) if taken else Use()
 
     def settle(self, use: Use) -> bool:
         """The request is over: rules of which nothing has come were not used. Whether there are
         any; of a request that is settled already there are none."""
         taken, use.taken = use.taken, []
-        unused = [rule for rule, its in taken if not _has_acted(its, use.asked.acted)]
+        unused = [rule for rule, its in taken if not _has_acted(its, use.answer.acted)]
         for rule in unused:
             self.give_back(rule)
         return bool(unused)
@@ -230,11 +230,11 @@ _VALUES = ("scenario", "speed", "seed", "cut_after", "fail_after", "error", "sta
 """Members of which the first rule's counts, as of `delay`; None: it has none."""
 
 
-def _has_acted(asked: RuleAnswer, acted: set[Any]) -> bool:
-    """Whether anything of what is asked has changed something."""
-    names = {each for name in _SETS for each in getattr(asked, name)}
+def _has_acted(answer: RuleAnswer, acted: set[Any]) -> bool:
+    """Whether anything of an answer has changed something."""
+    names = {each for name in _SETS for each in getattr(answer, name)}
     names |= {
-        name for name in (*_VALUES, "delay") if getattr(asked, name) != getattr(NOTHING, name)
+        name for name in (*_VALUES, "delay") if getattr(answer, name) != getattr(NO_ANSWER, name)
     }
     return not acted.isdisjoint(names)
 
@@ -244,7 +244,7 @@ def _added(first: RuleAnswer, more: Json) -> Json:
 
 
 def _more(first: RuleAnswer, then: RuleAnswer) -> Json:
-    """What a rule asks for beside what is asked already."""
+    """What a rule asks for beside what is asked for already."""
     changes: Json = {
         name: getattr(then, name)
         for name in _VALUES
@@ -261,27 +261,27 @@ def _more(first: RuleAnswer, then: RuleAnswer) -> Json:
     return changes
 
 
-def _asked(answer: Json) -> RuleAnswer:
+def _read_answer(source: Json) -> RuleAnswer:
     """What the document's Answer asks for. Raises ApiError(422)."""
     for key, names in (("faults", load_deviations()), ("variations", load_variations())):
-        for index, name in enumerate(answer.get(key, ())):
+        for index, name in enumerate(source.get(key, ())):
             _check_name(f"answer.{key}.{index}", key.removesuffix("s"), name, names)
     return RuleAnswer(
-        status=answer.get("status"),
-        detail=answer.get("detail"),
-        error_code=answer.get("error_code"),
-        headers=_headers(answer.get("headers", {})),
-        body=answer.get("body", ABSENT),
-        delay=float(answer.get("delay", 0)),
-        scenario=answer.get("scenario"),
-        faults=tuple(answer.get("faults", ())),
-        variations=tuple(answer.get("variations", ())),
-        speed=answer.get("speed"),
-        seed=answer.get("seed"),
-        holds=(_hold(answer["hold"]),) if "hold" in answer else (),
-        cut_after=answer.get("cut", {}).get("after"),
-        fail_after=answer.get("fail", {}).get("after"),
-        error=answer.get("fail", {}).get("error"),
+        status=source.get("status"),
+        detail=source.get("detail"),
+        error_code=source.get("error_code"),
+        headers=_headers(source.get("headers", {})),
+        body=source.get("body", ABSENT),
+        delay=float(source.get("delay", 0)),
+        scenario=source.get("scenario"),
+        faults=tuple(source.get("faults", ())),
+        variations=tuple(source.get("variations", ())),
+        speed=source.get("speed"),
+        seed=source.get("seed"),
+        holds=(_hold(source["hold"]),) if "hold" in source else (),
+        cut_after=source.get("cut", {}).get("after"),
+        fail_after=source.get("fail", {}).get("after"),
+        error=source.get("fail", {}).get("error"),
     )
 
 

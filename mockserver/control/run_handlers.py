@@ -203,7 +203,7 @@ class RunHandlers:
 
     def _no_gate(self, scope: MockScope, gate: str | None) -> str:
         """What is wrong with a gate's name, if nothing leads to it."""
-        held = [hold.gate for rule in self._rules.of(scope.name) for hold in rule.asked.holds]
+        held = [hold.gate for rule in self._rules.of(scope.name) for hold in rule.answer.holds]
         scripts = scope.over(self._scripts.workflows).values()
         known = dict.fromkeys([*held, *(gate for each in scripts for gate in gates_of(each))])
         if gate is None or gate in known:

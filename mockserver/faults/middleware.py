@@ -27,9 +27,9 @@ from mockserver.faults.selection import select
 from mockserver.http.bearer import refusal
 from mockserver.http.hooks import HOOKS_KEY
 from mockserver.http.preferences import (
-    ASKED_KEY,
-    NOTHING,
+    NO_ANSWER,
     PREFERENCES_KEY,
+    RULE_ANSWER_KEY,
     Preferences,
     applied_header,
     preferences_of,
@@ -62,19 +62,19 @@ class FaultsMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         preferences = scope[PREFERENCES_KEY] = self._preferences(scope)
-        asked = scope.get(ASKED_KEY)
+        answer = scope.get(RULE_ANSWER_KEY)
         names = self._deviations()
         if preferences.are_some:
             names |= select(preferences, self._server)
-        if asked is not None:
-            preferences.asked = asked
-            names |= {*asked.faults, *asked.variations}
-        is_noted = preferences.are_some or asked is not None
+        if answer is not None:
+            preferences.rule_answer = answer
+            names |= {*answer.faults, *answer.variations}
+        is_noted = preferences.are_some or answer is not None
         scope[HOOKS_KEY] = self._resolve(names, is_noted=is_noted)
         if not is_noted:
             await self._carry_out(names, scope, receive, send)
             return
-        with noting(preferences.acted if asked is None else asked.acted):
+        with noting(preferences.acted if answer is None else answer.acted):
             await self._carry_out(names, scope, receive, send)
 
     async def _carry_out(
@@ -210,21 +210,22 @@ class _Exchange:
     def _applied(self) -> Iterator[tuple[str, str]]:
         """The preferences that this response comes of; of a stream, whose head goes out before
         what it tells of, also those that may change its run."""
-        asked, response = self._preferences, self._response
-        if asked.problem is not None:
+        preferences, response = self._preferences, self._response
+        if preferences.problem is not None:
             return
-        may_come = asked.is_reached and response.is_stream
-        acted = asked.acted if asked.asked is NOTHING else asked.asked.acted
-        for key, names in (("fault", asked.faults), ("vary", asked.variations)):
+        may_come = preferences.is_reached and response.is_stream
+        answer = preferences.rule_answer
+        acted = preferences.acted if answer is NO_ANSWER else answer.acted
+        for key, names in (("fault", preferences.faults), ("vary", preferences.variations)):
             for name in names:
                 if (may_come and shows_in_run(name)) or (
                     name in acted and is_on(shows_on(name), {}, response)
                 ):
                     yield key, name
-        for key in asked.values:
-            is_other = key == "code" and asked.values[key] != self._status
-            if key in asked.applied and not is_other:
-                yield key, asked.applied[key]
+        for key in preferences.values:
+            is_other = key == "code" and preferences.values[key] != self._status
+            if key in preferences.applied and not is_other:
+                yield key, preferences.applied[key]
 
     def close(self) -> None:
         if self._connection is not None:

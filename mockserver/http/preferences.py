@@ -25,7 +25,7 @@ from mockserver.runner.hooks import Steering
 from mockserver.script.model import Workflow
 
 PREFERENCES_KEY = "mockserver.preferences"
-ASKED_KEY = "mockserver.asked"
+RULE_ANSWER_KEY = "mockserver.rule_answer"
 """Where in the ASGI scope stands what rules ask for."""
 
 ASK_RULES_KEY = "mockserver.ask_rules"
@@ -86,7 +86,7 @@ class RuleAnswer:
         return bool(self.faults or self.variations)
 
 
-NOTHING = RuleAnswer()
+NO_ANSWER = RuleAnswer()
 
 
 @dataclass
@@ -97,7 +97,7 @@ class Preferences:
     variations: list[str] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
     """The others, by name."""
-    asked: RuleAnswer = NOTHING
+    rule_answer: RuleAnswer = NO_ANSWER
     """What rules ask for besides; the request's own come first."""
     problem: str | None = None
     """Why they cannot be had, whatever the request is for."""
@@ -120,31 +120,31 @@ class Preferences:
     def of(self, name: str) -> Any:
         """A value that the request asks for, else rules; None where nobody does."""
         value = self.values.get(name)
-        return getattr(self.asked, name, None) if value is None else value
+        return getattr(self.rule_answer, name, None) if value is None else value
 
     def apply(self, name: str) -> None:
         """Note that the answer comes of a value that the request, else a rule, asked for."""
         if name in self.values:
             value = self.values[name]
             self.applied[name] = f"{value:g}" if isinstance(value, float) else str(value)
-        elif self.asked is not NOTHING:
-            self.asked.acted.add(name)
+        elif self.rule_answer is not NO_ANSWER:
+            self.rule_answer.acted.add(name)
 
     def steering(self) -> Steering:
         """How the run that is asked for is steered, which is about to start."""
-        asked, speed, seed = self.asked, self.of("speed"), self.of("seed")
-        if asked is NOTHING and speed is None and seed is None:
+        answer, speed, seed = self.rule_answer, self.of("speed"), self.of("seed")
+        if answer is NO_ANSWER and speed is None and seed is None:
             return UNSTEERED
         for name in ("speed", "seed"):
             self.apply(name)
         return Steering(
-            asked.holds,
-            asked.cut_after,
-            asked.fail_after,
-            asked.error or Steering.error,
+            answer.holds,
+            answer.cut_after,
+            answer.fail_after,
+            answer.error or Steering.error,
             speed,
             seed,
-            asked.acted,
+            answer.acted,
         )
 
 

@@ -16,7 +16,7 @@ from agentos_contract.json_values import to_json
 from agentos_contract.names import nearest
 from mockserver.http.bodies import SentBody, content_type_of, read_body
 from mockserver.http.errors import ApiError
-from mockserver.http.preferences import NOTHING, OF_RUNS, OWN, Preferences
+from mockserver.http.preferences import NO_ANSWER, OF_RUNS, OWN, Preferences
 from mockserver.http.request import Request
 from mockserver.http.scenarios import fitting_scenario, named_scenario
 from mockserver.http.validation import ABSENT
@@ -136,7 +136,7 @@ def _input_schema(request: Request) -> None:
 async def _preferences(request: Request) -> None:
     """What the request asks of the mock is there, can be had here, and is done."""
     preferences, operation_id = request.preferences, request.operation.operation_id
-    if not preferences.are_some and preferences.asked is NOTHING:
+    if not preferences.are_some and preferences.rule_answer is NO_ANSWER:
         return
     problem = preferences.problem
     if problem is None:
@@ -167,16 +167,16 @@ def _why_no_values(preferences: Preferences, workflow: Workflow | None) -> str |
 
 def _answer(request: Request) -> None:
     """Raises ApiError where the request, or a rule, asks for a whole answer."""
-    preferences, asked = request.preferences, request.preferences.asked
+    preferences, answer = request.preferences, request.preferences.rule_answer
     code = preferences.values.get("code")
     if code is not None:
         preferences.apply("code")
         if code != 200:
             raise ApiError(code, request.operation.schema.example_detail(code))
-    elif asked.status is not None:
+    elif answer.status is not None:
         preferences.apply("status")
-        detail = asked.detail or request.operation.schema.example_detail(asked.status)
-        raise _whole_answer(asked.status, detail, asked.error_code, asked.headers, asked.body)
+        detail = answer.detail or request.operation.schema.example_detail(answer.status)
+        raise _whole_answer(answer.status, detail, answer.error_code, answer.headers, answer.body)
 
 
 def _whole_answer(

@@ -273,16 +273,16 @@ class WorkflowSocket:
 
         A socket has no status: what is no error starts the run.
         """
-        asked = preferences.asked
-        if asked.delay:
+        answer = preferences.rule_answer
+        if answer.delay:
             preferences.apply("delay")
-            await scope.clock.sleep(asked.delay)
-        if asked.status is not None:
-            if asked.status < 400:
+            await scope.clock.sleep(answer.delay)
+        if answer.status is not None:
+            if answer.status < 400:
                 return None
             preferences.apply("status")
-            return asked.detail or _phrase(asked.status)
-        scenario = named_scenario(request.workflow, asked.scenario)
+            return answer.detail or _phrase(answer.status)
+        scenario = named_scenario(request.workflow, answer.scenario)
         if scenario is not None:
             preferences.apply("scenario")
         else:
