@@ -55,6 +55,14 @@ def checked_instant(ctx: click.Context, param: click.Parameter, value: str | Non
     return seconds
 
 
+def _no_argument(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> None:
+    """Whoever gives a folder alone means the scripts."""
+    if value:
+        message = f"there is nothing for {' '.join(value)!r} to be; expected options alone"
+        message += f", such as --workflows {value[0]}" if Path(value[0]).exists() else ""
+        raise click.UsageError(message, ctx)
+
+
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
@@ -223,6 +231,7 @@ def checked_instant(ctx: click.Context, param: click.Parameter, value: str | Non
     show_default=True,
     type=click.Choice(["critical", "error", "warning", "info", "debug"]),
 )
+@click.argument("arguments", nargs=-1, metavar="", callback=_no_argument, expose_value=False)
 def serve(**given: Any) -> None:
     """Serve workflow scripts until interrupted."""
     # What is loaded until it listens stays: to look through it for garbage would take a tenth of

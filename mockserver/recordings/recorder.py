@@ -23,7 +23,7 @@ import yaml
 
 from agentos_contract.connection import PLAIN, Connection, below, why_untrusted
 from agentos_contract.document import EVENT_STREAM
-from agentos_contract.json_values import read_json, read_json_object
+from agentos_contract.json_values import mapping, read_json, read_json_object, short
 from agentos_contract.sse import EventStreamDecoder
 from mockserver.defaults import RECORDED_MESSAGE
 from mockserver.recordings.format import FOLDER, SUFFIX, End, Frame, Recording, save_recording
@@ -230,7 +230,11 @@ class Recorder:
     async def _get(self, client: httpx2.AsyncClient, path: str, limit: int | None = None) -> Any:
         async with self._answer(client, "GET", path, limit) as (response, chunks):
             if response.status_code != 200:
-                raise NotRecorded(f"GET {path} was answered with {response.status_code}")
+                said = ""
+                with contextlib.suppress(NotRecorded):
+                    answer = mapping(await self._json(f"GET {path}", chunks))
+                    said = f": {short(answer['detail'], 200)}" if "detail" in answer else ""
+                raise NotRecorded(f"GET {path} was answered with {response.status_code}{said}")
             return await self._json(f"GET {path}", chunks)
 
     @contextlib.asynccontextmanager

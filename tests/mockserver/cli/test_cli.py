@@ -149,6 +149,12 @@ def test_an_option_that_cannot_be_met_is_refused(arguments: list[str], message: 
     assert message in result.output
 
 
+def test_a_folder_without_its_option_is_told_where_it_belongs(tmp_path: Path) -> None:
+    refused = CliRunner().invoke(main, ["serve", str(tmp_path)])
+    assert refused.exit_code == 2
+    assert f"such as --workflows {tmp_path}" in refused.stderr
+
+
 def test_a_store_that_cannot_be_opened_is_refused() -> None:
     result = invoke("serve", "--port", "0", "--store", "sqlite:///no/folder/mock.db")
     assert result.exit_code == 1

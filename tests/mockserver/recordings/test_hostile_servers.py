@@ -76,6 +76,7 @@ OK = (described("ok"), text('{"content": "fine"}'))
     ("bad", "said"),
     [
         ((text("{}", 500), OK[1]), "bad: not recorded: GET /workflows/bad was answered with 500"),
+        ((text('{"detail": "no\\nsuch"}', 404), OK[1]), r"was answered with 404: 'no\nsuch'"),
         ((text("[1e400]"), OK[1]), "the number 1e400 is greater than a double can hold"),
         ((text("[" * 9999), OK[1]), "nested more than 200 deep"),
         ((text("[]"), OK[1]), "describes another workflow: its id is None"),
