@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -19,6 +19,7 @@ import jsonschema_rs
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from agentos_contract.events import TERMINAL_EVENTS
 from agentos_contract.json_values import read_json
 from agentos_contract.names import did_you_mean
 from agentos_contract.sse import json_of_event
@@ -27,6 +28,7 @@ from mockserver.http.hooks import RunInput, hooks_of
 from mockserver.http.preferences import ASK_RULES_KEY, Preferences
 from mockserver.http.request import MOCK_SCOPE_KEY, LoadedScripts
 from mockserver.http.scenarios import fitting_scenario, named_scenario
+from mockserver.http.websocket_sending import Connected, close, indexed, refuse, replay, say, send
 from mockserver.runner.active import ActiveRun
 from mockserver.runner.hooks import RunRequest
 from mockserver.runner.recent import StreamedRun
@@ -48,6 +50,9 @@ _SERVER_ENDS = 1012
 """The code of a disconnect where it is the server that ends; the socket is still open then."""
 
 _SECONDS_BETWEEN_LOOKS = 0.02
+
+SECONDS_BETWEEN_ASKING = 5.0
+"""Whether a run that is followed here is still under way elsewhere."""
 
 _TEXT = {"type": ["string", "null"]}
 _FIELDS: dict[str, Mapping[str, Any]] = {
@@ -112,23 +117,23 @@ class WorkflowSocket:
         self._subscribers = {
             run_id: subscriber
             for run_id, subscriber in self._subscribers.items()
-            if not (isinstance(subscriber, _Connected) and subscriber.socket is socket)
+            if not (isinstance(subscriber, Connected) and subscriber.socket is socket)
         }
 
     async def _finish(self, socket: WebSocket, runs: set[asyncio.Task[None]]) -> None:
         """The server ends, and with it the runs whose events the client takes: it is told how."""
         while runs or any(  # noqa: ASYNC110 - it happens once, and lasts two seconds at most
-            isinstance(each, _Connected) and each.socket is socket
-            for each in self._subscribers.values()
+            isinstance(each, Connected) and each.socket is socket and self._runner.under_way(run_id)
+            for run_id, each in self._subscribers.items()
         ):
             await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
-        await _close(socket, _SERVER_ENDS)
+        await close(socket, _SERVER_ENDS)
 
     async def _serve(self, socket: WebSocket, runs: set[asyncio.Task[None]]) -> None:
         """`runs`: where those stand that the client has started, and that are under way."""
         needs_token = self._token is not None
         please = " Please authenticate to continue." if needs_token else ""
-        await _say(
+        await say(
             socket, "connected", message=f"Connected to AgentOS.{please}", requires_auth=needs_token
         )
         is_known = not needs_token
@@ -139,22 +144,22 @@ class WorkflowSocket:
             action = message.get("action")
             if action != "authenticate" and not is_known:
                 error = "Authentication required. Send authenticate action with valid token."
-                await _say(socket, "auth_required", error=error)
+                await say(socket, "auth_required", error=error)
             elif faults := _faults(message):
-                await _say(socket, "error", error=f"{action}: {faults}")
+                await say(socket, "error", error=f"{action}: {faults}")
             elif action == "authenticate":
                 is_known = await self._authenticate(socket, message.get("token")) or is_known
             elif action == "ping":
-                await _say(socket, "pong")
+                await say(socket, "pong")
             elif action == "start-workflow":
                 await self._start(socket, message, runs)
             elif action == "reconnect":
                 try:
                     await self._reconnect(socket, message)
                 except StoreError as unread:
-                    await _say(socket, "error", error=str(unread))
+                    await say(socket, "error", error=str(unread))
             else:
-                await _refuse(socket, f"Unknown action: {action}", instead_of(str(action), ACTIONS))
+                await refuse(socket, f"Unknown action: {action}", instead_of(str(action), ACTIONS))
 
     async def _receive(self, socket: WebSocket) -> Json | None:
         """The next message; None where a text that is none ends the connection."""
@@ -171,19 +176,19 @@ class WorkflowSocket:
             if not hooks_of(socket.scope).broken_text_is_answered:
                 return None
             expected = 'expected a JSON object, such as {"action": "ping"}'
-            await _say(socket, "error", error=expected)
+            await say(socket, "error", error=expected)
 
     async def _authenticate(self, socket: WebSocket, token: str | None) -> bool:
         if not token:
-            await _say(socket, "auth_error", error="Token is required")
+            await say(socket, "auth_error", error="Token is required")
             return False
         if self._token is not None and not hmac.compare_digest(
             token.encode(), self._token.encode()
         ):
-            await _say(socket, "auth_error", error="Invalid token")
+            await say(socket, "auth_error", error="Invalid token")
             return False
         welcome = "Authentication successful. You can now send commands."
-        await _say(socket, "authenticated", message=welcome)
+        await say(socket, "authenticated", message=welcome)
         return True
 
     def _mock_scope(self, socket: WebSocket, message: Json) -> MockScope:
@@ -198,14 +203,14 @@ class WorkflowSocket:
     async def _start(self, socket: WebSocket, message: Json, runs: set[asyncio.Task[None]]) -> None:
         workflow_id = message.get("workflow_id")
         if not workflow_id:
-            await _say(socket, "error", error="workflow_id is required")
+            await say(socket, "error", error="workflow_id is required")
             return
         mock_scope = self._mock_scope(socket, message)
         workflow = mock_scope.over(self._scripts.workflows).get(workflow_id)
         if workflow is None:
             known = mock_scope.over(self._scripts.workflows)
             near = did_you_mean(str(workflow_id), known).removeprefix("; ")
-            await _refuse(socket, f"Workflow {workflow_id} not found", near)
+            await refuse(socket, f"Workflow {workflow_id} not found", near)
             return
         said = message.get("message", "")
         try:
@@ -214,7 +219,7 @@ class WorkflowSocket:
                 text = said if isinstance(said, str) else json.dumps(said)
                 asked = hooks_of(socket.scope).read_input(workflow, text)
         except ApiError as error:
-            await _say(socket, "error", error=error.detail)
+            await say(socket, "error", error=error.detail)
             return
         ask = socket.scope.get(ASK_RULES_KEY)
         preferences = Preferences() if ask is None else await ask(mock_scope, message)
@@ -233,10 +238,9 @@ class WorkflowSocket:
             hooks=hooks_of(socket.scope).runner,
         )
         # Beside what the client says next.
-        run = asyncio.create_task(self._answer(request, preferences, mock_scope, socket))
-        for kept in (self._tasks, runs):
-            kept.add(run)
-            run.add_done_callback(kept.discard)
+        run = self._keep(self._answer(request, preferences, mock_scope, socket))
+        runs.add(run)
+        run.add_done_callback(runs.discard)
 
     async def _answer(
         self,
@@ -254,17 +258,23 @@ class WorkflowSocket:
 
     async def _run(self, request: RunRequest, instead: str | None, socket: WebSocket) -> None:
         if instead is not None:
-            await _say(socket, "error", error=instead)
+            await say(socket, "error", error=instead)
             return
         try:
             active = await self._runner.start(request)
         except TooManyRuns as error:
-            await _say(socket, "error", error=f"{error}; {error.hint}")
+            await say(socket, "error", error=f"{error}; {error.hint}")
             return
         except StoreError as error:
-            await _say(socket, "error", error=str(error))
+            await say(socket, "error", error=str(error))
             return
         await self._carry_out(active, socket)
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _instead(
         self, request: RunRequest, preferences: Preferences, scope: MockScope
@@ -306,14 +316,14 @@ class WorkflowSocket:
                         hooks_of(socket.scope).hides_failures and name == "WorkflowError"
                     ):
                         continue
-                    data = _indexed(json.loads(json_of_event(block)), index)
-                    await _send(socket, f"event: {name}\ndata: {data}\n\n")
+                    data = indexed(json.loads(json_of_event(block)), index)
+                    await send(socket, f"event: {name}\ndata: {data}\n\n")
                     other = self._subscribers.get(run_id)
                     if other is not None:
                         await other.send(index, data)
                     index += 1
         if active.is_cut:
-            await _close(socket, 1011)
+            await close(socket, 1011)
         recent = self._runner.recent(run_id, active.scope)
         if recent is None or recent.status != "RUNNING":
             self._subscribers.pop(run_id, None)
@@ -321,12 +331,13 @@ class WorkflowSocket:
     async def _reconnect(self, socket: WebSocket, message: Json) -> None:
         run_id = message.get("run_id")
         if not run_id:
-            await _say(socket, "error", error="run_id is required for subscription")
+            await say(socket, "error", error="run_id is required for subscription")
             return
         mock_scope = self._mock_scope(socket, message)
-        subscriber = _Connected(socket)
+        subscriber = Connected(socket)
         recent = self._runner.recent(run_id, mock_scope)
-        if recent is None and self._runner.sharing is not None:
+        is_elsewhere = recent is None and self._runner.sharing is not None
+        if is_elsewhere and self._runner.sharing is not None:
             self._subscribers[run_id] = subscriber  # what comes may be there before the answer
             recent = await self._runner.sharing.follow(run_id, mock_scope)
         if recent is not None and recent.status == "RUNNING":
@@ -340,13 +351,13 @@ class WorkflowSocket:
         status = recent.status
         if status != "RUNNING":
             said = f"Run {status}. Replaying all events."
-            await _replay(socket, run_id, status, events, said)
+            await replay(socket, run_id, status, events, said)
             return
         last = message.get("last_event_index")
         first = 0 if last is None else int(last) + 1
         missed = events[first:]
         if missed:
-            await _say(
+            await say(
                 socket,
                 "catch_up",
                 run_id=run_id,
@@ -356,8 +367,8 @@ class WorkflowSocket:
                 message=f"Catching up on {len(missed)} missed events.",
             )
             for index, event in enumerate(missed, first):
-                await _send(socket, _indexed(event, index))
-        await _say(
+                await send(socket, indexed(event, index))
+        await say(
             socket,
             "subscribed",
             run_id=run_id,
@@ -366,6 +377,23 @@ class WorkflowSocket:
             message="Subscribed to workflow run. You will receive new events as they occur.",
         )
         await subscriber.begin(len(events))
+        if is_elsewhere:
+            self._keep(self._look_after(run_id, mock_scope, subscriber))
+
+    async def _look_after(self, run_id: str, mock_scope: MockScope, subscriber: Connected) -> None:
+        """Tell a subscriber where the process has ended that carries its run out: no event would
+        come any more."""
+        sharing = self._runner.sharing
+        assert sharing is not None
+        missed = 0
+        while self._subscribers.get(run_id) is subscriber:
+            if missed == 2:  # after the first its last event may still have been on its way
+                del self._subscribers[run_id]
+                subscriber.put_failure(run_id, int(mock_scope.clock()))
+                return
+            await asyncio.sleep(SECONDS_BETWEEN_ASKING)
+            with contextlib.suppress(StoreError):  # the next time, then
+                missed = 0 if await sharing.is_under_way(run_id, mock_scope) else missed + 1
 
     def _follow(
         self, run_id: str, mock_scope: MockScope, subscriber: Subscriber
@@ -379,8 +407,10 @@ class WorkflowSocket:
     def _pass_on(self, run_id: str, index: int, text: str) -> None:
         """An event of a run that another process carries out."""
         subscriber = self._subscribers.get(run_id)
-        if isinstance(subscriber, _Connected):
+        if isinstance(subscriber, Connected):
             subscriber.put(index, text)
+            if json.loads(text)["event"] in TERMINAL_EVENTS:
+                del self._subscribers[run_id]
 
     async def _replay_stored(self, socket: WebSocket, run_id: str, message: Json) -> None:
         session_id = message.get("session_id")
@@ -392,94 +422,22 @@ class WorkflowSocket:
             if session is not None:
                 stored = await self._runner.stored_run(session, run_id, mock_scope)
         if stored is None:
-            await _say(socket, "error", error=f"Run {run_id} not found in buffer or database")
+            await say(socket, "error", error=f"Run {run_id} not found in buffer or database")
             return
         try:
             hooks_of(socket.scope).check_stored(stored)
         except ApiError as error:
-            await _say(socket, "error", error=error.detail)
+            await say(socket, "error", error=error.detail)
             return
         events = stored.event_payloads()
         said = "Run completed. Replaying all events from database."
         if not events:
             said = "Run completed but no events stored."
-        await _replay(socket, run_id, stored.to_dict()["status"], events, said)
-
-
-class _Connected:
-    """A connection that takes a run's events, once it was sent those that it has missed."""
-
-    def __init__(self, socket: WebSocket) -> None:
-        self.socket = socket
-        self._held: list[tuple[int, str]] | None = []
-        """What came before it had; None: it has."""
-        self._queue: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
-        self._task: asyncio.Task[None] | None = None
-
-    async def send(self, index: int, text: str) -> None:
-        if self._held is not None:
-            self._held.append((index, text))
-        else:
-            await _send(self.socket, text)
-
-    async def begin(self, first: int) -> None:
-        """It has those before `first`."""
-        while self._held:
-            index, text = self._held.pop(0)
-            if index >= first:
-                await _send(self.socket, text)
-        self._held = None
-
-    def put(self, index: int, text: str) -> None:
-        """Send, in the order of the calls, while whoever calls goes on."""
-        self._queue.put_nowait((index, text))
-        if self._task is None:
-            self._task = asyncio.create_task(self._send_all())
-
-    async def _send_all(self) -> None:
-        while not self._queue.empty():
-            await self.send(*self._queue.get_nowait())
-        self._task = None
-
-
-async def _replay(
-    socket: WebSocket, run_id: str, status: str, events: list[Json], said: str
-) -> None:
-    await _say(
-        socket, "replay", run_id=run_id, status=status, total_events=len(events), message=said
-    )
-    for index, event in enumerate(events):
-        await _send(socket, _indexed(event, index))
-
-
-def _indexed(event: Mapping[str, Any], index: int) -> str:
-    """An event as the real server writes it here: with spaces, and in ASCII."""
-    return json.dumps({**event, "event_index": index})
+        await replay(socket, run_id, stored.to_dict()["status"], events, said)
 
 
 def _phrase(status: int) -> str:
     return HTTPStatus(status).phrase if status in set(HTTPStatus) else f"status {status}"
-
-
-async def _refuse(socket: WebSocket, statement: str, hint: str) -> None:
-    """Say what was wrong and, unless the server is terse, what would be right."""
-    error = ApiError(400, statement, hint=hint)
-    await _say(socket, "error", error=hooks_of(socket.scope).error_detail(error))
-
-
-async def _say(socket: WebSocket, event: str, **members: Any) -> None:
-    await _send(socket, json.dumps({"event": event, **members}))
-
-
-async def _send(socket: WebSocket, text: str) -> None:
-    """Send to a client, who may be gone: its run goes on."""
-    with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):
-        await socket.send_text(text)
-
-
-async def _close(socket: WebSocket, code: int) -> None:
-    with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):
-        await socket.close(code)
 
 
 def _faults(message: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@ carries out, reading how far it has come, following its events."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from mockserver.runner.peers import Json, Peers
@@ -31,6 +31,10 @@ class Local(Protocol):
     """The runner of this process."""
 
     scopes: Scopes
+
+    def under_way(
+        self, run_id: str | None = None, scope: MockScope | None = None
+    ) -> Sequence[object]: ...
 
     def cancel_here(self, run_id: str, scope: MockScope | None) -> bool: ...
 
@@ -60,6 +64,7 @@ class Sharing:
         self.peers.on("cancel", self._cancel)
         self.peers.on("was cancelled", self._was_cancelled)
         self.peers.on("runs so far", self._runs_so_far)
+        self.peers.on("under way", self._under_way)
 
     def on_follow(self, follow: Follow, pass_on: PassOn) -> None:
         """Have runs followed from elsewhere, and from here."""
@@ -90,6 +95,18 @@ class Sharing:
         for answer in await self.peers.ask("follow", run_id=run_id, scope=scope.name):
             return StreamedRun(answer["status"], tuple(e.encode() for e in answer["events"]))
         return None
+
+    async def is_under_way(self, run_id: str, scope: MockScope) -> bool:
+        """Whether a run is under way elsewhere. Raises StoreError."""
+        answers = await self.peers.ask(
+            "under way", is_enough=lambda answer: True, run_id=run_id, scope=scope.name
+        )
+        return bool(answers)
+
+    def _under_way(self, message: Json) -> Json | None:
+        scope = self._runner.scopes.get(message["scope"])
+        is_here = scope is not None and self._runner.under_way(message["run_id"], scope)
+        return {} if is_here else None
 
     # -- cancelling
 

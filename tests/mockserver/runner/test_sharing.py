@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp
 
+from mockserver.http import websocket
 from mockserver.runner import peers
 from mockserver.runner.hooks import RunRequest
 from mockserver.runner.runner import Runner
+from mockserver.sessions.records import INTERRUPTED
 from mockserver.sessions.redis_store import RedisStore
 from mockserver.sessions.sqlite import SqliteStore
 from mockserver.sessions.store import SessionStore
@@ -175,3 +177,24 @@ async def test_a_run_is_followed_from_another(three: list[Served]) -> None:
         assert heard[1:] == [*first, *rest]
         await late.say(action="reconnect", run_id="nobody's")
         assert (await late.hear())["error"] == "Run nobody's not found in buffer or database"
+
+
+async def test_who_follows_is_told_where_the_other_process_ends(
+    three: list[Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket, "SECONDS_BETWEEN_ASKING", 0.01)
+    one, two, _ = three
+    async with connected(one.app) as starter, connected(two.app) as follower:
+        await starter.say(action="start-workflow", workflow_id="w", message="x")
+        run_id = (await starter.until("StepStarted"))[0]["run_id"]
+        await the_run(one)
+        await follower.say(action="reconnect", run_id=run_id)
+        await follower.until("subscribed")
+        # As where it was killed, and nobody is left who has the run.
+        with monkeypatch.context() as killed:
+            killed.setattr(one.app.runner, "under_way", lambda *_: [])
+            (last,) = await follower.until("WorkflowError")
+        assert last["error"] == INTERRUPTED
+        assert last["event_index"] == 2
+        await one.release()
+        await starter.until("WorkflowCompleted")
