@@ -44,11 +44,11 @@ class Run:
     form: Mapping[str, Any] = field(default_factory=dict)
     """All that the request's form says."""
     media: Media = field(default_factory=dict)
-    """What its own steps gave."""
+    """The media that the workflow's own steps have given so far."""
     input_text: str = ""
-    """The input as steps are told it."""
+    """The input as steps are given it: a text."""
     input_value: Any = None
-    """The input as scripts see it; the same, unless said."""
+    """The input as scripts see it; None: the same as `input`."""
     paused_at: tuple[int, str] | None = None
     """The index and name of the step that it waits at."""
     requirements: dict[str, list[dict[str, Any]]] = field(default_factory=dict)

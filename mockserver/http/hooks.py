@@ -40,13 +40,14 @@ Header = tuple[bytes, bytes]
 
 @dataclass(frozen=True, slots=True)
 class RunInput:
-    """What a message says."""
+    """A run's input, as its message gives it."""
 
     value: Any
+    """The message: a text, or its JSON value where the workflow has an input_schema."""
     text: str = ""
-    """As steps are told it, where the value is no text; JSON, unless said."""
+    """The input as steps are given it, where the value is not a text; "": as JSON."""
     members: Any = None
-    """The value as scripts see it; the same, unless said."""
+    """The input as scripts see it; None: the same as `value`."""
 
 
 NO_INPUT = RunInput(None)

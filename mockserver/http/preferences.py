@@ -72,8 +72,8 @@ class RuleAnswer:
     fail_after: int | None = None
     error: str | None = None
     acted: set[Any] = field(default_factory=set, compare=False)
-    """What of it has changed something: names of members (the fields' own), deviations and
-    variations, and holds."""
+    """What of it has changed something: names of these attributes, of deviations and variations,
+    and Holds."""
 
     @property
     def is_of_runs(self) -> bool:
@@ -100,17 +100,19 @@ class Preferences:
     rule_answer: RuleAnswer = NO_ANSWER
     """What rules ask for besides; the request's own come first."""
     problem: str | None = None
-    """Why they cannot be had, whatever the request is for."""
+    """What is wrong with them, whatever the request is for; None: nothing."""
     why_not: Callable[[str, Workflow | None, bool], str | None] = lambda *about: None
-    """Why they cannot be had of an operation, its workflow, and whether the run is a stream."""
+    """Says why they cannot apply to a request, given its operationId, its workflow, and whether its
+    run is a stream; None: they can."""
     is_reached: bool = False
     """Whether the request has come to its operation."""
     applied: dict[str, str] = field(default_factory=dict)
-    """Of the values those that the answer comes of, as they are written."""
+    """The values that have changed the answer, as Preference-Applied writes them."""
     on_over: Callable[[], None] = lambda: None
-    """Called once the answer is over, of a websocket's message."""
+    """For a message of a websocket: called once its answer is over."""
     acted: set[Any] = field(default_factory=set)
-    """The deviations and variations that have changed something, where no rule was asked."""
+    """The deviations and variations that have changed something. Where rules answer, that is noted
+    in `rule_answer.acted` instead."""
 
     @property
     def are_some(self) -> bool:
@@ -123,7 +125,7 @@ class Preferences:
         return getattr(self.rule_answer, name, None) if value is None else value
 
     def apply(self, name: str) -> None:
-        """Note that the answer comes of a value that the request, else a rule, asked for."""
+        """Note that a value of the request, else of a rule, has changed the answer."""
         if name in self.values:
             value = self.values[name]
             self.applied[name] = f"{value:g}" if isinstance(value, float) else str(value)
@@ -131,7 +133,7 @@ class Preferences:
             self.rule_answer.acted.add(name)
 
     def steering(self) -> Steering:
-        """How the run that is asked for is steered, which is about to start."""
+        """How the run that is about to start is steered."""
         answer, speed, seed = self.rule_answer, self.of("speed"), self.of("seed")
         if answer is NO_ANSWER and speed is None and seed is None:
             return UNSTEERED

@@ -45,15 +45,15 @@ class ActiveRun:
     """
 
     client_disconnected: Callable[[], Awaitable[None]] | None = None
-    """Returns when the client has gone away. Asked for once the run takes time: one that is over
-    at once is not worth a task."""
+    """Returns when the client has gone away. Called only once the run takes time: a run that is
+    over at once is not worth a task."""
 
-    on_time: Callable[[ActiveRun], Awaitable[None]] | None = None
-    """Called once, before others can see that the run takes time: one that is over at once needs
-    no beginning in its session. The run fails where it raises StoreError."""
+    on_takes_time: Callable[[ActiveRun], Awaitable[None]] | None = None
+    """Called once, as soon as the run takes time, before others can see that: a run that is over at
+    once is not written to its session twice. If it raises StoreError the run fails."""
 
     on_wait: Callable[[ActiveRun, Waiting], None] | None = None
-    """Told of each wait at a gate that begins."""
+    """Called for each wait at a gate that begins."""
 
     on_over: Callable[[], None] | None = None
     """Called once it is over, and remembered."""
@@ -62,7 +62,7 @@ class ActiveRun:
     """The batch body, once it is over."""
 
     size = 0
-    """Bytes that it was asked, and has said."""
+    """Bytes of its message and form, and of its events so far."""
 
     is_over = False
     """Whether its end has been remembered, or is about to be."""
@@ -90,7 +90,7 @@ class ActiveRun:
         """As it was when the run last read or wrote it."""
         self.earlier_runs = earlier_runs
         self.blocks: list[bytes] = []
-        """The events that are kept, as they were sent: what they say is held once, with whoever
+        """The events that are kept, as they were sent: these bytes are shared with whoever
         remembers what was sent."""
         self.events: Sequence[bytes] | None = None
         """The payloads that are kept of them, once it is over."""
@@ -109,8 +109,8 @@ class ActiveRun:
         self.is_paused = False
         self._paused_at = 0.0
         """By the scope's clock."""
-        self._steps = 0
-        """How many events may be sent though it is paused."""
+        self._let_through = 0
+        """How many events may be sent although it is paused."""
         steering = request.steering
         self._is_counted = steering.cut_after is not None or steering.fail_after is not None
         self._count = 0
@@ -153,7 +153,7 @@ class ActiveRun:
     def pause(self) -> None:
         """Send nothing more, and let no time pass, until it is resumed."""
         if not self.is_paused:
-            self.is_paused, self._steps = True, 0
+            self.is_paused, self._let_through = True, 0
             self._paused_at = self.scope.clock.monotonic()
             self._interrupt()
 
@@ -161,7 +161,7 @@ class ActiveRun:
         """Let a paused run send one event more."""
         if self.is_paused:
             self._let_pass()
-            self._steps += 1
+            self._let_through += 1
             self._interrupt()
 
     def resume(self) -> None:
@@ -173,7 +173,7 @@ class ActiveRun:
 
     def _let_pass(self) -> None:
         """Time goes on from where it stood."""
-        if not self._steps:
+        if not self._let_through:
             self._started += self.scope.clock.monotonic() - self._paused_at
 
     def cut(self) -> None:
@@ -194,10 +194,10 @@ class ActiveRun:
 
     async def _take_time(self) -> None:
         """It takes time: from now on others see it, its client may leave, and its time run out."""
-        if self.on_time is not None:
-            on_time, self.on_time = self.on_time, None
+        if self.on_takes_time is not None:
+            on_takes_time, self.on_takes_time = self.on_takes_time, None
             try:
-                await on_time(self)
+                await on_takes_time(self)
             except StoreError as failure:
                 self._error = RunFailed(str(failure))
         if self._time_limit is None:
@@ -280,13 +280,13 @@ class ActiveRun:
     def _now(self) -> float:
         """Seconds of the run's own time since it started."""
         now = self.scope.clock.monotonic()
-        if self.is_paused and not self._steps:
+        if self.is_paused and not self._let_through:
             now = self._paused_at
         return (now - self._started) * self._speed
 
     def _may_go_on(self) -> bool:
         """Whether it is not paused, or what has come in the meantime ends that."""
-        if not self.is_paused or self._steps:
+        if not self.is_paused or self._let_through:
             return True
         return self._error is not None or self._disconnected
 
@@ -300,8 +300,8 @@ class ActiveRun:
         elif self._count == steering.fail_after and not is_last:
             self._error = RunFailed(steering.error)
             steering.acted.add("fail_after")
-        if self._steps:
-            self._steps -= 1
+        if self._let_through:
+            self._let_through -= 1
             self._paused_at = self.scope.clock.monotonic()
 
     def _is_released(self, wait: Wait) -> bool:
@@ -310,7 +310,7 @@ class ActiveRun:
     def _is_wait_over(self, wait: Wait) -> bool:
         if self._error is not None or self._disconnected or self._is_released(wait):
             return True
-        if self.is_paused and not self._steps:
+        if self.is_paused and not self._let_through:
             return False
         return wait.until is not None and self._now() >= wait.until
 
@@ -326,7 +326,7 @@ class ActiveRun:
         loop = asyncio.get_running_loop()
         self._wake = loop.create_future()
         seconds = KEEP_ALIVE
-        if wait.until is not None and not (self.is_paused and not self._steps):
+        if wait.until is not None and not (self.is_paused and not self._let_through):
             seconds = min(seconds, max(0.0, (wait.until - self._now()) / self._speed))
         timer = loop.call_later(seconds, self._interrupt)
         try:

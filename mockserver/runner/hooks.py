@@ -75,15 +75,15 @@ class Steering:
 
 @dataclass(slots=True, eq=False)
 class RunRequest:
-    """What a caller asks for. It stays as it is; one that is frozen takes five times as long to
-    make."""
+    """What a caller asks for. It is never changed; it is not a frozen dataclass because that takes
+    five times as long to make."""
 
     workflow: Workflow
     input: Any
     input_text: str = ""
-    """The input as steps are told it, where that is no text itself; JSON, unless said."""
+    """The input as steps are given it, where `input` is not a text; "": as JSON."""
     input_value: Any = None
-    """The input as scripts see it; the same, unless said."""
+    """The input as scripts see it; None: the same as `input`."""
     session_id: str | None = None
     user_id: str | None = None
     session_state: dict[str, Any] | None = None
@@ -91,13 +91,13 @@ class RunRequest:
     run_id: str | None = None
     """None: a fresh one."""
     form: Mapping[str, Any] = field(default_factory=dict)
-    """All that the form says, for what has no place of its own here."""
+    """All fields of the form, also those that have no attribute of their own here."""
     additional_data: Any = None
     """What scripts see as `additional_data`: a text, or True."""
     is_brief: bool = False
-    """Of its stream only BRIEF (runner/active.py) is sent and kept."""
+    """Of its stream only the events of BRIEF (runner/active.py) are sent and kept."""
     is_background: bool = False
-    """It is kept from its start on, whatever becomes of it."""
+    """It goes on without its client, and is kept in its session from its start on."""
     is_over_websocket: bool = False
     recording: Recording | None = None
     """What to replay instead of carrying the steps out."""

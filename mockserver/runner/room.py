@@ -6,7 +6,7 @@ from mockserver.runner.active import ActiveRun
 
 
 class TooManyRuns(Exception):
-    """As many runs are under way as there may be; str() says how many, `hint` what allows more."""
+    """No more runs may be under way; `str()` says why, `hint` which option allows more."""
 
     def __init__(self, statement: str, hint: str) -> None:
         super().__init__(statement)
@@ -14,16 +14,17 @@ class TooManyRuns(Exception):
 
 
 class Room:
-    """What there is for the runs under way."""
+    """What the runs under way may take."""
 
     def __init__(self, max_runs: int, max_held: int) -> None:
+        """`max_runs`: how many there may be. `max_held`: bytes that they may hold."""
         self._max_runs = max_runs
         self._max_held = max_held
         self._held = 0
-        """Bytes that the runs under way were asked, and have said."""
+        """Bytes of the messages, forms and events of the runs under way."""
 
     def require(self, count: int) -> None:
-        """There is room for another beside so many. Raises TooManyRuns."""
+        """Raises TooManyRuns where there is no room for another run beside `count`."""
         if count >= self._max_runs:
             statement = f"{count} runs are under way, the most that may be at one time"
             raise TooManyRuns(statement, "serve --max-runs allows more")

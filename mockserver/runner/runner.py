@@ -58,10 +58,11 @@ class Runner:
         max_runs: int = defaults.MAX_RUNS,
         max_run_time: float = defaults.MAX_RUN_TIME,
     ) -> None:
-        """`speed` is how much faster than its script a run goes; `clock` gives epoch seconds;
-        `max_recent` is how many bytes of streams can be had again, those longest unused going; none
-        starts while those under way were asked and have said `max_held` bytes; `max_runs` may be
-        under way at one time; a run fails that takes `max_run_time` seconds."""
+        """`speed`: how much faster than its script a run goes. `clock` gives seconds since the
+        epoch. `max_recent`: bytes of streams that are kept once they are over, for the websocket
+        to send again; the longest unused are forgotten. `max_held`: bytes that the runs under way
+        may hold (messages and events) when another starts. `max_runs`: how many may be under way
+        at one time. `max_run_time`: seconds after which a run fails."""
         channel = store.channel()
         self.scopes = Scopes(store, seed, clock, None if channel is None else channel.count)
         self.observer: RunObserver | None = None
@@ -71,7 +72,7 @@ class Runner:
         self._active: dict[ActiveRun, None] = {}
         """The runs under way, the earliest first. Several may have one run_id."""
         self._starting = 0
-        """Runs that are on their way to be among them."""
+        """How many more are just being started."""
         self._to_cancel: Recent[bool] = Recent(MAX_TO_CANCEL)
         """Runs that were cancelled before they were started."""
         self._recent: Recent[StreamedRun] = Recent(max_recent)
@@ -146,7 +147,7 @@ class Runner:
                     observer.on_end(active)
                 raise
         elif request.hooks.is_kept_from_start(request):
-            active.on_time = keep_start
+            active.on_takes_time = keep_start
         return active
 
     def _runs(self) -> list[Run]:
