@@ -19,12 +19,14 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.representer import RoundTripRepresenter
 
+from agentos_contract.json_values import short
 from mockserver.recordings.agent_runs import AgentExecution
 from mockserver.recordings.answers import Answers
 from mockserver.recordings.format import Recording
 from mockserver.recordings.observations import Execution, NodePath, Observations
 from mockserver.script.mocks import id_of
 from mockserver.script.pauses import is_function
+from mockserver.script.templates import is_template, literal
 
 
 def infer_script(description: Mapping[str, Any], recordings: Sequence[Recording]) -> str:
@@ -84,6 +86,8 @@ class _Writer:
             _note_pause(node, self._observations.pauses[path])
             if not executions:
                 notes.append("the run waits here; what comes after no recording shows")
+        elif path in self._observations.raised:
+            self._raising(node, path, executions, notes)
         elif not executions:
             notes.append("no recording shows it carried out")
         if executions and node.get("type") == "Step":
@@ -111,6 +115,19 @@ class _Writer:
         _annotate(script["mock"], notes)
 
     # -- decisions
+
+    def _raising(
+        self, node: CommentedMap, path: NodePath, executions: Sequence[Execution], notes: list[str]
+    ) -> None:
+        """What a Condition or a Router decides by raised, at least once."""
+        error = self._observations.raised[path]
+        if executions:
+            notes.append(f"once it raised {short(error)}; when, no recording shows")
+            return
+        for key in ("evaluator", "evaluator_type", "selector", "selector_type"):
+            node.pop(key, None)
+        said = literal(error) if is_template(error) else error
+        node["mock"] = _node({"fails": True, "error": said})
 
     def _decision(
         self, node: CommentedMap, executions: Sequence[Execution], notes: list[str]

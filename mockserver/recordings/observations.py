@@ -107,6 +107,8 @@ class Observations:
         """What no script can say, and no step stands for."""
         self.pauses: dict[NodePath, Json] = {}
         """The events that say that a run waits at a step, by path."""
+        self.raised: dict[NodePath, str] = {}
+        """What a Condition's or a Router's function raised, by path."""
         self.states: list[Json] = []
         """The session's state, as the ends of agents' runs show it."""
         self.count = 0
@@ -159,6 +161,24 @@ class _StreamReader:
         for _, execution in self._by_id.values():
             if execution.ended is None and "error" not in execution.facts:
                 self._find_error(execution)
+        self._find_raised()
+
+    def _find_raised(self) -> None:
+        """Of a run that failed between two of its own steps: what the next one decides by raised,
+        as a container tells nothing of itself before it has decided."""
+        steps = self._description.get("steps") or []
+        own = {path[1]: each for path, each in self._by_id.values() if len(path) == 2}
+        last = max(own, default=-1)
+        has_begun = any(frame.event == "WorkflowStarted" for frame in self._recording.frames)
+        if self._fatal is None or not has_begun or last + 1 >= len(steps):
+            return
+        if own:
+            before = own[last]
+            is_open = steps[last].get("type") != "Step" and before.ended is None
+            if is_open or before.facts.get("error") == self._fatal:
+                return
+        if steps[last + 1].get("type") in ("Condition", "Router"):
+            self._observations.raised["steps", last + 1] = self._fatal
 
     def _event(self, name: str, data: Json, at: float) -> None:
         if _STARTS.fullmatch(name):
@@ -177,7 +197,8 @@ class _StreamReader:
             unsaid = self._note_run(execution, name.removeprefix("Team"), data, at)
         elif execution and name in ("StepOutput", "StepCompleted", "StepError"):
             self._note_end(execution, name, data, at)
-        elif execution and name == "LoopExecutionCompleted":
+        elif execution and name.endswith("ExecutionCompleted"):
+            execution.ended = at
             execution.facts["total_iterations"] = data.get("total_iterations")
         elif name == "WorkflowError" and self._fatal is None:
             self._fatal = str(data.get("error"))

@@ -297,4 +297,31 @@ def test_a_function_in_the_place_of_steps_is_inferred(tmp_path: Path, mock: Any)
     arguments = ["record", str(recorded), "--out", str(tmp_path / "inferred")]
     assert CliRunner().invoke(main, arguments).exit_code == 0
     inferred = load_scripts(tmp_path / "inferred").workflows["w"].source["mock"]
-    assert {**inferred, "fails": bool(inferred.get("fails"))} == {"fails": False, **mock}
+    assert ("fails" in inferred) == ("fails" in mock)
+    assert {key: inferred[key] for key in mock if key != "fails"} == {
+        key: said for key, said in mock.items() if key != "fails"
+    }
+
+
+@pytest.mark.parametrize("profile", [False, True])
+def test_a_function_that_decides_and_raises_is_inferred(tmp_path: Path, *, profile: bool) -> None:
+    raising = {"fails": "input == 'cats and dogs'", "error": "no {{ input }}"}
+    inner = [{"type": "Step", "name": "b"}]
+    steps = [
+        {"type": "Steps", "name": "a", "steps": [{"type": "Step", "name": "a"}]},
+        {"type": "Condition", "name": "c", "mock": raising, "steps": inner},
+        {"type": "Step", "name": "d"},
+    ]
+    served, recorded = tmp_path / "served", tmp_path / "recorded"
+    served.mkdir()
+    (served / "w.json").write_text(json.dumps({"id": "w", "steps": steps}))
+    workflows = load_scripts(served).workflows
+    app = mock_as_agno(served) if profile else create_app(Settings(workflows=workflows))
+    with serving(app) as url:
+        arguments = ["record", url, "--out", str(recorded), "--message", MESSAGE]
+        assert CliRunner().invoke(main, arguments).exit_code == 0
+    arguments = ["record", str(recorded), "--out", str(tmp_path / "inferred")]
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    inferred = load_scripts(tmp_path / "inferred").workflows["w"].source["steps"]
+    assert inferred[1]["mock"] == {"fails": True, "error": f"no {MESSAGE}"}
+    assert "mock" not in inferred[2]
