@@ -272,27 +272,37 @@ class _Compiler:
             self._problems.add(path, f"{message}; {instead_of(name, choices)}", warning=True)
 
     def _evaluator(self, item: Mapping[str, Any], path: KeyPath) -> Cel | bool:
-        known = (*STEP_INPUT_VARIABLES, *VALUES)
-        answer = self._function(item, path, "evaluator", "evaluates", known)
-        if answer is not None:
-            return answer
-        evaluator = item.get("evaluator")
-        if evaluator is None or item.get("evaluator_type") == "function":
-            return True
-        if isinstance(evaluator, bool):
-            return evaluator
-        return self._expressions.cel(evaluator, STEP_INPUT_VARIABLES, (*path, "evaluator"))
+        of_function = (*STEP_INPUT_VARIABLES, *VALUES)
+        found = self._decision(
+            item, path, "evaluator", "evaluates", STEP_INPUT_VARIABLES, of_function
+        )
+        return True if found is None else found
 
     def _end_condition(self, item: Mapping[str, Any], path: KeyPath) -> Cel | bool | None:
-        answer = self._function(item, path, "end_condition", "ends", LOOP_FUNCTION_VARIABLES)
+        return self._decision(
+            item, path, "end_condition", "ends", LOOP_VARIABLES, LOOP_FUNCTION_VARIABLES
+        )
+
+    def _decision(
+        self,
+        item: Mapping[str, Any],
+        path: KeyPath,
+        setting: str,
+        key: str,
+        of_cel: Sequence[str],
+        of_function: Sequence[str],
+    ) -> Cel | bool | None:
+        """What a container decides by: its `setting`, or what `mock` says by `key` of the function
+        that decides; None where the script does not say. Each sees the variables of its own."""
+        answer = self._function(item, path, setting, key, of_function)
         if answer is not None:
             return answer
-        condition = item.get("end_condition")
-        if condition is None or item.get("end_condition_type") == "function":
+        value = item.get(setting)
+        if value is None or not _is_expression(item, setting):
             return None
-        if isinstance(condition, bool):
-            return condition
-        return self._expressions.cel(condition, LOOP_VARIABLES, (*path, "end_condition"))
+        if isinstance(value, bool):
+            return value
+        return self._expressions.cel(value, of_cel, (*path, setting))
 
     def _function(
         self, item: Mapping[str, Any], path: KeyPath, setting: str, key: str, known: Sequence[str]
