@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from agentos_contract.document import FORM
@@ -126,12 +126,14 @@ MOST_FAILED = 3
 
 
 @check(Stage.BATCHES, "error.sporadic", runs=MOST_FAILED)
-def failed_again(context: Context) -> None:
-    """What failed in a check that found nothing wrong, as it was an accident: sent again alone."""
+def failed_again(context: Context) -> Iterator[None]:
+    """What failed in a check that found nothing wrong, as it was an accident: sent again alone,
+    once all others are made."""
+    yield
     findings, asked = context.findings, 0
     told = {breach.check for found in findings.breaches.values() for breach in found}
     told |= {one.name for one in CHECKS if one.stage is Stage.REFUSALS}
-    for name, failed in list(context.history.failed_runs.items()):
+    for name, failed in list(context.history.failed.items()):
         if name in told or findings.is_broken("error.sporadic"):
             continue
         for exchange in failed[: MOST_FAILED - asked]:

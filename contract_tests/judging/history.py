@@ -29,8 +29,8 @@ class History:
     all_streams: list[StreamedRun] = field(default_factory=list)
     """Every stream that was judged."""
     all_batches: list[BatchRun] = field(default_factory=list)
-    failed_runs: dict[str, list[Exchange]] = field(default_factory=dict)
-    """By check: its requests for runs that were answered with 500."""
+    failed: dict[str, list[Exchange]] = field(default_factory=dict)
+    """By check: its requests that were answered with 500."""
     was_let_in: bool = False
     """Whether a run was ever answered with 200."""
     check: str = ""

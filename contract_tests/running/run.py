@@ -434,7 +434,7 @@ def _noting(check: Check, context: Context) -> Iterator[None]:
     """Whatever becomes of a check, and how long it takes, is noted under its name."""
     context.findings.check = context.history.check = check.name
     began, before = datetime.now(UTC), time.perf_counter()
-    failed_before = len(context.client.failed_runs)
+    failed_before = len(context.client.failed)
     try:
         yield
     except GatewayAnswered as reason:
@@ -454,7 +454,7 @@ def _noting(check: Check, context: Context) -> Iterator[None]:
         text = f"the check {check.name} failed: {said}; this is a fault of {owner}"
         context.findings.crash(check.decides, text)
     finally:
-        failed = context.client.failed_runs[failed_before:]
-        context.history.failed_runs.setdefault(check.name, []).extend(failed)
+        failed = context.client.failed[failed_before:]
+        context.history.failed.setdefault(check.name, []).extend(failed)
         started, seconds = context.findings.times.get(check.name, (began, 0.0))
         context.findings.times[check.name] = started, seconds + time.perf_counter() - before

@@ -102,8 +102,8 @@ class Client:
         self.asked_again: Request | None = None
         """A harmless request that the server answers, but not with a page: where it gets one too,
         pages are a gateway's."""
-        self.failed_runs: list[Exchange] = []
-        """Requests for runs that were answered with 500."""
+        self.failed: list[Exchange] = []
+        """What was answered with 500."""
         self._refuses_gateways = False
         self._patience = PATIENCE
 
@@ -235,8 +235,8 @@ class Client:
         finally:
             exchange.seconds = time.monotonic() - started
             self.budget.settle(exchange, counted=counted)
-            if counted and exchange.status == 500:
-                self.failed_runs.append(exchange)
+            if exchange.status == 500:
+                self.failed.append(exchange)
             self._on_exchange(exchange)
         return exchange
 

@@ -117,6 +117,14 @@ def an_error_now_and_then(response: Response) -> None:
             response.refuse(500, "the database is locked")
 
 
+@on_response("error.read-now-and-then")
+def a_reading_that_fails_now_and_then(response: Response) -> None:
+    if response.request.method == "GET" and response.request.path.startswith("/sessions/"):
+        count = response.memory.values["count"] = response.memory.values.get("count", 0) + 1
+        if count % 5 == 0:
+            response.refuse(500, "the database is locked")
+
+
 def _lacks_in_every_tenth(response: Response, key: str) -> None:
     if response.is_batch and isinstance(response.json, dict):
         count = response.memory.values["count"] = response.memory.values.get("count", 0) + 1

@@ -77,6 +77,9 @@ CONDITIONS: dict[str, Conditions] = {
     "session.state-of-beside": Conditions(("showcase", "counting-slowly")),
     # Where other checks' runs show it no sooner.
     "error.now-and-then": Conditions(options={"selection": Selection(only=["error.sporadic"])}),
+    "error.read-now-and-then": Conditions(
+        options={"selection": Selection(only=["error.sporadic", "session.*"])}
+    ),
     "order.content-completed-lost-in-tenth": Conditions(
         ("brief", "showcase"), {"selection": Selection(only=["order.content-completed"])}
     ),

@@ -64,7 +64,7 @@ def test_a_deviation_breaks_what_it_says_and_nothing_else(mock: MockUnderTest, n
     row = published()[name]
     conditions = conditions_of(name)
     part = part_for(name, deviation.breaks, every=40)
-    conditions = replace(conditions, options={**conditions.options, **part})
+    conditions = replace(conditions, options={**part, **conditions.options})
     report = mock.report([name], conditions)
     found = broken(report)
     assert set(found) == set(deviation.breaks)
