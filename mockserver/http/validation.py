@@ -86,6 +86,8 @@ def _where_else(name: str, given: Mapping[str, Any], query: bytes) -> str:
         in_query = []
     if name in in_query:
         return f"{name!r} stands in the query; expected it in the body"
+    if any(field.startswith("{") for field in given):
+        return f"what was sent is JSON; expected a form, such as {name}=…"
     near = nearest(name, given)
     return "" if near is None else f"there is {near!r}; did you mean {name!r}?"
 

@@ -29,6 +29,7 @@ def test_an_answer_says_what_would_be_right(serve: Serve, *, profile: bool) -> N
             (client.get(RUN, headers=events), "an EventSource can only GET"),
             (client.post(RUN, data={"mesage": "x"}), "there is 'mesage'; did you mean 'message'?"),
             (client.post(f"{RUN}?message=x"), "'message' stands in the query"),
+            (client.post(RUN, data={'{"message": "a long one"}': ""}), "a form, such as message="),
         ):
             assert answer.status_code in (404, 405, 422)
             assert (hint in answer.json()["detail"]) is not profile
@@ -36,8 +37,8 @@ def test_an_answer_says_what_would_be_right(serve: Serve, *, profile: bool) -> N
             assert "did you mean" not in client.get(path).text
 
 
-def test_the_control_api_says_its_names(serve: Serve) -> None:
-    with httpx2.Client(base_url=serve(create_app(Settings(seed=1)))) as client:
+def test_the_control_api_says_its_names(mock_url: str) -> None:
+    with httpx2.Client(base_url=mock_url) as client:
         for path, body, said in (
             ("/__mock__/rule", {}, "nothing at /__mock__/rule; did you mean /__mock__/rules?"),
             (
@@ -51,8 +52,8 @@ def test_the_control_api_says_its_names(serve: Serve) -> None:
             assert said in client.post(path, json=body).json()["detail"]
 
 
-def test_a_long_path_is_not_looked_for(serve: Serve) -> None:
-    with httpx2.Client(base_url=serve(create_app(Settings(seed=1)))) as client:
+def test_a_long_path_is_not_looked_for(mock_url: str) -> None:
+    with httpx2.Client(base_url=mock_url) as client:
         began = time.process_time()
         answer = client.post(f"/{'workflow/' * 2000}runs")
         assert answer.status_code == 404
@@ -60,10 +61,9 @@ def test_a_long_path_is_not_looked_for(serve: Serve) -> None:
 
 
 def test_a_field_that_is_written_otherwise_is_logged_once(
-    serve: Serve, caplog: pytest.LogCaptureFixture
+    mock_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    url = serve(create_app(Settings(seed=1)))
-    with httpx2.Client(base_url=url) as client, caplog.at_level(logging.WARNING):
+    with httpx2.Client(base_url=mock_url) as client, caplog.at_level(logging.WARNING):
         for name in ("Session-Id", "Session-Id", "anything"):
             assert client.post(RUN, data={**FORM, name: "s"}).status_code == 200
     said = [record.getMessage() for record in caplog.records]
