@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError, RedisError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from mockserver.sessions.store import StoreError
+
+SECONDS_TO_ANSWER = 5.0
+"""How long an answer of Redis is waited for."""
 
 SECONDS_TO_TRY_AGAIN = 0.2
 
@@ -31,46 +34,46 @@ class RedisChannel:
         self._task: asyncio.Task[None] | None = None
 
     async def others(self) -> int:
-        try:
-            ((_, count),) = await self._connected().pubsub_numsub(self._name)
-        except (RedisError, OSError) as error:
-            raise self._explained(error) from error
+        async with self._answering() as redis:
+            ((_, count),) = await redis.pubsub_numsub(self._name)
         return max(0, int(count) - 1)
 
     async def send(self, messages: Sequence[bytes]) -> None:
-        try:
-            async with self._connected().pipeline(transaction=False) as pipeline:
-                for message in messages:
-                    pipeline.publish(self._name, message)
-                await pipeline.execute()
-        except (RedisError, OSError) as error:
-            raise self._explained(error) from error
+        async with self._answering() as redis, redis.pipeline(transaction=False) as pipeline:
+            for message in messages:
+                pipeline.publish(self._name, message)
+            await pipeline.execute()
 
     async def count(self, name: str, times: int = 1, *, is_kept: bool = False) -> int:
         key = self._count(name)
-        try:
-            async with self._connected().pipeline() as pipeline:
-                pipeline.incrby(key, times)
-                if not is_kept:
-                    pipeline.expire(key, SECONDS_COUNTED)
-                counted, *_ = await pipeline.execute()
-        except (RedisError, OSError) as error:
-            raise self._explained(error) from error
+        async with self._answering() as redis, redis.pipeline() as pipeline:
+            pipeline.incrby(key, times)
+            if not is_kept:
+                pipeline.expire(key, SECONDS_COUNTED)
+            counted, *_ = await pipeline.execute()
         return int(counted)
 
     async def forget(self, names: Sequence[str]) -> None:
         if names:
-            try:
-                await self._connected().delete(*map(self._count, names))
-            except (RedisError, OSError) as error:
-                raise self._explained(error) from error
+            async with self._answering() as redis:
+                await redis.delete(*map(self._count, names))
+
+    @contextlib.asynccontextmanager
+    async def _answering(self) -> AsyncIterator[Redis]:
+        """Redis, for what it has to answer soon. Raises StoreError."""
+        assert self._redis is not None, "listen comes first"
+        try:
+            # Timeouts of redis-py's own may take a cancellation for theirs, and lose it.
+            async with asyncio.timeout(SECONDS_TO_ANSWER):
+                yield self._redis
+        except TimeoutError as error:
+            late = ConnectionError(f"no answer within {SECONDS_TO_ANSWER:g} s")
+            raise self._explained(late) from error
+        except (RedisError, OSError) as error:
+            raise self._explained(error) from error
 
     def _count(self, name: str) -> str:
         return f"{self._name}:count:{name}"
-
-    def _connected(self) -> Redis:
-        assert self._redis is not None, "listen comes first"
-        return self._redis
 
     async def listen(self, receive: Callable[[bytes], None]) -> None:
         self._redis = Redis.from_url(

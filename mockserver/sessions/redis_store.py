@@ -36,7 +36,7 @@ from redis.exceptions import (
 
 from mockserver.sessions import redis_scripts
 from mockserver.sessions.records import Session, SessionKey, SessionType, StoredRun, interrupted
-from mockserver.sessions.redis_channel import RedisChannel
+from mockserver.sessions.redis_channel import SECONDS_TO_ANSWER, RedisChannel
 from mockserver.sessions.store import Conflict, Page, SessionQuery, StoreError, page_of_runs
 
 logger = logging.getLogger(__name__)
@@ -47,8 +47,7 @@ PREFIX = "agentos-mock:"
 SECONDS_OF_LEASE = 10.0
 """After which a process that does not renew it is taken for ended."""
 
-SECONDS_TO_ANSWER = 5.0
-"""How long an answer of Redis is waited for."""
+SECONDS_TO_CLOSE = 1.0
 
 CONNECTIONS = 16
 
@@ -369,8 +368,10 @@ class _Shared:
         self._lease.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._lease
+        # Where it cannot be given back now it runs out by itself.
         with contextlib.suppress(RedisError, OSError):
-            await redis.delete(self._lease_of(self.owner))
+            async with asyncio.timeout(SECONDS_TO_CLOSE):
+                await redis.delete(self._lease_of(self.owner))
         await redis.aclose()
 
     # -- leases

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from mockserver.sessions import redis_store
+from mockserver.sessions import redis_channel, redis_store
 from mockserver.sessions.hooks import SessionHooks
 from mockserver.sessions.keeping import keep
 from mockserver.sessions.opening import opener
@@ -229,6 +230,29 @@ async def test_redis_away_and_back(caplog: pytest.LogCaptureFixture) -> None:
     assert len(told) == 2
     assert told[0].startswith(reason)
     assert told[1] == f"{url}: Redis answers again"
+
+
+async def test_a_redis_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (redis_store, redis_channel):
+        monkeypatch.setattr(module, "SECONDS_TO_ANSWER", 0.1)
+    with redis_server() as (url, process):
+        store = RedisStore(url)
+        served = Served(store)
+        await served.release()
+        assert (await served.run(stream="false")).status_code == 200
+        process.send_signal(signal.SIGSTOP)
+        try:
+            for answer in (
+                await served.run(stream="false"),
+                await served.client.get("/__mock__/runs"),
+                await served.client.post("/workflows/w/runs/unknown/cancel"),
+            ):
+                assert answer.status_code == 500
+                assert "no Redis answers there" in answer.json()["detail"]
+            monkeypatch.setattr(redis_store, "SECONDS_TO_CLOSE", 0.01)
+            await store.close()
+        finally:
+            process.send_signal(signal.SIGCONT)
 
 
 def test_the_package_that_it_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
