@@ -251,8 +251,11 @@ class WorkflowSocket:
     ) -> None:
         """A run, or the error that comes instead."""
         try:
-            instead = await self._instead(request, preferences, mock_scope)
+            with self._runner.about_to_start(request):
+                instead = await self._instead(request, preferences, mock_scope)
             await self._run(request, instead, socket)
+        except TooManyRuns as error:
+            await say(socket, "error", error=f"{error}; {error.hint}")
         finally:
             preferences.on_over()
 
@@ -262,9 +265,6 @@ class WorkflowSocket:
             return
         try:
             active = await self._runner.start(request)
-        except TooManyRuns as error:
-            await say(socket, "error", error=f"{error}; {error.hint}")
-            return
         except StoreError as error:
             await say(socket, "error", error=str(error))
             return

@@ -34,6 +34,10 @@ class Room:
                 f"{statement}, the most that may be", "serve --max-memory allows more"
             )
 
+    def hold(self, size: int) -> None:
+        """A run that is to start holds so many bytes; it lets go of them by as many less than 0."""
+        self._held += size
+
     def take(self, active: ActiveRun, size: int) -> None:
         """A run under way holds so many bytes more."""
         active.size += size

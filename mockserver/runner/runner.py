@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 
 from agentos_contract.events import TERMINAL_EVENTS
 from agentos_contract.json_values import to_json
@@ -95,6 +95,22 @@ class Runner:
         finally:
             self._starting -= 1
 
+    @contextlib.contextmanager
+    def about_to_start(self, request: RunRequest) -> Iterator[None]:
+        """A run that waits before it is started counts as one that is under way.
+
+        Raises TooManyRuns.
+        """
+        self._room.require(len(self._active) + self._starting)
+        size = _asked(request)
+        self._starting += 1
+        self._room.hold(size)
+        try:
+            yield
+        finally:
+            self._starting -= 1
+            self._room.hold(-size)
+
     async def _start(self, request: RunRequest) -> ActiveRun:
         request = request.hooks.on_start(request)
         scope, steering = request.scope or self.scopes.unnamed, request.steering
@@ -130,9 +146,7 @@ class Runner:
             active.on_wait = observer.on_wait
         active.on_event = request.hooks.on_event(run, self._runs)
         self._active[active] = None
-        asked = request.form or {"message": request.input_text or request.input}
-        size = sum([len(text) for text in asked.values() if isinstance(text, str)])
-        self._room.take(active, size)
+        self._room.take(active, _asked(request))
         if self._to_cancel.pop(_key(scope, run_id)):
             active.cancel()
             if self.sharing is not None:
@@ -407,6 +421,16 @@ class Runner:
             for active in self._active
             if active.scope is scope and active.session.key == key
         }
+
+
+def _asked(request: RunRequest) -> int:
+    """Bytes that a run is asked."""
+    asked = request.form or {"message": request.input_text or request.input}
+    size = sum([len(text) for text in asked.values() if isinstance(text, str)])
+    # Over the websocket a message may be any JSON.
+    return size + sum(
+        [len(to_json(each)) for each in asked.values() if isinstance(each, dict | list)]
+    )
 
 
 def _key(scope: MockScope, run_id: str) -> str:

@@ -84,6 +84,31 @@ def test_one_run_too_many_over_the_websocket_is_an_error() -> None:
     assert len(app.runner.under_way()) == 1
 
 
+def test_one_that_waits_before_it_starts_over_the_websocket_counts() -> None:
+    app = mock(max_runs=1)
+    start = {"action": "start-workflow", "workflow_id": "held", "message": "x"}
+    with TestClient(app, base_url="http://localhost") as client:
+        client.post("/__mock__/rules", json={"answer": {"delay": 3600, "status": 503}})
+        with client.websocket_connect("/workflows/ws") as socket:
+            socket.receive_text()
+            for _ in range(2):
+                socket.send_json(start)
+            said = json.loads(socket.receive_text())
+    assert said == {"event": "error", "error": EXPECTED}
+
+
+def test_a_message_that_is_no_text_is_counted_too() -> None:
+    app = mock(max_memory=100_000)
+    start = {"action": "start-workflow", "workflow_id": "held", "message": ["x" * 100_000]}
+    with TestClient(app).websocket_connect("/workflows/ws") as socket:
+        socket.receive_text()
+        socket.send_json(start)
+        while "StepStarted" not in socket.receive_text():
+            pass
+        socket.send_json(start)
+        assert "serve --max-memory allows more" in socket.receive_text()
+
+
 def test_none_starts_while_those_under_way_hold_too_much() -> None:
     app = mock(max_memory=100_000)
 
