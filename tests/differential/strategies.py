@@ -589,7 +589,15 @@ def askings(kind: str) -> st.SearchStrategy[Json]:
 
 
 FUNCTIONS = st.fixed_dictionaries(
-    {"content": CONTENTS},
+    {
+        "content": PLAIN_TEXTS
+        | st.sampled_from(
+            [
+                *("{{ input }}", "before: {{ input_value }}", "{{ additional_data }}", "{{ 1.5 }}"),
+                *({"k": [1, "{{ input }}"]}, ["x", {"y": None}], "{{ input_value.city }}"),
+            ]
+        )
+    },
     optional={
         "fails": st.sampled_from([True, "{{ input == 'tea' }}", 'input_value == "tea"', "input"]),
         "error": st.sampled_from(["boom", "Fehler: ü\nzwei {{ input }}"]),
