@@ -15,6 +15,7 @@ from contract_tests.checks import (  # noqa: F401
     session_overlap,
     session_state,
     session_users,
+    session_views,
     stream,
     texts,
 )

@@ -14,6 +14,7 @@ from agentos_contract.spans import steps_of
 from agentos_contract.sse import ServerSentEvent
 from contract_tests.checks.context import Context
 from contract_tests.checks.registry import check
+from contract_tests.checks.session_views import judge_cancelled
 from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.judging.rules import RunRules
 from contract_tests.judging.streams import StreamedRun
@@ -40,7 +41,7 @@ BESIDE = RunRules(
 CANCELLED = replace(BESIDE, end="cancel.one-terminal-event")
 
 
-@check(Stage.BATCHES, *CANCELLING, shows=("error.sporadic",))
+@check(Stage.BATCHES, *CANCELLING, shows=("error.sporadic", "session.run-read"))
 def cancel(context: Context) -> Iterator[None]:
     """Cancel the slowest workflow's run in the middle, from another connection, and read on; a run
     of the same workflow beside it is to go on, which it does while other checks are made."""
@@ -68,6 +69,7 @@ def cancel(context: Context) -> Iterator[None]:
         raise CannotDecide("the run to be cancelled was not answered with a stream")
     if not was_over:
         _judge_end(context, run, first, usual=usual, cancelled_at=cancelled_at)
+        judge_cancelled(context, run)
         context.findings.require(
             "cancel.answered",
             first.status is not None and first.status < 300,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contract_tests.checks.context import Context
 from contract_tests.checks.listed import listed_in
 from contract_tests.checks.registry import check
+from contract_tests.checks.session_views import Run, judge_listing, judge_reading
 from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.forms.texts import ODD
 from contract_tests.judging.rules import RunRules
@@ -17,11 +18,15 @@ from contract_tests.target.operations import companion_request, read_session
     Stage.PROBES,
     "session.continuity",
     "identity.session-id",
+    "session.listed",
+    "session.run-read",
     shows=("identity.run-id-fresh", "identity.session-id-fresh"),
+    runs=4,
 )
 def continuity(context: Context) -> None:
     """Two runs, one session: by what the second says, and where the server lists a session's runs
-    by that list. The session is made here and its id is nobody else's."""
+    by that list, which two batch runs more are to follow in. The session is made here and its id is
+    nobody else's."""
     workflow = context.workflows.probed
     session_id = context.ids.fresh("session")
     # Whether the first run took the session asked for is identity.session-id; this is the second.
@@ -40,12 +45,21 @@ def continuity(context: Context) -> None:
         first.exchange,
         second.exchange,
     )
-    _listed(context, session_id, first, second)
-
-
-def _listed(context: Context, session_id: str, first: StreamedRun, second: StreamedRun) -> None:
-    if "get_session_runs" not in context.document.operations:
+    if not _listed(context, session_id, first, second):
         return
+    more = [context.runs.batch(workflow, session_id=session_id) for _ in range(2)]
+    runs: list[Run] = [
+        *(run for run in (first, second) if run.is_completed),
+        *(run for run in more if run.body.get("status") == "COMPLETED"),
+    ]
+    judge_listing(context, session_id, runs)
+    judge_reading(context, session_id, [runs[0], runs[-1]] if runs else [])
+
+
+def _listed(context: Context, session_id: str, first: StreamedRun, second: StreamedRun) -> bool:
+    """Whether the session's list has both; where there is one it must."""
+    if "get_session_runs" not in context.document.operations:
+        return False
     exchange = context.client.send(read_session(context.document, session_id))
     exchanges = first.exchange, second.exchange, exchange
     if exchange.status == 404 and _lists_sessions(context):
@@ -56,10 +70,11 @@ def _listed(context: Context, session_id: str, first: StreamedRun, second: Strea
         context.findings.require("session.continuity", False, message, *exchanges)
     listed = listed_in(exchange)
     if listed is None:
-        return  # a companion that this server does not have
+        return False  # a companion that this server does not have
     missing = [run.run_id for run in (first, second) if not listed.has(run.run_id)]
     message = f"the session {session_id} does not have the runs {', '.join(map(str, missing))}"
     context.findings.require("session.continuity", not missing, message, *exchanges)
+    return not missing
 
 
 def _lists_sessions(context: Context) -> bool:

@@ -10,12 +10,20 @@ from agentos_contract.json_values import mapping, mappings, parse_json
 from contract_tests.checks.context import Context
 from contract_tests.checks.listed import listed_in, listed_runs
 from contract_tests.checks.registry import check
+from contract_tests.checks.session_views import judge_changes, judge_pages
 from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.target.exchange import Exchange
 from contract_tests.target.operations import list_sessions, read_session, read_state
 
 
-@check(Stage.PROBES, "session.users-apart", shows=("session.continuity",), runs=3)
+@check(
+    Stage.PROBES,
+    "session.users-apart",
+    "session.pages",
+    "session.changed",
+    shows=("session.continuity",),
+    runs=3,
+)
 def users_apart(context: Context) -> None:
     """A run of one user; then another asks for its session, runs in it, and asks again."""
     workflow = context.workflows.probed
@@ -26,7 +34,10 @@ def users_apart(context: Context) -> None:
     own = listed_runs(context, session_id, owner) if run_id is not None else None
     if own is None or not own.has(run_id):
         raise CannotDecide("the server does not list the runs of a user's session")
-    _judge_streamed(context, owner, first)
+    second_id = _judge_streamed(context, owner, first)
+    if second_id is not None:
+        judge_pages(context, owner, [session_id, second_id])
+        judge_changes(context, owner, second_id, session_id)
     _judge_views(context, session_id, run_id, mark, owner, other, first)
     second, other_id = _run(context, workflow.message, session_id, other)
     if second.status == 200:
@@ -38,27 +49,30 @@ def users_apart(context: Context) -> None:
         _judge_views(context, session_id, shown, mark, owner, other, first, second)
 
 
-def _judge_streamed(context: Context, owner: str, first: Exchange) -> None:
-    """A stream in another session of the user is listed as the user's too, as the batch run is."""
+def _judge_streamed(context: Context, owner: str, first: Exchange) -> str | None:
+    """A stream in another session of the user is listed as the user's too, as the batch run is.
+    That session, where it is so."""
     workflow, session_id = context.workflows.probed, context.ids.fresh("session")
     ids = (("session_id", session_id), ("user_id", owner))
     future = context.runs.start_stream(workflow, extra=ids)
     run = context.runs.finish_stream(workflow, future)
     if run is None or not run.is_completed or run.session_id != session_id:
-        return
+        return None
     asked = context.client.send(read_session(context.document, session_id, owner))
     if not asked.succeeded and asked.status != 404:
-        return
+        return None
     listed = listed_in(asked)
+    is_listed = listed is not None and listed.has(run.run_id)
     context.findings.require(
         "session.continuity",
-        listed is not None and listed.has(run.run_id),
+        is_listed,
         f"the session {session_id}, asked for as {owner}, does not have that user's stream "
         f"{run.run_id}; in another session it has that user's batch run",
         first,
         run.exchange,
         asked,
     )
+    return session_id if is_listed else None
 
 
 def _run(

@@ -12,7 +12,7 @@ from agentos_contract.origins import OriginParam
 from contract_tests.cli.options import level_option, target_options
 
 
-@target_options(max_runs=180, idle_timeout=120.0, total_timeout=600.0)
+@target_options(max_runs=200, idle_timeout=120.0, total_timeout=600.0)
 @click.option(
     "--parallel",
     metavar="N",

@@ -24,7 +24,7 @@ from contract_tests.cli.options import HELP, target_options
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="The scripts that the server was made of: they say what its descriptions leave out.",
 )
-@target_options(max_runs=180)
+@target_options(max_runs=200)
 def learn(**given: Any) -> None:
     """Learn the profile of the server at URL: what it does differently.
 

@@ -61,7 +61,7 @@ class Options:
     known: KnownDeviations = field(default_factory=dict)
     required: Collection[str] = ()
     max_examples: int = 25
-    max_runs: int = 180
+    max_runs: int = 200
     parallel: int = 1
     """How many workflows run at once, where each is looked at by itself."""
     time_budget: float | None = None

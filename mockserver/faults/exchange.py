@@ -122,7 +122,7 @@ class Request(_Headed):
     @property
     def state(self) -> tuple[object, ...]:
         """What a fault may change, to compare."""
-        return (self.method, self.path, tuple(self.headers), self.body)
+        return (self.method, self.path, self.query, tuple(self.headers), self.body)
 
     def copy(self) -> Request:
         return replace(self, headers=list(self.headers))

@@ -263,4 +263,5 @@ def _scope_of(request: Request, scope: Scope) -> Scope:
         "path": path,
         "raw_path": path.encode() if path != scope["path"] else scope.get("raw_path"),
         "headers": request.headers,
+        "query_string": request.query.encode("latin-1"),
     }

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import itertools
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
@@ -69,6 +69,8 @@ class ConformingServer:
         self.runs: dict[str, Run] = {}
         self.sessions: dict[str, list[str]] = {}
         self.counts: dict[str, int] = {}
+        self.names: dict[str, str] = {}
+        """Of sessions that were renamed."""
         self.active = 0
 
     # -- routing
@@ -96,6 +98,8 @@ class ConformingServer:
                 return await self.run(request, name)
             case "POST", ["workflows", _, "runs", run_id, "cancel"]:
                 return self.cancel(run_id)
+            case "GET", ["workflows", _, "runs", run_id]:
+                return JSONResponse(self.read_run(run_id, request.query_params["session_id"]))
             case _, ["workflows", _, "runs"]:
                 return self.method_not_allowed()
             case "GET", ["sessions", session_id]:
@@ -104,7 +108,35 @@ class ConformingServer:
             case "GET", ["sessions", session_id, "runs"]:
                 self.require_owner(session_id, request.query_params.get("user_id"))
                 return JSONResponse(self.listed_runs(session_id))
+            case "GET", ["sessions"]:
+                return JSONResponse(self.page(request.query_params))
+            case "POST", ["sessions", session_id, "rename"]:
+                self.rename(session_id, (await request.json())["session_name"])
+                return JSONResponse(self.session(session_id))
+            case "DELETE", ["sessions", session_id]:
+                self.delete(session_id)
+                return Response(status_code=204)
         raise Refused(404, "there is nothing")
+
+    def read_run(self, run_id: str, session_id: str) -> Any:
+        if run_id not in self.runs or self.runs[run_id].session_id != session_id:
+            raise Refused(404, "there is no such run")
+        status = "CANCELLED" if self.runs[run_id].cancelled.is_set() else "COMPLETED"
+        return {"run_id": run_id, "session_id": session_id, "status": status}
+
+    def page(self, query: Mapping[str, str]) -> Any:
+        page, limit = int(query.get("page", 1)), int(query.get("limit", 20))
+        user_id = query.get("user_id")
+        ids = list(self.sessions) if query["type"] == "workflow" else []
+        owned = [one for one in ids if user_id in (None, self.runs[self.sessions[one][0]].user_id)]
+        data = [self.session(one) for one in owned[(page - 1) * limit : page * limit]]
+        return {"data": data, "meta": {"total_count": len(owned)}}
+
+    def rename(self, session_id: str, name: str) -> None:
+        self.names[session_id] = name
+
+    def delete(self, session_id: str) -> None:
+        self.sessions.pop(session_id, None)
 
     def require_owner(self, session_id: str, user_id: str | None) -> None:
         """A session is that of the user of its first run; others' runs in it are not listed."""
@@ -113,9 +145,11 @@ class ConformingServer:
             raise Refused(404, "there is no such session")
 
     def session(self, session_id: str) -> dict[str, Any]:
+        if session_id not in self.sessions:
+            raise Refused(404, "there is no such session")
         return {
             "session_id": session_id,
-            "session_name": "",
+            "session_name": self.names.get(session_id, ""),
             "session_state": self.state_of(session_id),
         }
 

@@ -73,7 +73,9 @@ CONDITIONS: dict[str, Conditions] = {
     **dict.fromkeys(
         ("session.batch-state-lost", "session.state-shared"), Conditions(("showcase", "counting"))
     ),
-    "error.after-cancel": Conditions(("showcase", "slow")),
+    **dict.fromkeys(
+        ("error.after-cancel", "session.cancelled-completed"), Conditions(("showcase", "slow"))
+    ),
     "session.state-of-beside": Conditions(("showcase", "counting-slowly")),
     # Where other checks' runs show it no sooner.
     "error.now-and-then": Conditions(options={"selection": Selection(only=["error.sporadic"])}),

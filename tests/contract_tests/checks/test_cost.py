@@ -244,7 +244,7 @@ def test_only_own_sessions_and_runs_are_touched(serve: Serve) -> None:
     workflows = ("everything", "order-intake", "slow-report", "visit-counter")
     report = report_on(serve(spy), max_examples=10, workflows=workflows)
     assert not broken(report)
-    assert {kind for kind, _ in spy.asked} == {"form", "GET", "POST"}
+    assert {kind for kind, _ in spy.asked} == {"form", "GET", "POST", "DELETE"}
     foreign = [
         (kind, name)
         for kind, name in spy.asked

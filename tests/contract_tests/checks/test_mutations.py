@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
@@ -438,6 +438,83 @@ class NamesTheRunTwice(ConformingServer):
     async def batch(self, run: Run) -> Response:
         body = json.dumps(self.batch_body(run)).replace("{", '{"run_id": "another", ', 1)
         return Response(body, headers={"content-type": "application/json"})
+
+
+@breaks("session.listed")
+class ListsTheLastRunFirst(ConformingServer):
+    def listed_runs(self, session_id: str) -> list[dict[str, str]]:
+        return super().listed_runs(session_id)[::-1]
+
+
+@breaks("session.listed")
+class ListsRunsTwice(ConformingServer):
+    def listed_runs(self, session_id: str) -> list[dict[str, str]]:
+        return [run for run in super().listed_runs(session_id) for _ in range(2)]
+
+
+@breaks("session.listed")
+class ListsRunsAsRunning(ConformingServer):
+    def listed_runs(self, session_id: str) -> list[dict[str, str]]:
+        return [{**run, "status": "RUNNING"} for run in super().listed_runs(session_id)]
+
+
+@breaks("session.run-read")
+class GivesARunToAnySession(ConformingServer):
+    def read_run(self, run_id: str, session_id: str) -> Any:
+        session_id = self.runs[run_id].session_id if run_id in self.runs else session_id
+        return super().read_run(run_id, session_id)
+
+
+@breaks("session.run-read", workflows=("main", "slow"))
+class ForgetsThatARunWasCancelled(ConformingServer):
+    def read_run(self, run_id: str, session_id: str) -> Any:
+        return {**super().read_run(run_id, session_id), "status": "COMPLETED"}
+
+
+@breaks("session.pages")
+class GivesTheFirstPageAgain(ConformingServer):
+    def page(self, query: Mapping[str, str]) -> Any:
+        return super().page({**query, "page": "1"})
+
+
+@breaks("session.pages")
+class CountsAPage(ConformingServer):
+    def page(self, query: Mapping[str, str]) -> Any:
+        data = super().page(query)["data"]
+        return {"data": data, "meta": {"total_count": len(data)}}
+
+
+@breaks("session.changed")
+class KeepsItsNames(ConformingServer):
+    def rename(self, session_id: str, name: str) -> None:
+        return
+
+
+@breaks("session.changed")
+class DeletesAllOfIt(ConformingServer):
+    def delete(self, session_id: str) -> None:
+        self.sessions.clear()
+
+
+@breaks("session.changed")
+class DeletesNothing(ConformingServer):
+    def delete(self, session_id: str) -> None:
+        return
+
+
+@breaks("routing.unknown-others")
+class MakesUpSessions(ConformingServer):
+    def session(self, session_id: str) -> dict[str, Any]:
+        self.sessions.setdefault(session_id, [])
+        return super().session(session_id)
+
+
+@breaks("routing.unknown-others")
+class FailsToCancelWhatThereIsNot(ConformingServer):
+    def cancel(self, run_id: str) -> Response:
+        if run_id not in self.runs:
+            raise Refused(500, "KeyError")
+        return super().cancel(run_id)
 
 
 @breaks("session.users-apart")
