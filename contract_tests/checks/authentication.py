@@ -30,7 +30,7 @@ from contract_tests.target.operations import (
     read_state,
 )
 from contract_tests.target.problems import GatewayAnswered
-from contract_tests.target.target import unknown_workflow_id
+from contract_tests.target.target import UNKNOWN_RUN, unknown_workflow_id
 
 _MODES: tuple[tuple[Fields, str], ...] = (
     ((("stream", "false"),), "in batch"),
@@ -38,8 +38,6 @@ _MODES: tuple[tuple[Fields, str], ...] = (
     ((), "without stream"),
 )
 """A server that tells who is let in apart for each mode may do so for one alone."""
-
-UNKNOWN_RUN = "contract-tests-no-such-run"
 
 
 @check(

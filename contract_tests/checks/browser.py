@@ -134,10 +134,15 @@ def _is_allowed_twice(context: Context, what: str, exchange: Exchange) -> bool:
     return len(allowed) > 1
 
 
+def allows(exchange: Exchange, origin: str | None) -> bool:
+    """Whether a page of the origin may read an answer: that or `*` is allowed, and said once."""
+    return exchange.headers.get_list(ALLOW_ORIGIN) in ([origin], ["*"])
+
+
 def _denied(context: Context, exchange: Exchange) -> str:
     """Why a page of the origin cannot read this; empty where it can."""
     origin, allowed = context.browser_origin, exchange.headers.get_list(ALLOW_ORIGIN)
-    if allowed in ([origin], ["*"]):
+    if allows(exchange, origin):
         return ""
     said = f"it is {', '.join(allowed)}" if allowed else "it is not there"
     return f"a page of {origin} may not read this: expected {ALLOW_ORIGIN}: {origin}, and {said}"

@@ -14,7 +14,7 @@ from agentos_contract.spans import steps_of
 from agentos_contract.sse import ServerSentEvent
 from contract_tests.checks.context import Context
 from contract_tests.checks.registry import check
-from contract_tests.checks.session_views import judge_cancelled
+from contract_tests.checks.session_views import judge_cancelled, judge_cancelling_nothing
 from contract_tests.checks.stages import CannotDecide, Stage
 from contract_tests.judging.rules import RunRules
 from contract_tests.judging.streams import StreamedRun
@@ -41,7 +41,11 @@ BESIDE = RunRules(
 CANCELLED = replace(BESIDE, end="cancel.one-terminal-event")
 
 
-@check(Stage.BATCHES, *CANCELLING, shows=("error.sporadic", "session.run-read"))
+@check(
+    Stage.BATCHES,
+    *CANCELLING,
+    shows=("error.sporadic", "session.run-read", "routing.unknown-others"),
+)
 def cancel(context: Context) -> Iterator[None]:
     """Cancel the slowest workflow's run in the middle, from another connection, and read on; a run
     of the same workflow beside it is to go on, which it does while other checks are made."""
@@ -79,6 +83,8 @@ def cancel(context: Context) -> Iterator[None]:
         )
     if beside is not None:
         _judge_beside(context, workflow, beside.result(), run.exchange, first)
+    if first.status is not None and first.status < 500:
+        judge_cancelling_nothing(context)
     second = context.client.send(request)
     # The run is over by now: a server need not know it any more.
     is_alike = second.status == first.status or second.status in RUN_IS_OVER

@@ -21,7 +21,7 @@ from contract_tests.target.operations import list_sessions, read_session, read_s
     "session.users-apart",
     "session.pages",
     "session.changed",
-    shows=("session.continuity",),
+    shows=("session.continuity", "time.seconds"),
     runs=3,
 )
 def users_apart(context: Context) -> None:

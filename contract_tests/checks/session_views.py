@@ -7,12 +7,16 @@ Functions that other checks call with the runs that they made, so that it costs 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from agentos_contract.json_values import mapping, mappings, parse_json, unlike
+from agentos_contract.judge import wrong_time
+from agentos_contract.results import last_contents
 from contract_tests.checks.context import Context
 from contract_tests.checks.listed import listed_runs
 from contract_tests.checks.registry import check
@@ -29,9 +33,7 @@ from contract_tests.target.operations import (
     read_session,
     read_state,
 )
-from contract_tests.target.target import unknown_workflow_id
-
-UNKNOWN_RUN = "contract-tests-no-such-run"
+from contract_tests.target.target import UNKNOWN_RUN, unknown_workflow_id
 
 Run = StreamedRun | BatchRun
 
@@ -51,12 +53,6 @@ def nothing_there(context: Context) -> None:
         context.findings.require(
             "routing.unknown-others", is_refused or is_empty, message, exchange
         )
-    if "cancel_workflow_run" in context.document.operations and is_tried:
-        request = cancel_run(context.document, context.workflows.any.id, UNKNOWN_RUN)
-        exchange = context.client.send(request)
-        is_kept = exchange.status is None or exchange.status < 500 or exchange.status == 501
-        message = f"cancelling a run that there is not: {exchange.summary}"
-        context.findings.require("routing.unknown-others", is_kept, message, exchange)
     if not is_tried:
         raise CannotDecide("the server lets nobody read its workflows, sessions or runs")
 
@@ -84,6 +80,15 @@ def _pairs(context: Context) -> Iterator[tuple[Request, Request]]:
         yield known, read_run(document, workflow_id, run.session_id, UNKNOWN_RUN)
 
 
+def judge_cancelling_nothing(context: Context) -> None:
+    """Cancels a run that there is not, of a server that cancels those that there are."""
+    request = cancel_run(context.document, context.workflows.any.id, UNKNOWN_RUN)
+    exchange = context.client.send(request)
+    is_kept = exchange.status is None or exchange.status < 500
+    message = f"cancelling a run that there is not: {exchange.summary}"
+    context.findings.require("routing.unknown-others", is_kept, message, exchange)
+
+
 def judge_listing(context: Context, session_id: str, runs: Sequence[Run]) -> None:
     """A session's list has its runs, all of which came to their end, one after the other. It had
     the streams among them before."""
@@ -93,6 +98,8 @@ def judge_listing(context: Context, session_id: str, runs: Sequence[Run]) -> Non
     ):
         return  # that batch runs are lost is session.continuity
     expected = [_run_id(run) for run in runs]
+    if len(set(expected)) < len(expected):
+        return  # of two runs with one id nobody can say which is listed
     exchanges = (*(run.exchange for run in runs), listed.exchange)
     shown = [run for run in listed.runs if run.get("run_id") in expected]
     ids = [run["run_id"] for run in shown]
@@ -171,7 +178,12 @@ def _run_id(run: Run) -> str | None:
 
 
 def _content(run: Run) -> Any:
-    return run.content if isinstance(run, StreamedRun) else run.body.get("content")
+    """What a run came to; None where its stream or its body is wrong in itself."""
+    if isinstance(run, BatchRun):
+        results, content = run.body.get("step_results"), run.body.get("content")
+        is_whole = not isinstance(results, list) or not results or content in last_contents(results)
+        return content if is_whole else None
+    return None if run.judge.violations else run.content
 
 
 def judge_pages(context: Context, owner: str, session_ids: Sequence[str]) -> None:
@@ -211,6 +223,19 @@ def _listed(exchange: Exchange) -> list[str]:
     return [str(one.get("session_id")) for one in mappings(data)]
 
 
+def _judge_time(context: Context, exchange: Exchange) -> None:
+    """When a session was made, which is a moment ago. A time without a zone says nothing."""
+    said = mapping(parse_json(exchange.body)).get("created_at") if exchange.succeeded else None
+    try:
+        at = datetime.fromisoformat(said) if isinstance(said, str) else None
+    except ValueError:
+        return
+    if at is not None and at.tzinfo is not None:
+        wrong = wrong_time(at.timestamp(), time.time())
+        message = f"a session's created_at {said} {wrong}"
+        context.findings.require("time.seconds", wrong is None, message, exchange)
+
+
 NEW_NAME = "renamed by contract-tests"
 
 
@@ -228,6 +253,7 @@ def judge_changes(context: Context, owner: str, session_id: str, other_id: str) 
         now, other = (
             client.send(read_state(document, one, owner)) for one in (session_id, other_id)
         )
+        _judge_time(context, now)
         if renamed.succeeded and now.succeeded:
             name = mapping(parse_json(now.body)).get("session_name")
             message = f"a session was renamed {NEW_NAME!r}, and is called {name!r}"

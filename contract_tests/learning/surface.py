@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from agentos_contract.document import FORM
 from agentos_contract.json_values import parse_object
+from contract_tests.checks.browser import allows
 from contract_tests.learning.evidence import Evidence, Json, json_of
 from contract_tests.learning.observers import Observation, Observations, by_status, observes
 from contract_tests.target.exchange import Exchange
@@ -187,20 +188,16 @@ def cors(evidence: Evidence) -> Observations:
         evidence.ask_operation("get_workflows", headers=(("origin", origin),))
         for origin in (AGNO_ORIGIN, OTHER_ORIGIN)
     )
-    if not _allows(agno, AGNO_ORIGIN):
+    if not allows(agno, AGNO_ORIGIN):
         return
     exposed = agno.headers.get("access-control-expose-headers", "")
     where = f"Access-Control-Expose-Headers: {exposed}"
     yield Observation("cors.expose-star", exposed.strip() == "*", where)
     if agno.status == other.status == 200:
-        is_allowed = _allows(other, OTHER_ORIGIN)
+        is_allowed = allows(other, OTHER_ORIGIN)
         may = "may" if is_allowed else "may not"
         where = f"{AGNO_ORIGIN} may read answers, {OTHER_ORIGIN} {may}"
         yield Observation("cors.agno-origins", not is_allowed, where)
-
-
-def _allows(answer: Exchange, origin: str) -> bool:
-    return answer.headers.get("access-control-allow-origin") in (origin, "*")
 
 
 @observes("stream.no-cache-control")

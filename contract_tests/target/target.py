@@ -68,6 +68,10 @@ class Target:
     """Workflows that cannot be run, and why."""
 
 
+UNKNOWN_RUN = "contract-tests-no-such-run"
+"""An id that no run has."""
+
+
 def unknown_workflow_id() -> str:
     """An id that no server has. Always the same, as a seed repeats a run's requests."""
     return "no-such-workflow-5b0e9c47a1d3"

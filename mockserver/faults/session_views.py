@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from mockserver.faults.exchange import Request, Response
@@ -93,6 +94,15 @@ def rename_lost(response: Response) -> None:
     is_asked = request.method == "GET" and _SESSION.fullmatch(request.path)
     if is_asked and isinstance(body, dict) and "session_name" in body:
         response.json = {**body, "session_name": "a session"}
+
+
+@on_response("time.sessions-in-another-zone")
+def sessions_in_another_zone(response: Response) -> None:
+    body = response.json
+    is_session = _SESSION.fullmatch(response.request.path) and isinstance(body, dict)
+    if is_session and isinstance(said := body.get("created_at"), str):
+        later = datetime.fromisoformat(said) + timedelta(hours=2)
+        response.json = {**body, "created_at": later.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
 @on_request("session.delete-ignored")

@@ -509,7 +509,7 @@ class MakesUpSessions(ConformingServer):
         return super().session(session_id)
 
 
-@breaks("routing.unknown-others")
+@breaks("routing.unknown-others", workflows=("main", "slow"))
 class FailsToCancelWhatThereIsNot(ConformingServer):
     def cancel(self, run_id: str) -> Response:
         if run_id not in self.runs:
@@ -1223,8 +1223,8 @@ class DoesNotCancel(ConformingServer):
 @breaks("cancel.idempotent", workflows=("main", "slow"))
 class CancelsOnce(ConformingServer):
     def cancel(self, run_id: str) -> Response:
-        run = self.runs[run_id]
-        if run.cancelled.is_set():
+        run = self.runs.get(run_id)
+        if run is not None and run.cancelled.is_set():
             return self.error(500, "it is cancelled")
         return super().cancel(run_id)
 
