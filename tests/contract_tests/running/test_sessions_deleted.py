@@ -97,10 +97,11 @@ class Deletes(ConformingServer):
         super().__init__()
         self.status = status
         self.asked = 0
+        """How often to delete several."""
 
     async def answer(self, request: Request) -> Response:
         if request.method == "DELETE":
-            self.asked += 1
+            self.asked += request.url.path == "/sessions"
             return Response(status_code=self.status)
         return await super().answer(request)
 
