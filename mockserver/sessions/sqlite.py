@@ -329,8 +329,10 @@ class _Shared:
         self.channel = SqliteChannel(self.file, self.owners)
 
     def close(self) -> None:
-        self.file.close(is_last=not self.owners.others())
+        self.file.close()
         self.owners.close()
+        if not self.owners.others():  # of two that end at once the last sees none
+            self.file.turn_file.unlink(missing_ok=True)
 
     def _set_up(self, db: sqlite3.Connection) -> None:
         (made_by,) = db.execute("PRAGMA application_id").fetchone()

@@ -92,7 +92,7 @@ class SqliteFile:
         """
         self.file = file
         self._chores = chores
-        self._turn_file = file.with_name(f"{file.name}-turn")
+        self.turn_file = file.with_name(f"{file.name}-turn")
         self._turn: Turn | None = None
         self._is_failing = False
         self._near: sqlite3.Connection | None = None
@@ -100,7 +100,7 @@ class SqliteFile:
         self._writer = self._connected()
         try:
             self._set_up(setup)
-            self._turn = Turn(self._turn_file)
+            self._turn = Turn(self.turn_file)
             self._near, self._far = self._connected(0), self._connected()
             for name, function in functions.items():
                 for reader in (self._near, self._far):
@@ -150,15 +150,12 @@ class SqliteFile:
         except sqlite3.Error as error:
             raise self.explained(error) from error
 
-    def close(self, *, is_last: bool) -> None:
-        """End the threads once all that they were given is written, and let go of the file.
-        `is_last`: no other process has it open."""
+    def close(self) -> None:
+        """End the threads once all that they were given is written, and let go of the file."""
         self._jobs.put(None)
         self._thread.join()
         self._readers.shutdown()
         self._disconnect()
-        if is_last:
-            self._turn_file.unlink(missing_ok=True)
 
     def _disconnect(self) -> None:
         for opened in (self._near, self._far, self._writer, self._turn):
