@@ -94,6 +94,10 @@ class EngineHooks:
     def on_failed_result(self, outcome: Result, maker: Maker) -> None:
         """A step or container that failed has this result, which may be changed."""
 
+    def function_content(self, content: Any) -> Any:
+        """What a function answers whose script says this."""
+        return content
+
     def step_output(self, output: Result) -> Result:
         """A function's result as its StepOutput has it."""
         return output

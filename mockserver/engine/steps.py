@@ -107,6 +107,7 @@ def run_function(context: RunContext, step: Step, step_id: str, call: Call) -> A
         content = render(mock.content, variables)
         if not isinstance(content, str | dict | list):
             content = str(content)
+    content = context.hooks.function_content(content)
     name = step.executor.name
     stop = context.setting("stop", mock.stop, variables, "true or false")
     success = context.setting("success", mock.success, variables, "true or false")

@@ -10,9 +10,17 @@ from typing import Any
 
 from agentos_contract.json_values import parse_object
 from mockserver.engine.actions import Event
+from mockserver.engine.hooks import EngineHooks
 from mockserver.faults.exchange import Request, Response, Wire
 from mockserver.faults.memory import FaultState
-from mockserver.faults.registry import on_chunk, on_event, on_frame, on_request, on_response
+from mockserver.faults.registry import (
+    departure,
+    on_chunk,
+    on_event,
+    on_frame,
+    on_request,
+    on_response,
+)
 
 # -- how an event is written
 
@@ -141,45 +149,12 @@ def later_branches_first(event: Event, state: FaultState) -> Iterable[Event]:
     return [*held, event] if is_end else [event, *held]
 
 
-@on_event("results.vary")
-def other_words_each_time(event: Event, state: FaultState) -> Iterable[Event]:
+@departure("results.vary")
+class OtherWordsEachTime(EngineHooks):
     """A function's content has the run's id in it, as a model's would be another each time."""
-    contents: dict[str, str] = state.notes.setdefault("contents", {})
-    result = event.get("step_output") or event.get("step_response") or {}
-    content = result.get("content")
-    if result.get("executor_type") == "function" and isinstance(content, str):
-        contents[content] = f"{content} ({state.run.run_id[:8]})"
-    return [_with_contents(event, contents)]
 
-
-def _with_contents(value: Any, contents: dict[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {
-            key: contents.get(member, member)
-            if key == "content" and isinstance(member, str)
-            else _with_contents(member, contents)
-            for key, member in value.items()
-        }
-    if isinstance(value, list):
-        return [_with_contents(member, contents) for member in value]
-    return value
-
-
-@on_response("results.vary", on="batch")
-def other_words_in_batch(response: Response) -> None:
-    body = response.json if response.is_batch else None
-    if not isinstance(body, dict):
-        return
-    contents: dict[str, str] = {}
-
-    def find(results: Any) -> None:
-        for result in results if isinstance(results, list) else []:
-            if result.get("executor_type") == "function" and isinstance(result["content"], str):
-                contents[result["content"]] = f"{result['content']} ({str(body['run_id'])[:8]})"
-            find(result.get("steps"))
-
-    find(body.get("step_results"))
-    response.json = _with_contents(body, contents)
+    def function_content(self, content: Any) -> Any:
+        return f"{content} ({self.run.run_id[:8]})" if isinstance(content, str) else content
 
 
 @on_response("batch.indented", on="batch")
