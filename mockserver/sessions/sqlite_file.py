@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import queue
 import sqlite3
 import threading
@@ -100,6 +101,7 @@ class SqliteFile:
         self._writer = self._connected()
         try:
             self._set_up(setup)
+            self._identity = _identity(file)
             self._turn = Turn(self.turn_file)
             self._near, self._far = self._connected(0), self._connected()
             for name, function in functions.items():
@@ -240,6 +242,10 @@ class SqliteFile:
                 loop.call_soon_threadsafe(self._deliver, its)
 
     def _transaction(self, jobs: Sequence[_Job], chores: Write | None = None) -> None:
+        if _identity(self.file) != self._identity:
+            # What is written would be in a file that nobody can open again.
+            what = "it was removed, or another is in its place; put it back, or start again"
+            raise StoreError(f"{self.file}: {what}")
         connection = self._writer
         # Who waits for SQLite's lock sleeps, and whoever had it gets it again: one process would do
         # all the work. Here who waits has the turn, so who has just written comes after.
@@ -278,7 +284,7 @@ class SqliteFile:
 
     def _note(self, error: Exception | None) -> None:
         """Log where it begins to fail, and where that is over."""
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, sqlite3.Error | StoreError):
             if not self._is_failing:
                 logger.error("%s", self.explained(error))
             self._is_failing = True
@@ -286,12 +292,23 @@ class SqliteFile:
             logger.warning("%s: it is written again", self.file)
             self._is_failing = False
 
-    def explained(self, error: sqlite3.Error) -> StoreError:
+    def explained(self, error: sqlite3.Error | StoreError) -> StoreError:
         """What SQLite has found, said with the file and what would be right."""
+        if isinstance(error, StoreError):
+            return error
         reason = _REASONS.get(_code(error) or -1)
         if reason is None:
             return StoreError(f"{self.file}: {error}")
         return StoreError(f"{self.file}: {reason} (SQLite: {error})")
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Which file of the disk it is; None: it is not there."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _code(error: Exception) -> int | None:

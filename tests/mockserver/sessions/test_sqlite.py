@@ -304,6 +304,23 @@ async def test_a_write_that_fails_is_answered_and_all_else_goes_on(
     await asyncio.gather(stream, batch)
 
 
+async def test_a_file_that_was_removed_is_named_and_takes_nothing(
+    store: SqliteStore, file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is written would be in a file that nobody can open again, and is not answered."""
+    aside = f"{file}-aside"
+    os.rename(file, aside)
+    reason = r"mock\.db: it was removed, or another is in its place"
+    with pytest.raises(StoreError, match=reason):
+        await store.save(a_session())
+    os.mkfifo(file)
+    with pytest.raises(StoreError, match=reason):
+        await store.save(a_session())
+    os.replace(aside, file)
+    await store.save(a_session())
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+
+
 async def test_reset_empties_the_file(store: SqliteStore, file: Path) -> None:
     await store.scoped("left by a test").save(a_session("t"))
     served = Served(store)
