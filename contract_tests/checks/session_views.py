@@ -228,10 +228,11 @@ def _judge_time(context: Context, exchange: Exchange) -> None:
     said = mapping(parse_json(exchange.body)).get("created_at") if exchange.succeeded else None
     try:
         at = datetime.fromisoformat(said) if isinstance(said, str) else None
-    except ValueError:
+        seconds = at.timestamp() if at is not None and at.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return
-    if at is not None and at.tzinfo is not None:
-        wrong = wrong_time(at.timestamp(), time.time())
+    if seconds is not None:
+        wrong = wrong_time(seconds, time.time())
         message = f"a session's created_at {said} {wrong}"
         context.findings.require("time.seconds", wrong is None, message, exchange)
 

@@ -146,6 +146,6 @@ def judge_duration(
     """A duration in milliseconds is a thousand times what the answer took."""
     duration = metrics.get("duration")
     if isinstance(duration, int | float) and not isinstance(duration, bool):
-        text = f"a duration of {duration:g} s of {whose}, answered in {exchange.seconds:.2f} s"
+        text = f"a duration of {short(duration)} s of {whose}, answered in {exchange.seconds:.2f} s"
         most = LITTLE + MUCH * exchange.seconds
         judgement.require("results.metrics", 0 <= duration <= most, text, exchange)

@@ -433,6 +433,12 @@ class MeasuresInMilliseconds(ConformingServer):
         return {**super().batch_body(run), "metrics": {"duration": 84_000, "steps": {}}}
 
 
+@breaks("results.metrics")
+class MeasuresInNobodysUnit(ConformingServer):
+    def batch_body(self, run: Run) -> Any:
+        return {**super().batch_body(run), "metrics": {"duration": 10**400, "steps": {}}}
+
+
 @breaks("batch.body")
 class NamesTheRunTwice(ConformingServer):
     async def batch(self, run: Run) -> Response:
