@@ -111,9 +111,9 @@ def test_what_is_learned_again_of_a_server_is_the_same(
     serve: Serve, others: Path, tmp_path: Path
 ) -> None:
     """Of the first time no session is left, and it was held up then."""
-    settings = Settings(
-        workflows=load_scripts(others).workflows, seed=1, deviations=frozenset(AGNO)
-    )
+    workflows = load_scripts(others).workflows
+    del workflows["list"]  # whose sessions AgentOS 2.5.6 cannot list, so that nobody knows whose
+    settings = Settings(workflows=workflows, seed=1, deviations=frozenset(AGNO))
     url = serve(HeldUpOnce(create_app(settings)))
     first, second = (learn(url, tmp_path / name, others) for name in ("first", "second"))
     assert httpx2.get(f"{url}/sessions", params={"type": "workflow"}).json()["data"] == []
