@@ -54,8 +54,14 @@ class Run:
         self.session_id = form.get("session_id") or f"session-{number}"
         self.user_id = form.get("user_id")
         self.cancelled = asyncio.Event()
+        self.answered: dict[str, str] = {}
+        """Its content, as it was sent."""
         self.visit = 0
         """Of the workflow `counting`: the run's number in its session."""
+
+    def answer(self, told: Any) -> None:
+        if isinstance(told, dict) and isinstance(told.get("content"), str):
+            self.answered = {"content": told["content"]}
 
 
 class ConformingServer:
@@ -99,7 +105,7 @@ class ConformingServer:
             case "POST", ["workflows", _, "runs", run_id, "cancel"]:
                 return self.cancel(run_id)
             case "GET", ["workflows", _, "runs", run_id]:
-                return JSONResponse(self.read_run(run_id, request.query_params["session_id"]))
+                return JSONResponse(self.read_run(run_id, request.query_params.get("session_id")))
             case _, ["workflows", _, "runs"]:
                 return self.method_not_allowed()
             case "GET", ["sessions", session_id]:
@@ -118,11 +124,14 @@ class ConformingServer:
                 return Response(status_code=204)
         raise Refused(404, "there is nothing")
 
-    def read_run(self, run_id: str, session_id: str) -> Any:
-        if run_id not in self.runs or self.runs[run_id].session_id != session_id:
+    def read_run(self, run_id: str, session_id: str | None) -> Any:
+        run = self.runs.get(run_id)
+        if run is None or run.session_id != session_id:
             raise Refused(404, "there is no such run")
-        status = "CANCELLED" if self.runs[run_id].cancelled.is_set() else "COMPLETED"
-        return {"run_id": run_id, "session_id": session_id, "status": status}
+        kept = {key: getattr(run, key) for key in ("run_id", "session_id", "workflow_id")}
+        kept["created_at"] = good()[0]["created_at"]
+        is_cancelled = run.cancelled.is_set() and not run.answered
+        return {**kept, "status": "CANCELLED" if is_cancelled else "COMPLETED", **run.answered}
 
     def page(self, query: Mapping[str, str]) -> Any:
         page, limit = int(query.get("page", 1)), int(query.get("limit", 20))
@@ -273,6 +282,8 @@ class ConformingServer:
 
     async def frames(self, run: Run) -> AsyncIterator[bytes]:
         for position, event in enumerate(self.events(run)):
+            if event.get("event") == "WorkflowCompleted":
+                run.answer(event)
             yield self.frame(event)
             if run.workflow_id == "slow" and position == 1:
                 with contextlib.suppress(TimeoutError):
@@ -299,7 +310,9 @@ class ConformingServer:
         return StreamingResponse(counted(), headers={"content-type": "text/event-stream"})
 
     async def batch(self, run: Run) -> Response:
-        return JSONResponse(self.batch_body(run))
+        body = self.batch_body(run)
+        run.answer(body)
+        return JSONResponse(body)
 
     def batch_body(self, run: Run) -> Any:
         last = self.events(run)[-1]

@@ -11,7 +11,7 @@ from tests.docs.pages import Command, Example
 from tests.docs.said import GIVEN, NAMES, RUN, SAID, Page, commands, examples, pieces
 from tests.docs.shell import Shell
 
-SHORTER = "max-examples = 3\nmax-runs = 30\n"
+SHORTER = "max-examples = 3\nmax-runs = 60\n"
 """A page's contract tests go less far than a reader's, where it has no configuration of its own."""
 
 
