@@ -466,14 +466,14 @@ class ListsRunsAsRunning(ConformingServer):
 
 @breaks("session.run-read")
 class GivesARunToAnySession(ConformingServer):
-    def read_run(self, run_id: str, session_id: str) -> Any:
+    def read_run(self, run_id: str, session_id: str | None) -> Any:
         session_id = self.runs[run_id].session_id if run_id in self.runs else session_id
         return super().read_run(run_id, session_id)
 
 
 @breaks("session.run-read", workflows=("main", "slow"))
 class ForgetsThatARunWasCancelled(ConformingServer):
-    def read_run(self, run_id: str, session_id: str) -> Any:
+    def read_run(self, run_id: str, session_id: str | None) -> Any:
         return {**super().read_run(run_id, session_id), "status": "COMPLETED"}
 
 

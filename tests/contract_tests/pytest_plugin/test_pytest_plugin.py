@@ -100,7 +100,7 @@ def test_a_url_is_enough(pytester: pytest.Pytester, stage: Serve) -> None:
 @pytest.mark.parametrize(
     ("selection", "runs", "tests"),
     [
-        (("-m", 'contract(area="routing") and not contract(level="document")'), 0, 2),
+        (("-m", 'contract(area="routing") and not contract(level="document")'), 1, 3),
         (("-k", "form.message-required"), 0, 1),
         (("-k", "order.ended and not once"), 10, 1),
     ],
@@ -182,7 +182,7 @@ def test_an_application_has_its_lifespan(pytester: pytest.Pytester) -> None:
     events = (pytester.path / "lifespan").read_text().split()
     assert events == ["lifespan.startup", "lifespan.shutdown"]
     broken = pytester.runpytest_inprocess(*arguments, "--contract-app=my_app:broken")
-    assert broken.parseoutcomes()["errors"] == 4
+    assert broken.parseoutcomes()["errors"] == 5
     broken.stdout.fnmatch_lines(
         ["contract tests: the application did not start*", "ERROR * no database"]
     )
