@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from agentos_contract.events import STEPS_AND_CONTAINERS, TERMINAL_EVENTS
@@ -59,6 +60,9 @@ def cancel(context: Context) -> Iterator[None]:
     first = context.client.send(request)
     cancelled_at = time.monotonic() - two.started
     cancelled = two.cancelled.result()
+    # What comes after it is to go well. In batch: what other checks stream next shows that too.
+    with suppress(NoMoreRuns):
+        context.runs.batch(context.workflows.probed)
     if beside is not None and not beside.done():
         yield
     exchanges = [cancelled, *([beside.result()] if beside is not None else [])]
@@ -96,8 +100,6 @@ def cancel(context: Context) -> Iterator[None]:
         first,
         second,
     )
-    # What comes after it is to go well. In batch: what other checks stream next shows that too.
-    context.runs.batch(context.workflows.probed)
 
 
 @dataclass(frozen=True)
