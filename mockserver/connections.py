@@ -30,6 +30,7 @@ from mockserver.heads import HeadError, check_head, in_origin_form
 
 if TYPE_CHECKING:
     from starlette.types import Message, Send
+    from uvicorn._types import WebSocketDisconnectEvent
     from websockets.frames import Frame
 
 if sys.platform != "win32":
@@ -443,8 +444,11 @@ class _Socket(WebSocketsSansIOProtocol):
             super().shutdown()
             return
         self.stop_keepalive()
-        going = {"type": "websocket.disconnect", "code": CloseCode.SERVICE_RESTART}
-        self.queue.put_nowait(going)  # type: ignore[arg-type]
+        going: WebSocketDisconnectEvent = {
+            "type": "websocket.disconnect",
+            "code": CloseCode.SERVICE_RESTART,
+        }
+        self.queue.put_nowait(going)
 
     def data_received(self, data: bytes) -> None:
         if self.close_sent or self._hold(self._size + len(data)):

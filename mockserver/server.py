@@ -160,20 +160,11 @@ def serve(
     is not answered after SECONDS_TO_FINISH is ended by `end_answers`, and broken off after
     SECONDS_TO_END. A second ends at once.
     """
-    limits = limits or Limits()
-    http, ws = protocols(limits)
-    config = uvicorn.Config(
+    config = _config(
         application,
-        http=http,
-        ws=ws,
-        ws_max_size=limits.max_message,
-        ws_per_message_deflate=False,  # 10 KB can stand for 10 MB
-        log_config=None,
-        access_log=False,
-        lifespan="off",
+        limits or Limits(),
         date_header=clock is None,
         headers=[] if clock is None else [("date", formatdate(clock, usegmt=True))],
-        timeout_graceful_shutdown=SECONDS_TO_END,
         ssl_certfile=certificate.file if certificate else None,
         ssl_keyfile=certificate.key if certificate else None,
     )
@@ -188,23 +179,28 @@ def serve(
     return 128 + server.forced_by if server.forced_by is not None else 0
 
 
-@contextlib.contextmanager
-def serving(application: ASGIApp) -> Iterator[str]:
-    """Serve on a free port of this machine, from a thread of this process; the URL."""
-    listener = listen("127.0.0.1", 0)
-    http, ws = protocols(Limits())
-    config = uvicorn.Config(
+def _config(application: ASGIApp, limits: Limits, **more: Any) -> uvicorn.Config:
+    """How uvicorn serves the mock. `more`: of its own options."""
+    http, ws = protocols(limits)
+    return uvicorn.Config(
         application,
         http=http,
         ws=ws,
-        ws_max_size=Limits.max_message,
-        ws_per_message_deflate=False,
+        ws_max_size=limits.max_message,
+        ws_per_message_deflate=False,  # 10 KB can stand for 10 MB
         log_config=None,
         access_log=False,
         lifespan="off",
         timeout_graceful_shutdown=SECONDS_TO_END,
+        **more,
     )
-    server = uvicorn.Server(config)
+
+
+@contextlib.contextmanager
+def serving(application: ASGIApp) -> Iterator[str]:
+    """Serve on a free port of this machine, from a thread of this process; the URL."""
+    listener = listen("127.0.0.1", 0)
+    server = uvicorn.Server(_config(application, Limits()))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     try:

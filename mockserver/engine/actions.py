@@ -131,7 +131,8 @@ def filtered(actions: Actions[T], branch: Branch, is_sent: Callable[[Event], boo
         try:
             action = next(actions) if answer is None else actions.send(answer)
         except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
+            value: T = stop.value
+            return value
         if isinstance(action, Wait) or is_sent(action):
             answer = yield action
         else:

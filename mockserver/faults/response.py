@@ -109,27 +109,28 @@ def agent_wanted(response: Response) -> None:
         response.refuse(*_CRASH)
 
 
+def _is_each(response: Response, number: int) -> bool:
+    """Whether it is one in so many of those that this was asked of."""
+    count = response.memory.values["count"] = response.memory.values.get("count", 0) + 1
+    return bool(count % number == 0)
+
+
 @on_response("error.now-and-then", on="batch")
 def an_error_now_and_then(response: Response) -> None:
-    if response.is_batch:
-        count = response.memory.values["count"] = response.memory.values.get("count", 0) + 1
-        if count % 7 == 0:
-            response.refuse(500, "the database is locked")
+    if response.is_batch and _is_each(response, 7):
+        response.refuse(500, "the database is locked")
 
 
 @on_response("error.read-now-and-then")
 def a_reading_that_fails_now_and_then(response: Response) -> None:
-    if response.request.method == "GET" and response.request.path.startswith("/sessions/"):
-        count = response.memory.values["count"] = response.memory.values.get("count", 0) + 1
-        if count % 5 == 0:
-            response.refuse(500, "the database is locked")
+    is_reading = response.request.method == "GET" and response.request.path.startswith("/sessions/")
+    if is_reading and _is_each(response, 5):
+        response.refuse(500, "the database is locked")
 
 
 def _lacks_in_every_tenth(response: Response, key: str) -> None:
-    if response.is_batch and isinstance(response.json, dict):
-        count = response.memory.values["count"] = response.memory.values.get("count", 0) + 1
-        if count % 10 == 0:
-            response.json = {name: value for name, value in response.json.items() if name != key}
+    if response.is_batch and isinstance(response.json, dict) and _is_each(response, 10):
+        response.json = {name: value for name, value in response.json.items() if name != key}
 
 
 @on_response("batch.results-lost-in-tenth", on="batch")

@@ -35,7 +35,7 @@ from mockserver.runner.recent import StreamedRun
 from mockserver.runner.room import TooManyRuns
 from mockserver.runner.runner import Runner
 from mockserver.runner.scopes import MockScope
-from mockserver.runner.sharing import Subscriber
+from mockserver.runner.sharing import Sharing, Subscriber
 from mockserver.script.problems import instead_of
 from mockserver.sessions.keeping import find_session
 from mockserver.sessions.store import StoreError
@@ -336,10 +336,10 @@ class WorkflowSocket:
         mock_scope = self._mock_scope(socket, message)
         subscriber = Connected(socket)
         recent = self._runner.recent(run_id, mock_scope)
-        is_elsewhere = recent is None and self._runner.sharing is not None
-        if is_elsewhere and self._runner.sharing is not None:
+        elsewhere = self._runner.sharing if recent is None else None
+        if elsewhere is not None:
             self._subscribers[run_id] = subscriber  # what comes may be there before the answer
-            recent = await self._runner.sharing.follow(run_id, mock_scope)
+            recent = await elsewhere.follow(run_id, mock_scope)
         if recent is not None and recent.status == "RUNNING":
             self._subscribers[run_id] = subscriber
         elif self._subscribers.get(run_id) is subscriber:
@@ -377,14 +377,14 @@ class WorkflowSocket:
             message="Subscribed to workflow run. You will receive new events as they occur.",
         )
         await subscriber.begin(len(events))
-        if is_elsewhere:
-            self._keep(self._look_after(run_id, mock_scope, subscriber))
+        if elsewhere is not None:
+            self._keep(self._look_after(run_id, mock_scope, subscriber, elsewhere))
 
-    async def _look_after(self, run_id: str, mock_scope: MockScope, subscriber: Connected) -> None:
+    async def _look_after(
+        self, run_id: str, mock_scope: MockScope, subscriber: Connected, sharing: Sharing
+    ) -> None:
         """Tell a subscriber where the process has ended that carries its run out: no event would
         come any more."""
-        sharing = self._runner.sharing
-        assert sharing is not None
         missed = 0
         while self._subscribers.get(run_id) is subscriber:
             if missed == 2:  # after the first its last event may still have been on its way
